@@ -1,0 +1,11 @@
+"""From a specification and data to arrays, and to the priors that their scales suggest."""
+
+from __future__ import annotations
+
+from bayes_glmm.design.build import build_design as build_design
+from bayes_glmm.design.design import Design as Design
+from bayes_glmm.design.design import Predictors as Predictors
+from bayes_glmm.design.design import RandomBlock as RandomBlock
+from bayes_glmm.design.encode import new_predictors as new_predictors
+from bayes_glmm.design.priors import Priors as Priors
+from bayes_glmm.design.priors import resolve_priors as resolve_priors

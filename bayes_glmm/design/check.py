@@ -1,0 +1,85 @@
+"""What must hold before sampling makes sense. One finding a function; each raises with rows and advice."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import linalg
+
+from bayes_glmm.design.design import Design, RandomBlock
+from bayes_glmm.errors import DataError, rows_text
+from bayes_glmm.families import Family
+
+
+def check_response(family: Family, design: Design) -> None:
+    """The response lies in the family's support and varies.
+
+    Raises
+    ------
+    DataError
+    """
+    bad = np.flatnonzero(family.support(design.y, design.trials))
+    if bad.size:
+        raise DataError(
+            f"The {family.name} family needs {family.support_text}; found {design.y[bad[0]]:g}.",
+            f"response {design.response!r}, {rows_text(bad)}",
+            "Correct these rows or choose another family.",
+        )
+    share = design.y if design.trials is None else design.y / design.trials
+    if len(share) > 1 and np.ptp(share) == 0:
+        raise DataError(
+            f"The response is {share[0]:g} in every row.",
+            f"response {design.response!r}",
+            "There is nothing to explain: check the column.",
+        )
+
+
+def check_design(design: Design) -> None:
+    """The fixed effects are distinct and every grouping factor groups.
+
+    Raises
+    ------
+    DataError
+    """
+    _check_finite(design)
+    _check_rank(design)
+    for block in design.blocks:
+        _check_levels(block)
+
+
+def _check_finite(design: Design) -> None:
+    named = [("fixed effects", design.coefficients, design.X)]
+    named += [(f"random effects by {block.group}", block.effects, block.values) for block in design.blocks]
+    for where, names, values in named:
+        rows, columns = np.nonzero(~np.isfinite(values))
+        if rows.size:
+            raise DataError(
+                f"{names[columns[0]]} is not finite.",
+                f"{where}, {rows_text(np.unique(rows))}",
+                "A transform such as log() may have met a value outside its domain.",
+            )
+
+
+def _check_rank(design: Design) -> None:
+    X = design.X
+    if X.shape[1] == 0:
+        return
+    scaled = X / np.maximum(np.linalg.norm(X, axis=0), 1e-300)
+    _, R, order = linalg.qr(scaled, mode="economic", pivoting=True)
+    small = np.abs(np.diag(R)) < 1e-9
+    rank = int((~small).sum())
+    if rank < X.shape[1]:
+        extra = [design.coefficients[j] for j in order[rank:]]
+        raise DataError(
+            f"The fixed effects are linearly dependent: {', '.join(extra)} can be written as a combination of the others.",
+            "fixed effects",
+            "Leave it out of the formula; an empty cell of a factor or a constant column also does this.",
+        )
+
+
+def _check_levels(block: RandomBlock) -> None:
+    if len(block.levels) < 2:
+        raise DataError(
+            f"The grouping factor {block.group!r} has one level ({block.levels[0]!r}): its variance cannot be learned.",
+            f"(... | {block.group})",
+            "Leave the random term out.",
+        )

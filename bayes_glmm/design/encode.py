@@ -1,0 +1,169 @@
+"""Encoder: what was learned from the data (centres, knots, levels), to make the same columns for new rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.design.design import Design, Predictors, RandomBlock
+from bayes_glmm.design.expressions import columns_of, common_matrix
+from bayes_glmm.errors import DataError, choices, rows_text
+
+if TYPE_CHECKING:
+    from formulae.matrices import CommonEffectsMatrix
+
+    from bayes_glmm.spec import RandomTerm
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Matrices as formulae holds them, which remember how they were made.
+
+    Attributes
+    ----------
+    fixed : CommonEffectsMatrix or None
+    effects : tuple, one a block, of tuples of CommonEffectsMatrix
+    offset : str or None
+        The offset as an expression.
+    columns : tuple of str
+        Columns of the data that the linear predictor needs, grouping factors excepted.
+    """
+
+    fixed: CommonEffectsMatrix | None
+    effects: tuple[tuple[CommonEffectsMatrix, ...], ...]
+    offset: str | None
+    columns: tuple[str, ...]
+
+
+def evaluate_offset(offset: str | None, data: pd.DataFrame) -> np.ndarray:
+    """The offset [row]: 0 where the model has none.
+
+    Raises
+    ------
+    DataError
+        If it is not finite, as log(0).
+    """
+    if offset is None:
+        return np.zeros(len(data))
+    total = np.zeros(len(data))
+    matrix = common_matrix(f"0 + {offset}", data)
+    if matrix is not None:
+        total = np.asarray(matrix.design_matrix, float).reshape(len(data), -1).sum(axis=1)
+    if not np.isfinite(total).all():
+        raise DataError(
+            "The offset is not finite.",
+            f"offset({offset}), {rows_text(np.flatnonzero(~np.isfinite(total)))}",
+            "An offset of log(exposure) needs an exposure above 0 in every row.",
+        )
+    return total
+
+
+def group_labels(columns: tuple[str, ...], data: pd.DataFrame) -> pd.Series:
+    """The label of each row's group as text; columns joined by ``:``."""
+    labels = _text(data[columns[0]])
+    for column in columns[1:]:
+        labels = labels + ":" + _text(data[column])
+    return labels
+
+
+def _text(column: pd.Series) -> pd.Series:
+    """Values as text; whole numbers without a decimal point, so that 308.0 and 308 are one level."""
+    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")
+    return column.astype(str)
+
+
+def new_predictors(design: Design, data: pd.DataFrame, known_groups: bool = False) -> Predictors:
+    """The linear predictor's ingredients for new rows.
+
+    Parameters
+    ----------
+    design : Design
+        Of the fitted model.
+    data : DataFrame
+        Needs the columns of the fixed effects and of the effects before the bars. A missing grouping column makes
+        every row belong to a level not seen, which is fine where the random effects are averaged over or set to 0.
+    known_groups : bool
+        Whether every row must belong to a level that the model has seen.
+
+    Returns
+    -------
+    Predictors
+        With ``index`` -1 where a level is not known.
+
+    Raises
+    ------
+    DataError
+        For missing columns, missing values, levels of a fixed effect that the model has not seen, and for unknown
+        groups if ``known_groups``.
+    """
+    data = data.reset_index(drop=True)
+    _check_columns(design, data)
+    encoder = design.encoder
+    fixed = _evaluate(encoder.fixed, data)
+    X = fixed if fixed is not None else np.empty((len(data), 0))
+    blocks = []
+    for block, matrices in zip(design.blocks, encoder.effects, strict=True):
+        values = np.column_stack([_evaluate(matrix, data) for matrix in matrices])
+        blocks.append(replace(block, values=values, index=_new_index(block, data, known_groups)))
+    return Predictors(X, evaluate_offset(encoder.offset, data), tuple(blocks))
+
+
+def _evaluate(matrix: CommonEffectsMatrix | None, data: pd.DataFrame) -> np.ndarray | None:
+    if matrix is None:
+        return None
+    return np.asarray(matrix.evaluate_new_data(data).design_matrix, float).reshape(len(data), -1)
+
+
+def _new_index(block: RandomBlock, data: pd.DataFrame, known: bool) -> np.ndarray:
+    columns = tuple(block.group.split(":"))
+    if not set(columns) <= set(data.columns):
+        if known:
+            raise DataError(
+                f"The new rows do not say which {block.group} they belong to.",
+                f"missing column {', '.join(sorted(set(columns) - set(data.columns)))!r}",
+                "Add the column, or average over the random effects.",
+            )
+        return np.full(len(data), -1)
+    labels = group_labels(columns, data)
+    index = pd.Index(block.levels).get_indexer(pd.Index(labels))
+    if known and (index < 0).any():
+        unknown = labels[index < 0].drop_duplicates()
+        raise DataError(
+            f"The model has not seen {block.group} {', '.join(map(repr, unknown[:5]))}"
+            f"{f' and {len(unknown) - 5} more' if len(unknown) > 5 else ''}.",
+            rows_text(np.flatnonzero(index < 0)),
+            "Use random_effects='new' for a fresh group, or 'integrated' for the average over groups.",
+        )
+    return index
+
+
+def _check_columns(design: Design, data: pd.DataFrame) -> None:
+    for column in design.encoder.columns:
+        if column not in data.columns:
+            raise DataError(
+                f"The new rows have no column {column!r}, which the model uses.", advice=choices(column, data.columns)
+            )
+        if missing := np.flatnonzero(data[column].isna()).tolist():
+            raise DataError("A value is missing.", f"column {column!r}, {rows_text(missing)}", "Fill or drop the rows.")
+        seen = design.data[column]
+        if pd.api.types.is_numeric_dtype(seen):
+            if not pd.api.types.is_numeric_dtype(data[column]):
+                raise DataError(f"The column {column!r} was numeric when the model was fitted, and is not now.")
+            continue
+        unknown = ~data[column].isin(seen.unique())
+        if unknown.any():
+            raise DataError(
+                f"The model has not seen {column} {data[column][unknown].iloc[0]!r}.",
+                rows_text(np.flatnonzero(unknown)),
+                choices("", [str(level) for level in sorted(seen.unique(), key=str)]),
+            )
+
+
+def predictor_columns(fixed: str, terms: tuple[RandomTerm, ...], offset: str | None) -> tuple[str, ...]:
+    """Columns that the linear predictor needs, grouping factors excepted, without repeats."""
+    expressions = [fixed, *(term.effects for term in terms), *([offset] if offset else [])]
+    return tuple(dict.fromkeys(column for expression in expressions for column in columns_of(expression)))

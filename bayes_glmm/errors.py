@@ -1,0 +1,71 @@
+"""What the package raises: one message that says what is wrong, where, and what to do.
+
+Each error is also a builtin (``ValueError`` or ``RuntimeError``), so code that does not know this package can catch it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GLMMError(Exception):
+    """Base of all errors of this package.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong, one sentence.
+    where : str
+        The place: a column, row numbers, a term of the formula, a line of a file. May be empty.
+    advice : str
+        What to do about it. May be empty.
+    """
+
+    def __init__(self, what: str, where: str = "", advice: str = "") -> None:
+        self.what, self.where, self.advice = what, where, advice
+        super().__init__(" ".join(part for part in (what, where and f"[{where}]", advice) if part))
+
+
+class SpecError(GLMMError, ValueError):
+    """The model as written cannot be: formula, family, link, prior or argument."""
+
+
+class DataError(GLMMError, ValueError):
+    """The data do not fit the model: columns, rows, levels or support."""
+
+
+class ConfigError(GLMMError, ValueError):
+    """A configuration file is wrong."""
+
+
+class SamplingError(GLMMError, RuntimeError):
+    """The sampler could not run."""
+
+
+def choices(name: str, valid: Iterable[str]) -> str:
+    """Advice for a name that is not among the valid ones: the nearest match, then the list.
+
+    Examples
+    --------
+    >>> choices("logti", ["logit", "probit"])
+    "Did you mean 'logit'? Valid: logit, probit."
+    """
+    valid = list(valid)
+    near = difflib.get_close_matches(str(name), valid, n=1)
+    return (f"Did you mean {near[0]!r}? " if near else "") + f"Valid: {', '.join(valid)}."
+
+
+def rows_text(rows: Iterable[int], limit: int = 5) -> str:
+    """Row numbers (0-based) for a message: the first few and how many there are.
+
+    Examples
+    --------
+    >>> rows_text([3, 7])
+    'rows 3, 7'
+    >>> rows_text(range(100))
+    'rows 0, 1, 2, 3, 4 and 95 more'
+    """
+    rows = [int(row) for row in rows]
+    more = f" and {len(rows) - limit} more" if len(rows) > limit else ""
+    return f"row{'s' if len(rows) != 1 else ''} {', '.join(map(str, rows[:limit]))}{more}"

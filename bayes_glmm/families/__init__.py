@@ -1,0 +1,46 @@
+"""Families and links: the tables ``FAMILIES`` and ``LINKS``, and the look-ups that explain a wrong name."""
+
+from __future__ import annotations
+
+from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.families.continuous import GAMMA, GAUSSIAN, STUDENT_T
+from bayes_glmm.families.counts import NEGATIVE_BINOMIAL, POISSON
+from bayes_glmm.families.family import Family as Family
+from bayes_glmm.families.family import Mean as Mean
+from bayes_glmm.families.link import LINKS as LINKS
+from bayes_glmm.families.link import Link as Link
+from bayes_glmm.families.link import get_link as get_link
+from bayes_glmm.families.proportions import BERNOULLI, BETA, BINOMIAL
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (GAUSSIAN, STUDENT_T, GAMMA, BERNOULLI, BINOMIAL, BETA, POISSON, NEGATIVE_BINOMIAL)
+}
+
+
+def get_family(name: str) -> Family:
+    """The family of that name.
+
+    Raises
+    ------
+    SpecError
+        If there is none; the message lists those there are.
+    """
+    if name not in FAMILIES:
+        raise SpecError(f"There is no family {name!r}.", advice=choices(name, FAMILIES))
+    return FAMILIES[name]
+
+
+def family_and_link(family: str, link: str | None = None) -> tuple[Family, Link]:
+    """The family and one of its links, the first if none is named.
+
+    Raises
+    ------
+    SpecError
+        For an unknown family or link, or a link that the family does not take.
+    """
+    found = get_family(family)
+    chosen = get_link(link or found.links[0])
+    if chosen.name not in found.links:
+        raise SpecError(f"The {family} family does not take the link {chosen.name!r}.", advice=choices("", found.links))
+    return found, chosen

@@ -1,0 +1,180 @@
+"""Posterior: the record that everything after sampling takes. It knows how to save itself and nothing else.
+
+The variables of ``draws.posterior`` and their dims: ``beta [coefficient]``; for each grouping factor g ``u_g [g, g_effect]``,
+``sd_g [g_effect]``, ``G_g [g_effect, g_effect_2]``, where effects are correlated ``corr_g [g_effect, g_effect_2]``; the family's
+auxiliary parameters as scalars.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_glmm.design import Design, Priors, build_design, resolve_priors
+from bayes_glmm.errors import DataError
+from bayes_glmm.spec import ModelSpec
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Draws from the posterior of a model, with all that is needed to use them.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    design : Design
+    priors : Priors
+        As resolved against the design.
+    draws : xarray.DataTree
+        ArviZ groups: ``posterior``, ``sample_stats``, ``observed_data``, ``constant_data`` and what else was asked for.
+    provenance : dict
+        Plain values: versions, seed, settings, seconds.
+    """
+
+    spec: ModelSpec
+    design: Design
+    priors: Priors
+    draws: xr.DataTree
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def array(self, name: str) -> np.ndarray:
+        """Draws of one variable with chain and draw stacked: [draw, ...]."""
+        values = self.draws["posterior"][name].transpose("chain", "draw", ...).to_numpy()
+        return values.reshape(-1, *values.shape[2:])
+
+    @property
+    def beta(self) -> np.ndarray:
+        """Fixed effects [draw, coefficient]."""
+        return self.array("beta")
+
+    def G(self, group: str) -> np.ndarray:
+        """Covariance of the random effects of a group [draw, effect, effect]."""
+        return self.array(f"G_{group}")
+
+    def u(self, group: str) -> np.ndarray:
+        """Random effects of a group [draw, level, effect]."""
+        return self.array(f"u_{group}")
+
+    @property
+    def auxiliary(self) -> dict[str, np.ndarray]:
+        """The family's further parameters, each [draw]."""
+        return {name: self.array(name) for name in self.spec.family.auxiliary}
+
+    @property
+    def sample_shape(self) -> tuple[int, int]:
+        """Chains and draws a chain."""
+        sizes = self.draws["posterior"].sizes
+        return sizes["chain"], sizes["draw"]
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``draws.nc``, ``data.parquet`` and ``model.json`` into a folder.
+
+        Nothing in them runs code when read.
+
+        Returns
+        -------
+        Path
+            The folder.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.draws.to_netcdf(folder / "draws.nc", engine="h5netcdf")
+        self.design.data.to_parquet(folder / "data.parquet")
+        model = {"format": FORMAT, "model": self.spec.to_dict(), "provenance": self.provenance}
+        (folder / "model.json").write_text(json.dumps(model, indent=2), encoding="utf-8")
+        return folder
+
+
+def load(folder: str | Path) -> Posterior:
+    """Read what :meth:`Posterior.save` wrote.
+
+    Raises
+    ------
+    DataError
+        If the folder does not hold a saved posterior, or one of another format.
+    """
+    folder = Path(folder)
+    missing = [name for name in ("model.json", "draws.nc", "data.parquet") if not (folder / name).is_file()]
+    if missing:
+        raise DataError(f"No saved posterior: {missing[0]} is not there.", str(folder), "Name the folder of a run.")
+    model = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    if model.get("format") != FORMAT:
+        raise DataError(
+            f"The posterior has format {model.get('format')!r}, this version reads {FORMAT}.",
+            str(folder / "model.json"),
+            "Read it with the version of bayes_glmm named under 'provenance'.",
+        )
+    spec = ModelSpec.from_dict(model["model"])
+    design = build_design(spec, pd.read_parquet(folder / "data.parquet"))
+    draws = xr.load_datatree(folder / "draws.nc", engine="h5netcdf")
+    return Posterior(spec, design, resolve_priors(spec, design), draws, model["provenance"])
+
+
+def posterior_at(
+    spec: ModelSpec,
+    data: pd.DataFrame,
+    beta: np.ndarray,
+    G: Mapping[str, np.ndarray],
+    auxiliary: Mapping[str, np.ndarray] | None = None,
+    u: Mapping[str, np.ndarray] | None = None,
+) -> Posterior:
+    """A posterior made of given draws: a point estimate, draws of another sampler, or a made-up case.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    data : DataFrame
+    beta : array [coefficient] or [draw, coefficient]
+    G : mapping of group to array [effect, effect] or [draw, effect, effect]
+        Covariance of the random effects.
+    auxiliary : mapping of name to scalar or array [draw]
+        The family's further parameters.
+    u : mapping of group to array [level, effect] or [draw, level, effect], optional
+        Random effects; 0 where not given.
+
+    Returns
+    -------
+    Posterior
+        With one chain.
+
+    Raises
+    ------
+    SpecError, DataError
+        As :func:`~bayes_glmm.design.build_design`.
+    """
+    design = build_design(spec, data)
+    beta = np.atleast_2d(np.asarray(beta, float))
+    n = len(beta)
+
+    def drawn(value: Any, ndim: int) -> np.ndarray:
+        value = np.asarray(value, float)
+        trailing = value.shape[value.ndim - ndim :]
+        return np.broadcast_to(value, (n, *trailing))[None]
+
+    variables: dict[str, Any] = {"beta": (("chain", "draw", "coefficient"), beta[None])}
+    coords: dict[str, Any] = {"chain": [0], "draw": np.arange(n), "coefficient": list(design.coefficients)}
+    for name, value in (auxiliary or {}).items():
+        variables[name] = (("chain", "draw"), drawn(value, 0))
+    for block in design.blocks:
+        g, effect = block.group, f"{block.group}_effect"
+        coords |= {g: list(block.levels), effect: list(block.effects), f"{effect}_2": list(block.effects)}
+        covariance = drawn(G[g], 2)
+        sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+        variables[f"G_{g}"] = (("chain", "draw", effect, f"{effect}_2"), covariance)
+        variables[f"sd_{g}"] = (("chain", "draw", effect), sd)
+        if block.correlated:
+            corr = covariance / (sd[..., :, None] * sd[..., None, :])
+            variables[f"corr_{g}"] = (("chain", "draw", effect, f"{effect}_2"), corr)
+        given = (u or {}).get(g, np.zeros((len(block.levels), len(block.effects))))
+        variables[f"u_{g}"] = (("chain", "draw", g, effect), drawn(given, 2))
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(variables, coords)})
+    return Posterior(spec, design, resolve_priors(spec, design), tree, {})

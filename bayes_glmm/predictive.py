@@ -1,0 +1,90 @@
+"""The data's own rows under the posterior: linear predictors, replicated responses, log likelihoods.
+
+All are [draw, row] matrices, gigabytes for large data; so each takes the draws it is wanted for, and nothing stores one
+unless asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+
+from bayes_glmm.design import Predictors
+from bayes_glmm.families import Mean
+from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.posterior import Posterior
+
+Draws = slice | np.ndarray
+CHUNK_BYTES = 64 * 2**20
+
+
+def fixed_predictor(posterior: Posterior, predictors: Predictors, draws: Draws = slice(None)) -> np.ndarray:
+    """Offset + X beta [draw, row]: the linear predictor at u = 0."""
+    return posterior.beta[draws] @ predictors.X.T + predictors.offset
+
+
+def conditional_predictor(
+    posterior: Posterior, predictors: Predictors | None = None, draws: Draws = slice(None)
+) -> np.ndarray:
+    """Offset + X beta + Z u [draw, row], u the effects of each row's own groups.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    predictors : Predictors, optional
+        Rows whose groups the model has all seen; the data's own by default.
+    draws : slice or array
+        Which draws, chains stacked.
+    """
+    predictors = predictors or posterior.design.predictors
+    eta = fixed_predictor(posterior, predictors, draws)
+    for block in predictors.blocks:
+        u = posterior.u(block.group)[draws]
+        for k in range(len(block.effects)):
+            eta += u[:, block.index, k] * block.values[:, k]
+    return eta
+
+
+def replicate(posterior: Posterior, draws: int, seed: int) -> np.ndarray:
+    """Responses drawn from the posterior predictive distribution of the data's own rows and groups [draw, row].
+
+    Parameters
+    ----------
+    posterior : Posterior
+    draws : int
+        How many posterior draws to use, evenly spread over all; all of them if there are fewer.
+    seed : int
+    """
+    chosen = spread_draws(posterior, draws)
+    eta = conditional_predictor(posterior, draws=chosen)
+    auxiliary = {name: value[chosen][:, None] for name, value in posterior.auxiliary.items()}
+    mean = Mean(eta, posterior.spec.link, NUMPY)
+    rng = np.random.default_rng(seed)
+    return posterior.spec.family.draw(rng, mean, auxiliary, posterior.design.trials)
+
+
+def spread_draws(posterior: Posterior, draws: int) -> np.ndarray:
+    """Positions of at most ``draws`` draws, evenly spread over all chains."""
+    total = int(np.prod(posterior.sample_shape))
+    return np.unique(np.linspace(0, total - 1, min(draws, total)).astype(int))
+
+
+def log_likelihood_chunks(posterior: Posterior) -> Iterator[np.ndarray]:
+    """Log p(y_i | u, beta, ...) as consecutive blocks [some draws, row], for callers that reduce as they go."""
+    design, total = posterior.design, int(np.prod(posterior.sample_shape))
+    size = max(1, CHUNK_BYTES // (8 * len(design.y)))
+    auxiliary = posterior.auxiliary
+    for start in range(0, total, size):
+        chosen = slice(start, start + size)
+        mean = Mean(conditional_predictor(posterior, draws=chosen), posterior.spec.link, NUMPY)
+        aux = {name: value[chosen][:, None] for name, value in auxiliary.items()}
+        yield posterior.spec.family.log_density(design.y, mean, aux, design.trials, NUMPY)
+
+
+def log_likelihood(posterior: Posterior) -> xr.DataArray:
+    """Log p(y_i | u, beta, ...) [chain, draw, row]; n rows times all draws in memory."""
+    chains, draws = posterior.sample_shape
+    values = np.concatenate(list(log_likelihood_chunks(posterior))).reshape(chains, draws, -1)
+    return xr.DataArray(values, dims=("chain", "draw", "row"), name=posterior.design.response)

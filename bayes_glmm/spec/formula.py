@@ -1,0 +1,189 @@
+"""lme4's formula text, cut into parts: response, fixed effects, random terms, offset.
+
+Only what formulae cannot read is read here: ``(effects | group)``, ``||``, nesting, ``offset()`` and the ways of writing
+successes of trials. The fixed part and the effects before each bar go to formulae as they stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bayes_glmm.errors import SpecError
+from bayes_glmm.spec.terms import RandomTerm
+
+_OPEN, _CLOSE = "([{", ")]}"
+_PROPORTION = re.compile(r"(?:p|prop|proportion)\((?P<inside>.*)\)$", re.DOTALL)
+_CBIND = re.compile(r"cbind\((?P<inside>.*)\)$", re.DOTALL)
+_TRIALS = re.compile(r"trials\((?P<inside>.*)\)$", re.DOTALL)
+_COLUMN = re.compile(r"[^\W\d]\w*(?:\.\w+)*$|`[^`]+`$")
+
+
+@dataclass(frozen=True)
+class Formula:
+    """The parts of a formula.
+
+    Attributes
+    ----------
+    response, fixed : str
+        Left-hand side, and the fixed effects as a formula without response.
+    trials, offset : str or None
+        Expressions for the number of trials and for the offset.
+    random : tuple of RandomTerm
+    """
+
+    response: str
+    fixed: str
+    random: tuple[RandomTerm, ...] = ()
+    trials: str | None = None
+    offset: str | None = None
+
+    def __str__(self) -> str:
+        left = self.response if self.trials is None else f"p({self.response}, {self.trials})"
+        offset = [] if self.offset is None else [f"offset({self.offset})"]
+        return f"{left} ~ " + " + ".join([self.fixed, *offset, *map(str, self.random)])
+
+
+def parse_formula(text: str) -> Formula:
+    """Cut a formula into its parts.
+
+    Parameters
+    ----------
+    text : str
+        For example ``"y ~ x + (1 + x | g)"``, ``"p(y, n) ~ x + (1 | a/b)"``, ``"y | trials(n) ~ (x || g)"``,
+        ``"cbind(y, n - y) ~ offset(log(t)) + (1 | a:b)"``.
+
+    Returns
+    -------
+    Formula
+
+    Raises
+    ------
+    SpecError
+        For unbalanced brackets, a missing or second ``~``, a bar outside ``(effects | group)``, or a group that is not
+        columns joined by ``:`` and ``/``.
+
+    Examples
+    --------
+    >>> parse_formula("y ~ x + (x || g)").random
+    (RandomTerm(effects='x', group='g', correlated=False),)
+    """
+    _check_balanced(text)
+    sides = _split(text, "~")
+    if len(sides) != 2 or not all(side.strip() for side in sides):
+        raise SpecError("A formula needs one '~' with text on both sides.", text, "Write: response ~ terms.")
+    response, trials = _parse_response(sides[0].strip())
+    fixed: list[str] = []
+    offsets: list[str] = []
+    random: list[RandomTerm] = []
+    for sign, term in _signed_terms(sides[1]):
+        if _is_wrapped(term) and len(_split(term[1:-1], "|")) > 1:
+            if sign == "-":
+                raise SpecError("A random term cannot be subtracted.", f"- {term}", "Leave the term out instead.")
+            random.extend(_parse_random(term))
+        elif re.match(r"offset\(", term):
+            offsets.append(term[len("offset(") : -1].strip())
+        elif "|" in _without_quotes(term):
+            raise SpecError(
+                "A bar may stand only in a term of its own, (effects | group).",
+                term,
+                "Random terms are added: y ~ x + (1 | g). They cannot be multiplied or interact.",
+            )
+        else:
+            fixed.append(f"- {term}" if sign == "-" else term)
+    fixed_text = re.sub(r"\+ - ", "- ", " + ".join(fixed)) or "1"
+    offset = " + ".join(offsets) if offsets else None
+    return Formula(response, fixed_text, tuple(random), trials, offset)
+
+
+def _parse_response(text: str) -> tuple[str, str | None]:
+    bar = _split(text, "|")
+    if len(bar) == 2 and (match := _TRIALS.match(bar[1].strip())):
+        return bar[0].strip(), match["inside"].strip()
+    if len(bar) > 1:
+        raise SpecError("The response is not understood.", text, "Write y, p(y, n) or y | trials(n).")
+    for pattern, trials in ((_PROPORTION, "{1}"), (_CBIND, "{0} + ({1})")):
+        if match := pattern.match(text):
+            inside = [part.strip() for part in _split(match["inside"], ",")]
+            if len(inside) != 2:
+                raise SpecError("Successes of trials need two arguments.", text, "Write p(y, n) or cbind(y, n - y).")
+            return inside[0], trials.format(*inside)
+    return text, None
+
+
+def _parse_random(term: str) -> Iterator[RandomTerm]:
+    effects, *middle, group = [part.strip() for part in _split(term[1:-1], "|")]
+    if middle not in ([], [""]) or not effects or not group:
+        raise SpecError("A random term is (effects | group) or (effects || group).", term)
+    nested: list[str] = []
+    for part in (piece.strip() for piece in group.split("/")):
+        columns = [column.strip() for column in part.split(":")]
+        if not all(_COLUMN.match(column) for column in columns):
+            raise SpecError(
+                f"The group {group!r} is not a column, nor columns joined by ':' or '/'.",
+                term,
+                "Make the group a column of the data first; write (1 | a/b) for nested and two terms for crossed groups.",
+            )
+        nested.extend(columns)
+        yield RandomTerm(effects, ":".join(nested), correlated=not middle)
+
+
+def _signed_terms(text: str) -> Iterator[tuple[str, str]]:
+    """The top-level terms of a right-hand side with the sign before each."""
+    for i, plus in enumerate(_split(text, "+")):
+        first, *rest = _split(plus, "-")
+        if first.strip():
+            yield "+", first.strip()
+        elif i > 0 and not rest:
+            raise SpecError("Nothing stands after a '+'.", text.strip())
+        for term in rest:
+            if not term.strip():
+                raise SpecError("Nothing stands after a '-'.", text.strip())
+            yield "-", term.strip()
+
+
+def _depths(text: str) -> Iterator[tuple[int, str, int]]:
+    """Position, character and bracket depth; quoted characters get depth -1, so that they are never split at."""
+    depth, quote = 0, ""
+    for i, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote else quote
+            yield i, character, -1
+            continue
+        if character in "'\"`":
+            quote = character
+            yield i, character, -1
+            continue
+        depth -= character in _CLOSE
+        yield i, character, depth
+        depth += character in _OPEN
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Split at a one-character separator outside brackets and quotes."""
+    cuts = [i for i, character, depth in _depths(text) if character == separator and depth == 0]
+    return [text[a + 1 : b] for a, b in zip([-1, *cuts], [*cuts, len(text)], strict=True)]
+
+
+def _is_wrapped(term: str) -> bool:
+    """Whether one pair of parentheses holds the whole term."""
+    closing = [i for i, character, depth in _depths(term) if character == ")" and depth == 0]
+    return term.startswith("(") and closing[:1] == [len(term) - 1]
+
+
+def _without_quotes(text: str) -> str:
+    return "".join(character for _, character, depth in _depths(text) if depth >= 0)
+
+
+def _check_balanced(text: str) -> None:
+    stack: list[str] = []
+    for _, character, depth in _depths(text):
+        if depth == -1 and character not in _CLOSE:
+            continue
+        if character in _OPEN and depth >= 0:
+            stack.append(_CLOSE[_OPEN.index(character)])
+        elif character in _CLOSE and (not stack or stack.pop() != character):
+            raise SpecError(f"A {character!r} has no partner.", text, "Balance the brackets.")
+    if stack:
+        raise SpecError(f"A {stack[-1]!r} is missing.", text, "Balance the brackets.")

@@ -1,0 +1,78 @@
+"""A prior: a PyMC distribution by name with numbers for its arguments, read from and written as text."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from bayes_glmm.errors import SpecError
+
+Argument = float | int | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A distribution by name, and its arguments.
+
+    Attributes
+    ----------
+    distribution : str
+        A PyMC distribution (``"Normal"``, ``"HalfStudentT"``, ...), or ``"LKJ"`` for a correlation matrix.
+    positional : tuple
+        Arguments by position, in PyMC's order.
+    keyword : tuple of (str, number)
+        Arguments by name.
+
+    Examples
+    --------
+    >>> print(Prior.parse("HalfStudentT(3, sigma=2.5)"))
+    HalfStudentT(3, sigma=2.5)
+    """
+
+    distribution: str
+    positional: tuple[Argument, ...] = ()
+    keyword: tuple[tuple[str, Argument], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str | Prior) -> Prior:
+        """Read ``"Normal(0, 2.5)"`` or ``"Normal(mu=0, sigma=2.5)"``.
+
+        Only names, numbers and lists of numbers are read; nothing is evaluated.
+
+        Raises
+        ------
+        SpecError
+            If the text is not of that form.
+        """
+        if isinstance(text, Prior):
+            return text
+        advice = "Write a PyMC distribution with numbers, such as Normal(0, 2.5) or HalfStudentT(nu=3, sigma=2.5)."
+        try:
+            call = ast.parse(str(text).strip(), mode="eval").body
+        except SyntaxError as error:
+            raise SpecError(f"The prior {text!r} cannot be read.", advice=advice) from error
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            raise SpecError(f"The prior {text!r} is not a distribution with arguments.", advice=advice)
+        try:
+            positional = tuple(_number(node) for node in call.args)
+            keyword = tuple((node.arg, _number(node.value)) for node in call.keywords if node.arg)
+        except (ValueError, TypeError) as error:
+            raise SpecError(f"An argument of the prior {text!r} is not a number.", advice=advice) from error
+        return cls(call.func.id, positional, keyword)
+
+    def __str__(self) -> str:
+        named = [f"{name}={_text(value)}" for name, value in self.keyword]
+        return f"{self.distribution}({', '.join([_text(value) for value in self.positional] + named)})"
+
+
+def _number(node: ast.expr) -> Argument:
+    value = ast.literal_eval(node)
+    if isinstance(value, list | tuple):
+        return tuple(float(item) for item in value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(value)
+    return value
+
+
+def _text(value: Argument) -> str:
+    return str(list(value)) if isinstance(value, tuple) else f"{value:.6g}"

@@ -1,0 +1,37 @@
+"""One random-effects term as written: ``(effects | group)``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RandomTerm:
+    """Effects that vary by group.
+
+    Attributes
+    ----------
+    effects : str
+        The part before the bar, as a formula without response: ``"1 + x"``.
+    group : str
+        The grouping factor: a column, or columns joined by ``:``.
+    correlated : bool
+        Whether the effects of one group are correlated, ``(x | g)``, or independent, ``(x || g)``.
+
+    Examples
+    --------
+    >>> print(RandomTerm("1 + x", "g", correlated=False))
+    (1 + x || g)
+    """
+
+    effects: str
+    group: str
+    correlated: bool = True
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that make up the grouping factor."""
+        return tuple(part.strip().strip("`") for part in self.group.split(":"))
+
+    def __str__(self) -> str:
+        return f"({self.effects} {'|' if self.correlated else '||'} {self.group})"
