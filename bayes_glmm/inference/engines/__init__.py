@@ -1,0 +1,70 @@
+"""The table of engines: each draws from a pm.Model with NUTS and hands back a DataTree.
+
+An engine keeps the warm-up and the sampler's statistics; a new engine is one file and one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from bayes_glmm.errors import SamplingError, SpecError, choices
+from bayes_glmm.inference.engines.numpyro import sample_numpyro
+from bayes_glmm.inference.engines.nutpie import sample_nutpie
+from bayes_glmm.inference.engines.pymc import sample_pymc
+from bayes_glmm.inference.settings import Settings
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A sampler by name.
+
+    Attributes
+    ----------
+    name : str
+    sample : function
+        ``(model, settings) -> DataTree`` with ``posterior`` and ``sample_stats``, and their warm-up.
+    package : str
+        The package that must be installed.
+    """
+
+    name: str
+    sample: Callable[[pm.Model, Settings], xr.DataTree]
+    package: str
+
+
+ENGINES: dict[str, Engine] = {
+    engine.name: engine
+    for engine in (
+        Engine("nutpie", sample_nutpie, package="nutpie"),
+        Engine("pymc", sample_pymc, package="pymc"),
+        Engine("numpyro", sample_numpyro, package="numpyro"),
+    )
+}
+
+
+def get_engine(name: str) -> Engine:
+    """The engine of that name, ready to use.
+
+    Raises
+    ------
+    SpecError
+        If there is none of that name.
+    SamplingError
+        If its package is not installed.
+    """
+    if name not in ENGINES:
+        raise SpecError(f"There is no engine {name!r}.", advice=choices(name, ENGINES))
+    engine = ENGINES[name]
+    if find_spec(engine.package) is None:
+        raise SamplingError(
+            f"The engine {name!r} needs the package {engine.package!r}, which is not installed.",
+            advice=f"Install bayes-glmm[{engine.package}], or use engine='nutpie'.",
+        )
+    return engine

@@ -1,0 +1,41 @@
+"""NumPyro: NUTS compiled by JAX, on a GPU where there is one; an optional extra."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bayes_glmm.inference.settings import Settings
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+
+def sample_numpyro(model: pm.Model, settings: Settings) -> xr.DataTree:
+    """Draw with NumPyro.
+
+    Parameters
+    ----------
+    model : pm.Model
+    settings : Settings
+        ``cores`` is not used: chains are vectorised where JAX sees one device.
+
+    Returns
+    -------
+    xarray.DataTree
+        Without warm-up draws, which NumPyro does not hand out.
+    """
+    from pymc.sampling.jax import sample_numpyro_nuts
+
+    return sample_numpyro_nuts(
+        draws=settings.draws,
+        tune=settings.tune,
+        chains=settings.chains,
+        target_accept=settings.target_accept,
+        random_seed=settings.seed,
+        model=model,
+        progressbar=settings.progress,
+        chain_method="vectorized",
+        nuts_kwargs={"max_tree_depth": settings.max_treedepth},
+        compute_convergence_checks=False,
+    )

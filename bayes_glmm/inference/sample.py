@@ -1,0 +1,94 @@
+"""The one door: from a model to a Posterior, whatever engine draws it."""
+
+from __future__ import annotations
+
+import platform
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from bayes_glmm.design import Design, Priors
+from bayes_glmm.inference.engines import get_engine
+from bayes_glmm.inference.settings import Settings
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+_PACKAGES = ("bayes-glmm", "pymc", "pytensor", "nutpie", "arviz", "numpy", "pandas", "formulae", "numba")
+
+
+def sample(spec: ModelSpec, design: Design, priors: Priors, model: pm.Model, settings: Settings) -> Posterior:
+    """Draw from the posterior.
+
+    Parameters
+    ----------
+    spec, design, priors
+        What the model was built from.
+    model : pm.Model
+    settings : Settings
+
+    Returns
+    -------
+    Posterior
+        With the groups ``posterior``, ``sample_stats``, their warm-up (without the random effects, which would double
+        the size), ``observed_data`` and ``constant_data``.
+
+    Raises
+    ------
+    SpecError
+        For an unknown engine.
+    SamplingError
+        If the engine is not installed.
+    """
+    engine = get_engine(settings.engine)
+    start = time.perf_counter()
+    drawn = engine.sample(model, settings)
+    seconds = time.perf_counter() - start
+    groups = {"posterior": drawn["posterior"].to_dataset(), "sample_stats": drawn["sample_stats"].to_dataset()}
+    if "warmup_posterior" in drawn.children:
+        warmup = drawn["warmup_posterior"].to_dataset()
+        by_level = [f"{kind}_{block.group}" for kind in "uz" for block in design.blocks]
+        groups["warmup_posterior"] = warmup.drop_vars(by_level, errors="ignore")
+        groups["warmup_sample_stats"] = drawn["warmup_sample_stats"].to_dataset()
+    groups |= {"observed_data": _observed(design), "constant_data": _constant(design)}
+    draws = xr.DataTree.from_dict({name: _plain(data) for name, data in groups.items()})
+    return Posterior(spec, design, priors, draws, _provenance(settings, seconds))
+
+
+def _plain(data: xr.Dataset) -> xr.Dataset:
+    """Without attributes and object columns, which netCDF cannot hold."""
+    kept = data.drop_vars([name for name, variable in data.data_vars.items() if variable.dtype == object])
+    return kept.drop_attrs()
+
+
+def _observed(design: Design) -> xr.Dataset:
+    return xr.Dataset({design.response: ("row", design.y)}, {"row": np.arange(len(design.y))})
+
+
+def _constant(design: Design) -> xr.Dataset:
+    """What the linear predictor is made of, under the model's dims."""
+    variables: dict[str, Any] = {"X": (("row", "coefficient"), design.X), "offset": ("row", design.offset)}
+    coords: dict[str, Any] = {"row": np.arange(len(design.y)), "coefficient": list(design.coefficients)}
+    if design.trials is not None:
+        variables["trials"] = ("row", design.trials)
+    for block in design.blocks:
+        effect = f"{block.group}_effect"
+        coords[effect] = list(block.effects)
+        variables[f"Z_{block.group}"] = (("row", effect), block.values)
+        variables[f"index_{block.group}"] = ("row", block.index)
+    return xr.Dataset(variables, coords)
+
+
+def _provenance(settings: Settings, seconds: float) -> dict[str, Any]:
+    return {
+        "settings": asdict(settings),
+        "seconds": round(seconds, 3),
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in _PACKAGES},
+    }

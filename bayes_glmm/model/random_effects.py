@@ -1,0 +1,87 @@
+"""Random effects of one grouping factor: u = L z with z ~ N(0, I), so that u ~ N(0, G), G = L L'.
+
+Non-centred (Betancourt & Girolami 2015): the sampler moves in z, whose prior does not depend on the variances.
+L = diag(sd) C with C the Cholesky factor of the correlation matrix, LKJ distributed (Lewandowski, Kurowicka & Joe 2009).
+"""
+
+from __future__ import annotations
+
+import pymc as pm
+import pytensor.tensor as pt
+
+from bayes_glmm.design import Priors, RandomBlock
+from bayes_glmm.errors import SpecError
+from bayes_glmm.model.variables import vector_variable
+from bayes_glmm.spec import Prior
+
+
+def random_effects(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
+    """Add ``sd_g``, ``G_g``, ``z_g``, ``u_g`` and, where effects are correlated, ``corr_g`` to the model in context.
+
+    Parameters
+    ----------
+    block : RandomBlock
+    priors : Priors
+
+    Returns
+    -------
+    tensor [row]
+        What the block adds to the linear predictor, gathered by index.
+
+    Raises
+    ------
+    SpecError
+        For a prior that cannot be.
+    """
+    g = block.group
+    effect, effect_2 = f"{g}_effect", f"{g}_effect_2"
+    sd_priors = [priors[f"sd_{g}[{name}]"] for name in block.effects]
+    sd = vector_variable(f"sd_{g}", block.effects, sd_priors, effect, "positive")
+    z = pm.Normal(f"z_{g}", 0.0, 1.0, dims=(g, effect))
+    if block.correlated:
+        C = _correlation_factor(block, _lkj_shape(g, priors[f"corr_{g}"]))
+        pm.Deterministic(f"corr_{g}", C @ C.T, dims=(effect, effect_2))
+        L = sd[:, None] * C
+        u = z @ L.T
+        pm.Deterministic(f"G_{g}", L @ L.T, dims=(effect, effect_2))
+    else:
+        u = z * sd
+        pm.Deterministic(f"G_{g}", pt.diag(sd**2), dims=(effect, effect_2))
+    u = pm.Deterministic(f"u_{g}", u, dims=(g, effect))
+    return contribution(block, u)
+
+
+def contribution(block: RandomBlock, u: pt.TensorVariable) -> pt.TensorVariable:
+    """z_i' u of each row's own level [row]; the matrix Z is never formed."""
+    total = 0.0
+    for k in range(len(block.effects)):
+        by_row = u[block.index, k]
+        values = block.values[:, k]
+        total = total + (by_row if (values == 1.0).all() else by_row * values)
+    return total
+
+
+def _correlation_factor(block: RandomBlock, eta: float) -> pt.TensorVariable:
+    """Cholesky factor of the correlation matrix: one LKJ a run of correlated effects, zeros between runs."""
+    g = block.group
+    if len(block.pattern) == 1:
+        return pm.LKJCorr(f"chol_{g}", n=block.pattern[0], eta=eta)
+    factor = pt.eye(len(block.effects))
+    start = 0
+    for size in block.pattern:
+        if size > 1:
+            run = pm.LKJCorr(f"chol_{g}_{block.effects[start]}", n=size, eta=eta)
+            factor = factor[start : start + size, start : start + size].set(run)
+        start += size
+    return factor
+
+
+def _lkj_shape(group: str, prior: Prior) -> float:
+    arguments = [*prior.positional, *(value for name, value in prior.keyword if name == "eta")]
+    if prior.distribution not in ("LKJ", "LKJCorr") or len(arguments) != 1 or len(prior.keyword) > 1:
+        raise SpecError(
+            f"The prior {prior} is not one of a correlation matrix.", f"prior of corr_{group}", "Write LKJ(2), eta > 0."
+        )
+    if not isinstance(arguments[0], int | float) or not arguments[0] > 0:
+        raise SpecError("The shape of LKJ must be above 0.", f"prior of corr_{group}", "LKJ(1) is flat, LKJ(2) usual.")
+    return float(arguments[0])
