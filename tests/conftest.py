@@ -1,0 +1,24 @@
+"""Settings that every test shares: Hypothesis without chance, and the data that may stand beside the checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples on every run: a red test is a change of the code, never of the seed.
+settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("repeatable")
+
+SHARED = Path(__file__).parents[1].parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of published data sets and exact answers, which is not part of the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip("No folder 'shared' beside the checkout: published data sets and exact answers are not there.")
+    return SHARED
