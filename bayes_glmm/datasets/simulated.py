@@ -120,8 +120,8 @@ def simulate_sleep(seed: int = 20260101) -> pd.DataFrame:
 
     Notes
     -----
-    Original: Belenky et al. (2003), Journal of Sleep Research 12, 1-12, as in lme4's ``sleepstudy``; the estimates are in
-    Bates, Mächler, Bolker & Walker (2015), Journal of Statistical Software 67(1).
+    Original: Belenky et al. (2003), Journal of Sleep Research 12, 1-12, as in lme4's ``sleepstudy``; the estimates
+    are in Bates, Mächler, Bolker & Walker (2015), Journal of Statistical Software 67(1).
 
     Examples
     --------

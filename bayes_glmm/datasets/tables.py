@@ -49,10 +49,10 @@ def abortion() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a person and question, 5,550 in all: ``person`` (1 to 1850), ``gender`` (male, female), ``situation`` (see
-        below) and ``response`` (1 for yes). References: male, any. Should a woman be able to have an abortion if her
-        family has a low income and cannot afford more children (``poor``), if she is not married and does not want to
-        marry the man (``single``), for any reason (``any``)?
+        One row a person and question, 5,550 in all: ``person`` (1 to 1850), ``gender`` (male, female), ``situation``
+        (see below) and ``response`` (1 for yes). References: male, any. Should a woman be able to have an abortion if
+        her family has a low income and cannot afford more children (``poor``), if she is not married and does not want
+        to marry the man (``single``), for any reason (``any``)?
 
     Notes
     -----
@@ -87,8 +87,8 @@ def spinal() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a patient and visit, 252 in all: ``patient`` (1 to 126), ``visit`` (1, 2), ``x`` (0 at the first, 1 at the
-        second visit) and ``nopain`` (1 for no pain).
+        One row a patient and visit, 252 in all: ``patient`` (1 to 126), ``visit`` (1, 2), ``x`` (0 at the first, 1 at
+        the second visit) and ``nopain`` (1 for no pain).
 
     Notes
     -----
@@ -119,8 +119,8 @@ def clinics() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a clinic and treatment, 16 in all: ``clinic`` (1 to 8), ``treatment`` (control, drug), ``favourable`` and
-        ``n``. Reference: control.
+        One row a clinic and treatment, 16 in all: ``clinic`` (1 to 8), ``treatment`` (control, drug), ``favourable``
+        and ``n``. Reference: control.
 
     Notes
     -----
@@ -149,8 +149,8 @@ def seeds() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a plate: ``plate`` (1 to 21), ``seed`` (O75, O73), ``extract`` (bean, cucumber), ``germinated`` and ``n``.
-        References: O75, bean.
+        One row a plate: ``plate`` (1 to 21), ``seed`` (O75, O73), ``extract`` (bean, cucumber), ``germinated`` and
+        ``n``. References: O75, bean.
 
     Notes
     -----
