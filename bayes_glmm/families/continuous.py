@@ -9,8 +9,8 @@ import numpy as np
 from bayes_glmm.families.family import Family
 
 # 1 / sqrt(phi) is the coefficient of variation (gamma), the extra coefficient of variation (negative binomial) or the
-# relative spread (beta). InverseGamma(0.4, 0.3) on phi makes it about half-normal(0, 1), with room near 0: brms' default
-# for such shapes since version 2.20, after the Stan prior choice recommendations.
+# relative spread (beta). InverseGamma(0.4, 0.3) on phi makes it about half-normal(0, 1), with room near 0: brms'
+# default for such shapes since version 2.20, after the Stan prior choice recommendations.
 SHAPE_PRIOR = "InverseGamma(alpha=0.4, beta=0.3)"
 
 GAUSSIAN = Family(

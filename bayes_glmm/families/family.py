@@ -1,8 +1,8 @@
 """What a family is: a record of plain functions. Entries live in ``continuous``, ``counts`` and ``proportions``.
 
 A family never sees a design or a model. It gets the conditional mean as a :class:`Mean` (the linear predictor with its
-link, from which it takes whichever form is stable), its own auxiliary parameters by name, and says what the response may
-look like, how it varies, how likely it is, and how it is drawn.
+link, from which it takes whichever form is stable), its own auxiliary parameters by name, and says what the response
+may look like, how it varies, how likely it is, and how it is drawn.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Family:
-    """A distribution of the response given its conditional mean.
+    r"""A distribution of the response given its conditional mean.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Family:
     title : str
         Its name in prose.
     symbol : str
-        The distribution in LaTeX, with ``\\mu_i`` for the mean of row i.
+        The distribution in LaTeX, with ``\mu_i`` for the mean of row i.
     links : tuple of str
         Valid links; the first is the default.
     response : {"real", "positive", "binary", "successes", "count", "fraction"}

@@ -1,8 +1,8 @@
 """Links: g(mu) = eta. One record a link; a new link is one entry in ``LINKS``.
 
-``range`` says where the inverse lands, which decides the stable forms a link owes: links onto (0, 1) carry ``logit_mean``.
-To be averaged over Gaussian random effects a link has a closed form (``averaged``), or tells how wide the strip around
-the real axis is in which its inverse is analytic (``strip``), from which the step of the quadrature follows.
+``range`` says where the inverse lands, which decides the stable forms a link owes: links onto (0, 1) carry
+``logit_mean``. To be averaged over Gaussian random effects a link has a closed form (``averaged``), or tells how wide the
+strip around the real axis is in which its inverse is analytic (``strip``), from which the step of the quadrature follows.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ Range = Literal["real", "positive", "unit", "nonzero"]
 
 @dataclass(frozen=True)
 class Link:
-    """A link g with mu = h(eta), h the inverse of g.
+    r"""A link g with mu = h(eta), h the inverse of g.
 
     Attributes
     ----------
     name : str
         As written in a formula call or a config.
     symbol : str
-        g(mu) in LaTeX, with ``\\mu`` for the mean.
+        g(mu) in LaTeX, with ``\mu`` for the mean.
     range : {"real", "positive", "unit", "nonzero"}
         Where h lands for real eta.
     forward, inverse, derivative : function

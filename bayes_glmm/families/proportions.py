@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bayes_glmm.families.continuous import SHAPE_PRIOR
-from bayes_glmm.families.family import Family
+from bayes_glmm.families.family import Family, Mean
 
 UNIT_LINKS = ("logit", "probit", "cloglog", "cauchit", "log", "identity")
 
@@ -61,22 +61,26 @@ BINOMIAL = Family(
 )
 
 
+def _beta_shapes(mean: Mean, phi: Any) -> tuple[Any, Any]:
+    """Phi mu and phi (1 - mu), kept above 0 where mu rounds to 0 or 1: a shape of 0 has no density."""
+    f = mean.f
+    return f.maximum(phi * f.expit(mean.logit), 1e-300), f.maximum(phi * f.expit(-mean.logit), 1e-300)
+
+
 def _beta_log_density(y, mean, aux, trials, f):  # type: ignore[no-untyped-def]
-    phi = aux["phi"]
-    a, b = phi * f.expit(mean.logit), phi * f.expit(-mean.logit)
-    constant = f.gammaln(phi) - f.gammaln(a) - f.gammaln(b)
+    a, b = _beta_shapes(mean, aux["phi"])
+    constant = f.gammaln(aux["phi"]) - f.gammaln(a) - f.gammaln(b)
     return constant + (a - 1.0) * f.log(y) + (b - 1.0) * f.log1p(-y)
 
 
 def _beta_likelihood(pm, name, mean, aux, trials, observed, dims):  # type: ignore[no-untyped-def]
-    f, phi = mean.f, aux["phi"]
-    return pm.Beta(name, alpha=phi * f.expit(mean.logit), beta=phi * f.expit(-mean.logit), observed=observed, dims=dims)
+    a, b = _beta_shapes(mean, aux["phi"])
+    return pm.Beta(name, alpha=a, beta=b, observed=observed, dims=dims)
 
 
 def _beta_draw(rng: np.random.Generator, mean: Any, aux: Any, trials: Any) -> np.ndarray:
-    tiny = np.finfo(float).tiny
-    f, phi = mean.f, aux["phi"]
-    return rng.beta(np.maximum(phi * f.expit(mean.logit), tiny), np.maximum(phi * f.expit(-mean.logit), tiny))
+    # a draw that rounds to 0 or 1 goes to the nearest number inside
+    return np.clip(rng.beta(*_beta_shapes(mean, aux["phi"])), np.finfo(float).tiny, np.nextafter(1.0, 0.0))
 
 
 BETA = Family(

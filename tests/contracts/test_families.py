@@ -1,0 +1,195 @@
+"""What every family owes, with each of its links: one density in three places, finite tails, and draws that fit it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bayes_glmm.families import FAMILIES, LINKS, Family, Mean
+from bayes_glmm.numerics.functions import NUMPY, pytensor_functions
+from bayes_glmm.spec import Prior
+
+PAIRS = [(family, link) for family in FAMILIES.values() for link in family.links]
+EVERY = pytest.mark.parametrize(("family", "link"), PAIRS, ids=[f"{family.name}-{link}" for family, link in PAIRS])
+EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
+# pairs whose mean is inside the support for every linear predictor, so that a sampler may step anywhere
+ORDINARY = [
+    (family, link)
+    for family, link in PAIRS
+    if LINKS[link].range == {"positive": "positive", "count": "positive"}.get(family.response, "unit")
+    and link != "sqrt"
+]
+
+VALID = {
+    "real": np.array([-1.3, 0.2, 2.9]),
+    "positive": np.array([0.07, 1.1, 4.0]),
+    "binary": np.array([0.0, 1.0, 1.0]),
+    "successes": np.array([0.0, 3.0, 5.0]),
+    "count": np.array([0.0, 1.0, 17.0]),
+    "fraction": np.array([0.03, 0.5, 0.96]),
+}
+INVALID = {
+    "real": [np.nan, np.inf, -np.inf],
+    "positive": [np.nan, np.inf, 0.0, -1.0],
+    "binary": [np.nan, np.inf, 2.0, -1.0, 0.5],
+    "successes": [np.nan, np.inf, -1.0, 0.5, 6.0],
+    "count": [np.nan, np.inf, -1.0, 0.5],
+    "fraction": [np.nan, np.inf, 0.0, 1.0, -0.1, 1.1],
+}
+AUXILIARY = {"sigma": 1.3, "nu": 12.5, "phi": 2.4}
+TRIALS = np.array([4.0, 5.0, 5.0])
+TAILS = np.array([-700.0, -300.0, -40.0, -38.0, -9.0, 5.0, 9.0, 37.0, 40.0, 300.0, 700.0])
+
+# the distributions in SciPy's parametrisation
+SCIPY: dict[str, Any] = {
+    "gaussian": lambda mu, aux, n: stats.norm(mu, aux["sigma"]),
+    "student_t": lambda mu, aux, n: stats.t(aux["nu"], loc=mu, scale=aux["sigma"]),
+    "gamma": lambda mu, aux, n: stats.gamma(aux["phi"], scale=mu / aux["phi"]),
+    "bernoulli": lambda mu, aux, n: stats.bernoulli(mu),
+    "binomial": lambda mu, aux, n: stats.binom(n, mu),
+    "beta": lambda mu, aux, n: stats.beta(mu * aux["phi"], (1 - mu) * aux["phi"]),
+    "poisson": lambda mu, aux, n: stats.poisson(mu),
+    "negative_binomial": lambda mu, aux, n: stats.nbinom(aux["phi"], aux["phi"] / (aux["phi"] + mu)),
+}
+
+
+def _auxiliary(family: Family) -> dict[str, Any]:
+    # arrays: PyTensor would take a Python float that float32 holds exactly for a float32
+    return {name: np.array(AUXILIARY[name]) for name in family.auxiliary}
+
+
+def _predictors(family: Family, link: str) -> np.ndarray:
+    """Linear predictors whose mean lies inside the support."""
+    rng = np.random.default_rng(7)
+    if family.response in ("binary", "successes", "fraction"):
+        return LINKS[link].forward(rng.uniform(0.02, 0.98, 11), NUMPY)
+    if family.response == "real" and LINKS[link].range == "real":
+        return rng.normal(0, 3, 11)
+    return LINKS[link].forward(rng.uniform(0.05, 9.0, 11), NUMPY)
+
+
+def _rows(family: Family, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Every valid response at every linear predictor: y, eta, trials."""
+    y, n = VALID[family.response], len(eta)
+    trials = np.repeat(TRIALS, n) if family.response == "successes" else None
+    return np.repeat(y, n), np.tile(eta, len(y)), trials
+
+
+def _log_density(family: Family, link: str, y: np.ndarray, eta: np.ndarray, trials: np.ndarray | None) -> np.ndarray:
+    return family.log_density(y, Mean(eta, LINKS[link], NUMPY), _auxiliary(family), trials, NUMPY)
+
+
+@cache
+def _compiled(family_name: str, link: str):
+    """The log density of the PyMC likelihood, and its gradient in eta, as functions of (y, eta, trials)."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    family = FAMILIES[family_name]
+    y, eta, trials = pt.dvector("y"), pt.dvector("eta"), pt.dvector("trials")
+    n = trials if family.response == "successes" else None
+    with pm.Model():
+        mean = Mean(eta, LINKS[link], pytensor_functions())
+        variable = family.likelihood(pm, "y", mean, _auxiliary(family), n, np.ones(3 * len(TAILS)), None)
+    value = pm.logp(variable, y)
+    return pm.compile([y, eta, trials], [value, pt.grad(value.sum(), eta)], on_unused_input="ignore")
+
+
+def _likelihood(family: Family, link: str, y: np.ndarray, eta: np.ndarray, trials: np.ndarray | None):
+    return _compiled(family.name, link)(y, eta, np.ones_like(y) if trials is None else trials)
+
+
+@EVERY
+def test_log_density_is_scipys(family: Family, link: str) -> None:
+    y, eta, trials = _rows(family, _predictors(family, link))
+    distribution = SCIPY[family.name](LINKS[link].inverse(eta, NUMPY), _auxiliary(family), trials)
+    expected = distribution.logpmf(y) if family.discrete else distribution.logpdf(y)
+    np.testing.assert_allclose(_log_density(family, link, y, eta, trials), expected, rtol=1e-10, atol=1e-12)
+
+
+@EVERY
+def test_likelihood_is_the_log_density(family: Family, link: str) -> None:
+    y, eta, trials = _rows(family, _predictors(family, link))
+    value, gradient = _likelihood(family, link, y, eta, trials)
+    np.testing.assert_allclose(value, _log_density(family, link, y, eta, trials), rtol=1e-10, atol=1e-12)
+
+    h = 1e-3 * np.minimum(1.0, np.abs(eta))
+    near, far = (
+        _log_density(family, link, y, eta + k * h, trials) - _log_density(family, link, y, eta - k * h, trials)
+        for k in (1, 2)
+    )
+    # the five-point rule errs by h^4 / 30 of the fifth derivative
+    np.testing.assert_allclose(gradient, (8 * near - far) / (12 * h), rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize(("family", "link"), ORDINARY, ids=[f"{family.name}-{link}" for family, link in ORDINARY])
+def test_tails_are_finite(family: Family, link: str) -> None:
+    y, eta, trials = _rows(family, TAILS)
+    value, gradient = _likelihood(family, link, y, eta, trials)
+    for name, array in [("value", value), ("gradient", gradient)]:
+        bad = ~np.isfinite(array)
+        assert not bad.any(), f"{name} at y = {y[bad]}, eta = {eta[bad]}"
+    np.testing.assert_allclose(value, _log_density(family, link, y, eta, trials), rtol=1e-10, atol=1e-12)
+    # an impossible observation must cost: no flat log density where the response contradicts the mean
+    assert (value[(y == y.min()) & (eta == 40)] < -4).all()
+    assert (value[(y == y.max()) & (eta == -40)] < -4).all()
+
+
+@EVERY
+def test_draws_have_the_stated_mean_and_variance(family: Family, link: str) -> None:
+    rng, size, aux = np.random.default_rng(20), 200_000, _auxiliary(family)
+    for eta in _predictors(family, link)[:2]:
+        n = 5.0 if family.response == "successes" else 1.0
+        trials = np.full(size, n) if family.response == "successes" else None
+        draws = np.asarray(family.draw(rng, Mean(np.full(size, eta), LINKS[link], NUMPY), aux, trials), float)
+        mu = LINKS[link].inverse(eta, NUMPY)
+        variance = n * family.variance(mu, aux)
+        centred = draws - n * mu
+        # 5 Monte Carlo standard errors, that of the variance from the fourth moment of the draws themselves
+        assert abs(centred.mean()) <= 5 * np.sqrt(variance / size)
+        assert abs((centred**2).mean() - variance) <= 5 * np.sqrt((centred**2).var() / size)
+        assert not family.support(draws, trials).any()
+
+
+@EVERY_FAMILY
+def test_draws_broadcast_over_posterior_draws(family: Family) -> None:
+    eta = np.linspace(0.2, 0.7, 12).reshape(4, 3)
+    aux = {name: np.full((4, 1), value) for name, value in _auxiliary(family).items()}
+    trials = TRIALS if family.response == "successes" else None
+    mean = Mean(eta, LINKS[family.links[0]], NUMPY)
+    first, again = (family.draw(np.random.default_rng(3), mean, aux, trials) for _ in range(2))
+    assert first.shape == (4, 3)
+    np.testing.assert_array_equal(first, again)
+    assert family.log_density(VALID[family.response], mean, aux, trials, NUMPY).shape == (4, 3)
+
+
+@EVERY_FAMILY
+def test_draws_in_the_tails_are_numbers(family: Family) -> None:
+    eta = np.array([-700.0, -40.0, 40.0, 700.0])
+    trials = np.full(4, 5.0) if family.response == "successes" else None
+    draws = family.draw(np.random.default_rng(3), Mean(eta, LINKS[family.links[0]], NUMPY), _auxiliary(family), trials)
+    assert np.isfinite(draws).all()
+
+
+@EVERY_FAMILY
+def test_support_accepts_what_can_be_and_rejects_what_cannot(family: Family) -> None:
+    trials = TRIALS if family.response == "successes" else None
+    assert not family.support(VALID[family.response], trials).any()
+    bad = np.array(INVALID[family.response])
+    trials = np.full(len(bad), 5.0) if family.response == "successes" else None
+    assert family.support(bad, trials).all()
+
+
+@EVERY_FAMILY
+def test_default_priors_are_pymc_distributions(family: Family) -> None:
+    import pymc as pm
+
+    for text in family.auxiliary.values():
+        prior = Prior.parse(text.format(scale="1.5"))
+        distribution = getattr(pm, prior.distribution).dist(*prior.positional, **dict(prior.keyword))
+        assert np.isfinite(pm.logp(distribution, 0.7).eval())
+        assert pm.logp(distribution, -0.7).eval() == -np.inf  # scales, shapes and degrees of freedom are positive
