@@ -94,7 +94,7 @@ class Posterior:
         return folder
 
 
-def load(folder: str | Path) -> Posterior:
+def load_posterior(folder: str | Path) -> Posterior:
     """Read what :meth:`Posterior.save` wrote.
 
     Raises

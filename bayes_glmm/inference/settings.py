@@ -53,7 +53,9 @@ class Settings:
         if self.seed < 0:
             raise SpecError(f"seed is {self.seed}, but must not be negative.")
         if not 0 < self.target_accept < 1:
-            raise SpecError(f"target_accept is {self.target_accept}, but must lie between 0 and 1.", advice="Usual: 0.8.")
+            raise SpecError(
+                f"target_accept is {self.target_accept}, but must lie between 0 and 1.", advice="Usual: 0.8."
+            )
 
     @property
     def parallel(self) -> int:

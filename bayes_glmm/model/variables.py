@@ -8,11 +8,13 @@ from typing import Any, Literal
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pytensor.compile.mode import Mode
 
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.spec import Prior
 
 Support = Literal["real", "positive"]
+_PYTHON = Mode(linker="py", optimizer="fast_compile")  # one evaluation is not worth a compiler
 
 
 def scalar_variable(name: str, prior: Prior, support: Support) -> pt.TensorVariable:
@@ -64,7 +66,9 @@ def vector_variable(
 
 def _form(prior: Prior) -> tuple[Any, ...]:
     """What must be equal for priors to be one vector: the distribution and how its arguments are given."""
-    tuples = [argument for argument in (*prior.positional, *dict(prior.keyword).values()) if isinstance(argument, tuple)]
+    tuples = [
+        argument for argument in (*prior.positional, *dict(prior.keyword).values()) if isinstance(argument, tuple)
+    ]
     return prior.distribution, len(prior.positional), tuple(name for name, _ in prior.keyword), tuple(tuples)
 
 
@@ -72,12 +76,14 @@ def _checked_distribution(parameter: str, prior: Prior, support: Support) -> Any
     names = [name for name in pm.distributions.__all__ if isinstance(getattr(pm, name, None), type)]
     if prior.distribution not in names:
         raise SpecError(
-            f"PyMC has no distribution {prior.distribution!r}.", f"prior of {parameter}", choices(prior.distribution, names)
+            f"PyMC has no distribution {prior.distribution!r}.",
+            f"prior of {parameter}",
+            choices(prior.distribution, names),
         )
     distribution = getattr(pm, prior.distribution)
     try:
         variable = distribution.dist(*prior.positional, **dict(prior.keyword))
-        negative = float(pm.logp(variable, -0.5).eval(mode="FAST_COMPILE"))
+        negative = float(pm.logp(variable, -0.5).eval(mode=_PYTHON))
     except (TypeError, ValueError, NotImplementedError, pm.logprob.utils.ParameterValueError) as error:
         raise SpecError(f"The prior {prior} cannot be: {error}", f"prior of {parameter}") from error
     if variable.ndim != 0 or variable.dtype != "float64":

@@ -1,0 +1,250 @@
+"""The face: ``GLMM`` states a model for data, ``Fit`` holds its posterior. Every method is one call downward."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm import diagnostics, effects, report
+from bayes_glmm.design import Design, Priors, build_design, resolve_priors
+from bayes_glmm.errors import SpecError
+from bayes_glmm.posterior import Posterior, load_posterior
+from bayes_glmm.predictive import log_likelihood, replicate
+from bayes_glmm.spec import ModelSpec, Prior
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+
+class GLMM:
+    """A generalized linear mixed model for a data set; immutable.
+
+    Parameters
+    ----------
+    formula : str or ModelSpec
+        In lme4's notation: ``"y ~ x + (1 + x | g)"``. A ModelSpec brings its own family, link and priors.
+    data : DataFrame
+    family : str
+        ``gaussian``, ``student_t``, ``gamma``, ``bernoulli``, ``binomial``, ``beta``, ``poisson`` or
+        ``negative_binomial``.
+    link : str, optional
+        A link of the family; its usual one by default.
+    priors : mapping of str to str or Prior, optional
+        Priors by name, such as ``{"beta": "Normal(0, 1)", "sd_g": "Exponential(1)"}``; see :attr:`priors`.
+    missing : {"error", "drop"}
+        What to do with rows that have missing values in used columns.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    design : Design
+    priors : Priors
+        One a parameter; print it, or take its ``table``.
+
+    Raises
+    ------
+    SpecError
+        For a formula, family, link or prior that cannot be.
+    DataError
+        For data that do not fit the model.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> data = pd.DataFrame({"y": [0, 1, 3, 2], "g": ["a", "a", "b", "b"]})
+    >>> GLMM("y ~ (1 | g)", data, family="poisson").design.block("g").levels
+    ('a', 'b')
+    """
+
+    spec: ModelSpec
+    design: Design
+    priors: Priors
+
+    def __init__(
+        self,
+        formula: str | ModelSpec,
+        data: pd.DataFrame,
+        family: str | None = None,
+        link: str | None = None,
+        priors: Mapping[str, str | Prior] | None = None,
+        missing: Literal["error", "drop"] = "error",
+    ) -> None:
+        if isinstance(formula, ModelSpec):
+            if family or link or priors:
+                raise SpecError("A ModelSpec brings its own family, link and priors.", advice="Give them once.")
+            self.spec = formula
+        else:
+            self.spec = ModelSpec.from_formula(formula, family or "gaussian", link, priors)
+        self.design = build_design(self.spec, data, missing)
+        self.priors = resolve_priors(self.spec, self.design)
+
+    @cached_property
+    def pymc(self) -> pm.Model:
+        """The plain PyMC model: yours to graph, extend and sample."""
+        from bayes_glmm.model import build_model
+
+        return build_model(self.spec, self.design, self.priors)
+
+    def prior_predictive(self, draws: int = 500, seed: int = 0) -> xr.DataTree:
+        """Draws from the prior and of responses under it: groups ``prior`` and ``prior_predictive``."""
+        import pymc as pm
+
+        return pm.sample_prior_predictive(draws, model=self.pymc, random_seed=seed)
+
+    def fit(
+        self,
+        draws: int = 1000,
+        tune: int = 1000,
+        chains: int = 4,
+        seed: int | None = None,
+        engine: str = "nutpie",
+        target_accept: float = 0.8,
+        max_treedepth: int = 10,
+        cores: int = 0,
+        progress: bool = True,
+    ) -> Fit:
+        """Draw from the posterior with NUTS.
+
+        Parameters
+        ----------
+        draws, tune, chains
+            Draws kept and warm-up draws of each chain.
+        seed : int, optional
+            The same seed on the same machine gives the same draws; without one, a fresh seed is drawn and recorded.
+        engine : {"nutpie", "pymc", "numpyro"}
+        target_accept, max_treedepth, cores, progress
+            See :class:`bayes_glmm.inference.Settings`.
+
+        Returns
+        -------
+        Fit
+
+        Raises
+        ------
+        SpecError
+            For settings or priors that cannot be.
+        SamplingError
+            If the engine is not installed.
+        """
+        from bayes_glmm.inference import Settings, sample
+
+        seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
+        settings = Settings(draws, tune, chains, seed, engine, target_accept, max_treedepth, cores, progress)
+        return Fit(sample(self.spec, self.design, self.priors, self.pymc, settings))
+
+    def __str__(self) -> str:
+        from bayes_glmm.design.notation import equations
+
+        return "\n".join(equations(self.spec, self.design, self.priors))
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A model with its posterior.
+
+    Attributes
+    ----------
+    posterior : Posterior
+        The record that every function of ``effects``, ``diagnostics`` and ``report`` takes.
+    """
+
+    posterior: Posterior
+
+    @property
+    def idata(self) -> xr.DataTree:
+        """The ArviZ DataTree."""
+        return self.posterior.draws
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What was asked for."""
+        return self.posterior.spec
+
+    @property
+    def design(self) -> Design:
+        """The data in the model's terms."""
+        return self.posterior.design
+
+    def summary(self) -> pd.DataFrame:
+        """Mean, sd, interval, ESS and R-hat of coefficients (conditional), sds, correlations, auxiliary parameters."""
+        return diagnostics.summary(self.posterior)
+
+    def check(self, group: str = "convergence") -> diagnostics.Checks:
+        """Whether to believe the draws: ``"convergence"``; whether the model fits: ``"predictive"``, ``"loo"``."""
+        return diagnostics.check(self.posterior, group)
+
+    def predict(self, newdata: pd.DataFrame | None = None, **options: Any) -> effects.Estimates:
+        """Means or outcomes of rows; see :func:`bayes_glmm.effects.predict`."""
+        return effects.predict(self.posterior, newdata, **options)
+
+    def compare(self, variable: str, **options: Any) -> effects.Estimates:
+        """What changing a variable changes, on average; see :func:`bayes_glmm.effects.compare`."""
+        return effects.compare(self.posterior, variable, **options)
+
+    def slopes(self, variable: str, **options: Any) -> effects.Estimates:
+        """Average derivative of the mean; see :func:`bayes_glmm.effects.slopes`."""
+        return effects.slopes(self.posterior, variable, **options)
+
+    def coefficients(self, **options: Any) -> effects.Estimates:
+        """Conditional coefficients; see :func:`bayes_glmm.effects.coefficients`."""
+        return effects.coefficients(self.posterior, **options)
+
+    def marginal_coefficients(self, **options: Any) -> effects.Estimates:
+        """Coefficients of the marginal model; see :func:`bayes_glmm.effects.marginal_coefficients`."""
+        return effects.marginal_coefficients(self.posterior, **options)
+
+    def variance(self, **options: Any) -> effects.Estimates:
+        """Sds, correlations, intraclass correlations; see :func:`bayes_glmm.effects.variance`."""
+        return effects.variance(self.posterior, **options)
+
+    def with_log_likelihood(self) -> Fit:
+        """Add the group ``log_likelihood``: rows times draws numbers."""
+        return self._with("log_likelihood", log_likelihood(self.posterior).to_dataset())
+
+    def with_posterior_predictive(self, draws: int = 500, seed: int = 0) -> Fit:
+        """Add the group ``posterior_predictive``: ``draws`` replicated data sets, evenly spread over the chains."""
+        import xarray as xr
+
+        values = replicate(self.posterior, draws, seed)[None]
+        group = xr.Dataset({self.design.response: (("chain", "draw", "row"), values)})
+        return self._with("posterior_predictive", group)
+
+    def _with(self, name: str, group: xr.Dataset) -> Fit:
+        import xarray as xr
+
+        groups = {key: node.to_dataset() for key, node in self.idata.children.items()} | {name: group}
+        return Fit(replace(self.posterior, draws=xr.DataTree.from_dict(groups)))
+
+    def report(self, path: str | Path, title: str | None = None) -> Path:
+        """Write the report, one HTML file."""
+        report.render(self.posterior, path, title=title)
+        return Path(path)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the posterior into a folder; :func:`bayes_glmm.load` reads it."""
+        return self.posterior.save(folder)
+
+    def __str__(self) -> str:
+        return f"{self.spec}\n\n{self.summary()}\n\n{self.check()}"
+
+    __repr__ = __str__
+
+
+def load(folder: str | Path) -> Fit:
+    """Read a saved fit.
+
+    Raises
+    ------
+    DataError
+        If the folder does not hold one.
+    """
+    return Fit(load_posterior(folder))
