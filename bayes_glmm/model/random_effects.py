@@ -1,7 +1,7 @@
 """Random effects of one grouping factor: u = L z with z ~ N(0, I), so that u ~ N(0, G), G = L L'.
 
 Non-centred (Betancourt & Girolami 2015): the sampler moves in z, whose prior does not depend on the variances.
-L = diag(sd) C with C the Cholesky factor of the correlation matrix, LKJ distributed (Lewandowski, Kurowicka & Joe 2009).
+L = diag(sd) C, C the Cholesky factor of the correlation matrix R, R ~ LKJ (Lewandowski, Kurowicka & Joe 2009).
 """
 
 from __future__ import annotations

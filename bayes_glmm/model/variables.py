@@ -66,10 +66,9 @@ def vector_variable(
 
 def _form(prior: Prior) -> tuple[Any, ...]:
     """What must be equal for priors to be one vector: the distribution and how its arguments are given."""
-    tuples = [
-        argument for argument in (*prior.positional, *dict(prior.keyword).values()) if isinstance(argument, tuple)
-    ]
-    return prior.distribution, len(prior.positional), tuple(name for name, _ in prior.keyword), tuple(tuples)
+    keyword = dict(prior.keyword)
+    vectors = tuple(value for value in (*prior.positional, *keyword.values()) if isinstance(value, tuple))
+    return prior.distribution, len(prior.positional), tuple(keyword), vectors
 
 
 def _checked_distribution(parameter: str, prior: Prior, support: Support) -> Any:
