@@ -90,6 +90,9 @@ def _complete_rows(data: pd.DataFrame, used: tuple[str, ...], missing: str) -> p
     rows = rows[~incomplete].reset_index(drop=True)
     if rows.empty:
         raise DataError("No complete row is left.", advice="Check the columns of the formula for missing values.")
+    for column in rows.columns[rows.dtypes == "category"]:
+        # formulae keeps the order of levels, the first as reference, of ordered factors only, and codes unused ones
+        rows[column] = rows[column].cat.remove_unused_categories().cat.as_ordered()
     for column in rows.columns[[pd.api.types.is_float_dtype(dtype) for dtype in rows.dtypes]]:
         if (infinite := ~np.isfinite(rows[column].to_numpy(float))).any():
             raise DataError("A value is infinite.", f"column {column!r}, {rows_text(np.flatnonzero(infinite))}")

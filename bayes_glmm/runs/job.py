@@ -1,0 +1,152 @@
+"""A config made ready to run: everything that can be wrong is found here, before any sampling, with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bayes_glmm.design import Design, Priors, build_design, resolve_priors
+from bayes_glmm.design.expressions import columns_of
+from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.families import family_and_link, get_family
+from bayes_glmm.inference import ENGINES, Settings
+from bayes_glmm.runs.config import read_config
+from bayes_glmm.runs.data import read_data
+from bayes_glmm.runs.document import Document
+from bayes_glmm.runs.schema import Config, EffectSection
+from bayes_glmm.spec import ModelSpec, Prior, parse_formula
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a config asks for, checked.
+
+    Attributes
+    ----------
+    config : Config
+    document : Document
+    spec : ModelSpec
+    data : DataFrame
+        All columns and rows, as read.
+    design : Design
+    priors : Priors
+    model : pm.Model
+    settings : Settings
+    effects : tuple of EffectSection
+        Those asked for; a comparison of every variable of the fixed effects where none is.
+    """
+
+    config: Config
+    document: Document
+    spec: ModelSpec
+    data: pd.DataFrame
+    design: Design
+    priors: Priors
+    model: pm.Model
+    settings: Settings
+    effects: tuple[EffectSection, ...]
+
+    @property
+    def title(self) -> str:
+        """The config's title, or its name."""
+        return self.config.title or self.document.path.stem
+
+    @property
+    def folder(self) -> Path:
+        """Where the run goes."""
+        return Path(self.config.outputs.folder or Path("runs") / self.document.path.stem)
+
+
+def prepare(path: str | Path, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Job:
+    """Read a config and its data, and build the model without sampling.
+
+    Parameters
+    ----------
+    path : str or Path
+    overrides : mapping of section to mapping of key to value, optional
+        Values in place of the file's.
+
+    Raises
+    ------
+    ConfigError
+        For whatever is wrong with the file, the data, the model, its priors or the effects asked for.
+    """
+    config, document = read_config(path, overrides)
+    spec = _read_spec(config, document)
+    settings = _read_settings(config, document)
+    data = read_data(config.data, document)
+    with document.at("model", "formula" if config.model.formula else "response"):
+        design = build_design(spec, data, config.data.missing)
+    priors, model = _read_priors(spec, design, document)
+    effects = _read_effects(config, spec, design, document)
+    return Job(config, document, spec, data, design, priors, model, settings, effects)
+
+
+def _read_spec(config: Config, document: Document) -> ModelSpec:
+    """The model, part by part, so that each error has its line."""
+    section = config.model
+    if section.formula is not None:
+        with document.at("model", "formula"):
+            parse_formula(section.formula)
+    with document.at("model", "family"):
+        get_family(section.family)
+    with document.at("model", "link"):
+        family_and_link(section.family, section.link)
+    for name, prior in section.priors.items():
+        with document.at("model", "priors", name):
+            Prior.parse(prior)
+    with document.at("model", "formula" if section.formula is not None else "response"):
+        return ModelSpec.from_dict(section.model_dump(exclude_none=True))
+
+
+def _read_settings(config: Config, document: Document) -> Settings:
+    with document.at("sampler", "engine"):
+        if config.sampler.engine not in ENGINES:
+            raise SpecError(
+                f"There is no engine {config.sampler.engine!r}.", advice=choices(config.sampler.engine, ENGINES)
+            )
+    return Settings(**config.sampler.model_dump())
+
+
+def _read_priors(spec: ModelSpec, design: Design, document: Document) -> tuple[Priors, pm.Model]:
+    """Priors and model; where they fail, each prior is tried alone to find the one that does."""
+    try:
+        return _build(spec, design)
+    except SpecError as error:
+        for name, prior in spec.priors.items():
+            with document.at("model", "priors", name):
+                _build(replace(spec, priors={name: prior}), design)
+        raise document.error(error, "model") from error
+
+
+def _build(spec: ModelSpec, design: Design) -> tuple[Priors, pm.Model]:
+    from bayes_glmm.model import build_model  # takes seconds
+
+    priors = resolve_priors(spec, design)
+    return priors, build_model(spec, design, priors)
+
+
+def _read_effects(config: Config, spec: ModelSpec, design: Design, document: Document) -> tuple[EffectSection, ...]:
+    if config.effects is None:
+        return tuple(EffectSection(compare=column) for column in columns_of(spec.formula.fixed))
+    for i, effect in enumerate(config.effects):
+        asked = [(effect.kind, effect.compare or effect.slopes)] if effect.kind != "predict" else []
+        for keys, name in [*asked, *(("by", name) for name in effect.by or [])]:
+            with document.at("effects", i, keys):
+                _check_variable(str(name), design.encoder.columns)
+        for name in effect.predict or {}:
+            with document.at("effects", i, "predict", name):
+                _check_variable(name, design.data.columns)
+    return tuple(config.effects)
+
+
+def _check_variable(name: str, valid: Iterable[str]) -> None:
+    if name not in valid:
+        raise SpecError(f"The model uses no variable {name!r}.", advice=choices(name, valid))
