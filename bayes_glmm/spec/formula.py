@@ -1,7 +1,7 @@
 """lme4's formula text, cut into parts: response, fixed effects, random terms, offset.
 
-Only what formulae cannot read is read here: ``(effects | group)``, ``||``, nesting, ``offset()`` and the ways of writing
-successes of trials. The fixed part and the effects before each bar go to formulae as they stand.
+Only what formulae cannot read is read here: ``(effects | group)``, ``||``, nesting, ``offset()`` and the ways of
+writing successes of trials. The fixed part and the effects before each bar go to formulae as they stand.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bayes_glmm.errors import SpecError
 from bayes_glmm.spec.terms import RandomTerm
 
-_OPEN, _CLOSE = "([{", ")]}"
+_OPEN, _CLOSE, _QUOTES = "([{", ")]}", "'\"`"
 _PROPORTION = re.compile(r"(?:p|prop|proportion)\((?P<inside>.*)\)$", re.DOTALL)
 _CBIND = re.compile(r"cbind\((?P<inside>.*)\)$", re.DOTALL)
 _TRIALS = re.compile(r"trials\((?P<inside>.*)\)$", re.DOTALL)
@@ -69,6 +69,8 @@ def parse_formula(text: str) -> Formula:
     >>> parse_formula("y ~ x + (x || g)").random
     (RandomTerm(effects='x', group='g', correlated=False),)
     """
+    if not isinstance(text, str):
+        raise SpecError(f"A formula is text, not {type(text).__name__}.", advice="Write: response ~ terms.")
     _check_balanced(text)
     sides = _split(text, "~")
     if len(sides) != 2 or not all(side.strip() for side in sides):
@@ -82,8 +84,8 @@ def parse_formula(text: str) -> Formula:
             if sign == "-":
                 raise SpecError("A random term cannot be subtracted.", f"- {term}", "Leave the term out instead.")
             random.extend(_parse_random(term))
-        elif re.match(r"offset\(", term):
-            offsets.append(term[len("offset(") : -1].strip())
+        elif match := re.match(r"offset\s*(?=\()", term):
+            offsets.append(_offset(term, term[match.end() :], sign))
         elif "|" in _without_quotes(term):
             raise SpecError(
                 "A bar may stand only in a term of its own, (effects | group).",
@@ -97,16 +99,27 @@ def parse_formula(text: str) -> Formula:
     return Formula(response, fixed_text, tuple(random), trials, offset)
 
 
+def _offset(term: str, bracket: str, sign: str) -> str:
+    inside = bracket[1:-1].strip()
+    if sign == "-" or not inside or not _is_wrapped(bracket):
+        raise SpecError(
+            "An offset is a term of its own: + offset(expression).",
+            term if sign == "+" else f"- {term}",
+            "Write arithmetic inside the brackets: offset(-x), offset(2 * x).",
+        )
+    return inside
+
+
 def _parse_response(text: str) -> tuple[str, str | None]:
     bar = _split(text, "|")
-    if len(bar) == 2 and (match := _TRIALS.match(bar[1].strip())):
+    if len(bar) == 2 and bar[0].strip() and (match := _TRIALS.match(bar[1].strip())) and match["inside"].strip():
         return bar[0].strip(), match["inside"].strip()
     if len(bar) > 1:
         raise SpecError("The response is not understood.", text, "Write y, p(y, n) or y | trials(n).")
     for pattern, trials in ((_PROPORTION, "{1}"), (_CBIND, "{0} + ({1})")):
         if match := pattern.match(text):
             inside = [part.strip() for part in _split(match["inside"], ",")]
-            if len(inside) != 2:
+            if len(inside) != 2 or not all(inside):
                 raise SpecError("Successes of trials need two arguments.", text, "Write p(y, n) or cbind(y, n - y).")
             return inside[0], trials.format(*inside)
     return text, None
@@ -123,7 +136,7 @@ def _parse_random(term: str) -> Iterator[RandomTerm]:
             raise SpecError(
                 f"The group {group!r} is not a column, nor columns joined by ':' or '/'.",
                 term,
-                "Make the group a column of the data first; write (1 | a/b) for nested and two terms for crossed groups.",
+                "Make the group a column of the data first. Nested groups are (1 | a/b), crossed groups two terms.",
             )
         nested.extend(columns)
         yield RandomTerm(effects, ":".join(nested), correlated=not middle)
@@ -143,6 +156,17 @@ def _signed_terms(text: str) -> Iterator[tuple[str, str]]:
             yield "-", term.strip()
 
 
+def _open_quote(text: str) -> str:
+    """The quotation mark that is still open at the end; empty if none."""
+    quote = ""
+    for character in text:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in _QUOTES:
+            quote = character
+    return quote
+
+
 def _depths(text: str) -> Iterator[tuple[int, str, int]]:
     """Position, character and bracket depth; quoted characters get depth -1, so that they are never split at."""
     depth, quote = 0, ""
@@ -151,7 +175,7 @@ def _depths(text: str) -> Iterator[tuple[int, str, int]]:
             quote = "" if character == quote else quote
             yield i, character, -1
             continue
-        if character in "'\"`":
+        if character in _QUOTES:
             quote = character
             yield i, character, -1
             continue
@@ -177,6 +201,8 @@ def _without_quotes(text: str) -> str:
 
 
 def _check_balanced(text: str) -> None:
+    if quote := _open_quote(text):
+        raise SpecError(f"A {quote} is not closed.", text, "Close the quotation.")
     stack: list[str] = []
     for _, character, depth in _depths(text):
         if depth == -1 and character not in _CLOSE:

@@ -88,7 +88,7 @@ class ModelSpec:
         elif "response" not in mapping:
             raise SpecError("A model needs a 'formula', or at least a 'response'.")
         else:
-            random = tuple(RandomTerm(**term) for term in mapping.get("random", ()))
+            random = tuple(_random_term(term) for term in mapping.get("random") or ())
             parts_text = Formula(
                 mapping["response"], mapping.get("fixed", "1"), random, mapping.get("trials"), mapping.get("offset")
             )
@@ -107,6 +107,10 @@ class ModelSpec:
                 "The binomial family needs the number of trials.",
                 str(formula),
                 "Write p(y, n) ~ ... or y | trials(n) ~ ...; for a 0/1 response use family='bernoulli'.",
+            )
+        if priors is not None and not isinstance(priors, Mapping):
+            raise SpecError(
+                f"The priors are a {type(priors).__name__}.", advice="Give names and texts: {'beta': 'Normal(0, 1)'}."
             )
         given = {name: Prior.parse(prior) for name, prior in (priors or {}).items()}
         return cls(formula, found.name, chosen.name, given)
@@ -141,3 +145,15 @@ class ModelSpec:
 
     def __str__(self) -> str:
         return f"{self.formula}   [{self.family_name}, {self.link_name} link]"
+
+
+def _random_term(mapping: Mapping[str, Any]) -> RandomTerm:
+    known = ("effects", "group", "correlated")
+    if not isinstance(mapping, Mapping):
+        raise SpecError(f"A random term is a {type(mapping).__name__}.", str(mapping), f"Give {', '.join(known)}.")
+    for key in mapping:
+        if key not in known:
+            raise SpecError(f"A random term has no {key!r}.", str(dict(mapping)), choices(key, known))
+    if missing := [key for key in known[:2] if key not in mapping]:
+        raise SpecError(f"A random term needs {missing[0]!r}.", str(dict(mapping)))
+    return RandomTerm(str(mapping["effects"]), str(mapping["group"]), bool(mapping.get("correlated", True)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from dataclasses import dataclass
 
 from bayes_glmm.errors import SpecError
@@ -55,9 +56,12 @@ class Prior:
             raise SpecError(f"The prior {text!r} is not a distribution with arguments.", advice=advice)
         try:
             positional = tuple(_number(node) for node in call.args)
-            keyword = tuple((node.arg, _number(node.value)) for node in call.keywords if node.arg)
+            keyword = tuple((str(node.arg), _number(node.value)) for node in call.keywords)
         except (ValueError, TypeError) as error:
             raise SpecError(f"An argument of the prior {text!r} is not a number.", advice=advice) from error
+        names = [node.arg for node in call.keywords]
+        if None in names or len(set(names)) < len(names):
+            raise SpecError(f"The prior {text!r} does not name each argument once.", advice=advice)
         return cls(call.func.id, positional, keyword)
 
     def __str__(self) -> str:
@@ -67,12 +71,15 @@ class Prior:
 
 def _number(node: ast.expr) -> Argument:
     value = ast.literal_eval(node)
-    if isinstance(value, list | tuple):
-        return tuple(float(item) for item in value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    items = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(item, bool) or not isinstance(item, int | float) or not math.isfinite(item) for item in items):
         raise TypeError(value)
-    return value
+    return tuple(float(item) for item in items) if items is value else value
 
 
 def _text(value: Argument) -> str:
-    return str(list(value)) if isinstance(value, tuple) else f"{value:.6g}"
+    """The shortest text that reads back as the same number."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_text, value))}]"
+    short = f"{value:.6g}"
+    return short if float(short) == value else repr(value)
