@@ -1,0 +1,87 @@
+"""Posterior to Checks: whether to believe the draws, whether the model could have made the data, how it predicts.
+
+``CHECKS`` is the table; a new check is one function and one row of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from bayes_glmm.diagnostics import convergence, loo, predictive
+from bayes_glmm.diagnostics.check import Check as Check
+from bayes_glmm.diagnostics.check import Checks as Checks
+from bayes_glmm.diagnostics.check import Skipped as Skipped
+from bayes_glmm.diagnostics.loo import LOO as LOO
+from bayes_glmm.diagnostics.loo import loo_by_row as loo_by_row
+from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.posterior import Posterior
+
+CheckGroup = Literal["convergence", "predictive", "loo"]
+
+
+@dataclass(frozen=True)
+class CheckEntry:
+    """A check and the group it is asked for with.
+
+    Attributes
+    ----------
+    name : str
+        The name of the Check it makes.
+    group : {"convergence", "predictive", "loo"}
+    function : function
+        ``Posterior -> Check | Skipped``.
+    """
+
+    name: str
+    group: CheckGroup
+    function: Callable[[Posterior], Check | Skipped]
+
+
+CHECKS: tuple[CheckEntry, ...] = (
+    CheckEntry("rhat", group="convergence", function=convergence.check_rhat),
+    CheckEntry("ess_bulk", group="convergence", function=convergence.check_ess_bulk),
+    CheckEntry("ess_tail", group="convergence", function=convergence.check_ess_tail),
+    CheckEntry("mcse", group="convergence", function=convergence.check_mcse),
+    CheckEntry("divergences", group="convergence", function=convergence.check_divergences),
+    CheckEntry("energy", group="convergence", function=convergence.check_energy),
+    CheckEntry("tree_depth", group="convergence", function=convergence.check_tree_depth),
+    CheckEntry("mean", group="predictive", function=predictive.check_mean),
+    CheckEntry("sd", group="predictive", function=predictive.check_sd),
+    CheckEntry("zeros", group="predictive", function=predictive.check_zeros),
+    CheckEntry("max", group="predictive", function=predictive.check_max),
+    CheckEntry("dispersion", group="predictive", function=predictive.check_dispersion),
+    CheckEntry("groups", group="predictive", function=predictive.check_groups),
+    CheckEntry("serial", group="predictive", function=predictive.check_serial),
+    CheckEntry("loo", group="loo", function=loo.check_loo),
+)
+
+
+def check(posterior: Posterior, group: str = "convergence") -> Checks:
+    """All checks of a group.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    group : {"convergence", "predictive", "loo"}
+        Whether the chains found the posterior, whether the model could have made the data, or how well each row is
+        predicted without it.
+
+    Returns
+    -------
+    Checks
+        Prints verdict first.
+
+    Raises
+    ------
+    SpecError
+        For an unknown group.
+    """
+    if group not in get_args(CheckGroup):
+        raise SpecError(f"There is no group of checks {group!r}.", advice=choices(group, get_args(CheckGroup)))
+    answers = [entry.function(posterior) for entry in CHECKS if entry.group == group]
+    return Checks(
+        tuple(answer for answer in answers if isinstance(answer, Check)),
+        tuple(answer for answer in answers if isinstance(answer, Skipped)),
+    )

@@ -1,0 +1,236 @@
+"""Check: one question asked of a posterior, its answer, the evidence and what to do. Checks: all that were asked."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+Verdict = Literal["pass", "look", "fail"]
+Overall = Literal["fit to use", "look", "do not use"]
+
+_SEVERITY: dict[Verdict, int] = {"pass": 0, "look": 1, "fail": 2}
+_OVERALL: dict[Verdict, Overall] = {"pass": "fit to use", "look": "look", "fail": "do not use"}
+_COLOURS = {"pass": "green", "look": "yellow", "fail": "red"}
+_NAMED = 5  # parameters that a text names before it counts the rest
+
+
+@dataclass(frozen=True)
+class Check:
+    """The answer to one question.
+
+    Attributes
+    ----------
+    name, title : str
+        For code and for people.
+    verdict : {"pass", "look", "fail"}
+    value : float
+        The worst value found.
+    threshold : float
+        Where "pass" ends.
+    better : {"below", "above"}
+        On which side of the threshold good values lie.
+    finding : str
+        What was found, one sentence.
+    evidence : DataFrame
+        Worst first: all that miss the threshold, and some that do not. The first column says which.
+    advice : tuple of str
+        What to do, a sentence or two each; empty for a pass.
+    source : str
+        Where the threshold comes from.
+    """
+
+    name: str
+    title: str
+    verdict: Verdict
+    value: float
+    threshold: float
+    better: Literal["below", "above"]
+    finding: str
+    evidence: pd.DataFrame
+    advice: tuple[str, ...]
+    source: str
+
+    @property
+    def failing(self) -> list[str]:
+        """What misses the threshold, worst first."""
+        if self.verdict == "pass" or self.evidence.empty:
+            return []
+        numbers = self.evidence["value"]
+        good = numbers <= self.threshold if self.better == "below" else numbers >= self.threshold
+        return [str(label) for label in self.evidence.iloc[:, 0][~good]]
+
+    @property
+    def threshold_text(self) -> str:
+        """The threshold with its direction: ``≤ 1.01``."""
+        return f"{'≤' if self.better == 'below' else '≥'} {number_text(self.threshold)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; numbers that JSON has not are None."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "verdict": self.verdict,
+            "value": _plain(self.value),
+            "threshold": _plain(self.threshold),
+            "better": self.better,
+            "finding": self.finding,
+            "failing": self.failing,
+            "evidence": [
+                {str(key): _plain(value) for key, value in row.items()} for row in self.evidence.to_dict("records")
+            ],
+            "advice": list(self.advice),
+            "source": self.source,
+        }
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A question that this posterior holds no evidence for.
+
+    Attributes
+    ----------
+    name, title : str
+    reason : str
+        What is missing.
+    """
+
+    name: str
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Checks:
+    """The checks of one group.
+
+    Attributes
+    ----------
+    checks : tuple of Check
+    skipped : tuple of Skipped
+    """
+
+    checks: tuple[Check, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+    def __getitem__(self, name: str) -> Check:
+        return {check.name: check for check in self.checks}[name]
+
+    @property
+    def verdict(self) -> Overall:
+        """The worst of the checks; "look" if nothing could be checked."""
+        return _OVERALL[max((check.verdict for check in self.checks), key=_SEVERITY.__getitem__, default="look")]
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What to do, worst check first, nothing twice."""
+        return tuple(dict.fromkeys(sentence for check in self.not_passed for sentence in check.advice))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a check."""
+        columns = ["check", "verdict", "value", "threshold", "finding"]
+        rows = [(c.title, c.verdict, c.value, c.threshold_text, c.finding) for c in self.checks]
+        return pd.DataFrame(rows, columns=columns)
+
+    @property
+    def not_passed(self) -> tuple[Check, ...]:
+        """Checks that did not pass, worst first."""
+        found = [check for check in self.checks if check.verdict != "pass"]
+        return tuple(sorted(found, key=lambda check: -_SEVERITY[check.verdict]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "verdict": self.verdict,
+            "checks": [check.to_dict() for check in self.checks],
+            "skipped": [{"name": s.name, "title": s.title, "reason": s.reason} for s in self.skipped],
+        }
+
+    def __str__(self) -> str:
+        lines = [f"Verdict: {self.verdict}", ""]
+        width = max((len(check.title) for check in self.checks), default=0)
+        for check in self.checks:
+            number = f"{number_text(check.value)} ({check.threshold_text})"
+            lines.append(f"  {check.verdict:<5} {check.title:<{width}}  {number:<18} {check.finding}".rstrip())
+        lines += [f"  -     {s.title:<{width}}  {s.reason}" for s in self.skipped]
+        return "\n".join([*lines, *_explanation(self)])
+
+    def __rich__(self) -> Group:
+        """The same in colour, for a terminal that rich writes to."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        worst = max((check.verdict for check in self.checks), key=_SEVERITY.__getitem__, default="look")
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for heading in ("", "check", "value", "threshold", "finding"):
+            table.add_column(heading, justify="right" if heading == "value" else "left")
+        for check in self.checks:
+            verdict = Text(check.verdict, _COLOURS[check.verdict])
+            # Text, not markup: labels of parameters have square brackets
+            cells = (check.title, number_text(check.value), check.threshold_text, check.finding)
+            table.add_row(verdict, *map(Text, cells))
+        for skip in self.skipped:
+            table.add_row(Text("-", "dim"), Text(skip.title, "dim"), "", "", Text(skip.reason, "dim"))
+        below = Text("\n".join(_explanation(self)))
+        return Group(Text(f"Verdict: {self.verdict}", f"bold {_COLOURS[worst]}"), Text(), table, below)
+
+
+def number_text(value: float) -> str:
+    """A number short enough for a table.
+
+    Examples
+    --------
+    >>> [number_text(value) for value in (1.00372, 3921.4, 0.000012, 0.0)]
+    ['1.004', '3,921', '1.2e-05', '0']
+    """
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}" if abs(value) >= 1 else f"{value:.2g}"
+
+
+def named(labels: list[str]) -> str:
+    """Labels for a sentence: the first few and how many there are.
+
+    Examples
+    --------
+    >>> named(["a", "b"])
+    'a, b'
+    """
+    more = f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else ""
+    return ", ".join(labels[:_NAMED]) + more
+
+
+def _explanation(checks: Checks) -> list[str]:
+    """What misses, check by check, and what to do about it."""
+    if not checks.not_passed:
+        return []
+    lines = ["", "What misses"]
+    for check in checks.not_passed:
+        lines += _wrapped(f"{check.title}: {named(check.failing)}")
+    lines += ["", "What to do"]
+    for sentence in checks.advice:
+        lines += _wrapped(sentence)
+    return lines
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, width=110, initial_indent="  - ", subsequent_indent="    ", break_long_words=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str) or value is None:
+        return value
+    if isinstance(value, bool):
+        return value
+    number = float(value)
+    return (int(number) if number.is_integer() else number) if math.isfinite(number) else None

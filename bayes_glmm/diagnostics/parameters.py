@@ -1,0 +1,66 @@
+"""The posterior's parameters as one labelled list, each once: what worst-case statistics run over.
+
+Covariances ``G_g`` are functions of ``sd_g`` and ``corr_g`` and are left out; of a correlation matrix only the entries
+below the diagonal and within a run of correlated effects count. Entries that are the same in all draws were given, not
+drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+
+from bayes_glmm.posterior import Posterior
+
+PER_LEVEL = ("u_", "z_")  # one entry a level: thousands where the data are large
+
+
+def parameters(posterior: Posterior, per_level: bool = True) -> tuple[list[str], np.ndarray]:
+    """Labels and draws of all parameters.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    per_level : bool
+        Whether to include the random effects themselves.
+
+    Returns
+    -------
+    list of str, array [parameter, chain, draw]
+        Labels as the priors have them: ``"beta[x]"``, ``"sd_g[x]"``, ``"corr_g[x, Intercept]"``, ``"u_g[308, x]"``,
+        ``"sigma"``.
+    """
+    labels: list[str] = []
+    arrays: list[np.ndarray] = [np.empty((0, *posterior.sample_shape))]
+    for variable in posterior.draws["posterior"].data_vars.values():
+        name = str(variable.name)
+        if name.startswith("G_") or "row" in variable.dims or (name.startswith(PER_LEVEL) and not per_level):
+            continue
+        values = np.moveaxis(variable.transpose("chain", "draw", ...).to_numpy().astype(float), (0, 1), (-2, -1))
+        kept = _entries(posterior, name, values.shape[:-2])
+        kept &= np.ptp(values, axis=(-2, -1)) > 0
+        labels += [label for label, keep in zip(_labels(name, variable), kept.ravel(), strict=True) if keep]
+        arrays.append(values[kept].reshape(-1, *values.shape[-2:]))
+    return labels, np.concatenate(arrays)
+
+
+def _entries(posterior: Posterior, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Which entries of a variable stand for a parameter of their own."""
+    kept = np.ones(shape, bool)
+    if not name.startswith("corr_"):
+        return kept
+    patterns = {block.group: block.pattern for block in posterior.design.blocks}
+    run = np.repeat(np.arange(len(patterns[name[5:]])), patterns[name[5:]])
+    return np.tril(run[:, None] == run[None, :], k=-1)
+
+
+def _labels(name: str, variable: xr.DataArray) -> Iterator[str]:
+    dims = [dim for dim in variable.dims if dim not in ("chain", "draw")]
+    coordinates = [[str(value) for value in variable[dim].to_numpy()] for dim in dims]
+    if not dims:
+        yield name
+        return
+    for position in np.ndindex(*(len(values) for values in coordinates)):
+        yield f"{name}[{', '.join(values[i] for values, i in zip(coordinates, position, strict=True))}]"

@@ -1,0 +1,261 @@
+"""Could the model have made these data? Statistics of the response against the same statistics of replicated responses.
+
+For a statistic T and replicates y_rep of the posterior predictive distribution, the Bayesian p-value is
+P(T(y_rep) > T(y)), ties half (Gelman, Meng & Stern 1996, Statistica Sinica 6, 733-807); T may also look at the
+parameters. It lies near 0.5 under a true model, nearer than a uniform number would.
+
+Two statistics look where a GLMM can be wrong: Pearson residuals given u (dispersion, serial correlation within groups);
+and group means, replicated with **new** groups u ~ N(0, G), since the groups' own u would reproduce any spread of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.design import RandomBlock
+from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
+from bayes_glmm.families import Mean
+from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.predictive import conditional_predictor, fixed_predictor, replicate, spread_draws
+
+SOURCE = "Gelman, Carlin, Stern, Dunson, Vehtari & Rubin (2013), Bayesian Data Analysis, section 6.3"
+LOOK, FAIL = 0.01, 0.001  # tail areas; the second together with a difference that matters in practice
+MATTERS = 0.1  # a difference of 10 % of the statistic, or of a tenth of a standard deviation for a mean
+SEED = 20210
+VALUES = 10_000_000  # replicated values held at once
+
+Statistic = Callable[[np.ndarray], np.ndarray]  # responses [draw, row] -> [draw]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One statistic of the data and of its replicates.
+
+    Attributes
+    ----------
+    label : str
+    observed, replicated : array [draw]
+        ``observed`` changes with the draw where the statistic looks at the parameters.
+    scale : float
+        What a difference is measured by; the replicates' mean by default.
+    """
+
+    label: str
+    observed: np.ndarray
+    replicated: np.ndarray
+    scale: float | None = None
+
+    @property
+    def p(self) -> float:
+        """P(T(y_rep) > T(y)), ties counted half."""
+        return float(np.mean((self.replicated > self.observed) + 0.5 * (self.replicated == self.observed)))
+
+    @property
+    def tail(self) -> float:
+        """The smaller of p and 1 - p."""
+        return min(self.p, 1.0 - self.p)
+
+    @property
+    def difference(self) -> float:
+        """Mean of observed less replicated, as a share of the scale."""
+        scale = self.scale or abs(float(self.replicated.mean())) or 1.0
+        return float((self.observed - self.replicated).mean()) / scale
+
+    @property
+    def row(self) -> tuple[str, float, float, float, float, float, float]:
+        """A line of evidence."""
+        low, high = np.quantile(self.replicated, [0.025, 0.975])
+        return self.label, self.tail, self.p, float(self.observed.mean()), float(self.replicated.mean()), low, high
+
+
+def check_mean(posterior: Posterior) -> Check | Skipped:
+    """The mean of the response; for successes of trials, their share."""
+    share, spread = _response(posterior)
+    found = _compare(posterior, "all rows", lambda y: share(y).mean(axis=1), spread)
+    advice = "The mean is off: check the offset, the link, and priors that pull the intercept."
+    return _check("mean", "Mean of the response", [found], advice)
+
+
+def check_sd(posterior: Posterior) -> Check | Skipped:
+    """The standard deviation of the response, where the mean does not decide it."""
+    name, title = "sd", "SD of the response"
+    if posterior.spec.family.response == "binary":
+        return Skipped(name, title, "The mean of 0/1 responses decides their sd.")
+    share, _ = _response(posterior)
+    found = _compare(posterior, "all rows", lambda y: share(y).std(axis=1))
+    return _check(name, title, [found], f"The spread is off: {_wider_family(posterior)}.")
+
+
+def check_zeros(posterior: Posterior) -> Check | Skipped:
+    """The share of zeros, for counts."""
+    name, title = "zeros", "Share of zeros"
+    if posterior.spec.family.response != "count":
+        return Skipped(name, title, "Only counts have zeros to count.")
+    found = _compare(posterior, "all rows", lambda y: (y == 0).mean(axis=1))
+    return _check(
+        name, title, [found], f"The number of zeros is off: {_wider_family(posterior)}, or find what makes the zeros."
+    )
+
+
+def check_max(posterior: Posterior) -> Check | Skipped:
+    """The largest response, for counts and for continuous responses; also the smallest on the real line."""
+    name, title = "max", "Extremes"
+    kind = posterior.spec.family.response
+    if kind not in ("count", "positive", "real"):
+        return Skipped(name, title, "The response is bounded on both sides.")
+    spread = float(np.std(posterior.design.y)) if kind == "real" else None
+    found = [_compare(posterior, "largest", lambda y: y.max(axis=1), spread)]
+    if kind == "real":
+        found.append(_compare(posterior, "smallest", lambda y: y.min(axis=1), spread))
+    return _check(name, title, found, f"Extreme rows are off: check them, and {_wider_family(posterior)}.")
+
+
+def check_groups(posterior: Posterior) -> Check | Skipped:
+    """The standard deviation of the group means, replicated with new groups u ~ N(0, G)."""
+    name, title = "groups", "Spread of group means"
+    if not posterior.design.blocks:
+        return Skipped(name, title, "The model has no groups.")
+    share = _response(posterior)[0]
+    replicated = _replicate_new_groups(posterior)
+    y = posterior.design.y[None]
+    found = []
+    for block in posterior.design.blocks:
+        observed, spread = (_group_means(share(values), block).std(axis=1) for values in (y, replicated))
+        found.append(Comparison(block.group, observed, spread))
+    advice = (
+        "Groups differ more or less than N(0, G) says: a covariate that belongs to the group is missing, its prior on "
+        "the sd is at odds with the data, or the random effects are far from Gaussian."
+    )
+    return _check(name, title, found, advice)
+
+
+def check_dispersion(posterior: Posterior) -> Check | Skipped:
+    """Mean squared Pearson residual given u: above that of the replicates, the family is too narrow."""
+    name, title = "dispersion", "Over-dispersion ratio"
+    if posterior.spec.family.response not in ("count", "successes"):
+        return Skipped(name, title, "The family has its own dispersion, or single 0/1 responses that carry none.")
+    observed, replicated = (np.square(residuals).mean(axis=1) for residuals in _pearson(posterior))
+    found = Comparison("all rows", observed, replicated)
+    advice = (
+        f"Rows vary {'more' if found.difference > 0 else 'less'} than the family allows: {_wider_family(posterior)}."
+    )
+    return _check(name, title, [found], advice)
+
+
+def check_serial(posterior: Posterior) -> Check | Skipped:
+    """Correlation of Pearson residuals, given u, of rows that follow each other in a group."""
+    name, title = "serial", "Correlation within groups"
+    residuals = list(_pearson(posterior))
+    found = []
+    for block in posterior.design.blocks:
+        first, second = _neighbours(block)
+        if len(first) >= 10:
+            pair = [(r[:, first] * r[:, second]).mean(axis=1) / np.square(r).mean(axis=1) for r in residuals]
+            found.append(Comparison(block.group, pair[0], pair[1], scale=1.0))
+    if not found:
+        return Skipped(name, title, "No group has rows enough.")
+    advice = (
+        "Rows of a group that follow each other are alike (or unlike) beyond what u explains: let a slope vary by "
+        "group, add time or order as a covariate. In data without an order this says that rows are sorted by "
+        "something that matters."
+    )
+    return _check(name, title, found, advice)
+
+
+def _check(name: str, title: str, found: list[Comparison], advice: str) -> Check:
+    """The verdict of the most extreme comparison."""
+    found = sorted(found, key=lambda comparison: comparison.tail)
+    verdicts = [_grade(comparison) for comparison in found]
+    verdict: Verdict = "fail" if "fail" in verdicts else "look" if "look" in verdicts else "pass"
+    columns = ["statistic", "value", "p", "observed", "replicated", "lower", "upper"]
+    evidence = pd.DataFrame([comparison.row for comparison in found], columns=columns)
+    worst = evidence.iloc[0]
+    label = "" if len(found) == 1 and worst["statistic"] == "all rows" else f"{worst['statistic']}: "
+    return Check(
+        name, title, verdict, float(worst["value"]), LOOK, "above",
+        finding=f"{label}observed {worst['observed']:.4g}, replicated {worst['lower']:.4g} to {worst['upper']:.4g}",
+        evidence=evidence,
+        advice=() if verdict == "pass" else (advice,),
+        source=SOURCE,
+    )  # fmt: skip
+
+
+def _grade(comparison: Comparison) -> Verdict:
+    if comparison.tail >= LOOK:
+        return "pass"
+    return "fail" if comparison.tail < FAIL and abs(comparison.difference) > MATTERS else "look"
+
+
+def _wider_family(posterior: Posterior) -> str:
+    """What to try where the spread is off."""
+    return {
+        "poisson": 'try family="negative_binomial", or an effect that varies by row, (1 | row)',
+        "binomial": "try an effect that varies by row, (1 | row)",
+        "gaussian": 'try family="student_t", or a transform of the response',
+    }.get(posterior.spec.family_name, "try another family, or more of the structure of the data as random effects")
+
+
+def _draws(posterior: Posterior) -> int:
+    return int(np.clip(VALUES // len(posterior.design.y), 100, 1000))
+
+
+def _response(posterior: Posterior) -> tuple[Statistic, float]:
+    """The response on the scale of one trial, and its spread."""
+    trials = posterior.design.trials
+    share: Statistic = (lambda y: y) if trials is None else (lambda y: y / trials)
+    return share, float(np.std(share(posterior.design.y))) or 1.0
+
+
+def _compare(posterior: Posterior, label: str, statistic: Statistic, scale: float | None = None) -> Comparison:
+    replicated = statistic(replicate(posterior, _draws(posterior), SEED))
+    return Comparison(label, statistic(posterior.design.y[None]), replicated, scale)
+
+
+def _pearson(posterior: Posterior) -> Iterator[np.ndarray]:
+    """Pearson residuals given u, of the data and of the replicates, draw by draw [draw, row]."""
+    draws = _draws(posterior)
+    chosen = spread_draws(posterior, draws)
+    mean = Mean(conditional_predictor(posterior, draws=chosen), posterior.spec.link, NUMPY).mu
+    auxiliary = {name: value[chosen][:, None] for name, value in posterior.auxiliary.items()}
+    variance = posterior.spec.family.variance(mean, auxiliary)
+    if posterior.design.trials is not None:
+        mean, variance = mean * posterior.design.trials, variance * posterior.design.trials
+    sd = np.sqrt(np.maximum(variance, np.finfo(float).tiny))
+    for y in (posterior.design.y, replicate(posterior, draws, SEED)):
+        yield (y - mean) / sd
+
+
+def _replicate_new_groups(posterior: Posterior) -> np.ndarray:
+    """Responses of the data's rows, had their groups been drawn anew from N(0, G) [draw, row]."""
+    chosen = spread_draws(posterior, _draws(posterior))
+    rng = np.random.default_rng(SEED)
+    eta = fixed_predictor(posterior, posterior.design.predictors, chosen)
+    for block in posterior.design.blocks:
+        values, vectors = np.linalg.eigh(posterior.G(block.group)[chosen])  # G may be singular, which Cholesky refuses
+        root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+        z = rng.standard_normal((len(chosen), len(block.levels), len(block.effects)))
+        u = np.einsum("dek,dlk->dle", root, z)
+        for k in range(len(block.effects)):
+            eta += u[:, block.index, k] * block.values[:, k]
+    auxiliary = {name: value[chosen][:, None] for name, value in posterior.auxiliary.items()}
+    return posterior.spec.family.draw(rng, Mean(eta, posterior.spec.link, NUMPY), auxiliary, posterior.design.trials)
+
+
+def _group_means(y: np.ndarray, block: RandomBlock) -> np.ndarray:
+    """Means by level [draw, level]."""
+    counts = np.bincount(block.index, minlength=len(block.levels))
+    order = np.argsort(block.index, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    return np.add.reduceat(y[:, order], starts, axis=1) / counts
+
+
+def _neighbours(block: RandomBlock) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of rows that follow each other in the data within a level."""
+    order = np.argsort(block.index, kind="stable")
+    same = block.index[order[1:]] == block.index[order[:-1]]
+    return order[:-1][same], order[1:][same]
