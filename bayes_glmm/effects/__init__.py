@@ -1,0 +1,20 @@
+"""From a posterior to what people report: conditional and population-averaged effects, and their uncertainty."""
+
+from __future__ import annotations
+
+from bayes_glmm.effects.coefficients import approximate_marginal_coefficients as approximate_marginal_coefficients
+from bayes_glmm.effects.coefficients import coefficients as coefficients
+from bayes_glmm.effects.coefficients import marginal_coefficients as marginal_coefficients
+from bayes_glmm.effects.comparisons import compare as compare
+from bayes_glmm.effects.comparisons import slopes as slopes
+from bayes_glmm.effects.estimands import ESTIMANDS as ESTIMANDS
+from bayes_glmm.effects.estimands import Estimand as Estimand
+from bayes_glmm.effects.grid import balanced as balanced
+from bayes_glmm.effects.grid import means as means
+from bayes_glmm.effects.grid import reference_grid as reference_grid
+from bayes_glmm.effects.integrate import average_over_normal as average_over_normal
+from bayes_glmm.effects.predictions import predict as predict
+from bayes_glmm.effects.spread import r_squared as r_squared
+from bayes_glmm.effects.spread import response_variance as response_variance
+from bayes_glmm.effects.tidy import Estimates as Estimates
+from bayes_glmm.effects.variance import variance as variance

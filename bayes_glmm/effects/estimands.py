@@ -1,0 +1,116 @@
+"""How two averaged means are compared. One record an estimand; a new one is one entry in ``ESTIMANDS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Estimand:
+    """A comparison of two means.
+
+    Attributes
+    ----------
+    name : str
+        As written in a call.
+    title : str
+        Its name in prose.
+    null : float
+        Its value where the two means are the same.
+    compute : function
+        ``(high, low) -> value``, elementwise.
+    ranges : tuple of {"real", "positive", "unit"}
+        What the mean must be for it to make sense.
+    """
+
+    name: str
+    title: str
+    null: float
+    compute: Callable[[Any, Any], Any]
+    ranges: tuple[str, ...]
+
+
+def _odds(mean: Any) -> Any:
+    return mean / (1.0 - mean)
+
+
+ESTIMANDS: dict[str, Estimand] = {
+    estimand.name: estimand
+    for estimand in (
+        Estimand(
+            "difference",
+            title="difference of means",
+            null=0.0,
+            compute=lambda high, low: high - low,
+            ranges=("real", "positive", "unit"),
+        ),
+        Estimand(
+            "ratio",
+            title="ratio of means",
+            null=1.0,
+            compute=lambda high, low: high / low,
+            ranges=("positive", "unit"),
+        ),
+        Estimand(
+            "odds_ratio",
+            title="odds ratio",
+            null=1.0,
+            compute=lambda high, low: _odds(high) / _odds(low),
+            ranges=("unit",),
+        ),
+        Estimand(
+            "log_odds_ratio",
+            title="log odds ratio",
+            null=0.0,
+            compute=lambda high, low: np.log(_odds(high)) - np.log(_odds(low)),
+            ranges=("unit",),
+        ),
+        Estimand(
+            "lift",
+            title="relative difference, (high - low) / low",
+            null=0.0,
+            compute=lambda high, low: (high - low) / low,
+            ranges=("positive", "unit"),
+        ),
+    )
+}
+
+
+def mean_range(spec: ModelSpec) -> str:
+    """What the mean can be: "unit" for probabilities and fractions, "positive", or "real"."""
+    if spec.family.response in ("binary", "successes", "fraction"):
+        return "unit"
+    if spec.family.response in ("count", "positive") or spec.link.range == "positive":
+        return "positive"
+    return "real"
+
+
+def chosen_estimands(names: str | Sequence[str], spec: ModelSpec) -> tuple[Estimand, ...]:
+    """The estimands of those names that make sense for the model's mean.
+
+    Raises
+    ------
+    SpecError
+        For a name that is not in ``ESTIMANDS``, or if none of them makes sense (an odds ratio of counts).
+    """
+    asked = (names,) if isinstance(names, str) else tuple(names)
+    for name in asked:
+        if name not in ESTIMANDS:
+            raise SpecError(f"There is no estimand {name!r}.", advice=choices(name, ESTIMANDS))
+    scale = mean_range(spec)
+    fitting = tuple(ESTIMANDS[name] for name in dict.fromkeys(asked) if scale in ESTIMANDS[name].ranges)
+    if not fitting:
+        valid = [estimand.name for estimand in ESTIMANDS.values() if scale in estimand.ranges]
+        raise SpecError(
+            f"{', '.join(asked) or 'No estimand'} cannot be had from a {spec.family_name} mean.",
+            f"the mean is {scale}",
+            choices("", valid),
+        )
+    return fitting

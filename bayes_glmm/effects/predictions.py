@@ -1,0 +1,146 @@
+"""Predictions for rows: the mean of the response, its link, or new responses, with u read in one way or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.design import Predictors
+from bayes_glmm.design.expressions import common_matrix
+from bayes_glmm.effects.grid import collapse, model_columns, observed
+from bayes_glmm.effects.means import (
+    Reading,
+    draw_slices,
+    encode,
+    fresh_effects,
+    mean_response,
+    predictor,
+    readings,
+)
+from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
+from bayes_glmm.errors import DataError, SpecError, choices
+from bayes_glmm.families import Mean
+from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.posterior import Posterior
+
+Scale = Literal["response", "link", "outcome"]
+_SCALES = {
+    "response": "Mean of {y}",
+    "link": "Linear predictor of {y} ({link} scale)",
+    "outcome": "New {y}",
+}
+
+
+def predict(
+    posterior: Posterior,
+    newdata: pd.DataFrame | None = None,
+    random_effects: str | Sequence[str] = ("integrated", "zero"),
+    scale: Scale = "response",
+    interval: float = 0.95,
+    seed: int = 0,
+) -> Estimates:
+    """Predict at rows.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    newdata : DataFrame, optional
+        Rows to predict at; by default the data's own, those with the same predictors taken together and counted in
+        ``n`` (and in the same groups, with ``"known"``).
+    random_effects : {"integrated", "zero", "known", "new"} or several of them
+        ``integrated``: u averaged out under N(0, G), the population-averaged mean. ``zero``: at u = 0. ``known``: at
+        the row's own groups, which the model must have seen. ``new``: in one fresh group of each factor, the same for
+        all rows, so that the interval also holds the variation between groups.
+    scale : {"response", "link", "outcome"}
+        The mean (of one trial, under trials); the link of the mean, for ``integrated`` the link of the
+        population-averaged mean; or new responses drawn from the posterior predictive distribution, in a fresh group
+        for ``integrated`` and ``new``.
+    interval : float
+        Mass of the equal-tailed interval.
+    seed : int
+        Of the fresh groups and the new responses.
+
+    Returns
+    -------
+    Estimates
+        Labels: the columns that the model uses, ``n`` where rows were taken together, ``effect``.
+
+    Raises
+    ------
+    SpecError
+        For an unknown reading or scale, and for ``integrated`` under a link that has no such mean.
+    DataError
+        For missing columns, unknown levels, and unknown groups with ``known``.
+    """
+    chosen = readings(random_effects)
+    check_interval(interval)
+    if scale not in _SCALES:
+        raise SpecError(f"A prediction cannot be on the scale {scale!r}.", advice=choices(scale, _SCALES))
+    rows, trials = _rows(posterior, newdata, chosen, scale)
+    predictors = encode(posterior.design, rows, chosen)
+    total = int(np.prod(posterior.sample_shape))
+    values = np.empty((total, len(rows), len(chosen)))  # rows of one pattern side by side
+    fresh = fresh_effects(posterior, seed)
+    for k, reading in enumerate(chosen):
+        rng = np.random.default_rng([seed, 1, k])
+        for draws in draw_slices(posterior, len(rows)):
+            if scale == "outcome":
+                values[draws, :, k] = _outcomes(posterior, predictors, reading, draws, fresh, trials, rng)
+            else:
+                values[draws, :, k] = mean_response(posterior, predictors, reading, draws, fresh, scale)
+    labels = rows.loc[rows.index.repeat(len(chosen))].reset_index(drop=True)
+    labels["effect"] = [reading.label for reading in chosen] * len(rows)
+    what = _SCALES[scale].format(y=posterior.design.response, link=posterior.spec.link_name)
+    readings_text = ", ".join(reading.label for reading in chosen)
+    return tidy(values.reshape(total, -1), labels, interval, posterior.sample_shape, f"{what}, {readings_text}.")
+
+
+def _rows(
+    posterior: Posterior, newdata: pd.DataFrame | None, chosen: Sequence[Reading], scale: str
+) -> tuple[pd.DataFrame, np.ndarray | None]:
+    """Rows with the columns to show, and trials where new responses are drawn."""
+    design, groups = posterior.design, any(reading.groups for reading in chosen)
+    if newdata is not None:
+        rows = newdata.reset_index(drop=True)
+        shown = [column for column in model_columns(design, groups) if column in rows.columns]
+        missing = [column for column in model_columns(design) if column not in rows.columns]
+        trials = _trials(posterior, rows) if scale == "outcome" else None
+        return (rows if missing else rows[shown]), trials
+    if scale == "outcome":
+        return observed(design, groups).reset_index(drop=True), design.trials
+    columns = model_columns(design, groups)
+    return collapse(design.data, columns), None
+
+
+def _trials(posterior: Posterior, rows: pd.DataFrame) -> np.ndarray | None:
+    trials = posterior.spec.formula.trials
+    if trials is None:
+        return None
+    if trials.isdigit():
+        return np.full(len(rows), float(trials))
+    try:
+        matrix: Any = common_matrix(f"0 + I({trials})", rows)
+    except (SpecError, KeyError) as error:
+        raise DataError(
+            f"New responses need the number of trials, {trials}.", advice="Add the column, or use scale='response'."
+        ) from error
+    return np.asarray(matrix.design_matrix, float).ravel()
+
+
+def _outcomes(
+    posterior: Posterior,
+    predictors: Predictors,
+    reading: Reading,
+    draws: slice,
+    fresh: dict[str, np.ndarray],
+    trials: np.ndarray | None,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """New responses [draw, row]."""
+    drawn = readings("new")[0] if reading.name == "integrated" else reading
+    mean = Mean(predictor(posterior, predictors, drawn, draws, fresh), posterior.spec.link, NUMPY)
+    auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
+    return np.asarray(posterior.spec.family.draw(rng, mean, auxiliary, trials), float)

@@ -1,0 +1,134 @@
+r"""How the random effects spread the response itself: its variance, its correlation within groups, and R2.
+
+With m = E h the population-averaged mean of a row, h its mean given u, and V the family's variance given the mean,
+
+    Var(y) = E V(h) + Var(h),      Cov(y, y' | same level of factor g) = Var(E(h | u_g)),
+
+all expectations over u ~ N(0, G), by the trapezoidal rule: for the Poisson with a random intercept they give
+m + m^2 (exp(sigma^2) - 1). No simulation, no linearisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.design import Predictors
+from bayes_glmm.effects.grid import means, model_columns
+from bayes_glmm.effects.integrate import average_over_normal, variance_of_predictor
+from bayes_glmm.effects.means import READINGS, distinct, encode
+from bayes_glmm.effects.tidy import Estimates, tidy
+from bayes_glmm.effects.trapezoid import expectation
+from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.predictive import conditional_predictor, fixed_predictor, spread_draws
+
+
+def response_variance(posterior: Posterior, newdata: pd.DataFrame | None = None, interval: float = 0.95) -> Estimates:
+    """Mean, variance and within-group correlation of the response at rows, u integrated out.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    newdata : DataFrame, optional
+        By default one typical row: numeric columns at their mean, others at their most common level.
+    interval : float
+        Mass of the equal-tailed interval.
+
+    Returns
+    -------
+    Estimates
+        Labels: the model's columns, ``quantity`` and ``group``. Quantities: ``mean``; ``variance`` of one response (one
+        trial); ``dispersion``, that variance over what the family would give a response with this mean and no random
+        effects; ``correlation`` of two responses that share a level of ``group`` and no level of another factor.
+
+    Raises
+    ------
+    SpecError
+        For a link under which the population-averaged mean does not exist.
+    """
+    design = posterior.design
+    rows = means(design) if newdata is None else newdata.reset_index(drop=True)
+    predictors = encode(design, rows, ())
+    every = np.arange(len(posterior.beta))
+    mean, total = response_moments(posterior, predictors, every)
+    plain = _family_variance(posterior, every)(mean)
+    found = {("mean", ""): mean, ("variance", ""): total, ("dispersion", ""): total / plain}
+    for block in design.blocks:
+        found["correlation", block.group] = _shared_variance(posterior, predictors, block.group, mean) / total
+    shown = rows[[column for column in model_columns(design) if column in rows.columns]]
+    labels = shown.loc[shown.index.repeat(len(found))].reset_index(drop=True)
+    labels["quantity"] = [quantity for quantity, _ in found] * len(rows)
+    labels["group"] = [group for _, group in found] * len(rows)
+    draws = np.stack(list(found.values()), axis=2).reshape(len(every), -1)
+    description = f"Spread of {design.response} over the random effects, response scale."
+    return tidy(draws, labels, interval, posterior.sample_shape, description)
+
+
+def r_squared(posterior: Posterior, interval: float = 0.95, draws: int = 400) -> Estimates:
+    """Bayesian R2 (Gelman, Goodrich, Gabry & Vehtari 2019): the share of the variance that the predicted means explain.
+
+    Draw by draw Var over rows of the mean / (that + mean residual variance), both as the model states them.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    interval : float
+    draws : int
+        How many draws to use, evenly spread over all.
+
+    Returns
+    -------
+    Estimates
+        Label ``effect``: "conditional", the means given the rows' own groups explain; "population-averaged", the means
+        with u integrated out explain, and variation between groups is part of the residual. ``draws`` has one chain.
+    """
+    chosen = spread_draws(posterior, draws)
+    variance_of = _family_variance(posterior, chosen)
+    with np.errstate(over="ignore", divide="ignore"):
+        conditional = posterior.spec.link.inverse(conditional_predictor(posterior, draws=chosen), NUMPY)
+    patterns, position = distinct(posterior.design.predictors, groups=False)
+    mean, total = response_moments(posterior, patterns, chosen)
+    weights = np.bincount(position) / len(position)
+    centred = mean - (mean @ weights)[:, None]
+    explained = np.stack([conditional.var(axis=1), centred**2 @ weights], axis=1)
+    residual = np.stack([variance_of(conditional).mean(axis=1), total @ weights], axis=1)
+    labels = pd.DataFrame({"effect": ["conditional", READINGS["integrated"].label]})
+    description = f"R2 of {posterior.design.response}, response scale."
+    return tidy(explained / (explained + residual), labels, interval, (1, len(chosen)), description)
+
+
+def response_moments(posterior: Posterior, predictors: Predictors, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of the response, u integrated out, each [draw, row]."""
+    link, variance_of = posterior.spec.link, _family_variance(posterior, draws)
+    eta = fixed_predictor(posterior, predictors, draws)
+    variance = variance_of_predictor(posterior, predictors, draws=draws)
+    mean = average_over_normal(link, eta, variance)
+
+    def second(x: np.ndarray) -> np.ndarray:
+        """V(h) + h^2."""
+        mu = link.inverse(x, NUMPY)
+        return variance_of(mu) + mu * mu
+
+    return mean, expectation(second, link, eta, np.sqrt(variance)) - mean**2
+
+
+def _shared_variance(posterior: Posterior, predictors: Predictors, group: str, mean: np.ndarray) -> np.ndarray:
+    """Var(E(h | u_g)) [draw, row]."""
+    link = posterior.spec.link
+    others = [block.group for block in predictors.blocks if block.group != group]
+    rest = variance_of_predictor(posterior, predictors, others)
+    own = np.sqrt(variance_of_predictor(posterior, predictors, [group]))
+
+    def squared(x: np.ndarray) -> np.ndarray:
+        return average_over_normal(link, x, rest) ** 2
+
+    return expectation(squared, link, fixed_predictor(posterior, predictors), own) - mean**2
+
+
+def _family_variance(posterior: Posterior, draws: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """V as a function of the mean [draw, row]."""
+    auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
+    return lambda mu: np.asarray(posterior.spec.family.variance(mu, auxiliary), float)

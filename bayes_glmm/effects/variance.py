@@ -1,0 +1,130 @@
+r"""How the groups vary: standard deviations, correlations, and shares of variance on the latent scale.
+
+The share of grouping factor g (intraclass correlation; Goldstein, Browne & Rasbash 2002) is
+
+    ICC_g = v_g / (sum over factors of v + residual),      v_g = mean over rows of z'G_g z,
+
+with the residual variance of the latent variable behind a binary response (pi^2 / 3 logit, 1 probit, pi^2 / 6 cloglog),
+or of the response itself under the identity link. What the groups do to the response is in ``spread``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.design import RandomBlock
+from bayes_glmm.effects.tidy import Estimates, tidy
+from bayes_glmm.posterior import Posterior
+
+LATENT_VARIANCE = {"logit": math.pi**2 / 3.0, "probit": 1.0, "cloglog": math.pi**2 / 6.0}
+UPPER_QUARTILE = 0.6744897501960817  # of the standard normal
+
+Row = tuple[str, str, str, np.ndarray]
+
+
+def variance(posterior: Posterior, interval: float = 0.95) -> Estimates:
+    """Variance parameters and what follows from them.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    interval : float
+        Mass of the equal-tailed interval.
+
+    Returns
+    -------
+    Estimates
+        Labels: ``group`` (a grouping factor, or "residual"), ``quantity`` and ``term``. Quantities: sd, correlation,
+        variance, covariance of the random effects, link scale; the family's own parameters; ``icc`` on the latent
+        scale, where the link has one; ``median odds ratio`` under the logit link (Larsen et al. 2000): the median over
+        pairs of groups of the odds ratio between the higher and the lower.
+
+    Examples
+    --------
+    >>> from bayes_glmm.posterior import posterior_at
+    >>> from bayes_glmm.spec import ModelSpec
+    >>> data = pd.DataFrame({"y": [0, 1, 1, 0], "g": ["a", "a", "b", "b"]})
+    >>> spec = ModelSpec.from_formula("y ~ 1 + (1 | g)", family="bernoulli")
+    >>> variance(posterior_at(spec, data, beta=[0.0], G={"g": [[4.0]]})).table[["quantity", "estimate"]].round(3)
+                quantity  estimate
+    0                 sd     2.000
+    1           variance     4.000
+    2                icc     0.549
+    3  median odds ratio     6.738
+    """
+    rows = [row for block in posterior.design.blocks for row in _parameters(posterior, block)]
+    rows += [("residual", name, "", value) for name, value in posterior.auxiliary.items()]
+    rows += [*_shares(posterior), *_median_odds_ratios(posterior)]
+    labels = pd.DataFrame([row[:3] for row in rows], columns=["group", "quantity", "term"])
+    total = int(np.prod(posterior.sample_shape))
+    draws = np.stack([row[3] for row in rows], axis=1) if rows else np.empty((total, 0))
+    description = f"Variation between groups, {posterior.spec.link_name} scale."
+    return tidy(draws, labels, interval, posterior.sample_shape, description)
+
+
+def _parameters(posterior: Posterior, block: RandomBlock) -> Iterator[Row]:
+    G = posterior.G(block.group)
+    sd = np.sqrt(np.diagonal(G, axis1=1, axis2=2))
+    for i, effect in enumerate(block.effects):
+        yield block.group, "sd", effect, sd[:, i]
+    pairs = list(_correlated_pairs(block))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for i, j in pairs:
+            yield block.group, "correlation", _names(block, i, j), G[:, i, j] / (sd[:, i] * sd[:, j])
+    for i, effect in enumerate(block.effects):
+        yield block.group, "variance", effect, G[:, i, i]
+    for i, j in pairs:
+        yield block.group, "covariance", _names(block, i, j), G[:, i, j]
+
+
+def _correlated_pairs(block: RandomBlock) -> Iterator[tuple[int, int]]:
+    start = 0
+    for size in block.pattern:
+        for i in range(start, start + size):
+            yield from ((i, j) for j in range(i + 1, start + size))
+        start += size
+
+
+def _names(block: RandomBlock, i: int, j: int) -> str:
+    return f"{block.effects[i]}, {block.effects[j]}"
+
+
+def mean_variance(posterior: Posterior, block: RandomBlock) -> np.ndarray:
+    """Mean over the data's rows of z'Gz [draw]: the trace of G times the second moments of z (Johnson 2014)."""
+    moments = block.values.T @ block.values / len(block.values)
+    return np.einsum("dij,ij->d", posterior.G(block.group), moments)
+
+
+def latent_residual(posterior: Posterior) -> np.ndarray | None:
+    """Residual variance on the latent scale [draw]; None where there is no such scale."""
+    spec = posterior.spec
+    total = int(np.prod(posterior.sample_shape))
+    if spec.family.response in ("binary", "successes") and spec.link_name in LATENT_VARIANCE:
+        return np.full(total, LATENT_VARIANCE[spec.link_name])
+    if spec.family.response == "real" and spec.link_name == "identity":
+        return np.asarray(spec.family.variance(np.zeros(total), posterior.auxiliary), float)
+    return None
+
+
+def _shares(posterior: Posterior) -> Iterator[Row]:
+    residual = latent_residual(posterior)
+    if residual is None:
+        return
+    parts = {block.group: mean_variance(posterior, block) for block in posterior.design.blocks}
+    total = residual + sum(parts.values())
+    for group, part in parts.items():
+        yield group, "icc", "", part / total
+
+
+def _median_odds_ratios(posterior: Posterior) -> Iterator[Row]:
+    if posterior.spec.link_name != "logit" or posterior.spec.family.response == "fraction":
+        return
+    for block in posterior.design.blocks:
+        if "Intercept" in block.effects:
+            i = block.effects.index("Intercept")
+            sd = np.sqrt(posterior.G(block.group)[:, i, i])
+            yield block.group, "median odds ratio", "Intercept", np.exp(math.sqrt(2.0) * UPPER_QUARTILE * sd)
