@@ -15,6 +15,7 @@ from bayes_glmm.diagnostics.check import Checks as Checks
 from bayes_glmm.diagnostics.check import Skipped as Skipped
 from bayes_glmm.diagnostics.loo import LOO as LOO
 from bayes_glmm.diagnostics.loo import loo_by_row as loo_by_row
+from bayes_glmm.diagnostics.summary import summary as summary
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.posterior import Posterior
 
