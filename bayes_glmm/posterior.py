@@ -1,7 +1,7 @@
 """Posterior: the record that everything after sampling takes. It knows how to save itself and nothing else.
 
 The variables of ``draws.posterior`` and their dims: ``beta [coefficient]``; for each grouping factor g
-``u_g [g, g_effect]``, ``sd_g [g_effect]``, ``G_g [g_effect, g_effect_2]`` and, where effects are correlated,
+``u_g [g, g_effect]``, ``sd_g [g_effect]``, ``G_g [g_effect, g_effect_2]``, where effects are correlated
 ``corr_g [g_effect, g_effect_2]``; the family's auxiliary parameters as scalars.
 """
 

@@ -10,7 +10,15 @@ import pandas as pd
 from bayes_glmm.design.check import check_design, check_response
 from bayes_glmm.design.design import Design, Predictors, RandomBlock
 from bayes_glmm.design.encode import Encoder, evaluate_offset, group_labels, predictor_columns
-from bayes_glmm.design.expressions import columns_of, common_matrix, labels_of, response_column
+from bayes_glmm.design.expressions import (
+    arithmetic,
+    columns_of,
+    common_matrix,
+    labels_of,
+    numeric_column,
+    response_column,
+    values_of,
+)
 from bayes_glmm.errors import DataError, SpecError, choices, rows_text
 from bayes_glmm.spec import ModelSpec, RandomTerm
 
@@ -45,7 +53,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     trials = None if formula.trials is None else _read_trials(formula.trials, rows)
     fixed = common_matrix(formula.fixed, rows)
     effects, blocks = _build_blocks(formula.random, rows)
-    X = np.empty((len(rows), 0)) if fixed is None else np.asarray(fixed.design_matrix, float).reshape(len(rows), -1)
+    X = np.empty((len(rows), 0)) if fixed is None else values_of(fixed)
     design = Design(
         response=formula.response,
         success=success,
@@ -64,7 +72,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
 
 def _used_columns(spec: ModelSpec, inputs: tuple[str, ...]) -> tuple[str, ...]:
     formula = spec.formula
-    left = [formula.response.split("[")[0], *([formula.trials] if formula.trials else [])]
+    left = [formula.response.split("[")[0], *([arithmetic(formula.trials)] if formula.trials else [])]
     responses = [column for expression in left for column in columns_of(expression)]
     groups = [column for term in formula.random for column in term.columns]
     return tuple(dict.fromkeys([*responses, *inputs, *groups]))
@@ -120,10 +128,7 @@ def _read_response(spec: ModelSpec, rows: pd.DataFrame) -> tuple[np.ndarray, str
 
 
 def _read_trials(trials: str, rows: pd.DataFrame) -> np.ndarray:
-    if trials.isdigit():
-        return np.full(len(rows), float(trials))
-    matrix = common_matrix(f"0 + {trials}" if trials in rows.columns else f"0 + I({trials})", rows)
-    values = np.asarray(matrix.design_matrix, float).ravel()  # type: ignore[union-attr]
+    values = numeric_column(trials, rows)
     bad = ~(np.isfinite(values) & (values > 0) & (values == np.floor(values)))
     if bad.any():
         raise DataError(
@@ -137,7 +142,7 @@ def _read_trials(trials: str, rows: pd.DataFrame) -> np.ndarray:
 def _build_blocks(
     terms: tuple[RandomTerm, ...], rows: pd.DataFrame
 ) -> tuple[tuple[tuple, ...], tuple[RandomBlock, ...]]:
-    """One block a grouping factor: terms that share one are put side by side, with the pattern of their correlations."""
+    """One block a grouping factor: terms that share one stand side by side, with the pattern of their correlations."""
     by_group: dict[tuple[str, ...], list[RandomTerm]] = {}
     for term in terms:
         by_group.setdefault(term.columns, []).append(term)
@@ -147,7 +152,7 @@ def _build_blocks(
         parts = [common_matrix(term.effects, rows) for term in members]
         if any(part is None for part in parts):
             raise SpecError("A random term has no effects.", str(members[0]), "Write (1 | g) or (0 + x | g).")
-        names = [labels_of(part) for part in parts]  # type: ignore[arg-type]
+        names = [labels_of(part) for part in parts]
         flat = [name for part in names for name in part]
         if repeated := {name for name in flat if flat.count(name) > 1}:
             raise SpecError(
@@ -156,7 +161,7 @@ def _build_blocks(
                 "An intercept is implied by (x | g): write (0 + x | g) for the slope alone.",
             )
         pattern = [size for term, part in zip(members, names, strict=True) for size in _runs(term, len(part))]
-        values = np.column_stack([np.asarray(part.design_matrix, float) for part in parts])  # type: ignore[union-attr]
+        values = np.column_stack([values_of(part) for part in parts])
         labels = group_labels(columns, rows)
         levels = _levels(columns, rows, labels)
         index = pd.Index(levels).get_indexer(pd.Index(labels))

@@ -70,7 +70,7 @@ def _check_rank(design: Design) -> None:
     if rank < X.shape[1]:
         extra = [design.coefficients[j] for j in order[rank:]]
         raise DataError(
-            f"The fixed effects are linearly dependent: {', '.join(extra)} can be written as a combination of the others.",
+            f"The fixed effects are linearly dependent: {', '.join(extra)} is a combination of the others.",
             "fixed effects",
             "Leave it out of the formula; an empty cell of a factor or a constant column also does this.",
         )

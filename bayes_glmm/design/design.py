@@ -30,7 +30,8 @@ class RandomBlock:
         Position of the row's level in ``levels``; -1 for a level that the model has not seen (new rows only).
     levels : tuple of str
     pattern : tuple of int
-        Sizes of the runs of effects that are correlated among themselves: (2,) for ``(x | g)``, (1, 1) for ``(x || g)``.
+        Sizes of the runs of effects that are correlated among themselves: (2,) for ``(x | g)``, (1, 1) for
+        ``(x || g)``.
     """
 
     group: str
@@ -48,7 +49,7 @@ class RandomBlock:
 
 @dataclass(frozen=True)
 class Predictors:
-    """What the linear predictor needs for some rows, of the data or new: eta = offset + X beta + sum over blocks of z'u.
+    """What the linear predictor needs for some rows, of the data or new: eta = offset + X beta + Z u.
 
     Attributes
     ----------

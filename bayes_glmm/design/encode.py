@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design.design import Design, Predictors, RandomBlock
-from bayes_glmm.design.expressions import columns_of, common_matrix
+from bayes_glmm.design.expressions import arithmetic, columns_of, numeric_column, values_of
 from bayes_glmm.errors import DataError, choices, rows_text
 
 if TYPE_CHECKING:
@@ -48,10 +48,7 @@ def evaluate_offset(offset: str | None, data: pd.DataFrame) -> np.ndarray:
     """
     if offset is None:
         return np.zeros(len(data))
-    total = np.zeros(len(data))
-    matrix = common_matrix(f"0 + {offset}", data)
-    if matrix is not None:
-        total = np.asarray(matrix.design_matrix, float).reshape(len(data), -1).sum(axis=1)
+    total = numeric_column(offset, data)
     if not np.isfinite(total).all():
         raise DataError(
             "The offset is not finite.",
@@ -103,8 +100,7 @@ def new_predictors(design: Design, data: pd.DataFrame, known_groups: bool = Fals
     data = data.reset_index(drop=True)
     _check_columns(design, data)
     encoder = design.encoder
-    fixed = _evaluate(encoder.fixed, data)
-    X = fixed if fixed is not None else np.empty((len(data), 0))
+    X = np.empty((len(data), 0)) if encoder.fixed is None else _evaluate(encoder.fixed, data)
     blocks = []
     for block, matrices in zip(design.blocks, encoder.effects, strict=True):
         values = np.column_stack([_evaluate(matrix, data) for matrix in matrices])
@@ -112,10 +108,8 @@ def new_predictors(design: Design, data: pd.DataFrame, known_groups: bool = Fals
     return Predictors(X, evaluate_offset(encoder.offset, data), tuple(blocks))
 
 
-def _evaluate(matrix: CommonEffectsMatrix | None, data: pd.DataFrame) -> np.ndarray | None:
-    if matrix is None:
-        return None
-    return np.asarray(matrix.evaluate_new_data(data).design_matrix, float).reshape(len(data), -1)
+def _evaluate(matrix: CommonEffectsMatrix, data: pd.DataFrame) -> np.ndarray:
+    return values_of(matrix.evaluate_new_data(data)).reshape(len(data), -1)
 
 
 def _new_index(block: RandomBlock, data: pd.DataFrame, known: bool) -> np.ndarray:
@@ -165,5 +159,5 @@ def _check_columns(design: Design, data: pd.DataFrame) -> None:
 
 def predictor_columns(fixed: str, terms: tuple[RandomTerm, ...], offset: str | None) -> tuple[str, ...]:
     """Columns that the linear predictor needs, grouping factors excepted, without repeats."""
-    expressions = [fixed, *(term.effects for term in terms), *([offset] if offset else [])]
+    expressions = [fixed, *(term.effects for term in terms), *([arithmetic(offset)] if offset else [])]
     return tuple(dict.fromkeys(column for expression in expressions for column in columns_of(expression)))

@@ -3,19 +3,19 @@ r"""Default priors scaled from the data, and the person's own in their place.
 Let s be the scale of the linear predictor: 1 for links other than identity (the logit, log and probit scales carry
 their own units), the standard deviation of y for the identity link.
 
-=====================  ==============================================  ======================================================
-parameter              default                                         why
-=====================  ==============================================  ======================================================
-coefficient of x_j     Normal(0, 2.5 s / sd(x_j))                      one sd of x_j moves eta by a few units at most;
-                                                                       Gelman et al. (2008), rstanarm, Bambi
-intercept              Normal(g(mean of y), sqrt((2.5 s)^2             2.5 s around the middle of the data, carried from
-                       + sum_j (2.5 s mean(x_j) / sd(x_j))^2))         x = mean(x) to x = 0; Bambi
-sd of effect of z_k    HalfStudentT(3, 2.5 s / sd(z_k))                keeps mass near 0 and a tail for large groups
-                                                                       differences; brms, Gelman (2006)
-correlations           LKJ(2)                                          leans gently away from +-1; Lewandowski et al. (2009)
-sigma                  HalfStudentT(3, sd(y))                          brms
-phi, nu                InverseGamma(0.4, 0.3), Gamma(2, 0.1)           see ``families.continuous``
-=====================  ==============================================  ======================================================
+====================  ==========================================  ==================================================
+parameter             default                                     why
+====================  ==========================================  ==================================================
+coefficient of x_j    Normal(0, 2.5 s / sd(x_j))                  one sd of x_j moves eta by a few units at most;
+                                                                  Gelman et al. (2008), rstanarm, Bambi
+intercept             Normal(g(mean of y), sqrt((2.5 s)^2         2.5 s around the middle of the data, carried from
+                      + sum_j (2.5 s mean(x_j) / sd(x_j))^2))     x = mean(x) to x = 0; Bambi
+sd of effect of z_k   HalfStudentT(3, 2.5 s / sd(z_k))            keeps mass near 0 and a tail for large group
+                                                                  differences; brms, Gelman (2006)
+correlations          LKJ(2)                                      leans gently away from +-1; Lewandowski et al. (2009)
+sigma                 HalfStudentT(3, sd(y))                      brms
+phi, nu               InverseGamma(0.4, 0.3), Gamma(2, 0.1)       see ``families.continuous``
+====================  ==========================================  ==================================================
 
 sd(x_j) is replaced by 1 for the intercept and for constant columns. Columns that are 0/1 are scaled like all others.
 Every prior can be seen (``model.priors``) and overridden by name.

@@ -1,8 +1,9 @@
 """Links: g(mu) = eta. One record a link; a new link is one entry in ``LINKS``.
 
 ``range`` says where the inverse lands, which decides the stable forms a link owes: links onto (0, 1) carry
-``logit_mean``. To be averaged over Gaussian random effects a link has a closed form (``averaged``), or tells how wide the
-strip around the real axis is in which its inverse is analytic (``strip``), from which the step of the quadrature follows.
+``logit_mean``. To be averaged over Gaussian random effects a link has a closed form (``averaged``), or tells how wide
+the strip around the real axis is in which its inverse is analytic (``strip``), from which the step of the quadrature
+follows.
 """
 
 from __future__ import annotations
