@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Design, Priors, build_design, resolve_priors
 from bayes_glmm.design.expressions import columns_of
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families import family_and_link, get_family
-from bayes_glmm.inference import ENGINES, Settings
+from bayes_glmm.inference import COORDINATES, ENGINES, Settings
+from bayes_glmm.posterior import posterior_at
+from bayes_glmm.runs.answers import answer
 from bayes_glmm.runs.config import read_config
 from bayes_glmm.runs.data import read_data
 from bayes_glmm.runs.document import Document
@@ -107,11 +110,10 @@ def _read_spec(config: Config, document: Document) -> ModelSpec:
 
 
 def _read_settings(config: Config, document: Document) -> Settings:
-    with document.at("sampler", "engine"):
-        if config.sampler.engine not in ENGINES:
-            raise SpecError(
-                f"There is no engine {config.sampler.engine!r}.", advice=choices(config.sampler.engine, ENGINES)
-            )
+    for key, valid in (("engine", ENGINES), ("coordinates", ["auto", *COORDINATES])):
+        with document.at("sampler", key):
+            if (name := getattr(config.sampler, key)) not in valid:
+                raise SpecError(f"The sampler has no {key} {name!r}.", advice=choices(name, valid))
     return Settings(**config.sampler.model_dump())
 
 
@@ -134,19 +136,17 @@ def _build(spec: ModelSpec, design: Design) -> tuple[Priors, pm.Model]:
 
 
 def _read_effects(config: Config, spec: ModelSpec, design: Design, document: Document) -> tuple[EffectSection, ...]:
+    """The effects, each asked once of a made-up posterior of one draw: what it would say later it says now."""
     if config.effects is None:
         return tuple(EffectSection(compare=column) for column in columns_of(spec.formula.fixed))
+    posterior = posterior_at(
+        spec,
+        design.data,
+        beta=np.zeros(len(design.coefficients)),
+        G={block.group: np.eye(len(block.effects)) for block in design.blocks},
+        auxiliary={name: np.ones(1) for name in spec.family.auxiliary},
+    )
     for i, effect in enumerate(config.effects):
-        asked = [(effect.kind, effect.compare or effect.slopes)] if effect.kind != "predict" else []
-        for keys, name in [*asked, *(("by", name) for name in effect.by or [])]:
-            with document.at("effects", i, keys):
-                _check_variable(str(name), design.encoder.columns)
-        for name in effect.predict or {}:
-            with document.at("effects", i, "predict", name):
-                _check_variable(name, design.data.columns)
+        with document.at("effects", i, effect.kind), np.errstate(all="ignore"):
+            answer(posterior, effect)
     return tuple(config.effects)
-
-
-def _check_variable(name: str, valid: Iterable[str]) -> None:
-    if name not in valid:
-        raise SpecError(f"The model uses no variable {name!r}.", advice=choices(name, valid))

@@ -28,6 +28,7 @@ def _number_as_text(value: Any) -> Any:
 Level = Annotated[Any, AfterValidator(_check_level)]
 Levels = Annotated[list[Level], BeforeValidator(_listed), Field(min_length=1)]
 Names = Annotated[list[str], BeforeValidator(_listed)]
+Reading = Literal["integrated", "zero", "known", "new"]
 FormulaText = Annotated[str, BeforeValidator(_number_as_text), Field(min_length=1)]
 
 
@@ -105,6 +106,7 @@ class SamplerSection(Section):
     chains: int = Field(default=Settings.chains, ge=1)
     seed: int = Field(default=Settings.seed, ge=0)
     engine: str = Settings.engine
+    coordinates: str = Settings.coordinates
     target_accept: float = Field(default=Settings.target_accept, gt=0.0, lt=1.0)
     max_treedepth: int = Field(default=Settings.max_treedepth, ge=1)
     cores: int = Field(default=Settings.cores, ge=0)
@@ -116,38 +118,45 @@ class EffectSection(Section):
     Attributes
     ----------
     compare : str, optional
-        A variable whose values are compared, by ``contrast``.
+        A variable two of whose values are compared; see :func:`bayes_glmm.effects.compare`.
     slopes : str, optional
-        A numeric variable whose slope is wanted.
-    predict : mapping of column to values, optional
-        A grid: every combination of these values.
+        A numeric variable whose average slope is wanted; see :func:`bayes_glmm.effects.slopes`.
+    predict : mapping of column to value or values, optional
+        A grid: all combinations of these values, other columns at typical ones; see :func:`bayes_glmm.effects.predict`.
     contrast : optional
-        The two values that ``compare`` takes.
+        Of ``compare``: a name (``pairwise``, ``sd``, ...), a number to add, or the two values ``[low, high]``.
     by : str or list of str, optional
-        Variables within whose values ``compare`` and ``slopes`` average.
-    random_effects : {"integrated", "zero", "known", "new"}
-        Population-averaged by default.
+        Columns within whose values ``compare`` and ``slopes`` average.
+    random_effects : list of {"integrated", "zero", "known", "new"}
+        Population-averaged, and conditional at u = 0, by default.
     """
 
     compare: str | None = None
     slopes: str | None = None
     predict: dict[str, Levels] | None = None
-    contrast: Levels | None = None
+    contrast: Any = None
     by: Names | None = None
-    random_effects: Literal["integrated", "zero", "known", "new"] = "integrated"
+    random_effects: Annotated[list[Reading], BeforeValidator(_listed), Field(min_length=1)] = ["integrated", "zero"]
 
     @property
     def kind(self) -> Literal["compare", "slopes", "predict"]:
         """Which question."""
         return "compare" if self.compare is not None else "slopes" if self.slopes is not None else "predict"
 
+    @property
+    def name(self) -> str:
+        """The question in a word or two, fit for a file name."""
+        return "_".join([self.kind, self.compare or self.slopes or "", *(["by", *self.by] if self.by else [])]).strip(
+            "_"
+        )
+
     @model_validator(mode="after")
     def _one_question(self) -> Self:
         asked = [name for name in ("compare", "slopes", "predict") if getattr(self, name) is not None]
         if len(asked) != 1:
             raise ValueError("needs exactly one of 'compare', 'slopes' and 'predict'")
-        if self.contrast is not None and (asked != ["compare"] or len(self.contrast) != 2):
-            raise ValueError("takes 'contrast: [from, to]' with 'compare' only, two values")
+        if self.contrast is not None and asked != ["compare"]:
+            raise ValueError("takes 'contrast' with 'compare' only")
         if self.by is not None and asked == ["predict"]:
             raise ValueError("takes no 'by' with 'predict': add the variable to the grid")
         return self

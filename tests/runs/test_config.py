@@ -52,7 +52,7 @@ def test_a_good_file_is_read_and_defaults_filled_in(write):
         name: getattr(Settings(), name) for name in config.sampler.model_dump()
     }
     assert config.effects is not None
-    assert config.effects[0].random_effects == "integrated"
+    assert config.effects[0].random_effects == ["integrated", "zero"]
     assert document.line("model", "priors", "beta") == 8
 
 
@@ -81,12 +81,12 @@ def test_overrides_replace_values_of_the_file(write):
         ("Normal(0, 2)", "2", 8, "model.priors.beta should be text, found 2. Put it in quotes."),
         ("dataset: clinics", "missing: drop", 2, "data needs either 'dataset' or 'file'."),
         ("dataset: clinics", "dataset: clinics\n  file: a.csv", 2, "data needs either 'dataset' or 'file'."),
-        ("dataset: clinics", "dataset: clinics\n  missing: dropp", 4, "data.missing cannot be 'dropp'. Did you mean 'drop'"),
+        ("data:\n", "data:\n  missing: dropp\n", 3, "data.missing cannot be 'dropp'. Did you mean 'drop'?"),
         ("family: binomial", "response: y", 4, "model has both 'formula' and 'response'"),
         ("formula: p(favourable, n) ~ treatment + (1 | clinic)", "fixed: x", 4, "model needs a 'formula'"),
         ("compare: treatment", "compares: treatment", 12, "'effects' has no key 'compares'. Did you mean 'compare'?"),
         ("compare: treatment", "{compare: treatment, slopes: n}", 12, "effects needs exactly one of"),
-        ("compare: treatment", "{compare: treatment, contrast: [drug]}", 12, "effects takes 'contrast: [from, to]'"),
+        ("compare: treatment", "{slopes: treatment, contrast: sd}", 12, "effects takes 'contrast' with 'compare' only"),
         ("compare: treatment", "{predict: {treatment: drug}, by: n}", 12, "effects takes no 'by' with 'predict'"),
         ("compare: treatment", "{compare: treatment, random_effects: integrate}", 12, "Did you mean 'integrated'?"),
         ("folder: runs/trial", "folder: [a]", 14, "outputs.folder should be text, found ['a']."),

@@ -103,7 +103,12 @@ def test_files_are_read_by_their_ending(write, tmp_path, name):
         ("beta: Normal(0, 2)", "treatment: Normal(0, 2)", 11, "no parameter 'treatment'"),
         ("engine: nutpie", "engine: nutpy", 14, "Did you mean 'nutpie'"),
         ("- compare: treatment", "- compare: treatmant", 16, "Did you mean 'treatment'"),
-        ("- compare: treatment", "- {compare: treatment, by: age}", 16, "no variable 'age'"),
+        ("- compare: treatment", "- {compare: treatment, by: age}", 16, "no column 'age'"),
+        ("- compare: treatment", "- {compare: treatment, contrast: [control, drugs]}", 16, "Did you mean 'drug'"),
+        ("- compare: treatment", "- {compare: treatment, contrast: pairwize}", 16, "Did you mean 'pairwise'"),
+        ("- compare: treatment", "- slopes: treatment", 16, "categorical and has no slope"),
+        ("{treatment: [control, drug]}", "{treatment: [control, drugs]}", 17, "Did you mean 'drug'"),
+        ("{treatment: [control, drug]}", "{clinic: 9}\n    random_effects: known", 17, "has not seen clinic '9'"),
         ("predict: {treatment:", "predict: {treatmant:", 17, "Did you mean 'treatment'"),
     ],
 )  # fmt: skip

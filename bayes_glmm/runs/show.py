@@ -1,0 +1,81 @@
+"""What the command line prints: verdict first, then both kinds of coefficients side by side, then where things lie."""
+
+from __future__ import annotations
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bayes_glmm.design.notation import equations
+from bayes_glmm.runs.job import Job
+from bayes_glmm.runs.run import RunResult
+from bayes_glmm.runs.tables import SIDE_BY_SIDE
+
+
+def show_result(console: Console, result: RunResult) -> None:
+    """A finished run."""
+    console.print(result.checks)
+    console.print()
+    tables = result.tables
+    wide = side_by_side(tables[SIDE_BY_SIDE] if SIDE_BY_SIDE in tables else tables["coefficients"], ["coefficient"])
+    console.print(_table(wide, f"Coefficients ({result.posterior.spec.link_name} scale)"))
+    for name, table in tables.items():
+        if name.startswith("compare_"):
+            labels = [column for column in table.columns if column not in _NUMBERS and column != "effect"]
+            console.print(_table(side_by_side(table, labels), f"{name.replace('_', ' ').capitalize()}"))
+    console.print("Posterior mean and 95% interval. Population-averaged: random effects averaged over.", style="dim")
+    console.print()
+    if result.report is not None:
+        console.print(Text(f"Report:  {result.report}"))
+    console.print(Text(f"Folder:  {result.folder}"))
+
+
+def show_job(console: Console, job: Job) -> None:
+    """A config that holds: the model in equations, its priors, the data in a line."""
+    console.print(Text(job.title, "bold"))
+    console.print(Text("\n".join(equations(job.spec, job.design, job.priors))), soft_wrap=True)
+    console.print()
+    console.print(_table(job.priors.table, "Priors"))
+    groups = ", ".join(f"{len(block.levels)} levels of {block.group}" for block in job.design.blocks)
+    dropped = f", {job.design.dropped} rows with missing values left out" if job.design.dropped else ""
+    console.print(Text(f"{len(job.design.y)} rows{f', {groups}' if groups else ''}{dropped}. The config is right."))
+
+
+def show_datasets(console: Console, datasets: pd.DataFrame) -> None:
+    """The data sets that come with the package."""
+    console.print(_table(datasets, "Data sets"))
+    console.print("bayes-glmm data NAME prints one as CSV.", style="dim")
+
+
+_NUMBERS = ("estimate", "sd", "lower", "upper", "probability")
+
+
+def side_by_side(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    """Estimates with one column an effect: ``estimate [lower, upper]``.
+
+    Examples
+    --------
+    >>> rows = {"coefficient": ["x", "x"], "effect": ["conditional", "population-averaged"]}
+    >>> numbers = {"estimate": [1.0, 0.6], "lower": [0.5, 0.3], "upper": [1.5, 0.9]}
+    >>> side_by_side(pd.DataFrame(rows | numbers), ["coefficient"]).iloc[0].tolist()
+    ['x', '1 [0.5, 1.5]', '0.6 [0.3, 0.9]']
+    """
+    text = table.assign(text=[_interval(*row) for row in table[["estimate", "lower", "upper"]].itertuples(index=False)])
+    effects = list(dict.fromkeys(text["effect"]))
+    keys = text[labels].astype(str)
+    wide = text.assign(**keys).pivot_table(index=labels, columns="effect", values="text", aggfunc="first", sort=False)
+    return wide.reset_index()[[*labels, *effects]]
+
+
+def _interval(estimate: float, lower: float, upper: float) -> str:
+    return f"{estimate:.3g} [{lower:.3g}, {upper:.3g}]"
+
+
+def _table(frame: pd.DataFrame, title: str) -> Table:
+    table = Table(title=Text(title), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    for column in frame.columns:
+        table.add_column(Text(str(column)), header_style="dim")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(Text(str(value)) for value in row))
+    return table

@@ -1,0 +1,51 @@
+"""The tables of a run: what every run reports, then the effects asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import pandas as pd
+
+from bayes_glmm.diagnostics import summary
+from bayes_glmm.effects import coefficients, marginal_coefficients, variance
+from bayes_glmm.errors import SpecError
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.runs.answers import answer
+from bayes_glmm.runs.schema import EffectSection
+
+SIDE_BY_SIDE = "marginal_coefficients"
+
+
+def result_tables(posterior: Posterior, effects: Sequence[EffectSection]) -> dict[str, pd.DataFrame]:
+    """Every table by name.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    effects : sequence of EffectSection
+
+    Returns
+    -------
+    dict of str to DataFrame
+        ``summary``, ``coefficients``, ``marginal_coefficients`` (conditional and population-averaged; left out for
+        links under which the population-averaged mean does not exist), ``variance``, and one table an effect such as
+        ``compare_treatment``.
+    """
+    tables = {"summary": summary(posterior), "coefficients": coefficients(posterior).table}
+    with suppress(SpecError):  # the inverse link: E[1 / (eta + u)] does not exist
+        tables[SIDE_BY_SIDE] = marginal_coefficients(posterior).table
+    if posterior.design.blocks:
+        tables["variance"] = variance(posterior).table
+    for effect in effects:
+        tables[_free_name(effect.name, tables)] = answer(posterior, effect).table
+    return tables
+
+
+def _free_name(name: str, taken: dict[str, pd.DataFrame]) -> str:
+    name = "".join(character if character.isalnum() or character in "_-" else "_" for character in name)
+    number = 2
+    free = name
+    while free in taken:
+        free, number = f"{name}_{number}", number + 1
+    return free

@@ -1,0 +1,163 @@
+"""One small real run, looked at from all sides; and what happens when a run cannot be or is cut short."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import bayes_glmm as bg
+from bayes_glmm.datasets import clinics
+from bayes_glmm.errors import ConfigError, DataError
+from bayes_glmm.runs import run as run_module
+from bayes_glmm.runs.cli import app
+from bayes_glmm.runs.job import prepare
+from bayes_glmm.runs.run import data, rebuild_report, run
+
+CONFIG = """\
+title: A trial of a drug
+data:
+  file: clinics.csv
+  categories: {treatment: [control, drug]}
+model:
+  formula: p(favourable, n) ~ treatment + (1 | clinic)
+  family: binomial
+sampler: {draws: 300, tune: 300, chains: 2, seed: 4}
+effects:
+  - compare: treatment
+  - compare: treatment
+    contrast: pairwise
+  - predict: {treatment: [control, drug]}
+outputs:
+  log_likelihood: true
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A config with its data beside it."""
+    folder = tmp_path_factory.mktemp("config")
+    (folder / "trial.yaml").write_text(CONFIG)
+    clinics().to_csv(folder / "clinics.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(folder):
+    return run(folder / "trial.yaml", overrides={"outputs": {"folder": str(folder / "runs" / "trial")}})
+
+
+def test_a_run_writes_all_that_it_promises(finished):
+    written = {path.relative_to(finished.folder).as_posix() for path in finished.folder.rglob("*") if path.is_file()}
+    tables = {f"tables/{name}.csv" for name in finished.tables}
+    posterior = {f"posterior/{name}" for name in ("draws.nc", "data.parquet", "model.json")}
+    files = {"config.yaml", "model.txt", "diagnostics.json", "report.html", "run.json"}
+    assert written - {path for path in written if path.startswith("figures/")} == tables | posterior | files
+    assert any(path.startswith("figures/") and path.endswith(".png") for path in written)
+    expected = {"summary", "coefficients", "marginal_coefficients", "variance"}
+    assert set(finished.tables) == expected | {"compare_treatment", "compare_treatment_2", "predict"}
+
+
+def test_tables_agree_with_the_posterior(finished):
+    draws = finished.posterior.beta[:, 1]
+    table = pd.read_csv(finished.folder / "tables" / "coefficients.csv").set_index("coefficient")
+    assert table.loc["treatment[drug]", "estimate"] == pytest.approx(draws.mean())
+    compared = pd.read_csv(finished.folder / "tables" / "compare_treatment.csv")
+    difference = compared.query("estimand == 'difference' and effect == 'population-averaged'")
+    predicted = pd.read_csv(finished.folder / "tables" / "predict.csv").query("effect == 'population-averaged'")
+    shares = predicted.set_index("treatment")["estimate"]
+    assert difference["estimate"].item() == pytest.approx(shares["drug"] - shares["control"])
+
+
+def test_the_record_says_what_was_done(finished, folder):
+    record = json.loads((finished.folder / "run.json").read_text())
+    assert record["verdict"] == finished.checks.verdict
+    assert record["settings"]["seed"] == 4
+    assert record["seconds"] > 0
+    assert record["versions"]["bayes-glmm"] == bg.__version__
+    digest = subprocess.run(["sha256sum", folder / "clinics.csv"], capture_output=True, text=True, check=True)
+    assert record["data"] == {"source": "clinics.csv", "sha256": digest.stdout.split()[0], "rows": 16}
+    diagnostics = json.loads((finished.folder / "diagnostics.json").read_text())
+    assert diagnostics["convergence"]["verdict"] == finished.checks.verdict
+    assert diagnostics["predictive"]["checks"]
+
+
+def test_the_posterior_can_be_loaded_and_asked(finished):
+    fit = bg.load(finished.folder / "posterior")
+    assert fit.posterior.sample_shape == (2, 300)
+    again = fit.compare("treatment").table
+    pd.testing.assert_frame_equal(again, finished.tables["compare_treatment"])
+    assert "log_likelihood" in fit.idata.children
+
+
+def test_the_written_config_runs_again_from_where_it_stands(finished, folder):
+    original, again = prepare(folder / "trial.yaml"), prepare(finished.folder / "config.yaml")
+    assert again.config.sampler == original.config.sampler
+    assert again.effects == original.effects
+    pd.testing.assert_frame_equal(again.data, original.data)
+
+
+def test_the_report_names_the_run_and_can_be_rebuilt(finished):
+    text = finished.report.read_text()
+    assert "A trial of a drug" in text
+    finished.report.unlink()
+    assert rebuild_report(finished.folder) == finished.report
+    assert "A trial of a drug" in finished.report.read_text()
+    assert not list(finished.folder.glob("*partial*"))
+
+
+def test_a_report_needs_a_finished_run(tmp_path):
+    with pytest.raises(ConfigError, match="no finished run"):
+        rebuild_report(tmp_path)
+
+
+def test_a_second_run_is_refused_before_sampling(finished, folder, monkeypatch):
+    monkeypatch.setattr(run_module, "sample", lambda *args: pytest.fail("sampled"))
+    with pytest.raises(ConfigError, match="--overwrite"):
+        run(folder / "trial.yaml", overrides={"outputs": {"folder": str(finished.folder)}})
+
+
+@pytest.mark.parametrize(("blow", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_leaves_nothing(folder, tmp_path, monkeypatch, blow, code):
+    monkeypatch.setattr(run_module, "sample", lambda *args: os.kill(os.getpid(), blow))
+    result = CliRunner().invoke(app, ["run", str(folder / "trial.yaml"), "--output", str(tmp_path / "run")])
+    assert result.exit_code == code
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_during_sampling_stops_it(folder, tmp_path):
+    command = [Path(sys.executable).parent / "bayes-glmm", "run", folder / "trial.yaml", "-q", "-o", tmp_path / "run"]
+    long = ["--draws", "100000000", "--engine", "nutpie"]
+    with subprocess.Popen([*command, *long], stderr=subprocess.PIPE, text=True) as process:
+        deadline = math.inf
+        for _ in range(600):
+            if list(tmp_path.glob("*.partial")):
+                deadline = 10.0  # seconds into compiling or sampling
+                break
+            try:
+                process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+        assert deadline < math.inf
+        try:
+            process.wait(deadline)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_lists_and_reads():
+    assert "abortion" in set(data()["name"])
+    assert len(data("clinics")) == 16
+    with pytest.raises(DataError, match="Did you mean 'clinics'"):
+        data("clinic")
