@@ -26,7 +26,7 @@ def sample_nutpie(model: pm.Model, settings: Settings) -> xr.DataTree:
     import nutpie
 
     compiled = nutpie.compile_pymc_model(model, backend="numba")
-    return nutpie.sample(
+    sampler = nutpie.sample(
         compiled,
         draws=settings.draws,
         tune=settings.tune,
@@ -37,4 +37,10 @@ def sample_nutpie(model: pm.Model, settings: Settings) -> xr.DataTree:
         maxdepth=settings.max_treedepth,
         save_warmup=True,
         progress_bar=settings.progress,
+        blocking=False,
     )
+    try:
+        return sampler.wait()
+    except BaseException:  # nutpie's own waiting takes Ctrl-C for the end, and hands back chains cut short
+        sampler.cancel()
+        raise
