@@ -105,6 +105,7 @@ class GLMM:
         chains: int = 4,
         seed: int | None = None,
         engine: str = "nutpie",
+        coordinates: str = "auto",
         target_accept: float = 0.8,
         max_treedepth: int = 10,
         cores: int = 0,
@@ -119,6 +120,8 @@ class GLMM:
         seed : int, optional
             The same seed on the same machine gives the same draws; without one, a fresh seed is drawn and recorded.
         engine : {"nutpie", "pymc", "numpyro"}
+        coordinates : {"auto", "plain", "integrated"}
+            What the sampler moves in; the posterior is the same in all.
         target_accept, max_treedepth, cores, progress
             See :class:`bayes_glmm.inference.Settings`.
 
@@ -136,8 +139,10 @@ class GLMM:
         from bayes_glmm.inference import Settings, sample
 
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
-        settings = Settings(draws, tune, chains, seed, engine, target_accept, max_treedepth, cores, progress)
-        return Fit(sample(self.spec, self.design, self.priors, self.pymc, settings))
+        settings = Settings(
+            draws, tune, chains, seed, engine, coordinates, target_accept, max_treedepth, cores, progress
+        )
+        return Fit(sample(self.spec, self.design, self.priors, settings))
 
     def __str__(self) -> str:
         from bayes_glmm.design.notation import equations

@@ -6,31 +6,29 @@ import platform
 import time
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from bayes_glmm.design import Design, Priors
+from bayes_glmm.inference.coordinates import COORDINATES, choose_coordinates
 from bayes_glmm.inference.engines import get_engine
 from bayes_glmm.inference.settings import Settings
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.spec import ModelSpec
 
-if TYPE_CHECKING:
-    import pymc as pm
-
 _PACKAGES = ("bayes-glmm", "pymc", "pytensor", "nutpie", "arviz", "numpy", "pandas", "formulae", "numba")
 
 
-def sample(spec: ModelSpec, design: Design, priors: Priors, model: pm.Model, settings: Settings) -> Posterior:
+def sample(spec: ModelSpec, design: Design, priors: Priors, settings: Settings) -> Posterior:
     """Draw from the posterior.
 
     Parameters
     ----------
-    spec, design, priors
-        What the model was built from.
-    model : pm.Model
+    spec : ModelSpec
+    design : Design
+    priors : Priors
     settings : Settings
 
     Returns
@@ -42,13 +40,14 @@ def sample(spec: ModelSpec, design: Design, priors: Priors, model: pm.Model, set
     Raises
     ------
     SpecError
-        For an unknown engine.
+        For an unknown engine, unknown coordinates, or a prior that cannot be.
     SamplingError
         If the engine is not installed.
     """
     engine = get_engine(settings.engine)
     start = time.perf_counter()
-    drawn = engine.sample(model, settings)
+    coordinates = choose_coordinates(settings.coordinates, spec, design)
+    drawn, how = COORDINATES[coordinates](spec, design, priors, engine, settings)
     seconds = time.perf_counter() - start
     groups = {"posterior": drawn["posterior"].to_dataset(), "sample_stats": drawn["sample_stats"].to_dataset()}
     if "warmup_posterior" in drawn.children:
@@ -58,7 +57,7 @@ def sample(spec: ModelSpec, design: Design, priors: Priors, model: pm.Model, set
         groups["warmup_sample_stats"] = drawn["warmup_sample_stats"].to_dataset()
     groups |= {"observed_data": _observed(design), "constant_data": _constant(design)}
     draws = xr.DataTree.from_dict({name: _plain(data) for name, data in groups.items()})
-    return Posterior(spec, design, priors, draws, _provenance(settings, seconds))
+    return Posterior(spec, design, priors, draws, _provenance(settings, seconds) | how)
 
 
 def _plain(data: xr.Dataset) -> xr.Dataset:

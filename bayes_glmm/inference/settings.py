@@ -25,6 +25,8 @@ class Settings:
         Acceptance rate that the step size is adapted to; nearer 1 means smaller steps.
     max_treedepth : int
         At most 2^max_treedepth gradients a draw.
+    coordinates : str
+        What NUTS moves in; a name in ``bayes_glmm.inference.COORDINATES``, or ``"auto"``. The posterior is the same.
     cores : int
         Chains that run at the same time; 0 for as many as the machine has.
     progress : bool
@@ -41,6 +43,7 @@ class Settings:
     chains: int = 4
     seed: int = 0
     engine: str = "nutpie"
+    coordinates: str = "auto"
     target_accept: float = 0.8
     max_treedepth: int = 10
     cores: int = 0

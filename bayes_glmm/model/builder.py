@@ -36,27 +36,41 @@ def build_model(spec: ModelSpec, design: Design, priors: Priors) -> pm.Model:
     SpecError
         For a prior that cannot be, or a response named like a parameter.
     """
-    family = spec.family
     with pm.Model(coords=coordinates(design)) as model:
-        eta = pt.as_tensor_variable(design.offset) if design.offset.any() else 0.0
-        if design.coefficients:
-            beta_priors = [priors[f"beta[{name}]"] for name in design.coefficients]
-            eta = eta + pt.dot(
-                design.X, vector_variable("beta", design.coefficients, beta_priors, "coefficient", "real")
-            )
+        eta = fixed_predictor(design.predictors.X, design.offset, fixed_effects(design, priors))
         for block in design.blocks:
             eta = eta + random_effects(block, priors)
-        auxiliary = {name: scalar_variable(name, priors[name], "positive") for name in family.auxiliary}
+        auxiliary = auxiliary_parameters(spec, priors)
         if design.response in model.named_vars:
             raise SpecError(
                 f"The response has the name of a parameter, {design.response!r}.", advice="Rename the column."
             )
-        eta = pt.broadcast_to(eta, (len(design.y),)) if not design.coefficients else eta
         mean = Mean(eta, spec.link, pytensor_functions())
-        observed = design.y.astype(np.int64) if family.discrete else design.y
+        observed = design.y.astype(np.int64) if spec.family.discrete else design.y
         trials = None if design.trials is None else design.trials.astype(np.int64)
-        family.likelihood(pm, design.response, mean, auxiliary, trials, observed, "row")
+        spec.family.likelihood(pm, design.response, mean, auxiliary, trials, observed, "row")
     return model
+
+
+def fixed_effects(design: Design, priors: Priors) -> pt.TensorVariable | None:
+    """Add ``beta`` to the model in context; None where the model has no fixed effects."""
+    if not design.coefficients:
+        return None
+    beta_priors = [priors[f"beta[{name}]"] for name in design.coefficients]
+    return vector_variable("beta", design.coefficients, beta_priors, "coefficient", "real")
+
+
+def fixed_predictor(X: np.ndarray, offset: np.ndarray, beta: pt.TensorVariable | None) -> pt.TensorVariable:
+    """The sum offset + X beta [row]; leaves out what the model does not have."""
+    if beta is None:
+        return pt.as_tensor_variable(offset)
+    eta = pt.dot(X, beta)
+    return eta + offset if offset.any() else eta
+
+
+def auxiliary_parameters(spec: ModelSpec, priors: Priors) -> dict[str, pt.TensorVariable]:
+    """Add the family's further parameters to the model in context."""
+    return {name: scalar_variable(name, priors[name], "positive") for name in spec.family.auxiliary}
 
 
 def coordinates(design: Design) -> dict[str, list]:

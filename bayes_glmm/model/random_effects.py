@@ -35,8 +35,7 @@ def random_effects(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
     """
     g = block.group
     effect, effect_2 = f"{g}_effect", f"{g}_effect_2"
-    sd_priors = [priors[f"sd_{g}[{name}]"] for name in block.effects]
-    sd = vector_variable(f"sd_{g}", block.effects, sd_priors, effect, "positive")
+    sd = standard_deviations(block, priors)
     z = pm.Normal(f"z_{g}", 0.0, 1.0, dims=(g, effect))
     if block.correlated:
         C = _correlation_factor(block, _lkj_shape(g, priors[f"corr_{g}"]))
@@ -49,6 +48,13 @@ def random_effects(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
         pm.Deterministic(f"G_{g}", pt.diag(sd**2), dims=(effect, effect_2))
     u = pm.Deterministic(f"u_{g}", u, dims=(g, effect))
     return contribution(block, u)
+
+
+def standard_deviations(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
+    """Add ``sd_g`` [effect] to the model in context."""
+    g = block.group
+    sd_priors = [priors[f"sd_{g}[{name}]"] for name in block.effects]
+    return vector_variable(f"sd_{g}", block.effects, sd_priors, f"{g}_effect", "positive")
 
 
 def contribution(block: RandomBlock, u: pt.TensorVariable) -> pt.TensorVariable:

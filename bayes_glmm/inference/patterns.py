@@ -1,0 +1,64 @@
+"""Groups that look alike: the distinct sets of rows that groups have, and how many groups share each.
+
+Given the parameters, groups with the same rows (response, trials, offset, fixed effects, effect values) have the same
+likelihood. Three yes/no items asked of 1,850 people make 16 patterns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from bayes_glmm.design import Design
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """The distinct patterns of one grouping factor, as a padded rectangle of row numbers.
+
+    Attributes
+    ----------
+    rows : array [pattern, slot]
+        Rows of the data that stand for the pattern; where a pattern has fewer rows than slots, its first row again.
+    used : array [pattern, slot]
+        1.0 for a row of the pattern, 0.0 for padding.
+    of_level : array [level]
+        The pattern of each level of the grouping factor.
+    """
+
+    rows: np.ndarray
+    used: np.ndarray
+    of_level: np.ndarray
+
+    @property
+    def count(self) -> np.ndarray:
+        """How many levels have the pattern [pattern]."""
+        return np.bincount(self.of_level, minlength=len(self.rows))
+
+
+def find_patterns(design: Design) -> Patterns:
+    """The patterns of a design with one grouping factor.
+
+    Parameters
+    ----------
+    design : Design
+
+    Returns
+    -------
+    Patterns
+    """
+    (block,) = design.blocks
+    columns = [design.y, design.offset, design.X, block.values, *([] if design.trials is None else [design.trials])]
+    _, kind = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
+    order = np.lexsort((kind, block.index))  # by level, rows of a level in one order
+    starts = np.searchsorted(block.index[order], np.arange(len(block.levels) + 1))
+    members = [order[a:b] for a, b in pairwise(starts)]
+    number: dict[bytes, int] = {}
+    of_level = np.array([number.setdefault(kind[rows].tobytes(), len(number)) for rows in members])
+    first = [members[level] for level in np.unique(of_level, return_index=True)[1]]
+    slots = max(len(rows) for rows in first)
+    padded = np.array([np.concatenate([rows, np.repeat(rows[:1], slots - len(rows))]) for rows in first])
+    used = np.array([np.arange(slots) < len(rows) for rows in first], dtype=float)
+    return Patterns(padded, used, of_level)
