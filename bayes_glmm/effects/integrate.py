@@ -43,7 +43,7 @@ def average_over_normal(link: Link, eta: Any, variance: Any) -> np.ndarray:
     --------
     >>> from bayes_glmm.families import get_link
     >>> average_over_normal(get_link("logit"), [0.0, 2.0], 4.0).round(6)
-    array([0.5     , 0.782867])
+    array([0.5   , 0.7752])
     """
     eta, variance = _broadcast(eta, variance)
     if link.averaged is not None:
