@@ -43,7 +43,7 @@ class SamplingError(GLMMError, RuntimeError):
     """The sampler could not run."""
 
 
-def choices(name: str, valid: Iterable[str]) -> str:
+def choices(name: str, valid: Iterable[object]) -> str:
     """Advice for a name that is not among the valid ones: the nearest match, then the list.
 
     Examples
@@ -51,9 +51,9 @@ def choices(name: str, valid: Iterable[str]) -> str:
     >>> choices("logti", ["logit", "probit"])
     "Did you mean 'logit'? Valid: logit, probit."
     """
-    valid = list(valid)
-    near = difflib.get_close_matches(str(name), valid, n=1)
-    return (f"Did you mean {near[0]!r}? " if near else "") + f"Valid: {', '.join(valid)}."
+    names = [str(item) for item in valid]
+    near = difflib.get_close_matches(str(name), names, n=1)
+    return (f"Did you mean {near[0]!r}? " if near else "") + f"Valid: {', '.join(names)}."
 
 
 def rows_text(rows: Iterable[int], limit: int = 5) -> str:

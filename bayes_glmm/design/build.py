@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,16 +10,10 @@ import pandas as pd
 from bayes_glmm.design.check import check_design, check_response
 from bayes_glmm.design.design import Design, Predictors, RandomBlock
 from bayes_glmm.design.encode import Encoder, evaluate_offset, group_labels, predictor_columns
-from bayes_glmm.design.expressions import (
-    arithmetic,
-    columns_of,
-    common_matrix,
-    labels_of,
-    numeric_column,
-    response_column,
-    values_of,
-)
-from bayes_glmm.errors import DataError, SpecError, choices, rows_text
+from bayes_glmm.design.expressions import columns_of, common_matrix, labels_of, values_of
+from bayes_glmm.design.frame import complete_rows
+from bayes_glmm.design.response import read_response, read_trials, response_columns
+from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.spec import ModelSpec, RandomTerm
 
 
@@ -40,18 +34,21 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     Raises
     ------
     SpecError
-        For a formula that cannot be read, or repeated random effects.
+        For a formula that cannot be read, repeated random effects, or names that the model uses for something else.
     DataError
         For missing columns or values, responses outside the family's support, rank-deficient fixed effects, and
         grouping factors with one level.
     """
     formula = spec.formula
     inputs = predictor_columns(formula.fixed, formula.random, formula.offset)
-    used = _used_columns(spec, inputs)
-    rows = _complete_rows(data, used, missing)
-    y, success = _read_response(spec, rows)
-    trials = None if formula.trials is None else _read_trials(formula.trials, rows)
+    groups = tuple(dict.fromkeys(column for term in formula.random for column in term.columns))
+    _check_names(spec, inputs, groups)
+    rows = complete_rows(data, (*response_columns(spec), *inputs), groups, missing)
+    y, success = read_response(spec, rows)
+    trials = None if formula.trials is None else read_trials(formula.trials, rows)
     fixed = common_matrix(formula.fixed, rows)
+    if fixed is not None:
+        _check_terms(fixed, rows)
     effects, blocks = _build_blocks(formula.random, rows)
     X = np.empty((len(rows), 0)) if fixed is None else values_of(fixed)
     design = Design(
@@ -70,73 +67,35 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     return design
 
 
-def _used_columns(spec: ModelSpec, inputs: tuple[str, ...]) -> tuple[str, ...]:
+def _check_names(spec: ModelSpec, inputs: tuple[str, ...], groups: tuple[str, ...]) -> None:
+    """No name of the data says something else in the model."""
     formula = spec.formula
-    left = [formula.response.split("[")[0], *([arithmetic(formula.trials)] if formula.trials else [])]
-    responses = [column for expression in left for column in columns_of(expression)]
-    groups = [column for term in formula.random for column in term.columns]
-    return tuple(dict.fromkeys([*responses, *inputs, *groups]))
-
-
-def _complete_rows(data: pd.DataFrame, used: tuple[str, ...], missing: str) -> pd.DataFrame:
-    if not isinstance(data, pd.DataFrame):
-        raise DataError(f"The data are a {type(data).__name__}.", advice="Give a pandas DataFrame.")
-    if repeated := data.columns[data.columns.duplicated()].tolist():
-        raise DataError(f"The column {repeated[0]!r} stands twice in the data.", advice="Rename one of them.")
-    for column in used:
-        if column not in data.columns:
-            raise DataError(f"The data have no column {column!r}.", advice=choices(column, map(str, data.columns)))
-    rows = data[list(used)]
-    incomplete = rows.isna().any(axis=1).to_numpy()
-    if incomplete.any() and missing == "error":
-        column = next(column for column in used if rows[column].isna().any())
-        raise DataError(
-            f"Values are missing in {incomplete.sum()} of {len(rows)} rows.",
-            f"column {column!r}, {rows_text(np.flatnonzero(rows[column].isna()))}",
-            "Fill them in, or pass missing='drop' to leave these rows out.",
+    if formula.response.strip("`") in inputs:
+        raise SpecError("The response also stands on the right.", str(formula), "Leave it out there.")
+    if "Intercept" in inputs:
+        raise SpecError("A column cannot be called 'Intercept' in a formula.", str(formula), "Rename it.")
+    taken = {"chain", "draw", "row", "coefficient", *(f"{term.columns[-1]}_effect" for term in formula.random)}
+    if clash := [group for group in groups if group in taken]:
+        raise SpecError(
+            f"A grouping factor cannot be called {clash[0]!r}: the draws have a dimension of that name.",
+            str(formula),
+            "Rename the column.",
         )
-    rows = rows[~incomplete].reset_index(drop=True)
-    if rows.empty:
-        raise DataError("No complete row is left.", advice="Check the columns of the formula for missing values.")
-    for column in rows.columns[rows.dtypes == "category"]:
-        # formulae keeps the order of levels, the first as reference, of ordered factors only, and codes unused ones
-        rows[column] = rows[column].cat.remove_unused_categories().cat.as_ordered()
-    for column in rows.columns[[pd.api.types.is_float_dtype(dtype) for dtype in rows.dtypes]]:
-        if (infinite := ~np.isfinite(rows[column].to_numpy(float))).any():
-            raise DataError("A value is infinite.", f"column {column!r}, {rows_text(np.flatnonzero(infinite))}")
-    return rows
 
 
-def _read_response(spec: ModelSpec, rows: pd.DataFrame) -> tuple[np.ndarray, str | None]:
-    """The response as numbers and, where it was text, the level that counts as 1."""
-    name = spec.formula.response.strip("`")
-    if name not in rows.columns:
-        level = name.partition("[")[2].strip("]'\" ") or None
-        return response_column(spec.formula.response, rows), level
-    column = rows[name]
-    if pd.api.types.is_numeric_dtype(column):
-        return column.to_numpy(float), None
-    levels = [str(level) for level in column.astype("category").cat.categories]
-    if spec.family.response != "binary" or len(levels) != 2:
-        raise DataError(
-            f"The response is text with levels {', '.join(map(repr, levels[:5]))}, "
-            f"but the {spec.family_name} family needs {spec.family.support_text}.",
-            f"column {name!r}",
-            f"Name the level that counts as 1: {name}['{levels[-1]}'] ~ ...",
-        )
-    return (column.astype(str) == levels[1]).to_numpy(float), levels[1]
-
-
-def _read_trials(trials: str, rows: pd.DataFrame) -> np.ndarray:
-    values = numeric_column(trials, rows)
-    bad = ~(np.isfinite(values) & (values > 0) & (values == np.floor(values)))
-    if bad.any():
-        raise DataError(
-            "The number of trials is not a whole number above 0.",
-            f"{trials}, {rows_text(np.flatnonzero(bad))}",
-            "Leave rows without trials out: they say nothing.",
-        )
-    return values
+def _check_terms(matrix: Any, rows: pd.DataFrame) -> None:
+    """Every term has columns, and no two columns share a name."""
+    for name, term in matrix.terms.items():
+        if not list(term.labels):
+            single = [column for column in columns_of(name) if column in rows and rows[column].nunique() == 1]
+            raise DataError(
+                f"The term {name} has no columns: a factor with one level ({', '.join(single) or name}) says nothing.",
+                "fixed effects",
+                "Leave it out of the formula.",
+            )
+    labels = labels_of(matrix)
+    if repeated := {label for label in labels if labels.count(label) > 1}:
+        raise SpecError(f"Two coefficients are called {sorted(repeated)[0]!r}.", advice="Rename a column of the data.")
 
 
 def _build_blocks(
@@ -177,4 +136,11 @@ def _runs(term: RandomTerm, size: int) -> list[int]:
 def _levels(columns: tuple[str, ...], rows: pd.DataFrame, labels: pd.Series) -> tuple[str, ...]:
     """Levels in the order of the data's values (numbers as numbers, categories as ordered), as text."""
     order = rows[list(columns)].drop_duplicates().sort_values(list(columns))
-    return tuple(labels[order.index])
+    levels = pd.Index(labels[order.index])
+    if not levels.is_unique:
+        raise DataError(
+            f"Two groups are both called {levels[levels.duplicated()][0]!r}.",
+            f"(... | {':'.join(columns)})",
+            "Change the levels, so that they differ as text and when joined by ':'.",
+        )
+    return tuple(levels)

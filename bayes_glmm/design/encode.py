@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayes_glmm.design.design import Design, Predictors, RandomBlock
 from bayes_glmm.design.expressions import arithmetic, columns_of, numeric_column, values_of
+from bayes_glmm.design.frame import check_columns, check_finite
 from bayes_glmm.errors import DataError, choices, rows_text
 
 if TYPE_CHECKING:
@@ -68,9 +69,11 @@ def group_labels(columns: tuple[str, ...], data: pd.DataFrame) -> pd.Series:
 
 def _text(column: pd.Series) -> pd.Series:
     """Values as text; whole numbers without a decimal point, so that 308.0 and 308 are one level."""
-    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-        column = column.astype("Int64")
-    return column.astype(str)
+    text = column.astype(str)
+    if pd.api.types.is_float_dtype(column):
+        whole = (column % 1 == 0) & (column.abs() < 2**53)
+        text = text.where(~whole, column.where(whole, 0).astype("int64").astype(str))
+    return text
 
 
 def new_predictors(design: Design, data: pd.DataFrame, known_groups: bool = False) -> Predictors:
@@ -97,6 +100,7 @@ def new_predictors(design: Design, data: pd.DataFrame, known_groups: bool = Fals
         For missing columns, missing values, levels of a fixed effect that the model has not seen, and for unknown
         groups if ``known_groups``.
     """
+    check_columns(data, design.encoder.columns)
     data = data.reset_index(drop=True)
     _check_columns(design, data)
     encoder = design.encoder
@@ -137,16 +141,16 @@ def _new_index(block: RandomBlock, data: pd.DataFrame, known: bool) -> np.ndarra
 
 def _check_columns(design: Design, data: pd.DataFrame) -> None:
     for column in design.encoder.columns:
-        if column not in data.columns:
-            raise DataError(
-                f"The new rows have no column {column!r}, which the model uses.", advice=choices(column, data.columns)
-            )
         if missing := np.flatnonzero(data[column].isna()).tolist():
             raise DataError("A value is missing.", f"column {column!r}, {rows_text(missing)}", "Fill or drop the rows.")
         seen = design.data[column]
         if pd.api.types.is_numeric_dtype(seen):
             if not pd.api.types.is_numeric_dtype(data[column]):
-                raise DataError(f"The column {column!r} was numeric when the model was fitted, and is not now.")
+                raise DataError(
+                    f"The column {column!r} was numeric when the model was fitted, and is not now.",
+                    advice="Convert it: pd.to_numeric(data[column]).",
+                )
+            check_finite(data[column])
             continue
         unknown = ~data[column].isin(seen.unique())
         if unknown.any():

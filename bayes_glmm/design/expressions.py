@@ -94,7 +94,7 @@ def numeric_column(expression: str, data: pd.DataFrame) -> np.ndarray:
 
 
 def response_column(expression: str, data: pd.DataFrame) -> np.ndarray:
-    """The values of a left-hand side such as ``"log(y)"`` or ``"y['yes']"`` [row].
+    """The values of a left-hand side such as ``"log(y)"`` [row].
 
     Raises
     ------
@@ -174,6 +174,8 @@ def _check_tree(node: Any, expression: str) -> None:
         _check_tree(node.left, expression)
     elif kind == "Binary" and node.operator.lexeme not in ("+", "-", "*", "/", ":"):
         raise SpecError(f"{node.operator.lexeme!r} does not join terms.", expression, "Write a comparison as I(x > 2).")
+    elif kind == "Variable" and node.level is not None:
+        raise SpecError("A level can be named in the response only.", expression, "Write I(x == 'level').")
     elif kind in ("Binary", "Unary", "Grouping"):
         for part in ("left", "right", "expression"):
             if hasattr(node, part):
@@ -188,6 +190,8 @@ def _check_call(node: Any, expression: str) -> None:
         if name.removeprefix("np.") not in transforms():
             raise SpecError(f"A formula cannot call {name!r}.", expression, choices(name, transforms()))
         parts = node.args
+    elif kind == "Variable" and node.level is not None:
+        raise SpecError("A level can be named in the response only.", expression, "Write I(x == 'level').")
     else:
         parts = [getattr(node, part) for part in ("left", "right", "expression", "value") if hasattr(node, part)]
     for part in parts:

@@ -1,0 +1,95 @@
+"""The response as numbers: a column, an expression, one level of a column of text; and the number of trials."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.design.expressions import arithmetic, columns_of, numeric_column, response_column
+from bayes_glmm.errors import DataError, choices, rows_text
+from bayes_glmm.spec import ModelSpec
+
+# y['yes'], `my response`["yes"], y[1]
+_LEVEL = re.compile(r"""(?P<column>[\w.]+|`[^`]+`)\s*\[\s*(?P<quote>['"]?)(?P<level>.*?)(?P=quote)\s*\]$""", re.DOTALL)
+
+
+def response_columns(spec: ModelSpec) -> tuple[str, ...]:
+    """Columns that the left-hand side uses.
+
+    Raises
+    ------
+    SpecError
+        If formulae cannot read it.
+    """
+    response, trials = spec.formula.response, spec.formula.trials
+    match = _LEVEL.match(response)
+    names = columns_of(match["column"] if match else response)
+    return tuple(dict.fromkeys([*names, *(columns_of(arithmetic(trials)) if trials else [])]))
+
+
+def read_response(spec: ModelSpec, rows: pd.DataFrame) -> tuple[np.ndarray, str | None]:
+    """The response [row] and, where it was text, the level that counts as 1: the second of two unless one is named.
+
+    Raises
+    ------
+    SpecError
+        For an expression that formulae cannot read.
+    DataError
+        For a level that the column does not have, and for text where the family needs numbers.
+    """
+    response = spec.formula.response
+    if match := _LEVEL.match(response):
+        return _is_level(spec, rows[match["column"].strip("`")], match["level"])
+    name = response.strip("`")
+    if name not in rows.columns:
+        return response_column(response, rows), None
+    column = rows[name]
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(float), None
+    levels = _levels(column)
+    if len(levels) > 2:
+        raise DataError(
+            f"The response is text with levels {', '.join(map(repr, levels[:5]))}{' ...' if len(levels) > 5 else ''}; "
+            f"the {spec.family_name} family needs {spec.family.support_text}.",
+            f"column {name!r}",
+            f"Name the level that counts as 1, with family='bernoulli': {response}['{levels[-1]}'] ~ ...",
+        )
+    return _is_level(spec, column, levels[-1])
+
+
+def _is_level(spec: ModelSpec, column: pd.Series, level: str) -> tuple[np.ndarray, str]:
+    levels = _levels(column)
+    if spec.family.response != "binary":
+        raise DataError(
+            f"The response is text, but the {spec.family_name} family needs {spec.family.support_text}.",
+            f"column {column.name!r}",
+            "Make the column numeric, or use family='bernoulli'.",
+        )
+    if level not in levels:
+        raise DataError(f"The response has no level {level!r}.", f"column {column.name!r}", choices(level, levels[:20]))
+    return (column.astype(str) == level).to_numpy(float), level
+
+
+def _levels(column: pd.Series) -> list[str]:
+    return [str(level) for level in column.astype("category").cat.remove_unused_categories().cat.categories]
+
+
+def read_trials(trials: str, rows: pd.DataFrame) -> np.ndarray:
+    """The number of trials [row].
+
+    Raises
+    ------
+    DataError
+        If one is not a whole number above 0.
+    """
+    values = numeric_column(trials, rows)
+    bad = ~(np.isfinite(values) & (values > 0) & (values == np.floor(values)))
+    if bad.any():
+        raise DataError(
+            "The number of trials is not a whole number above 0.",
+            f"{trials}, {rows_text(np.flatnonzero(bad))}",
+            "Leave rows without trials out: they say nothing.",
+        )
+    return values
