@@ -14,6 +14,7 @@ import pandas as pd
 
 from bayes_glmm.design import Design, Predictors, new_predictors
 from bayes_glmm.effects.integrate import average_over_normal, averaged_predictor, variance_of_predictor
+from bayes_glmm.effects.table import by_table
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
@@ -144,12 +145,20 @@ def mean_response(
     link = posterior.spec.link
     eta = predictor(posterior, predictors, reading, draws, fresh)
     if reading.name == "integrated":
-        variance = variance_of_predictor(posterior, predictors, draws=draws)
-        return (averaged_predictor if scale == "link" else average_over_normal)(link, eta, variance)
+        average = averaged_predictor if scale == "link" else average_over_normal
+        if _same_variance(predictors):
+            variance = variance_of_predictor(posterior, take(predictors, np.zeros(1, int)), draws=draws)
+            return by_table(average, link, eta, variance)
+        return average(link, eta, variance_of_predictor(posterior, predictors, draws=draws))
     if scale == "link":
         return eta
     with np.errstate(over="ignore", divide="ignore"):
         return np.asarray(link.inverse(eta, NUMPY), float)
+
+
+def _same_variance(predictors: Predictors) -> bool:
+    """Whether z is the same in all rows, as with random intercepts."""
+    return len(predictors) > 0 and not any((block.values != block.values[0]).any() for block in predictors.blocks)
 
 
 def draw_slices(posterior: Posterior, rows: int) -> Iterator[slice]:

@@ -126,7 +126,7 @@ def test_the_correlation_of_two_responses_by_simulation():
     shared = rng.normal(0, 2.0, size)
     y = [rng.random(size) < special.expit(0.5 + shared + rng.normal(0, 1.0, size)) for _ in range(2)]
     result = values(response_variance(one, pd.DataFrame({"x": [0.6]})), quantity="correlation", group="g")[0]
-    assert result == pytest.approx(np.corrcoef(*y)[0, 1], abs=4 / np.sqrt(size))
+    assert result == pytest.approx(np.corrcoef(y[0], y[1])[0, 1], abs=4 / np.sqrt(size))
 
 
 def test_r_squared_of_a_gaussian_model_is_the_textbook_ratio():
