@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from bayes_glmm.design import Design, Priors, build_design, resolve_priors
 from bayes_glmm.errors import DataError
@@ -122,10 +123,10 @@ def load_posterior(folder: str | Path) -> Posterior:
 def posterior_at(
     spec: ModelSpec,
     data: pd.DataFrame,
-    beta: np.ndarray,
-    G: Mapping[str, np.ndarray],
-    auxiliary: Mapping[str, np.ndarray] | None = None,
-    u: Mapping[str, np.ndarray] | None = None,
+    beta: ArrayLike,
+    G: Mapping[str, ArrayLike],
+    auxiliary: Mapping[str, ArrayLike] | None = None,
+    u: Mapping[str, ArrayLike] | None = None,
 ) -> Posterior:
     """A posterior made of given draws: a point estimate, draws of another sampler, or a made-up case.
 
