@@ -78,7 +78,8 @@ def choose_coordinates(name: str, spec: ModelSpec, design: Design) -> str:
         For a name that is not known.
     """
     if name == "auto":
-        return "plain" if integral_for(spec, design) is None else "integrated"
+        integral = integral_for(spec, design)
+        return "integrated" if integral is not None and integral.cheap else "plain"
     if name not in COORDINATES:
         raise SpecError(f"There are no coordinates {name!r}.", advice=choices(name, ["auto", *COORDINATES]))
     return name

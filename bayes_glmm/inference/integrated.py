@@ -32,7 +32,7 @@ from bayes_glmm.numerics.functions import NUMPY, Functions, pytensor_functions
 from bayes_glmm.spec import ModelSpec
 
 REACH = 8.0  # the grid runs from -8 to 8: phi(8) = 5e-15
-MOST_CELLS = 40_000  # patterns x slots x nodes up to which integrating beats moving in every effect
+MOST_CELLS = 200_000  # patterns x slots x nodes: a gradient of about 20 ms
 _RANGES = {"binary": "unit", "successes": "unit", "fraction": "unit", "count": "positive", "positive": "positive"}
 
 
@@ -54,6 +54,11 @@ class Integral:
     def cells(self) -> int:
         """Likelihood terms of one evaluation."""
         return self.patterns.rows.size * self.nodes
+
+    @property
+    def cheap(self) -> bool:
+        """Whether a gradient costs about what it costs in the plain model, so that better mixing comes for nothing."""
+        return self.cells <= max(2_000, 3 * len(self.design.y))
 
     def log_integrand(self, fixed: Any, sd: Any, grid: Any, auxiliary: dict[str, Any], f: Functions) -> Any:
         """The log of p(y_j | t) phi(t) [..., pattern, node].

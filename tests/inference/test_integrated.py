@@ -80,7 +80,7 @@ def test_integral_equals_adaptive_quadrature(family):
 
 @pytest.mark.parametrize("family", ["bernoulli", "poisson", "student_t"])
 def test_drawn_effects_have_the_conditional_moments_of_their_group(family):
-    draws = 20_000
+    draws = 5_000
     posterior = posterior_of(family, draws)
     integral = integral_for(posterior.spec, posterior.design)
     drawn = draw_effects(integral, posterior.draws["posterior"].to_dataset(), seed=1)
@@ -101,7 +101,7 @@ def test_drawn_effects_have_the_conditional_moments_of_their_group(family):
 def test_effects_of_groups_that_share_a_pattern_are_independent():
     data = pd.DataFrame({"y": [0, 1, 1, 0, 1, 1], "g": [0, 0, 1, 1, 2, 2]})
     spec = bg.ModelSpec.from_formula("y ~ (1 | g)", "bernoulli")
-    draws = 20_000
+    draws = 5_000
     posterior = posterior_at(spec, data, np.zeros((draws, 1)), {"g": np.array([[4.0]])})
     integral = integral_for(spec, posterior.design)
     assert 2 == len(integral.patterns.rows)
