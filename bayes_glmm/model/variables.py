@@ -14,6 +14,7 @@ from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.spec import Prior
 
 Support = Literal["real", "positive"]
+_NEGATIVE = -np.logspace(-6, 6, 25)  # numbers that the prior of something positive must exclude
 _PYTHON = Mode(linker="py", optimizer="fast_compile")  # one evaluation is not worth a compiler
 
 
@@ -26,7 +27,8 @@ def scalar_variable(name: str, prior: Prior, support: Support) -> pt.TensorVaria
         If PyMC has no such distribution, does not take its arguments, or its support is not the parameter's.
     """
     distribution = _checked_distribution(name, prior, support)
-    return distribution(name, *prior.positional, **dict(prior.keyword))
+    positional, keyword = _arguments(prior)
+    return distribution(name, *positional, **keyword)
 
 
 def vector_variable(
@@ -54,14 +56,20 @@ def vector_variable(
         _checked_distribution(parameter, prior, support) for parameter, prior in zip(parameters, priors, strict=True)
     ]
     if len({_form(prior) for prior in priors}) == 1:
-        positional = [np.array(values) for values in zip(*(prior.positional for prior in priors), strict=True)]
-        keyword = {key: np.array([dict(prior.keyword)[key] for prior in priors]) for key, _ in priors[0].keyword}
+        arguments = [_arguments(prior) for prior in priors]
+        positional = [np.array(values) for values in zip(*(values for values, _ in arguments), strict=True)]
+        keyword = {key: np.array([named[key] for _, named in arguments]) for key, _ in priors[0].keyword}
         return distributions[0](name, *positional, **keyword, dims=dim)
-    scalars = [
-        distribution(parameter, *prior.positional, **dict(prior.keyword))
-        for distribution, parameter, prior in zip(distributions, parameters, priors, strict=True)
-    ]
+    scalars = [scalar_variable(parameter, prior, support) for parameter, prior in zip(parameters, priors, strict=True)]
     return pm.Deterministic(name, pt.stack(scalars), dims=dim)
+
+
+def _arguments(prior: Prior) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+    """Arguments as double precision: PyTensor takes the Python numbers 3 and 1.5 for int8 and float32."""
+    return (
+        [np.array(value, float) for value in prior.positional],
+        {name: np.array(value, float) for name, value in prior.keyword},
+    )
 
 
 def _form(prior: Prior) -> tuple[Any, ...]:
@@ -81,15 +89,16 @@ def _checked_distribution(parameter: str, prior: Prior, support: Support) -> Any
         )
     distribution = getattr(pm, prior.distribution)
     try:
-        variable = distribution.dist(*prior.positional, **dict(prior.keyword))
-        negative = float(pm.logp(variable, -0.5).eval(mode=_PYTHON))
+        positional, keyword = _arguments(prior)
+        variable = distribution.dist(*positional, **keyword)
+        negative = pm.logp(variable, _NEGATIVE).eval(mode=_PYTHON)
     except (TypeError, ValueError, NotImplementedError, pm.logprob.utils.ParameterValueError) as error:
         raise SpecError(f"The prior {prior} cannot be: {error}", f"prior of {parameter}") from error
     if variable.ndim != 0 or variable.dtype != "float64":
         raise SpecError(
             f"The prior {prior} is not of one real number.", f"prior of {parameter}", "Use a continuous distribution."
         )
-    if support == "positive" and np.isfinite(negative):
+    if support == "positive" and np.isfinite(negative).any():
         raise SpecError(
             f"The prior {prior} allows negative values, but {parameter} is positive.",
             f"prior of {parameter}",
