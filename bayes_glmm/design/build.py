@@ -10,8 +10,8 @@ import pandas as pd
 from bayes_glmm.design.check import check_design, check_response
 from bayes_glmm.design.design import Design, Predictors, RandomBlock
 from bayes_glmm.design.encode import Encoder, evaluate_offset, group_labels, predictor_columns
-from bayes_glmm.design.expressions import columns_of, common_matrix, labels_of, values_of
-from bayes_glmm.design.frame import complete_rows
+from bayes_glmm.design.expressions import common_matrix, labels_of, values_of
+from bayes_glmm.design.frame import check_levels, complete_rows
 from bayes_glmm.design.response import read_response, read_trials, response_columns
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.spec import ModelSpec, RandomTerm
@@ -44,11 +44,12 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     groups = tuple(dict.fromkeys(column for term in formula.random for column in term.columns))
     _check_names(spec, inputs, groups)
     rows = complete_rows(data, (*response_columns(spec), *inputs), groups, missing)
+    check_levels(rows[list(inputs)])
     y, success = read_response(spec, rows)
     trials = None if formula.trials is None else read_trials(formula.trials, rows)
     fixed = common_matrix(formula.fixed, rows)
     if fixed is not None:
-        _check_terms(fixed, rows)
+        _check_terms(fixed)
     effects, blocks = _build_blocks(formula.random, rows)
     X = np.empty((len(rows), 0)) if fixed is None else values_of(fixed)
     design = Design(
@@ -83,13 +84,12 @@ def _check_names(spec: ModelSpec, inputs: tuple[str, ...], groups: tuple[str, ..
         )
 
 
-def _check_terms(matrix: Any, rows: pd.DataFrame) -> None:
+def _check_terms(matrix: Any) -> None:
     """Every term has columns, and no two columns share a name."""
     for name, term in matrix.terms.items():
         if not list(term.labels):
-            single = [column for column in columns_of(name) if column in rows and rows[column].nunique() == 1]
             raise DataError(
-                f"The term {name} has no columns: a factor with one level ({', '.join(single) or name}) says nothing.",
+                f"The term {name} has no columns: a factor with one level says nothing.",
                 "fixed effects",
                 "Leave it out of the formula.",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg
 
-from bayes_glmm.design.design import Design, RandomBlock
+from bayes_glmm.design.design import Design, Predictors, RandomBlock
 from bayes_glmm.errors import DataError, rows_text
 from bayes_glmm.families import Family
 
@@ -40,15 +40,21 @@ def check_design(design: Design) -> None:
     ------
     DataError
     """
-    _check_finite(design)
+    check_predictors(design.predictors, design.coefficients)
     _check_rank(design)
     for block in design.blocks:
         _check_levels(block)
 
 
-def _check_finite(design: Design) -> None:
-    named = [("fixed effects", design.coefficients, design.X)]
-    named += [(f"random effects by {block.group}", block.effects, block.values) for block in design.blocks]
+def check_predictors(predictors: Predictors, coefficients: tuple[str, ...]) -> None:
+    """Every column is finite, where a transform may have left its domain.
+
+    Raises
+    ------
+    DataError
+    """
+    named = [("fixed effects", coefficients, predictors.X)]
+    named += [(f"random effects by {block.group}", block.effects, block.values) for block in predictors.blocks]
     for where, names, values in named:
         rows, columns = np.nonzero(~np.isfinite(values))
         if rows.size:

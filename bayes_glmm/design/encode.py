@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.design.check import check_predictors
 from bayes_glmm.design.design import Design, Predictors, RandomBlock
 from bayes_glmm.design.expressions import arithmetic, columns_of, numeric_column, values_of
 from bayes_glmm.design.frame import check_columns, check_finite
@@ -101,6 +102,8 @@ def new_predictors(design: Design, data: pd.DataFrame, known_groups: bool = Fals
         groups if ``known_groups``.
     """
     check_columns(data, design.encoder.columns)
+    if not len(data):
+        raise DataError("There are no rows.", advice="Give at least one.")
     data = data.reset_index(drop=True)
     _check_columns(design, data)
     encoder = design.encoder
@@ -109,7 +112,9 @@ def new_predictors(design: Design, data: pd.DataFrame, known_groups: bool = Fals
     for block, matrices in zip(design.blocks, encoder.effects, strict=True):
         values = np.column_stack([_evaluate(matrix, data) for matrix in matrices])
         blocks.append(replace(block, values=values, index=_new_index(block, data, known_groups)))
-    return Predictors(X, evaluate_offset(encoder.offset, data), tuple(blocks))
+    new = Predictors(X, evaluate_offset(encoder.offset, data), tuple(blocks))
+    check_predictors(new, design.coefficients)
+    return new
 
 
 def _evaluate(matrix: CommonEffectsMatrix, data: pd.DataFrame) -> np.ndarray:

@@ -76,6 +76,21 @@ def check_columns(data: pd.DataFrame, columns: tuple[str, ...]) -> None:
             raise DataError(f"The column {column!r} stands twice in the data.", advice="Rename one of them.")
 
 
+def check_levels(rows: pd.DataFrame) -> None:
+    """Every column of text has two levels or more.
+
+    Raises
+    ------
+    DataError
+    """
+    for name, column in rows.items():
+        if not pd.api.types.is_numeric_dtype(column) and column.nunique() == 1:
+            raise DataError(
+                f"The column {name!r} has one level ({column.iloc[0]}): it explains nothing.",
+                advice="Leave it out of the formula.",
+            )
+
+
 def check_finite(column: pd.Series) -> None:
     """No value of a numeric column is infinite.
 

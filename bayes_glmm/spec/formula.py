@@ -14,6 +14,7 @@ from bayes_glmm.errors import SpecError
 from bayes_glmm.spec.terms import RandomTerm
 
 _OPEN, _CLOSE, _QUOTES = "([{", ")]}", "'\"`"
+_QUOTED = -1_000_000  # no depth of brackets
 _PROPORTION = re.compile(r"(?:p|prop|proportion)\((?P<inside>.*)\)$", re.DOTALL)
 _CBIND = re.compile(r"cbind\((?P<inside>.*)\)$", re.DOTALL)
 _TRIALS = re.compile(r"trials\((?P<inside>.*)\)$", re.DOTALL)
@@ -168,16 +169,16 @@ def _open_quote(text: str) -> str:
 
 
 def _depths(text: str) -> Iterator[tuple[int, str, int]]:
-    """Position, character and bracket depth; quoted characters get depth -1, so that they are never split at."""
+    """Position, character and bracket depth; quoted characters have a depth of their own and are never split at."""
     depth, quote = 0, ""
     for i, character in enumerate(text):
         if quote:
             quote = "" if character == quote else quote
-            yield i, character, -1
+            yield i, character, _QUOTED
             continue
         if character in _QUOTES:
             quote = character
-            yield i, character, -1
+            yield i, character, _QUOTED
             continue
         depth -= character in _CLOSE
         yield i, character, depth
@@ -197,7 +198,7 @@ def _is_wrapped(term: str) -> bool:
 
 
 def _without_quotes(text: str) -> str:
-    return "".join(character for _, character, depth in _depths(text) if depth >= 0)
+    return "".join(character for _, character, depth in _depths(text) if depth != _QUOTED)
 
 
 def _check_balanced(text: str) -> None:
@@ -205,9 +206,9 @@ def _check_balanced(text: str) -> None:
         raise SpecError(f"A {quote} is not closed.", text, "Close the quotation.")
     stack: list[str] = []
     for _, character, depth in _depths(text):
-        if depth == -1 and character not in _CLOSE:
+        if depth == _QUOTED:
             continue
-        if character in _OPEN and depth >= 0:
+        if character in _OPEN:
             stack.append(_CLOSE[_OPEN.index(character)])
         elif character in _CLOSE and (not stack or stack.pop() != character):
             raise SpecError(f"A {character!r} has no partner.", text, "Balance the brackets.")

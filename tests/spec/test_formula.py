@@ -38,6 +38,7 @@ from tests.strategies import BLANKS, GROUPS, random_terms, right_sides
         ("y ~ ((x + (z)))", "((x + (z)))", []),
         ("y ~ I(x - 1) + {x + 2}", "I(x - 1) + {x + 2}", []),
         ("y ~ C(x, levels=['a|b', '~ (c']) + (1|g)", "C(x, levels=['a|b', '~ (c'])", ["(1 | g)"]),
+        ("y ~ `size (cm)` + `:-)` + `[` + (1 | g)", "`size (cm)` + `:-)` + `[`", ["(1 | g)"]),
         ("y ~ `a + b | c` + (1 | `my g`)", "`a + b | c`", ["(1 | `my g`)"]),
         ("  y\t~\n x  +\n( 1  |  g )  ", "x", ["(1 | g)"]),
         ("y ~ (1 | dotted.name)", "1", ["(1 | dotted.name)"]),
