@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.design import Design
 from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.diagnostics.statistics import ess_bulk, ess_tail, in_chunks, mcse_mean, rhat
@@ -79,6 +80,7 @@ def check_divergences(posterior: Posterior) -> Check | Skipped:
     count, share = int(diverging.sum()), float(diverging.mean())
     chains = pd.DataFrame({"chain": _chain_names(posterior), "value": diverging.sum(axis=1)})
     spreads = [f"sd_{block.group}" for block in posterior.design.blocks]
+    slopes = _has_slopes(posterior.design)
     prior = f'a tighter prior such as priors={{"{spreads[0]}": "HalfNormal(1)"}}' if spreads else "tighter priors"
     return Check(
         name, title, _grade(share, 0.0, 0.0025, "below"), count, 0, "below",
@@ -86,7 +88,7 @@ def check_divergences(posterior: Posterior) -> Check | Skipped:
         evidence=chains.sort_values("value", ascending=False, ignore_index=True),
         advice=() if not count else (
             f"Raise target_accept (0.95, then 0.99). If divergences stay, the geometry is at fault: {prior}, centred "
-            "and scaled covariates (center(x), scale(x)), or one random slope fewer.",
+            "and scaled covariates (center(x), scale(x))" + (", or one random slope fewer." if slopes else "."),
         ),
         source=BETANCOURT,
     )  # fmt: skip
@@ -132,7 +134,8 @@ def check_energy(posterior: Posterior) -> Check | Skipped:
         advice=() if verdict == "pass" else (
             "The tails are not explored, mostly those of a standard deviation near 0 or of heavy-tailed parameters: "
             + (f"set a tighter prior on sd_{group}, " if group else "set tighter priors, ")
-            + "drop random slopes that the data do not speak about, and tune longer.",
+            + ("drop random slopes that the data do not speak about, " if _has_slopes(posterior.design) else "")
+            + "and tune longer.",
         ),
         source=f"Betancourt (2016), arXiv:1604.00695; {BETANCOURT}",
     )  # fmt: skip
@@ -170,7 +173,7 @@ def _over_parameters(
         name, title, verdict, worst, pass_at, better,
         finding=f"worst: {labels[order[0]]}" + (f"; {missing} of {len(labels)} miss" if missing else ""),
         evidence=evidence,
-        advice=_advice(failing, len(labels), posterior.design.coefficients),
+        advice=_advice(failing, len(labels), posterior.design),
         source=source,
     )  # fmt: skip
 
@@ -182,7 +185,11 @@ def _grade(value: float, pass_at: float, fail_at: float, better: Literal["below"
     return "look" if sign * value >= sign * fail_at else "fail"
 
 
-def _advice(failing: list[str], total: int, coefficients: tuple[str, ...]) -> tuple[str, ...]:
+def _has_slopes(design: Design) -> bool:
+    return any(len(block.effects) > 1 for block in design.blocks)
+
+
+def _advice(failing: list[str], total: int, design: Design) -> tuple[str, ...]:
     """What to do, told from which kind of parameter fails."""
     if not failing:
         return ()
@@ -190,17 +197,18 @@ def _advice(failing: list[str], total: int, coefficients: tuple[str, ...]) -> tu
         return (_LOST,)
     kinds = {label.partition("[")[0].partition("_")[0] for label in failing}
     advice = [_MORE_DRAWS]
-    if "beta" in kinds and any(name != "Intercept" for name in coefficients):
+    if "beta" in kinds and any(name != "Intercept" for name in design.coefficients):
         advice.append("Coefficients mix slowly when covariates are far from 0 or collinear: center(x), scale(x).")
     if "sd" in kinds:
+        fewer = ", or drop a random slope" if _has_slopes(design) else ""
         spread = next(label.partition("[")[0] for label in failing if label.startswith("sd_"))
         advice.append(
             "A standard deviation that mixes slowly is little known: raise target_accept to 0.95, set a tighter prior "
-            f'such as priors={{"{spread}": "HalfNormal(1)"}}, or drop a random slope.'
+            f'such as priors={{"{spread}": "HalfNormal(1)"}}{fewer}.'
         )
     if "corr" in kinds:
         advice.append("A correlation that the data do not speak about can be left out: (x || g) in place of (x | g).")
-    if kinds & {"u", "z"} and "sd" not in kinds:
+    if kinds <= {"u", "z"}:
         advice.append("Levels with few or one-sided rows mix slowly: check the rows of those named.")
     if kinds & {"phi", "nu"}:
         advice.append("phi and nu are little known near a limit (Poisson, Gaussian): consider the simpler family.")

@@ -1,8 +1,8 @@
 """The posterior's parameters as one labelled list, each once: what worst-case statistics run over.
 
-Covariances ``G_g`` are functions of ``sd_g`` and ``corr_g`` and are left out; of a correlation matrix only the entries
-below the diagonal and within a run of correlated effects count. Entries that are the same in all draws were given, not
-drawn.
+Covariances ``G_g`` and factors ``chol_g`` are functions of ``sd_g`` and ``corr_g`` and are left out; of a correlation
+matrix only the entries below the diagonal and within a run of correlated effects count. Entries that are the same in
+all draws were given, not drawn.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import xarray as xr
 
 from bayes_glmm.posterior import Posterior
 
+DERIVED = ("G_", "chol_")
 PER_LEVEL = ("u_", "z_")  # one entry a level: thousands where the data are large
 
 
@@ -36,7 +37,7 @@ def parameters(posterior: Posterior, per_level: bool = True) -> tuple[list[str],
     arrays: list[np.ndarray] = [np.empty((0, *posterior.sample_shape))]
     for variable in posterior.draws["posterior"].data_vars.values():
         name = str(variable.name)
-        if name.startswith("G_") or "row" in variable.dims or (name.startswith(PER_LEVEL) and not per_level):
+        if name.startswith(DERIVED) or "row" in variable.dims or (name.startswith(PER_LEVEL) and not per_level):
             continue
         values = np.moveaxis(variable.transpose("chain", "draw", ...).to_numpy().astype(float), (0, 1), (-2, -1))
         kept = _entries(posterior, name, values.shape[:-2])

@@ -1,0 +1,171 @@
+"""What the model would have produced, beside what was observed: one picture fit to each kind of response."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.predictive import replicate
+from bayes_glmm.report.figures import DATA, FAINT, LEGIBLE, REPLICATED, draw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SEED = 4711
+REPLICATES = 200
+VALUES = 8_000_000  # replicated values held at once
+
+
+def predictive_figure(posterior: Posterior) -> tuple[bytes, str, str]:
+    """The figure, its alternative text and its caption."""
+    design = posterior.design
+    draws = int(np.clip(VALUES // len(design.y), 20, REPLICATES))
+    replicated = replicate(posterior, draws, SEED)
+    kind = posterior.spec.family.response
+    if kind == "count":
+        return _counts(design.response, design.y, replicated)
+    if kind in ("binary", "successes"):
+        return _proportions(posterior, replicated)
+    return _densities(design.response, design.y, replicated, kind)
+
+
+def _counts(name: str, y: np.ndarray, replicated: np.ndarray) -> tuple[bytes, str, str]:
+    """Hanging nothing: bars of observed counts, intervals of replicated ones, roots on the y axis."""
+    top = int(max(np.quantile(y, 0.995), np.quantile(replicated, 0.995), 3))
+    width = max(1, int(np.ceil((top + 1) / 40)))
+    edges = np.arange(0, top + 1 + width, width)
+
+    def frequencies(values: np.ndarray) -> np.ndarray:
+        return np.bincount(np.minimum(values.astype(int), edges[-1] - 1) // width, minlength=len(edges) - 1)
+
+    observed = frequencies(y)
+    low, middle, high = np.quantile([frequencies(row) for row in replicated], [0.025, 0.5, 0.975], axis=0)
+    centres = edges[:-1] + (width - 1) / 2
+
+    def plot(canvas: Figure) -> None:
+        axes = canvas.subplots()
+        axes.bar(
+            centres, observed, width=0.85 * width, color=FAINT, edgecolor="#b6bec8", linewidth=0.6, label="observed"
+        )
+        axes.vlines(centres, low, high, color="#4b5563", linewidth=2, label="replicated: 95 % of data sets")
+        axes.plot(centres, middle, "_", color="#4b5563", markersize=7)
+        axes.set_yscale("function", functions=(lambda v: np.sqrt(np.maximum(v, 0)), np.square))
+        axes.set_ylim(0, None)
+        ticks = np.unique((np.linspace(0, np.sqrt(max(high.max(), observed.max())), 6) ** 2).round())
+        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_xlabel(f"{name}" + (f" (bins of {width})" if width > 1 else ""))
+        axes.set_ylabel("rows (square-root scale)")
+        axes.legend()
+
+    inside = float(np.mean((observed >= low) & (observed <= high)))
+    alt = (
+        f"Bars of how often each count of {name} occurs, with 95 % intervals of replicated data: "
+        f"{inside:.0%} of the bars end inside."
+    )
+    caption = (
+        "Bars: how often each count occurs in the data. Lines: how often it occurs in 95 % of the data sets that the "
+        "fitted model replicates. The last bar holds all larger counts. Bars that end outside of their line are "
+        "counts that the model does not expect."
+    )
+    return draw(plot, height=3.4), alt, caption
+
+
+def _densities(name: str, y: np.ndarray, replicated: np.ndarray, kind: str) -> tuple[bytes, str, str]:
+    """Kernel densities of the data and of some replicates."""
+    shown = replicated[:: max(1, len(replicated) // 50)]
+    low, high = np.quantile(np.concatenate([y, shown.ravel()]), [0.001, 0.999])
+    low, high = min(low, y.min()), max(high, y.max())
+    if kind == "fraction":
+        low, high = 0.0, 1.0
+    grid = np.linspace(low, high, 256)
+    bandwidth = 0.9 * min(y.std(), np.subtract(*np.quantile(y, [0.75, 0.25])) / 1.349 or y.std()) * len(y) ** -0.2
+
+    def plot(canvas: Figure) -> None:
+        axes = canvas.subplots()
+        for i, row in enumerate(shown):
+            label = "replicated data sets" if i == 0 else None
+            axes.plot(grid, _density(row, grid, bandwidth), color=REPLICATED, linewidth=0.7, alpha=0.55, label=label)
+        axes.plot(grid, _density(y, grid, bandwidth), color=DATA, linewidth=2, label="observed")
+        axes.set_ylim(0, None)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel(name)
+        axes.legend()
+
+    alt = f"Density of the observed {name} over the densities of {len(shown)} data sets that the model replicates."
+    caption = f"The black line, the data, should look like one of the {len(shown)} grey lines, replicated by the model."
+    return draw(plot, height=3.2), alt, caption
+
+
+def _density(values: np.ndarray, grid: np.ndarray, bandwidth: float) -> np.ndarray:
+    """Gaussian kernel density by convolution of a fine histogram."""
+    step = grid[1] - grid[0]
+    counts = np.histogram(values, np.append(grid - step / 2, grid[-1] + step / 2))[0]
+    reach = int(np.ceil(4 * bandwidth / step)) + 1
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * step / bandwidth) ** 2)
+    smooth = np.convolve(counts, kernel / kernel.sum())[reach : reach + len(grid)]
+    return smooth / (len(values) * step)
+
+
+def _proportions(posterior: Posterior, replicated: np.ndarray) -> tuple[bytes, str, str]:
+    """Shares by group with replicated intervals; by bins of the fitted value where there are no groups."""
+    design = posterior.design
+    trials = np.ones(len(design.y)) if design.trials is None else design.trials
+    if design.blocks:
+        block = min(design.blocks, key=lambda block: len(block.levels))
+        member, what = block.index, block.group
+    else:
+        fitted = (replicated / trials).mean(axis=0)
+        member, what = np.searchsorted(np.quantile(fitted, np.linspace(0, 1, 11)[1:-1]), fitted), "fitted value"
+    count = int(member.max()) + 1
+    total = np.bincount(member, trials, count)
+    used = total > 0
+
+    def shares(values: np.ndarray) -> np.ndarray:
+        return np.bincount(member, values, count)[used] / total[used]
+
+    observed = shares(design.y)
+    low, middle, high = np.quantile([shares(row) for row in replicated], [0.025, 0.5, 0.975], axis=0)
+    order = np.argsort(middle, kind="stable")
+    place = np.arange(len(order))
+    outside = (observed < low) | (observed > high)
+
+    def plot(canvas: Figure) -> None:
+        axes = canvas.subplots()
+        _intervals(axes, place, low[order], middle[order], high[order])
+        axes.plot(
+            place, observed[order], "o", color=DATA, markersize=4 if len(order) <= LEGIBLE else 2.2, label="observed"
+        )
+        axes.set_ylim(-0.02, 1.02)
+        axes.set_xlabel(f"{len(order)} {what}, by what the model expects" if design.blocks else f"tenths by {what}")
+        axes.set_ylabel(f"share of {_event(posterior)}")
+        axes.set_xticks([])
+        canvas.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
+
+    alt = (
+        f"Observed share of {_event(posterior)} in each of {len(order)} groups of rows by {what}, with 95 % intervals "
+        f"of replicated data: {int(outside.sum())} outside."
+    )
+    caption = (
+        f"Dots: the share in the rows of each {what if design.blocks else 'tenth of the fitted values'}. Bars: 95 % of "
+        f"replicated data sets, for the same groups. {int(outside.sum())} of {len(order)} dots lie outside; about "
+        f"{0.05 * len(order):.0f} or fewer are expected."
+    )
+    return draw(plot, height=3.4), alt, caption
+
+
+def _intervals(axes: Axes, place: np.ndarray, low: np.ndarray, middle: np.ndarray, high: np.ndarray) -> None:
+    label = "replicated: 95 % of data sets"
+    if len(place) > LEGIBLE:
+        axes.fill_between(place, low, high, color=REPLICATED, alpha=0.4, linewidth=0, step="mid", label=label)
+    else:
+        axes.vlines(place, low, high, color=REPLICATED, linewidth=5, alpha=0.6, label=label)
+    axes.plot(place, middle, color="#6b7280", linewidth=0.8)
+
+
+def _event(posterior: Posterior) -> str:
+    design = posterior.design
+    return f"{design.response} = {design.success}" if design.success else design.response

@@ -1,0 +1,69 @@
+"""Posterior to one HTML file that needs nothing else: no network, no second file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.report.sections import SECTIONS
+
+
+def render(posterior: Posterior, path: str | Path | None = None, title: str | None = None) -> str:
+    """The report as HTML.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    path : str or Path, optional
+        A file to write it to: all of it or, if that fails, nothing.
+    title : str, optional
+        The formula if not given.
+
+    Returns
+    -------
+    str
+        The page. Everything that comes from the data is escaped.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("bayes_glmm.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    spec = posterior.spec
+    chains, draws = posterior.sample_shape
+    page = environment.get_template("template.html.j2").render(
+        title=title or str(spec.formula),
+        subtitle=f"{spec.family.title} model with {spec.link_name} link" + (f": {spec.formula}" if title else ""),
+        facts=[f"{len(posterior.design.y):,} rows", *_groups(posterior), f"{chains} × {draws:,} draws"],
+        sections=[(section.title, section.anchor, section.render(posterior)) for section in SECTIONS],
+        style=Markup(resources.files("bayes_glmm.report").joinpath("style.css").read_text(encoding="utf-8")),
+    )
+    if path is not None:
+        _write(Path(path), page)
+    return page
+
+
+def _groups(posterior: Posterior) -> list[str]:
+    return [f"{len(block.levels):,} levels of {block.group}" for block in posterior.design.blocks]
+
+
+def _write(path: Path, page: str) -> None:
+    """Write beside the place, then move: a reader never meets half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(page)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,24 @@
+"""The sections of the report, in the order they are read; a new one is one file and one row."""
+
+from __future__ import annotations
+
+from bayes_glmm.report.section import Section
+from bayes_glmm.report.sections.chains import render_chains
+from bayes_glmm.report.sections.coefficients import render_coefficients
+from bayes_glmm.report.sections.data import render_data
+from bayes_glmm.report.sections.model import render_model
+from bayes_glmm.report.sections.population import render_population
+from bayes_glmm.report.sections.predictive import render_predictive
+from bayes_glmm.report.sections.variance import render_variance
+from bayes_glmm.report.sections.verdict import render_verdict
+
+SECTIONS: tuple[Section, ...] = (
+    Section("Verdict", anchor="verdict", render=render_verdict),
+    Section("Effects in the population", anchor="population", render=render_population),
+    Section("Coefficients", anchor="coefficients", render=render_coefficients),
+    Section("Differences between groups", anchor="variance", render=render_variance),
+    Section("Could the model have made the data?", anchor="predictive", render=render_predictive),
+    Section("Chains", anchor="chains", render=render_chains),
+    Section("Data", anchor="data", render=render_data),
+    Section("Model", anchor="model", render=render_model),
+)

@@ -1,0 +1,55 @@
+"""The chains themselves: what the checks of the verdict summarise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from bayes_glmm.diagnostics import summary
+from bayes_glmm.diagnostics.parameters import parameters
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.report.figures import traces
+from bayes_glmm.report.html import details, figure, interval, paragraph, table
+
+PANELS = 12
+
+
+def render_chains(posterior: Posterior) -> Markup:
+    """Ranks and traces of coefficients, sds, correlations and the family's parameters; the worst if there are many."""
+    labels, draws = parameters(posterior, per_level=False)
+    frame = summary(posterior)
+    if draws.shape[2] < 50 or not labels:
+        return paragraph("There are too few draws to picture.") + (_table(frame) if labels else Markup(""))
+    chosen = np.arange(len(labels))
+    note = ""
+    if len(labels) > PANELS:
+        worst = np.argsort(-np.nan_to_num(frame["rhat"].to_numpy(), nan=np.inf), kind="stable")[:PANELS]
+        chosen = np.sort(worst)
+        note = f" Of {len(labels)} parameters, the {PANELS} with the largest R-hat."
+    svg = traces([labels[i] for i in chosen], draws[chosen])
+    chains, length = posterior.sample_shape
+    names = ", ".join(labels[i] for i in chosen)
+    text = (
+        "Left, how the ranks of each chain's draws among all draws are distributed: level, within noise, where the "
+        "chains agree. "
+        "Right, the draws in order, a colour a chain: one band without trend where they mix." + note
+    )
+    picture = figure(svg, f"Rank histograms and traces of {chains} chains of {length} draws: {names}.", text)
+    return picture + details("All parameters in one table", _table(frame))
+
+
+def _table(frame: pd.DataFrame) -> Markup:
+    columns: dict[str, list[object]] = {
+        "parameter": list(frame.index),
+        "mean": frame["mean"].tolist(),
+        "sd": frame["sd"].tolist(),
+        "95 % interval": [interval(low, high) for low, high in zip(frame["lower"], frame["upper"], strict=True)],
+    }
+    if "rhat" in frame:
+        columns |= {
+            "bulk ESS": frame["ess_bulk"].round().tolist(),
+            "tail ESS": frame["ess_tail"].round().tolist(),
+            "R-hat": [f"{value:.3f}" for value in frame["rhat"]],
+        }
+    return table(columns)

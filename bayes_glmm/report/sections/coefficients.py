@@ -1,0 +1,68 @@
+"""The coefficients on the link scale: conditional, and of the marginal model."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from markupsafe import Markup
+
+from bayes_glmm.effects import Estimates, coefficients, marginal_coefficients
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.report.figures import forest
+from bayes_glmm.report.html import figure, interval, paragraph, table
+from bayes_glmm.report.sections.population import differ
+
+EXPONENTIATED = {"logit": "odds ratio", "log": "ratio of means"}  # what exp(beta) is
+
+
+def render_coefficients(posterior: Posterior) -> Markup:
+    """A sentence, the forest, the table."""
+    if not posterior.design.coefficients:
+        return paragraph("The model has no fixed effects.")
+    both = differ(posterior)
+    found: Estimates = marginal_coefficients(posterior) if both else coefficients(posterior)
+    frame = found.table
+    text = "On the {link} scale, per unit of each column."
+    if both:
+        text += (
+            " <span class='conditional'>Conditional</span> coefficients hold within a group, whatever its random "
+            "effects. <span class='averaged'>Population-averaged</span> ones are those of the marginal model, which a GEE "
+            "estimates: the population-averaged mean on the link scale, projected on the columns."
+        )
+    parts = [paragraph(text, link=posterior.spec.link_name)]
+    slopes = frame[frame["coefficient"] != "Intercept"]
+    if len(slopes):
+        parts.append(_forest(slopes, posterior.spec.link_name))
+    parts.append(_table(frame, EXPONENTIATED.get(posterior.spec.link_name)))
+    return Markup("").join(parts)
+
+
+def _forest(frame: pd.DataFrame, link: str) -> Markup:
+    labels = list(dict.fromkeys(frame["coefficient"]))
+    series = {
+        str(effect): rows[["estimate", "lower", "upper"]].to_numpy(float)
+        for effect, rows in frame.groupby("effect", sort=False)
+    }
+    svg = forest(labels, series, f"coefficient, {link} scale")
+    alt = f"Coefficients on the {link} scale with 95 % intervals, {' and '.join(series)}; numbers in the table below."
+    return figure(svg, alt, "Posterior means and 95 % intervals; the intercept is in the table only.")
+
+
+def _table(frame: pd.DataFrame, exponentiated: str | None) -> Markup:
+    columns: dict[str, list[object]] = {
+        "coefficient": frame["coefficient"].tolist(),
+        "effect": frame["effect"].tolist(),
+        "estimate": frame["estimate"].tolist(),
+        "sd": frame["sd"].tolist(),
+        "95 % interval": [interval(low, high) for low, high in zip(frame["lower"], frame["upper"], strict=True)],
+    }
+    if exponentiated:
+        limits = frame[["lower", "upper"]].map(_exponential)
+        columns[f"exp: {exponentiated}"] = [interval(low, high) for low, high in limits.to_numpy()]
+    classes = ["averaged" if effect.startswith("population") else "conditional" for effect in frame["effect"]]
+    return table(columns, rows=classes)
+
+
+def _exponential(value: float) -> float:
+    return math.exp(value) if value < 700 else math.inf

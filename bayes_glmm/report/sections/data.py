@@ -1,0 +1,78 @@
+"""What went into the model: rows, the response, and the groups."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from bayes_glmm.design import Design
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.report.html import heading, paragraph, table
+
+
+def render_data(posterior: Posterior) -> Markup:
+    """Rows used and dropped, the response in a line, the groups in a table."""
+    design = posterior.design
+    dropped = f" {design.dropped:,} rows with missing values were left out." if design.dropped else ""
+    parts = [paragraph("{rows} rows.{dropped}", rows=f"{len(design.y):,}", dropped=dropped), _response(posterior)]
+    if design.blocks:
+        parts += [heading("Groups"), _groups(design)]
+    parts += [heading("Columns"), _columns(design)]
+    return Markup("").join(parts)
+
+
+def _response(posterior: Posterior) -> Markup:
+    design, kind = posterior.design, posterior.spec.family.response
+    y = design.y
+    if kind == "binary":
+        event = f"{design.response} = {design.success or 1}"
+        share = f"{y.mean():.1%}"
+        return paragraph("{event} in {count} rows ({share}).", event=event, count=f"{int(y.sum()):,}", share=share)
+    if design.trials is not None:
+        return paragraph(
+            "{name}: {successes} successes of {trials} trials ({share}).",
+            name=design.response, successes=f"{int(y.sum()):,}", trials=f"{int(design.trials.sum()):,}",
+            share=f"{y.sum() / design.trials.sum():.1%}",
+        )  # fmt: skip
+    zeros = f", {np.mean(y == 0):.1%} zeros" if kind == "count" else ""
+    return paragraph(
+        "{name}: mean {mean}, sd {sd}, from {low} to {high}{zeros}.",
+        name=design.response, mean=f"{y.mean():.4g}", sd=f"{y.std(ddof=1):.4g}", low=f"{y.min():.4g}",
+        high=f"{y.max():.4g}", zeros=zeros,
+    )  # fmt: skip
+
+
+def _groups(design: Design) -> Markup:
+    trials = np.ones(len(design.y)) if design.trials is None else design.trials
+    sizes = [np.bincount(block.index, minlength=len(block.levels)) for block in design.blocks]
+    means = [np.bincount(b.index, design.y) / np.bincount(b.index, trials) for b in design.blocks]
+    return table(
+        {
+            "group": [block.group for block in design.blocks],
+            "levels": [len(block.levels) for block in design.blocks],
+            "rows a level: least, median, most": [_three(*np.quantile(values, [0.0, 0.5, 1.0])) for values in sizes],
+            f"mean of {design.response} by level: 5 %, 50 %, 95 %": [
+                _three(*np.quantile(values, [0.05, 0.5, 0.95])) for values in means
+            ],
+        }
+    )
+
+
+def _three(*values: float) -> str:
+    return ", ".join(f"{value:.3g}" for value in values)
+
+
+def _columns(design: Design) -> Markup:
+    groups = {column for block in design.blocks for column in block.group.split(":")}
+    names = list(design.data.columns)
+    return table({"column": names, "values": [_describe(design.data[name], name in groups) for name in names]})
+
+
+def _describe(column: pd.Series, group: bool) -> str:
+    numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    if numeric and not group and column.nunique() > 2:
+        return f"mean {column.mean():.4g}, sd {column.std():.4g}, from {column.min():.4g} to {column.max():.4g}"
+    counts = column.value_counts().sort_index()
+    shown = [f"{value} ({count:,})" for value, count in counts.head(8).items()]
+    return ", ".join(shown) + (f" and {len(counts) - 8:,} more levels" if len(counts) > 8 else "")

@@ -1,0 +1,159 @@
+"""What changing a variable changes, on average in the population, beside the same at u = 0."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from bayes_glmm.design.expressions import columns_of
+from bayes_glmm.effects import ESTIMANDS, compare
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.report.figures import forest
+from bayes_glmm.report.html import certainty, details, figure, heading, interval, number, paragraph, table
+
+AVERAGED, CONDITIONAL = "population-averaged", "conditional (u = 0)"
+VARIABLES = 20  # more are left to fit.compare()
+
+_FLATTER = "averaging over groups flattens the curve, so the population-averaged effect lies nearer to no effect"
+_WHY = {
+    "logit": _FLATTER,
+    "probit": _FLATTER,
+    "cauchit": _FLATTER,
+    "cloglog": _FLATTER,
+    "log": (
+        "averaging over groups raises the mean, by exp(variance / 2) with random intercepts: ratios are then the same, "
+        "differences are larger; random slopes change the ratios too"
+    ),
+    "sqrt": "averaging over groups adds the variance of the random effects to the mean",
+    "inverse": "the mean of an inverse is not the inverse of a mean",
+}
+
+_HOW = (
+    "Every row of the data is set to one value of the variable, then to the other, its other columns as they are; the "
+    "predicted means are averaged over all rows and compared. The same numbers come from <code>{call}</code>."
+)
+_SENTENCE = Markup(
+    "<strong>{}</strong> ({}): the mean of {} is {} {} on average (95 % interval {}; probability that it is {}: {})"
+)
+
+
+def render_population(posterior: Posterior) -> Markup:
+    """What the two readings mean, a forest for each scale, and the table."""
+    variables = columns_of(posterior.spec.formula.fixed)
+    if not variables:
+        return paragraph("The model has no variables whose effect could be compared.")
+    frame = comparisons(posterior, variables[:VARIABLES])
+    parts = [_explanation(posterior), _sentences(posterior, frame)]
+    for estimand in dict.fromkeys(frame["estimand"]):
+        if estimand in _pictured(frame):
+            parts.append(_forest(posterior, frame[frame["estimand"] == estimand], estimand))
+    calls = f'fit.compare("{variables[0]}")'
+    parts.append(details("All comparisons in one table", _table(frame)))
+    parts.append(paragraph(_HOW, kind="note", call=calls))
+    if len(variables) > VARIABLES:
+        parts.append(paragraph("Shown: the first {n} of {total} variables.", n=VARIABLES, total=len(variables)))
+    return Markup("").join(parts)
+
+
+def comparisons(posterior: Posterior, variables: list[str]) -> pd.DataFrame:
+    """All comparisons of some variables, one row a contrast, an estimand and a reading."""
+    readings = (AVERAGED, CONDITIONAL) if differ(posterior) else (AVERAGED,)
+    names = {AVERAGED: "integrated", CONDITIONAL: "zero"}
+    asked = [names[reading] for reading in readings]
+    return pd.concat([compare(posterior, name, random_effects=asked).table for name in variables], ignore_index=True)
+
+
+def differ(posterior: Posterior) -> bool:
+    """Whether conditional and population-averaged effects can differ at all."""
+    return bool(posterior.design.blocks) and posterior.spec.link_name != "identity"
+
+
+def _explanation(posterior: Posterior) -> Markup:
+    spec = posterior.spec
+    if not posterior.design.blocks:
+        return paragraph("The model has no random effects: effects are population-averaged as they stand.")
+    groups = " and ".join(block.group for block in posterior.design.blocks)
+    if not differ(posterior):
+        return paragraph(
+            "Under the identity link the mean is the same averaged over {groups} and at u = 0: the effects below are "
+            "both <span class='averaged'>population-averaged</span> and <span class='conditional'>conditional</span>.",
+            groups=groups,
+        )
+    why = _WHY.get(spec.link_name, "the mean of a curve is not the curve of a mean")
+    return paragraph(
+        "<span class='averaged'>Population-averaged</span>: how the mean of {response} changes over the whole "
+        "population of {groups}, random effects averaged out. <span class='conditional'>Conditional (u = 0)</span>: how "
+        "it changes in a group whose random effects are 0, in the middle of the groups. Under the {link} link they "
+        "differ: {why}. For decisions about many groups, read the first; for one typical group, the second.",
+        response=posterior.design.response, groups=groups, link=spec.link_name, why=why,
+    )  # fmt: skip
+
+
+def _sentences(posterior: Posterior, frame: pd.DataFrame) -> Markup:
+    """Each contrast in words: the difference, and the ratio where there is one."""
+    items = []
+    averaged = frame[frame["effect"] == AVERAGED]
+    for (variable, contrast), rows in list(averaged.groupby(["variable", "contrast"], sort=False))[:8]:
+        row = rows[rows["estimand"] == "difference"].iloc[0]
+        direction = "higher" if row["estimate"] > 0 else "lower"
+        size, low, high = sorted_size(row)
+        text = _SENTENCE.format(
+            variable, contrast, posterior.design.response, number(size), direction, interval(low, high), direction,
+            certainty(row["probability"]),
+        )  # fmt: skip
+        at_zero = frame.query("variable == @variable and contrast == @contrast and estimand == 'difference'")
+        at_zero = at_zero[at_zero["effect"] == CONDITIONAL]
+        if len(at_zero):
+            values = at_zero.iloc[0]
+            text += Markup("; at u = 0, the difference is {} ({})").format(
+                number(float(values["estimate"])), interval(values["lower"], values["upper"])
+            )
+        items.append(Markup("<li>{}.</li>").format(text))
+    return Markup("<ul>") + Markup("").join(items) + Markup("</ul>")
+
+
+def sorted_size(row: pd.Series) -> tuple[float, float, float]:
+    """The size of a difference and its interval, turned so that the size is positive."""
+    if row["estimate"] < 0:
+        return -float(row["estimate"]), -float(row["upper"]), -float(row["lower"])
+    return float(row["estimate"]), float(row["lower"]), float(row["upper"])
+
+
+def _pictured(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Differences of probabilities and odds ratios; ratios of positive means; differences of others."""
+    found = set(frame["estimand"])
+    if "odds_ratio" in found:
+        return ("difference", "odds_ratio")
+    return ("ratio",) if "ratio" in found else ("difference",)
+
+
+def _forest(posterior: Posterior, frame: pd.DataFrame, estimand: str) -> Markup:
+    labels = list(dict.fromkeys(f"{v}: {c}" for v, c in zip(frame["variable"], frame["contrast"], strict=True)))
+    series = {
+        str(effect): rows[["estimate", "lower", "upper"]].to_numpy(float)
+        for effect, rows in frame.groupby("effect", sort=False)
+    }
+    record = ESTIMANDS[estimand]
+    what = f"{record.title}, {posterior.design.response}"
+    bounded = all(np.isfinite(values).all() and (values > 0).all() for values in series.values())
+    svg = forest(labels, series, what, null=record.null, log=record.null == 1.0 and bounded)
+    first, values = next(iter(series.items()))
+    spoken = "; ".join(f"{label} {value:.3g}" for label, value in zip(labels, values[:, 0], strict=True))
+    alt = f"{record.title} by variable, {' and '.join(series)}, with 95 % intervals. {first}: {spoken}."
+    return heading(record.title.capitalize()) + figure(svg, alt, "Posterior means and 95 % intervals.")
+
+
+def _table(frame: pd.DataFrame) -> Markup:
+    columns = {
+        "variable": frame["variable"].tolist(),
+        "contrast": frame["contrast"].tolist(),
+        "estimand": [ESTIMANDS[name].title for name in frame["estimand"]],
+        "effect": frame["effect"].tolist(),
+        "estimate": frame["estimate"].tolist(),
+        "sd": frame["sd"].tolist(),
+        "95 % interval": [interval(low, high) for low, high in zip(frame["lower"], frame["upper"], strict=True)],
+        "P(direction)": [certainty(value) for value in frame["probability"]],
+    }
+    classes = ["averaged" if effect == AVERAGED else "conditional" for effect in frame["effect"]]
+    return table(columns, rows=classes)

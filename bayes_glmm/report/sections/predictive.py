@@ -1,0 +1,56 @@
+"""The data beside data that the fitted model replicates."""
+
+from __future__ import annotations
+
+import numpy as np
+from markupsafe import Markup
+
+from bayes_glmm.diagnostics import check
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.report.html import badge, figure, heading, interval, paragraph, table
+from bayes_glmm.report.predictive_figures import predictive_figure
+
+LOO_VALUES = 20_000_000  # rows times draws; above, leaving out takes longer than a reader waits
+
+
+def render_predictive(posterior: Posterior) -> Markup:
+    """A picture, the statistics, and leave-one-out."""
+    svg, alt, caption = predictive_figure(posterior)
+    checks = check(posterior, "predictive")
+    rows = [(item, row) for item in checks.checks for row in item.evidence.to_dict("records")]
+    columns = {
+        "statistic": [item.title for item, _ in rows],
+        "of": [row["statistic"] for _, row in rows],
+        "observed": [row["observed"] for _, row in rows],
+        "replicated (95 %)": [interval(row["lower"], row["upper"]) for _, row in rows],
+        "P(replicated > observed)": [f"{row['p']:.3f}" for _, row in rows],
+        "verdict": [badge(item.verdict) for item, _ in rows],
+    }
+    explained = paragraph(
+        "Each statistic of the data beside the same statistic of replicated data. Group means are replicated with new "
+        "groups from N(0, G); everything else with the groups as they were estimated. Probabilities near 0 or 1 mean "
+        "that the model would not have produced the statistic.",
+        kind="note",
+    )
+    return figure(svg, alt, caption) + table(columns) + explained + _loo(posterior)
+
+
+def _loo(posterior: Posterior) -> Markup:
+    size = int(np.prod(posterior.sample_shape)) * len(posterior.design.y)
+    if size > LOO_VALUES:
+        return paragraph(
+            'Leave-one-out is left out for data of this size; ask for it with <code>fit.check("loo")</code>.'
+        )
+    found = check(posterior, "loo").checks
+    if not found:
+        return Markup("")
+    return (
+        heading("Leave-one-out by row")
+        + paragraph("{badge} {finding}.", badge=badge(found[0].verdict), finding=found[0].finding)
+        + paragraph(
+            "How well each row would have been predicted without it, by Pareto-smoothed importance sampling. The "
+            "row's group keeps its other rows: this is about new rows of <em>known</em> groups, not about new groups.",
+            kind="note",
+        )
+        + Markup("").join(paragraph("{advice}", advice=advice) for advice in found[0].advice)
+    )

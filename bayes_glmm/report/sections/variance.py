@@ -1,0 +1,75 @@
+"""How much the groups differ, and which they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from bayes_glmm.design import RandomBlock
+from bayes_glmm.effects import variance
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.report.figures import LEGIBLE, caterpillar
+from bayes_glmm.report.html import figure, heading, interval, paragraph, table
+
+SHOWN = ("sd", "correlation", "icc", "median odds ratio")  # variances and covariances say the same again
+_NAMES = {"icc": "intraclass correlation"}
+_EXPLAINED = {
+    "sd": "Standard deviations are those of the random effects, {link} scale.",
+    "icc": "An intraclass correlation is the share of the variance, on the link's scale, that lies between groups.",
+    "median odds ratio": (
+        "A median odds ratio compares two rows that are alike but for their groups, the higher against the lower, in "
+        "the middle of all pairs of groups."
+    ),
+}
+
+
+def render_variance(posterior: Posterior) -> Markup:
+    """Standard deviations, correlations, shares of variance; then each group's effects in order."""
+    frame = variance(posterior).table
+    frame = frame[frame["quantity"].isin(SHOWN) | (frame["group"] == "residual")]
+    parts = []
+    if not posterior.design.blocks:
+        parts.append(paragraph("The model has no random effects."))
+    if len(frame):
+        parts.append(_table(frame))
+    explained = [text for quantity, text in _EXPLAINED.items() if quantity in set(frame["quantity"])]
+    if explained:
+        parts.append(paragraph(" ".join(explained), kind="note", link=posterior.spec.link_name))
+    parts += [_caterpillar(posterior, block, k) for block in posterior.design.blocks for k in range(len(block.effects))]
+    return Markup("").join(parts)
+
+
+def _table(frame: pd.DataFrame) -> Markup:
+    return table(
+        {
+            "group": frame["group"].tolist(),
+            "quantity": [_NAMES.get(name, name) for name in frame["quantity"]],
+            "of": frame["term"].tolist(),
+            "estimate": frame["estimate"].tolist(),
+            "sd": frame["sd"].tolist(),
+            "95 % interval": [interval(low, high) for low, high in zip(frame["lower"], frame["upper"], strict=True)],
+        }
+    )
+
+
+def _caterpillar(posterior: Posterior, block: RandomBlock, k: int) -> Markup:
+    u = posterior.u(block.group)[:, :, k]
+    low, high = np.quantile(u, [0.025, 0.975], axis=0)
+    estimates = np.stack([u.mean(axis=0), low, high], axis=1)
+    effect = block.effects[k]
+    away = int(((low > 0) | (high < 0)).sum())
+    lowest, highest = (block.levels[i] for i in (estimates[:, 0].argmin(), estimates[:, 0].argmax()))
+    what = f"{effect} of {block.group}"
+    svg = caterpillar(block.levels, estimates, f"u, {effect} ({posterior.spec.link_name} scale)")
+    alt = (
+        f"Random effects, {what}, from the lowest, {lowest} ({estimates[:, 0].min():.3g}), to the highest, {highest} "
+        f"({estimates[:, 0].max():.3g}), with 95 % intervals; {away} of {len(block.levels)} intervals leave out 0."
+    )
+    form = "Line and band: " if len(block.levels) > LEGIBLE else "Dots and lines: "
+    caption = (
+        f"{form}posterior means and 95 % intervals of each level's deviation. {away} of {len(block.levels)} leave out "
+        "0. They are shrunk towards 0, more where a level has few rows; an order of levels is less certain than it "
+        "looks."
+    )
+    return heading(what) + figure(svg, alt, caption)
