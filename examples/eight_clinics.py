@@ -13,7 +13,7 @@ from bayes_glmm.datasets import clinics
 draws = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 
 model = bg.GLMM(
-    "p(favourable, n) ~ treatment + (1 | clinic) + (1 | clinic:treatment)",
+    "p(favourable, n) ~ treatment + (treatment || clinic)",  # success and the drug's effect vary, independently
     clinics(),
     family="binomial",
     priors={"sd": "HalfNormal(1.5)"},

@@ -15,7 +15,7 @@ draws = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 for formula in ("p(germinated, n) ~ seed * extract", "p(germinated, n) ~ seed * extract + (1 | plate)"):
     fit = bg.GLMM(formula, seeds(), family="binomial").fit(draws=draws, tune=draws, seed=1, progress=False)
     print(formula)
-    print(fit.check("predictive").table, "\n")
+    print(fit.check("predictive"), "\n")
 
 print(fit.variance(), "\n")
 print(fit.compare("extract", by="seed", estimands="odds_ratio"))

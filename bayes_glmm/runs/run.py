@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from bayes_glmm.inference import sample
 from bayes_glmm.posterior import Posterior, load_posterior
 from bayes_glmm.runs.config import config_text
 from bayes_glmm.runs.data import data_hash, data_path
+from bayes_glmm.runs.figures import write_figures
 from bayes_glmm.runs.folder import RECORD, is_run, run_folder
 from bayes_glmm.runs.job import Job, prepare
 from bayes_glmm.runs.tables import result_tables
@@ -161,6 +162,8 @@ def _write_results(
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
     groups = {"convergence": checks, "predictive": check_posterior(posterior, "predictive")}
     _write_json(folder / "diagnostics.json", {name: group.to_dict() for name, group in groups.items()})
+    if job.config.outputs.figures:
+        write_figures(posterior, tables, folder / "figures")
     if job.config.outputs.report:
         _render(posterior, folder / "report.html", job.title)
 
@@ -181,8 +184,7 @@ def _record(job: Job, posterior: Posterior, checks: Checks, started: datetime, s
         "seconds": round(seconds, 1),
         "data": {"source": source, "sha256": data_hash(job.config.data, job.document), "rows": len(job.data)},
         "rows_used": len(job.design.y),
-        "settings": asdict(job.settings),
-        **{key: value for key, value in posterior.provenance.items() if key in ("python", "versions")},
+        "sampling": posterior.provenance,
     }
 
 

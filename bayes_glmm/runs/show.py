@@ -22,8 +22,9 @@ def show_result(console: Console, result: RunResult) -> None:
     console.print(_table(wide, f"Coefficients ({result.posterior.spec.link_name} scale)"))
     for name, table in tables.items():
         if name.startswith("compare_"):
-            labels = [column for column in table.columns if column not in _NUMBERS and column != "effect"]
-            console.print(_table(side_by_side(table, labels), f"{name.replace('_', ' ').capitalize()}"))
+            labels = [column for column in table.columns if column not in (*_NUMBERS, "effect", "variable")]
+            title = f"{table['variable'].iloc[0]}: averaged means of {result.posterior.design.response} compared"
+            console.print(_table(side_by_side(table, labels), title))
     console.print("Posterior mean and 95% interval. Population-averaged: random effects averaged over.", style="dim")
     console.print()
     if result.report is not None:

@@ -37,7 +37,8 @@ def test_help_lists_the_commands_and_imports_no_sampler():
     code = (
         "import sys; from typer.testing import CliRunner; from bayes_glmm.runs.cli import app\n"
         "result = CliRunner().invoke(app, ['--help']); print(result.output)\n"
-        "heavy = {'pymc', 'pytensor', 'nutpie', 'arviz', 'matplotlib'}; print('heavy:', sorted(heavy & set(sys.modules)))"
+        "heavy = {'pymc', 'pytensor', 'nutpie', 'arviz', 'matplotlib'}\n"
+        "print('heavy:', sorted(heavy & set(sys.modules)))"
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     for command in ("run", "check", "report", "data"):

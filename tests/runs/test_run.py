@@ -61,7 +61,7 @@ def test_a_run_writes_all_that_it_promises(finished):
     posterior = {f"posterior/{name}" for name in ("draws.nc", "data.parquet", "model.json")}
     files = {"config.yaml", "model.txt", "diagnostics.json", "report.html", "run.json"}
     assert written - {path for path in written if path.startswith("figures/")} == tables | posterior | files
-    assert any(path.startswith("figures/") and path.endswith(".png") for path in written)
+    assert any(path.startswith("figures/") and path.endswith(".svg") for path in written)
     expected = {"summary", "coefficients", "marginal_coefficients", "variance"}
     assert set(finished.tables) == expected | {"compare_treatment", "compare_treatment_2", "predict"}
 
@@ -80,9 +80,9 @@ def test_tables_agree_with_the_posterior(finished):
 def test_the_record_says_what_was_done(finished, folder):
     record = json.loads((finished.folder / "run.json").read_text())
     assert record["verdict"] == finished.checks.verdict
-    assert record["settings"]["seed"] == 4
-    assert record["seconds"] > 0
-    assert record["versions"]["bayes-glmm"] == bg.__version__
+    assert record["sampling"]["settings"]["seed"] == 4
+    assert record["seconds"] >= record["sampling"]["seconds"] > 0
+    assert record["sampling"]["versions"]["bayes-glmm"] == bg.__version__
     digest = subprocess.run(["sha256sum", folder / "clinics.csv"], capture_output=True, text=True, check=True)
     assert record["data"] == {"source": "clinics.csv", "sha256": digest.stdout.split()[0], "rows": 16}
     diagnostics = json.loads((finished.folder / "diagnostics.json").read_text())

@@ -1,0 +1,49 @@
+"""The figures of a run as files of their own, for slides and papers: SVG, drawn by the report's functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.runs.tables import SIDE_BY_SIDE
+
+
+def write_figures(posterior: Posterior, tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Write ``coefficients.svg``, ``predictive.svg`` and, for each comparison, its differences.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    tables : mapping of str to DataFrame
+        Of :func:`~bayes_glmm.runs.tables.result_tables`.
+    folder : Path
+        Made here.
+    """
+    from bayes_glmm.report.predictive_figures import predictive_figure  # matplotlib takes a second
+
+    folder.mkdir()
+    coefficients = tables.get(SIDE_BY_SIDE, tables["coefficients"])
+    xlabel = f"coefficient ({posterior.spec.link_name} scale)"
+    (folder / "coefficients.svg").write_bytes(_forest(coefficients, ["coefficient"], xlabel))
+    (folder / "predictive.svg").write_bytes(predictive_figure(posterior)[0])
+    for name, table in tables.items():
+        if name.startswith("compare_"):
+            differences = table[table["estimand"] == "difference"]
+            labels = list(differences.columns[: differences.columns.get_loc("estimand")])
+            xlabel = f"difference of the mean of {posterior.design.response}"
+            (folder / f"{name}.svg").write_bytes(_forest(differences, labels, xlabel))
+
+
+def _forest(table: pd.DataFrame, labels: list[str], xlabel: str) -> bytes:
+    """Estimates and intervals of a long table, one line a label, one colour an effect."""
+    from bayes_glmm.report.figures import forest
+
+    names = table[labels].astype(str).agg(", ".join, axis=1)
+    series = {
+        str(effect): rows[["estimate", "lower", "upper"]].to_numpy(float)
+        for effect, rows in table.groupby("effect", sort=False)
+    }
+    return forest(list(dict.fromkeys(names)), series, xlabel)
