@@ -118,7 +118,7 @@ def approximate_marginal_coefficients(
 
 def project(posterior: Posterior, predictor: Callable[..., np.ndarray]) -> np.ndarray:
     """Project ``predictor(predictors, draws)`` less the offset on X, over the data's rows: [draw, coefficient]."""
-    patterns, position = distinct(posterior.design.predictors, groups=False)
+    patterns, position = distinct(posterior.design.predictors)
     root = np.sqrt(np.bincount(position))
     solve = np.linalg.pinv(root[:, None] * patterns.X) * root  # (X'WX)^-1 X'W, once for all draws
     parts = [

@@ -7,27 +7,19 @@ the random effects and over the rows' covariates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.design import Design, Predictors
+from bayes_glmm.effects.averages import averager, by_groups, counterfactual_rows, described, labelled, row_weights
 from bayes_glmm.effects.contrasts import contrasts_of
 from bayes_glmm.effects.estimands import chosen_estimands
-from bayes_glmm.effects.grid import check_variable, factor_columns, model_columns
-from bayes_glmm.effects.means import (
-    Reading,
-    distinct,
-    draw_slices,
-    encode,
-    fresh_effects,
-    mean_response,
-    readings,
-)
+from bayes_glmm.effects.grid import check_variable, factor_columns
+from bayes_glmm.effects.means import encode, readings
 from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
-from bayes_glmm.errors import DataError, SpecError, choices
+from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
 
 STEP = 1e-4  # of an sd, for slopes: the error of the central difference is of order STEP^2
@@ -40,6 +32,8 @@ def compare(
     newdata: pd.DataFrame | None = None,
     by: str | Sequence[str] | None = None,
     random_effects: str | Sequence[str] = ("integrated", "zero"),
+    keep: str | Sequence[str] = (),
+    weights: str | np.ndarray | None = None,
     estimands: str | Sequence[str] = ("difference", "ratio", "odds_ratio"),
     interval: float = 0.95,
     seed: int = 0,
@@ -59,7 +53,10 @@ def compare(
     by : str or sequence of str, optional
         Columns within whose values to average.
     random_effects : {"integrated", "zero", "known", "new"} or several of them
-        As :func:`~bayes_glmm.effects.predictions.predict`.
+    keep : str or sequence of str
+        Both as :func:`~bayes_glmm.effects.predictions.predict`.
+    weights : str or array [row], optional
+        How much each row counts in the averages, such as survey weights: a column of the rows, or the numbers.
     estimands : str or sequence of str
         Names in ``ESTIMANDS``; those that make no sense for the model's mean (an odds ratio of counts) are left out.
     interval : float
@@ -79,12 +76,12 @@ def compare(
     DataError
         For missing columns and unknown levels.
     """
-    chosen, wanted = readings(random_effects), chosen_estimands(estimands, posterior.spec)
+    chosen, wanted = readings(random_effects, posterior.design, keep), chosen_estimands(estimands, posterior.spec)
     check_interval(interval)
     contrasts = contrasts_of(posterior.design, variable, contrast)
-    rows = _rows(posterior.design, newdata)
-    groups, member = _groups(rows, by)
-    average = _averager(posterior, chosen, member, seed)
+    rows = counterfactual_rows(posterior.design, newdata)
+    groups, member = by_groups(rows, by)
+    average = averager(posterior, chosen, member, row_weights(rows, weights), seed)
     settings = {setting: None for item in contrasts for setting in (item.low, item.high)}
     means = {
         setting: average(encode(posterior.design, setting.apply(posterior.design, rows, variable), chosen))
@@ -103,10 +100,10 @@ def compare(
     null = np.array([{e.name: e.null for e in wanted}[name] for name in table["estimand"]])
     return tidy(
         np.concatenate(draws, axis=1),
-        _labelled(table, groups, variable),
+        labelled(table, groups, variable),
         interval,
         posterior.sample_shape,
-        _description(posterior, f"Mean of {posterior.design.response} compared by {variable}", rows, by),
+        described(posterior, f"Mean of {posterior.design.response} compared by {variable}", rows, by),
         null,
     )
 
@@ -117,6 +114,8 @@ def slopes(
     newdata: pd.DataFrame | None = None,
     by: str | Sequence[str] | None = None,
     random_effects: str | Sequence[str] = ("integrated", "zero"),
+    keep: str | Sequence[str] = (),
+    weights: str | np.ndarray | None = None,
     interval: float = 0.95,
     seed: int = 0,
 ) -> Estimates:
@@ -127,7 +126,7 @@ def slopes(
 
     Parameters
     ----------
-    posterior, variable, newdata, by, random_effects, interval, seed
+    posterior, variable, newdata, by, random_effects, keep, weights, interval, seed
         As :func:`compare`; the variable numeric.
 
     Returns
@@ -142,14 +141,14 @@ def slopes(
     DataError
         For missing columns and unknown levels.
     """
-    design, chosen = posterior.design, readings(random_effects)
+    design, chosen = posterior.design, readings(random_effects, posterior.design, keep)
     check_interval(interval)
     check_variable(design, variable)
     if variable in factor_columns(design):
         raise SpecError(f"{variable!r} is categorical and has no slope.", advice="Use compare().")
-    rows = _rows(design, newdata)
-    groups, member = _groups(rows, by)
-    average = _averager(posterior, chosen, member, seed)
+    rows = counterfactual_rows(design, newdata)
+    groups, member = by_groups(rows, by)
+    average = averager(posterior, chosen, member, row_weights(rows, weights), seed)
     x = rows[variable].to_numpy(float)
     h = STEP * (float(np.std(design.data[variable].to_numpy(float))) or 1.0)
     up, down = (average(encode(design, rows.assign(**{variable: moved}), chosen)) for moved in (x + h, x - h))
@@ -159,71 +158,9 @@ def slopes(
     )
     return tidy(
         draws.reshape(len(draws), -1),
-        _labelled(labels, groups, variable),
+        labelled(labels, groups, variable),
         interval,
         posterior.sample_shape,
-        _description(posterior, f"Average slope of the mean of {posterior.design.response} in {variable}", rows, by),
+        described(posterior, f"Average slope of the mean of {posterior.design.response} in {variable}", rows, by),
         null=0.0,
     )
-
-
-def _rows(design: Design, newdata: pd.DataFrame | None) -> pd.DataFrame:
-    rows = (design.data if newdata is None else newdata).reset_index(drop=True)
-    if rows.empty:
-        raise DataError("There are no rows to average over.", advice="Give at least one row.")
-    for column in model_columns(design):
-        if column not in rows.columns:
-            raise DataError(
-                f"The new rows have no column {column!r}, which the model uses.",
-                advice=choices(column, map(str, rows.columns)),
-            )
-    return rows
-
-
-def _groups(rows: pd.DataFrame, by: str | Sequence[str] | None) -> tuple[pd.DataFrame, np.ndarray]:
-    """The combinations of ``by`` that occur, one a row, and which of them each row belongs to [row]."""
-    columns = [] if by is None else [by] if isinstance(by, str) else list(by)
-    for column in columns:
-        if column not in rows.columns:
-            raise SpecError(f"The rows have no column {column!r} to average by.", advice=choices(column, rows.columns))
-    if not columns:
-        return pd.DataFrame(index=[0]), np.zeros(len(rows), int)
-    grouped = rows.groupby(columns, observed=True, dropna=False)
-    return grouped.size().index.to_frame(index=False), grouped.ngroup().to_numpy()
-
-
-def _averager(
-    posterior: Posterior, chosen: Sequence[Reading], member: np.ndarray, seed: int
-) -> Callable[[Predictors], np.ndarray]:
-    """A function from rows to their averaged means [draw, group, reading], each distinct row worked out once."""
-    fresh = fresh_effects(posterior, seed)
-    total, groups = int(np.prod(posterior.sample_shape)), int(member.max()) + 1
-
-    def average(predictors: Predictors) -> np.ndarray:
-        result = np.empty((total, groups, len(chosen)))
-        for own_groups in {reading.groups for reading in chosen}:
-            patterns, position = distinct(predictors, own_groups)
-            weights = np.zeros((len(patterns), groups))
-            np.add.at(weights, (position, member), 1.0)
-            weights /= weights.sum(axis=0)
-            for draws in draw_slices(posterior, len(patterns)):
-                for k, reading in enumerate(chosen):
-                    if reading.groups == own_groups:
-                        result[draws, :, k] = mean_response(posterior, patterns, reading, draws, fresh) @ weights
-        return result
-
-    return average
-
-
-def _labelled(table: pd.DataFrame, groups: pd.DataFrame, variable: str) -> pd.DataFrame:
-    """The labels with the variable first and the columns of ``by`` in place of the group's number."""
-    named = groups.loc[table["group"]].reset_index(drop=True)
-    if "contrast" not in table:
-        return pd.concat([pd.Series([variable] * len(table), name="variable"), named, table[["effect"]]], axis=1)
-    first = table[["contrast"]].assign(variable=variable)[["variable", "contrast"]]
-    return pd.concat([first, named, table[["estimand", "effect"]]], axis=1)
-
-
-def _description(posterior: Posterior, what: str, rows: pd.DataFrame, by: str | Sequence[str] | None) -> str:
-    within = "" if by is None else f" within {by if isinstance(by, str) else ', '.join(by)}"
-    return f"{what}, averaged over {len(rows)} rows{within} ({posterior.spec.family_name})."

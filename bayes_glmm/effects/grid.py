@@ -18,14 +18,14 @@ from bayes_glmm.errors import DataError, SpecError, choices
 FEW = 6  # a numeric column with this many values at most is gridded by all of them
 
 
-def observed(design: Design, groups: bool = False) -> pd.DataFrame:
+def observed(design: Design, groups: Sequence[str] = ()) -> pd.DataFrame:
     """The data's own rows.
 
     Parameters
     ----------
     design : Design
-    groups : bool
-        Whether to keep the grouping columns.
+    groups : sequence of str
+        Grouping factors whose columns to keep.
     """
     return design.data[model_columns(design, groups)]
 
@@ -101,12 +101,9 @@ def with_value(design: Design, rows: pd.DataFrame, variable: str, value: Any) ->
     return rows.assign(**{variable: as_column(design, variable, pd.Series(value, index=rows.index))})
 
 
-def model_columns(design: Design, groups: bool = False) -> list[str]:
-    """Columns that the linear predictor needs, and on request the grouping columns."""
-    columns = list(design.encoder.columns)
-    if groups:
-        columns += [column for block in design.blocks for column in block.group.split(":")]
-    return list(dict.fromkeys(columns))
+def model_columns(design: Design, groups: Sequence[str] = ()) -> list[str]:
+    """Columns that the linear predictor needs, and those of some grouping factors."""
+    return list(dict.fromkeys([*design.encoder.columns, *(column for group in groups for column in group.split(":"))]))
 
 
 def factor_columns(design: Design) -> set[str]:
@@ -160,7 +157,7 @@ def check_variable(design: Design, variable: str) -> None:
     """
     if variable in model_columns(design):
         return
-    if variable in model_columns(design, groups=True):
+    if variable in model_columns(design, [block.group for block in design.blocks]):
         raise SpecError(
             f"{variable!r} is a grouping factor, not a predictor.",
             advice="Predict at its levels with random_effects='known'.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from bayes_glmm.effects.means import (
     draw_slices,
     encode,
     fresh_effects,
+    kept_factors,
     mean_response,
     predictor,
     readings,
@@ -38,6 +40,7 @@ def predict(
     posterior: Posterior,
     newdata: pd.DataFrame | None = None,
     random_effects: str | Sequence[str] = ("integrated", "zero"),
+    keep: str | Sequence[str] = (),
     scale: Scale = "response",
     interval: float = 0.95,
     seed: int = 0,
@@ -54,6 +57,9 @@ def predict(
         ``integrated``: u averaged out under N(0, G), the population-averaged mean. ``zero``: at u = 0. ``known``: at
         the row's own groups, which the model must have seen. ``new``: in one fresh group of each factor, the same for
         all rows, so that the interval also holds the variation between groups.
+    keep : str or sequence of str
+        Grouping factors at whose own levels to stay, while the others are read so: with ``keep="school"``,
+        ``integrated`` is the average over the doctors of each row's own school.
     scale : {"response", "link", "outcome"}
         The mean (of one trial, under trials); the link of the mean, for ``integrated`` the link of the
         population-averaged mean; or new responses drawn from the posterior predictive distribution, in a fresh group
@@ -75,7 +81,7 @@ def predict(
     DataError
         For missing columns, unknown levels, and unknown groups with ``known``.
     """
-    chosen = readings(random_effects)
+    chosen = readings(random_effects, posterior.design, keep)
     check_interval(interval)
     if scale not in _SCALES:
         raise SpecError(f"A prediction cannot be on the scale {scale!r}.", advice=choices(scale, _SCALES))
@@ -102,7 +108,7 @@ def _rows(
     posterior: Posterior, newdata: pd.DataFrame | None, chosen: Sequence[Reading], scale: str
 ) -> tuple[pd.DataFrame, np.ndarray | None]:
     """Rows with the columns to show, and trials where new responses are drawn."""
-    design, groups = posterior.design, any(reading.groups for reading in chosen)
+    design, groups = posterior.design, kept_factors(chosen)
     if newdata is not None:
         rows = newdata.reset_index(drop=True)
         shown = [column for column in model_columns(design, groups) if column in rows.columns]
@@ -140,7 +146,7 @@ def _outcomes(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """New responses [draw, row]."""
-    drawn = readings("new")[0] if reading.name == "integrated" else reading
+    drawn = replace(reading, name="new") if reading.name == "integrated" else reading
     mean = Mean(predictor(posterior, predictors, drawn, draws, fresh), posterior.spec.link, NUMPY)
     auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
     return np.asarray(posterior.spec.family.draw(rng, mean, auxiliary, trials), float)

@@ -89,7 +89,7 @@ def r_squared(posterior: Posterior, interval: float = 0.95, draws: int = 400) ->
     variance_of = _family_variance(posterior, chosen)
     with np.errstate(over="ignore", divide="ignore"):
         conditional = posterior.spec.link.inverse(conditional_predictor(posterior, draws=chosen), NUMPY)
-    patterns, position = distinct(posterior.design.predictors, groups=False)
+    patterns, position = distinct(posterior.design.predictors)
     mean, total = response_moments(posterior, patterns, chosen)
     weights = np.bincount(position) / len(position)
     centred = mean - (mean @ weights)[:, None]

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_glmm.errors import SpecError
+from bayes_glmm.predictive import CHUNK_BYTES
 
 
 @dataclass(frozen=True)
@@ -95,15 +96,27 @@ def summarise(
     0    x       1.0  1.159    0.0    2.0        0.749
     """
     check_interval(interval)
+    size = max(1, CHUNK_BYTES // (8 * max(len(draws), 1)))  # columns at a time: quantiles need copies
+    nulls = None if null is None else np.broadcast_to(null, draws.shape[1])
+    names = ["estimate", "sd", "lower", "upper", *([] if null is None else ["probability"])]
+    parts = [np.empty((0, len(names)))]
+    for start in range(0, draws.shape[1], size):
+        part = slice(start, start + size)
+        parts.append(_summary(draws[:, part], interval, None if nulls is None else nulls[part]))
+    summary = pd.DataFrame(np.concatenate(parts), columns=names)
+    return pd.concat([labels.reset_index(drop=True), summary], axis=1)
+
+
+def _summary(draws: np.ndarray, interval: float, null: np.ndarray | None) -> np.ndarray:
+    """The columns of the table [estimate, column]."""
     columns = np.ascontiguousarray(draws.T)  # one estimate's draws side by side
     tail = 0.5 * (1.0 - interval)
     with np.errstate(invalid="ignore", over="ignore"):  # an infinite odds ratio has no sd
         sd = columns.std(axis=1, ddof=1) if columns.shape[1] > 1 else np.zeros(len(columns))
-        lower, upper = np.quantile(columns, [tail, 1.0 - tail], axis=1)
-        table = labels.reset_index(drop=True).assign(estimate=columns.mean(axis=1), sd=sd, lower=lower, upper=upper)
+        result = [columns.mean(axis=1), sd, *np.quantile(columns, [tail, 1.0 - tail], axis=1)]
     if null is not None:
-        table["probability"] = probability_of_direction(draws, null)
-    return table
+        result.append(probability_of_direction(draws, null))
+    return np.column_stack(result)
 
 
 def probability_of_direction(draws: np.ndarray, null: np.ndarray | float = 0.0) -> np.ndarray:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from bayes_glmm.effects import compare, comparisons, predict, slopes
+from bayes_glmm.effects import averages, compare, predict, slopes
 from bayes_glmm.effects.contrasts import contrasts_of
 from bayes_glmm.effects.estimands import ESTIMANDS
 from bayes_glmm.errors import DataError, SpecError
@@ -17,7 +17,7 @@ from bayes_glmm.spec import ModelSpec
 from tests.effects.cases import BETA, intercepts, logistic
 
 
-def averages(posterior: Posterior, rows: pd.DataFrame, effect: str) -> np.ndarray:
+def averaged(posterior: Posterior, rows: pd.DataFrame, effect: str) -> np.ndarray:
     """Mean over rows of the predicted mean [draw], by way of predict()."""
     return predict(posterior, rows, effect).draws.values.reshape(3, len(rows)).mean(axis=1)
 
@@ -27,7 +27,7 @@ def averages(posterior: Posterior, rows: pd.DataFrame, effect: str) -> np.ndarra
 def test_a_comparison_is_the_estimand_of_two_averages(effect: str, estimand: str):
     posterior = logistic()
     rows = posterior.design.data
-    low, high = (averages(posterior, rows.assign(dose=dose), effect) for dose in ("high", "mid"))
+    low, high = (averaged(posterior, rows.assign(dose=dose), effect) for dose in ("high", "mid"))
     result = compare(posterior, "dose", contrast=("high", "mid"), random_effects=effect, estimands=estimand)
     expected = ESTIMANDS[estimand].compute(high, low)
     np.testing.assert_allclose(result.draws.values.ravel(), expected, rtol=1e-11)
@@ -54,7 +54,7 @@ def test_by_averages_within_its_values_and_allows_several_columns():
     rows = posterior.design.data
     for k, (dose, g) in enumerate(zip(result.table["dose"], result.table["g"], strict=True)):
         cell = rows[(rows["dose"] == dose) & (rows["g"] == g)]
-        expected = averages(posterior, cell.assign(x=cell["x"] + 1), "integrated") - averages(
+        expected = averaged(posterior, cell.assign(x=cell["x"] + 1), "integrated") - averaged(
             posterior, cell, "integrated"
         )
         np.testing.assert_allclose(result.draws.values[0, :, k], expected, rtol=1e-10, atol=1e-13)
@@ -154,13 +154,13 @@ def test_slopes_by_group_average_to_the_whole():
 
 def test_rows_alike_are_worked_out_once(monkeypatch: pytest.MonkeyPatch):
     seen = []
-    plain = comparisons.mean_response
+    plain = averages.mean_response
 
     def counted(posterior, predictors, *rest):
         seen.append(len(predictors))
         return plain(posterior, predictors, *rest)
 
-    monkeypatch.setattr(comparisons, "mean_response", counted)
+    monkeypatch.setattr(averages, "mean_response", counted)
     data = logistic().design.data
     posterior = posterior_at(
         ModelSpec.from_formula("y ~ dose + (1 | g)", family="bernoulli"), data, [0.1, 0.2, 0.3], {"g": [[1.0]]}
@@ -193,3 +193,18 @@ def test_what_cannot_be_compared_says_why():
         compare(posterior, "dose", newdata=pd.DataFrame({"dose": ["low"]}))
     with pytest.raises(DataError, match="no rows"):
         slopes(posterior, "x", newdata=posterior.design.data.iloc[:0])
+
+
+def test_weights_count_rows_as_repeats_would():
+    posterior = logistic()
+    rows = posterior.design.data.assign(w=np.resize([0, 1, 2], 60))
+    repeated = rows.loc[rows.index.repeat(rows["w"])]
+    weighted = compare(posterior, "x", newdata=rows, weights="w", by="g", estimands="difference")
+    plain = compare(posterior, "x", newdata=repeated, by="g", estimands="difference")
+    np.testing.assert_allclose(weighted.draws.values, plain.draws.values, rtol=1e-12)
+    by_numbers = slopes(posterior, "x", newdata=rows, weights=rows["w"].to_numpy())
+    np.testing.assert_allclose(by_numbers.draws.values, slopes(posterior, "x", newdata=repeated).draws.values)
+    with pytest.raises(SpecError, match="no column 'v' of weights"):
+        compare(posterior, "x", weights="v")
+    with pytest.raises(SpecError, match="one number a row"):
+        compare(posterior, "x", weights=np.array([1.0]))

@@ -87,7 +87,7 @@ def test_collapsing_counts_the_rows(design):
 
 def test_observed_rows_leave_the_groups_out_unless_asked(design):
     assert list(observed(design)) == ["x", "dose"]
-    assert list(observed(design, groups=True)) == ["x", "dose", "g", "h"]
+    assert list(observed(design, groups=["g", "h"])) == ["x", "dose", "g", "h"]
 
 
 def test_a_counterfactual_leaves_the_data_alone(design):

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import special, stats
 
-from bayes_glmm.effects import predict
+from bayes_glmm.effects import marginal_coefficients, predict
+from bayes_glmm.effects.integrate import average_over_normal
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.posterior import posterior_at
 from bayes_glmm.predictive import conditional_predictor
@@ -150,3 +151,41 @@ def test_what_cannot_be_predicted_says_why():
         predict(posterior, ROWS.assign(g="g9", h="a"), "known")
     with pytest.raises(DataError, match="do not say which g"):
         predict(posterior, ROWS, "known")
+
+
+def test_a_kept_factor_stays_at_its_own_level_while_the_others_are_averaged_out():
+    posterior = logistic()
+    rows = ROWS.assign(g=["g0", "g3", "g5"])
+    result = predict(posterior, rows, ["integrated", "zero"], keep="g")
+    u = posterior.u("g")[:, [0, 3, 5], :]
+    eta = fixed(ROWS) + u[:, :, 0] + u[:, :, 1] * ROWS["x"].to_numpy()
+    expected = average_over_normal(posterior.spec.link, eta, posterior.G("h")[:, 0])
+    np.testing.assert_allclose(draws_of(result, "population-averaged given g"), expected, rtol=1e-12)
+    np.testing.assert_allclose(draws_of(result, "conditional (u = 0) given g"), special.expit(eta), rtol=1e-12)
+    everything = predict(posterior, rows.assign(h="b"), "zero", keep=["g", "h"])
+    known = predict(posterior, rows.assign(h="b"), "known")
+    np.testing.assert_allclose(everything.draws.values, known.draws.values, rtol=1e-12)
+    with pytest.raises(SpecError, match=r"no grouping factor 'gg' to keep.*Did you mean 'g'"):
+        predict(posterior, rows, keep="gg")
+    with pytest.raises(DataError, match="has not seen the g of these rows"):
+        predict(posterior, ROWS, keep="g")
+
+
+def test_a_model_without_random_effects_has_one_answer():
+    data = logistic().design.data
+    posterior = posterior_at(ModelSpec.from_formula("y ~ x + dose", family="bernoulli"), data, BETA, {})
+    result = predict(posterior, ROWS, ["integrated", "zero", "known", "new"]).draws.values.reshape(3, 3, 4)
+    np.testing.assert_allclose(result, np.repeat(special.expit(fixed(ROWS))[:, :, None], 4, axis=2), rtol=1e-13)
+
+
+def test_a_model_without_fixed_effects_is_its_random_intercept():
+    posterior = posterior_at(
+        ModelSpec.from_formula("y ~ 0 + (1 | g)", family="poisson"),
+        logistic().design.data,
+        np.empty((2, 0)),
+        {"g": np.array([1.0, 2.0])[:, None, None]},
+    )
+    result = predict(posterior, random_effects="integrated")
+    np.testing.assert_allclose(result.draws.values[0, :, 0], np.exp([0.5, 1.0]))
+    assert result.table["n"].tolist() == [60]
+    assert len(marginal_coefficients(posterior).table) == 0

@@ -1,0 +1,102 @@
+"""Averages of means over rows, within groups of rows: the part that comparisons, slopes and interactions share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.design import Design, Predictors
+from bayes_glmm.effects.grid import model_columns
+from bayes_glmm.effects.means import Reading, distinct, draw_slices, fresh_effects, mean_response
+from bayes_glmm.errors import DataError, SpecError, choices
+from bayes_glmm.posterior import Posterior
+
+
+def counterfactual_rows(design: Design, newdata: pd.DataFrame | None) -> pd.DataFrame:
+    """The rows to average over: those given, or the data's.
+
+    Raises
+    ------
+    DataError
+        If there are none, or a column is missing.
+    """
+    rows = (design.data if newdata is None else newdata).reset_index(drop=True)
+    if rows.empty:
+        raise DataError("There are no rows to average over.", advice="Give at least one row.")
+    for column in model_columns(design):
+        if column not in rows.columns:
+            raise DataError(
+                f"The new rows have no column {column!r}, which the model uses.",
+                advice=choices(column, map(str, rows.columns)),
+            )
+    return rows
+
+
+def by_groups(rows: pd.DataFrame, by: str | Sequence[str] | None) -> tuple[pd.DataFrame, np.ndarray]:
+    """The combinations of ``by`` that occur, one a row, and which of them each row belongs to [row]."""
+    columns = [] if by is None else [by] if isinstance(by, str) else list(by)
+    for column in columns:
+        if column not in rows.columns:
+            raise SpecError(f"The rows have no column {column!r} to average by.", advice=choices(column, rows.columns))
+    if not columns:
+        return pd.DataFrame(index=[0]), np.zeros(len(rows), int)
+    grouped = rows.groupby(columns, observed=True, dropna=False)
+    return grouped.size().index.to_frame(index=False), grouped.ngroup().to_numpy()
+
+
+def row_weights(rows: pd.DataFrame, weights: str | np.ndarray | None) -> np.ndarray:
+    """How much each row counts [row]; 1 by default.
+
+    Raises
+    ------
+    SpecError
+        For a column that is not there, another length, or weights that are negative or all 0.
+    """
+    if weights is None:
+        return np.ones(len(rows))
+    if isinstance(weights, str) and weights not in rows.columns:
+        raise SpecError(f"The rows have no column {weights!r} of weights.", advice=choices(weights, rows.columns))
+    values = np.asarray(rows[weights] if isinstance(weights, str) else weights, float)
+    if values.shape != (len(rows),) or not (values >= 0.0).all() or not values.any():
+        raise SpecError("Weights are one number a row, none below 0 and not all 0.", f"{len(rows)} rows")
+    return values
+
+
+def averager(
+    posterior: Posterior, chosen: Sequence[Reading], member: np.ndarray, counts: np.ndarray, seed: int
+) -> Callable[[Predictors], np.ndarray]:
+    """A function from rows to their averaged means [draw, group, reading], each distinct row worked out once."""
+    fresh = fresh_effects(posterior, seed)
+    total, groups = int(np.prod(posterior.sample_shape)), int(member.max()) + 1
+
+    def average(predictors: Predictors) -> np.ndarray:
+        result = np.empty((total, groups, len(chosen)))
+        for kept in {reading.kept for reading in chosen}:
+            patterns, position = distinct(predictors, kept)
+            weights = np.zeros((len(patterns), groups))
+            np.add.at(weights, (position, member), counts)
+            weights /= weights.sum(axis=0)
+            for draws in draw_slices(posterior, len(patterns)):
+                for k, reading in enumerate(chosen):
+                    if reading.kept == kept:
+                        result[draws, :, k] = mean_response(posterior, patterns, reading, draws, fresh) @ weights
+        return result
+
+    return average
+
+
+def labelled(table: pd.DataFrame, groups: pd.DataFrame, variable: str) -> pd.DataFrame:
+    """The labels with the variable first and the columns of ``by`` in place of the group's number."""
+    named = groups.loc[table["group"]].reset_index(drop=True)
+    if "contrast" not in table:
+        return pd.concat([pd.Series([variable] * len(table), name="variable"), named, table[["effect"]]], axis=1)
+    first = table[["contrast"]].assign(variable=variable)[["variable", "contrast"]]
+    return pd.concat([first, named, table[["estimand", "effect"]]], axis=1)
+
+
+def described(posterior: Posterior, what: str, rows: pd.DataFrame, by: str | Sequence[str] | None) -> str:
+    """What was done, in words."""
+    within = "" if by is None else f" within {by if isinstance(by, str) else ', '.join(by)}"
+    return f"{what}, averaged over {len(rows)} rows{within} ({posterior.spec.family_name})."

@@ -1,0 +1,111 @@
+"""Interactions as effects: how much a comparison changes when a second variable changes.
+
+On the link scale an interaction is a coefficient; on the scale of the response it is a difference in differences (or a
+ratio of ratios) of averaged means, there even without a product in the formula (Ai & Norton 2003).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.effects.averages import averager, by_groups, counterfactual_rows, described, row_weights
+from bayes_glmm.effects.contrasts import contrasts_of
+from bayes_glmm.effects.estimands import ESTIMANDS, chosen_estimands
+from bayes_glmm.effects.means import encode, readings
+from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
+from bayes_glmm.errors import SpecError
+from bayes_glmm.posterior import Posterior
+
+# the estimand, and how its values at the two settings of the moderator are compared
+_CHANGE = {"difference": "difference", "log_odds_ratio": "difference", "ratio": "ratio", "odds_ratio": "ratio"}
+
+
+def interact(
+    posterior: Posterior,
+    variable: str,
+    moderator: str,
+    contrast: Any = None,
+    moderator_contrast: Any = None,
+    newdata: pd.DataFrame | None = None,
+    random_effects: str | Sequence[str] = ("integrated", "zero"),
+    keep: str | Sequence[str] = (),
+    weights: str | np.ndarray | None = None,
+    estimands: str | Sequence[str] = ("difference",),
+    interval: float = 0.95,
+    seed: int = 0,
+) -> Estimates:
+    """Change of a comparison between two values of a moderator, both set for all rows.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    variable, moderator : str
+        Columns of the data.
+    contrast, moderator_contrast : optional
+        As ``contrast`` of :func:`~bayes_glmm.effects.comparisons.compare`, for each of them.
+    newdata, random_effects, keep, weights, interval, seed
+        As :func:`~bayes_glmm.effects.comparisons.compare`.
+    estimands : str or sequence of str
+        ``difference`` and ``log_odds_ratio`` are compared by their difference (difference in differences), ``ratio`` and
+        ``odds_ratio`` by their ratio.
+
+    Returns
+    -------
+    Estimates
+        Labels: ``variable``, ``contrast``, ``moderator``, ``at`` (the moderator's contrast), ``estimand``, ``effect``.
+
+    Raises
+    ------
+    SpecError
+        As ``compare``; also for a variable that is its own moderator, and for estimands not listed above.
+    DataError
+        For missing columns and unknown levels.
+    """
+    design, chosen = posterior.design, readings(random_effects, posterior.design, keep)
+    wanted = [estimand for estimand in chosen_estimands(estimands, posterior.spec) if estimand.name in _CHANGE]
+    check_interval(interval)
+    if variable == moderator:
+        raise SpecError(f"{variable!r} cannot be its own moderator.", advice="Name two columns.")
+    if not wanted:
+        raise SpecError("An interaction has no such estimand.", advice=f"Valid: {', '.join(_CHANGE)}.")
+    contrasts, moderators = (
+        contrasts_of(design, variable, contrast),
+        contrasts_of(design, moderator, moderator_contrast),
+    )
+    rows = counterfactual_rows(design, newdata)
+    _, member = by_groups(rows, None)
+    average = averager(posterior, chosen, member, row_weights(rows, weights), seed)
+    means = {}
+    for at in dict.fromkeys(setting for item in moderators for setting in (item.low, item.high)):
+        moved = at.apply(design, rows, moderator)
+        for setting in dict.fromkeys(setting for item in contrasts for setting in (item.low, item.high)):
+            means[setting, at] = average(encode(design, setting.apply(design, moved, variable), chosen))[:, 0, :]
+    labels, draws, null = [], [], []
+    for item in contrasts:
+        for at_item in moderators:
+            for estimand in wanted:
+                change = ESTIMANDS[_CHANGE[estimand.name]]
+                with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                    high, low = (
+                        estimand.compute(means[item.high, at], means[item.low, at])
+                        for at in (at_item.high, at_item.low)
+                    )
+                    draws.append(change.compute(high, low))
+                null += [change.null] * len(chosen)
+                labels += [
+                    (variable, item.label, moderator, at_item.label, estimand.name, reading.label) for reading in chosen
+                ]
+    table = pd.DataFrame(labels, columns=["variable", "contrast", "moderator", "at", "estimand", "effect"])
+    what = f"Change with {moderator} of the comparison of the mean of {design.response} by {variable}"
+    return tidy(
+        np.concatenate(draws, axis=1),
+        table,
+        interval,
+        posterior.sample_shape,
+        described(posterior, what, rows, None),
+        np.array(null),
+    )
