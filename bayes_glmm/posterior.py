@@ -8,7 +8,7 @@ The variables of ``draws.posterior`` and their dims: ``beta [coefficient]``; for
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayes_glmm.design import Design, Priors, build_design, resolve_priors
-from bayes_glmm.errors import DataError
+from bayes_glmm.errors import DataError, choices
 from bayes_glmm.spec import ModelSpec
 
 FORMAT = 1
@@ -50,7 +50,7 @@ class Posterior:
     def array(self, name: str) -> np.ndarray:
         """Draws of one variable with chain and draw stacked: [draw, ...]."""
         values = self.draws["posterior"][name].transpose("chain", "draw", ...).to_numpy()
-        return values.reshape(-1, *values.shape[2:])
+        return values.reshape(values.shape[0] * values.shape[1], *values.shape[2:])
 
     @property
     def beta(self) -> np.ndarray:
@@ -107,7 +107,7 @@ def load_posterior(folder: str | Path) -> Posterior:
     missing = [name for name in ("model.json", "draws.nc", "data.parquet") if not (folder / name).is_file()]
     if missing:
         raise DataError(f"No saved posterior: {missing[0]} is not there.", str(folder), "Name the folder of a run.")
-    model = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    model = _read(folder / "model.json", lambda path: dict(json.loads(path.read_text(encoding="utf-8"))))
     if model.get("format") != FORMAT:
         raise DataError(
             f"The posterior has format {model.get('format')!r}, this version reads {FORMAT}.",
@@ -115,9 +115,18 @@ def load_posterior(folder: str | Path) -> Posterior:
             "Read it with the version of bayes_glmm named under 'provenance'.",
         )
     spec = ModelSpec.from_dict(model["model"])
-    design = build_design(spec, pd.read_parquet(folder / "data.parquet"))
-    draws = xr.load_datatree(folder / "draws.nc", engine="h5netcdf")
+    design = build_design(spec, _read(folder / "data.parquet", pd.read_parquet))
+    draws = _read(folder / "draws.nc", lambda path: xr.load_datatree(path, engine="h5netcdf"))
     return Posterior(spec, design, resolve_priors(spec, design), draws, model["provenance"])
+
+
+def _read[T](path: Path, reader: Callable[[Path], T]) -> T:
+    try:
+        return reader(path)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path.name} cannot be read: {error}", str(path), "It is damaged: fit the model again."
+        ) from error
 
 
 def posterior_at(
@@ -150,32 +159,44 @@ def posterior_at(
     Raises
     ------
     SpecError, DataError
-        As :func:`~bayes_glmm.design.build_design`.
+        As :func:`~bayes_glmm.design.build_design`, and for arrays that do not fit the model.
     """
     design = build_design(spec, data)
     beta = np.atleast_2d(np.asarray(beta, float))
     n = len(beta)
 
-    def drawn(value: Any, ndim: int) -> np.ndarray:
+    def drawn(name: str, value: Any, *shape: int) -> np.ndarray:
         value = np.asarray(value, float)
-        trailing = value.shape[value.ndim - ndim :]
-        return np.broadcast_to(value, (n, *trailing))[None]
+        if value.shape not in (shape, (1, *shape), (n, *shape)):
+            raise DataError(
+                f"{name} has shape {list(value.shape)}; the model has {list(shape)}.",
+                advice=f"Put the draws first: {[n, *shape]}.",
+            )
+        return np.broadcast_to(value, (n, *shape))[None]
 
-    variables: dict[str, Any] = {"beta": (("chain", "draw", "coefficient"), beta[None])}
+    for given, known in [(G, [block.group for block in design.blocks]), (auxiliary or {}, list(spec.family.auxiliary))]:
+        if unknown := [name for name in given if name not in known]:
+            raise DataError(f"The model has no {unknown[0]!r}.", advice=choices(unknown[0], known))
+    variables: dict[str, Any] = {
+        "beta": (("chain", "draw", "coefficient"), drawn("beta", beta, len(design.coefficients)))
+    }
     coords: dict[str, Any] = {"chain": [0], "draw": np.arange(n), "coefficient": list(design.coefficients)}
     for name, value in (auxiliary or {}).items():
-        variables[name] = (("chain", "draw"), drawn(value, 0))
+        variables[name] = (("chain", "draw"), drawn(name, value))
     for block in design.blocks:
         g, effect = block.group, f"{block.group}_effect"
         coords |= {g: list(block.levels), effect: list(block.effects), f"{effect}_2": list(block.effects)}
-        covariance = drawn(G[g], 2)
+        if g not in G:
+            raise DataError(f"The covariance of the random effects of {g!r} is not given.", "G")
+        levels, effects = len(block.levels), len(block.effects)
+        covariance = drawn(f"G[{g!r}]", G[g], effects, effects)
         sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
         variables[f"G_{g}"] = (("chain", "draw", effect, f"{effect}_2"), covariance)
         variables[f"sd_{g}"] = (("chain", "draw", effect), sd)
         if block.correlated:
             corr = covariance / (sd[..., :, None] * sd[..., None, :])
             variables[f"corr_{g}"] = (("chain", "draw", effect, f"{effect}_2"), corr)
-        given = (u or {}).get(g, np.zeros((len(block.levels), len(block.effects))))
-        variables[f"u_{g}"] = (("chain", "draw", g, effect), drawn(given, 2))
+        effects_at = (u or {}).get(g, np.zeros((levels, effects)))
+        variables[f"u_{g}"] = (("chain", "draw", g, effect), drawn(f"u[{g!r}]", effects_at, levels, effects))
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset(variables, coords)})
     return Posterior(spec, design, resolve_priors(spec, design), tree, {})
