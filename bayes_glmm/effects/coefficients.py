@@ -130,7 +130,7 @@ def project(posterior: Posterior, predictor: Callable[..., np.ndarray]) -> np.nd
 def _side_by_side(posterior: Posterior, values: dict[str, np.ndarray], interval: float, what: str) -> Estimates:
     names = posterior.design.coefficients
     labels = pd.DataFrame([(name, effect) for name in names for effect in values], columns=["coefficient", "effect"])
-    draws = np.stack(list(values.values()), axis=2).reshape(-1, len(labels))
+    draws = np.stack(list(values.values()), axis=2).reshape(len(posterior.beta), -1)
     spec = posterior.spec
     description = f"{what} of {posterior.design.response} ({spec.family_name}, {spec.link_name} scale)."
     return tidy(draws, labels, interval, posterior.sample_shape, description, null=0.0)

@@ -50,8 +50,8 @@ def interact(
     newdata, random_effects, keep, weights, interval, seed
         As :func:`~bayes_glmm.effects.comparisons.compare`.
     estimands : str or sequence of str
-        ``difference`` and ``log_odds_ratio`` are compared by their difference (difference in differences), ``ratio`` and
-        ``odds_ratio`` by their ratio.
+        ``difference`` and ``log_odds_ratio`` are compared by their difference (difference in differences), ``ratio``
+        and ``odds_ratio`` by their ratio.
 
     Returns
     -------
