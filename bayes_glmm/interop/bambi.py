@@ -1,0 +1,130 @@
+"""A model built in Bambi as one of ours, with its priors, so that its effects can be averaged over the population.
+
+What carries over to the letter: the formula, the family and link, the priors of slopes, of the sds of group effects and
+of auxiliary parameters. Two things differ by construction and are translated:
+
+- Bambi's ``(x | g)`` has independent effects; it becomes ``(x || g)``.
+- Bambi puts the prior of the intercept on centred predictors. Ours is that of the intercept itself: the same mean and
+  variance, carried from the centre to 0 (exact where the predictors are centred, or their means are 0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayes_glmm.design import Design, build_design
+from bayes_glmm.errors import SpecError
+from bayes_glmm.glmm import GLMM
+from bayes_glmm.spec import ModelSpec, Prior, parse_formula
+from bayes_glmm.spec.formula import Formula
+
+if TYPE_CHECKING:
+    import bambi
+
+_FAMILIES = {"negativebinomial": "negative_binomial", "t": "student_t"}
+_AUXILIARY = {"negative_binomial": {"alpha": "phi"}, "gamma": {"alpha": "phi"}, "beta": {"kappa": "phi"}}
+
+
+def from_bambi(model: bambi.Model) -> GLMM:
+    """Take over a Bambi model.
+
+    Parameters
+    ----------
+    model : bambi.Model
+        With one response, a family and link that this package has, and common and group-specific terms.
+
+    Returns
+    -------
+    GLMM
+        With Bambi's priors in place; look at ``.priors``.
+
+    Raises
+    ------
+    SpecError
+        For a family, link, term or prior that has no counterpart.
+    """
+    family = _FAMILIES.get(model.family.name, model.family.name)
+    formula = _independent_effects(parse_formula(model.formula.main))
+    if model.formula.additionals:
+        raise SpecError("Distributional models of Bambi have no counterpart.", str(model.formula.additionals[0]))
+    spec = ModelSpec.from_formula(str(formula), family, model.family.link["mu"].name)
+    design = build_design(spec, model.data)
+    priors = _coefficient_priors(model, design) | _sd_priors(model, design)
+    names = _AUXILIARY.get(family, {})
+    for name, component in model.marginal_parameters.items():
+        priors[names.get(name, name)] = _prior(component.prior)
+    return GLMM(replace(spec, priors=priors), model.data)
+
+
+def _independent_effects(formula: Formula) -> Formula:
+    return replace(formula, random=tuple(replace(term, correlated=False) for term in formula.random))
+
+
+def _coefficient_priors(model: bambi.Model, design: Design) -> dict[str, Prior]:
+    """One prior a coefficient, in the order of the columns that both packages take from formulae."""
+    component = model.parameters[model.family.likelihood.parent]
+    priors: dict[str, Prior] = {}
+    for name, term in component.common_terms.items():
+        labels = [label for label in design.coefficients if label == name or label in _labels(term)]
+        priors |= {label: _prior(term.prior, k) for k, label in enumerate(labels)}
+    if component.intercept_term is not None:
+        centred = _prior(component.intercept_term.prior)
+        priors["Intercept"] = _carried(centred, priors, design) if model.center_predictors else centred
+    return priors
+
+
+def _labels(term: Any) -> list[str]:
+    return list(getattr(term.term, "labels", []) or [])
+
+
+def _carried(centred: Prior, slopes: dict[str, Prior], design: Design) -> Prior:
+    """The prior of the intercept at x = 0 from that at x = mean(x)."""
+    means = dict(zip(design.coefficients, design.X.mean(axis=0), strict=True))
+    if not any(abs(means[name]) > 1e-12 for name in slopes):
+        return centred
+    moments = {name: _normal_moments(prior, name) for name, prior in slopes.items()}
+    mu, sigma = _normal_moments(centred, "Intercept")
+    mean = mu - sum(moments[name][0] * means[name] for name in slopes)
+    width = np.hypot(sigma, np.linalg.norm([moments[name][1] * means[name] for name in slopes]))
+    return Prior("Normal", keyword=(("mu", float(mean)), ("sigma", float(width))))
+
+
+def _normal_moments(prior: Prior, name: str) -> tuple[float, float]:
+    arguments = dict(prior.keyword)
+    if prior.distribution != "Normal":
+        raise SpecError(
+            f"Bambi's prior of the centred intercept cannot be carried over a prior {prior}.",
+            f"prior of {name}",
+            "Centre the predictors, center(x), or build the Bambi model with center_predictors=False.",
+        )
+    return float(arguments["mu"]), float(arguments["sigma"])  # type: ignore[arg-type]
+
+
+def _sd_priors(model: bambi.Model, design: Design) -> dict[str, Prior]:
+    component = model.parameters[model.family.likelihood.parent]
+    priors: dict[str, Prior] = {}
+    for name, term in component.group_specific_terms.items():
+        effect, _, group = name.partition("|")
+        block = design.block(group)
+        effects = ["Intercept"] if effect == "1" else [e for e in block.effects if e == effect or _is_level(e, effect)]
+        sigma = term.prior.args["sigma"]
+        priors |= {f"sd_{group}[{e}]": _prior(sigma, k) for k, e in enumerate(effects)}
+    return priors
+
+
+def _is_level(effect: str, factor: str) -> bool:
+    return effect.startswith(f"{factor}[")
+
+
+def _prior(prior: Any, k: int = 0) -> Prior:
+    """A Bambi prior with numbers for arguments; the k-th where they are vectors."""
+    arguments = []
+    for name, value in prior.args.items():
+        if hasattr(value, "args"):
+            raise SpecError(f"The prior {prior} has a hyperprior, which has no counterpart here.")
+        values = np.atleast_1d(np.asarray(value, float)).ravel()
+        arguments.append((name, float(values[k] if len(values) > 1 else values[0])))
+    return Prior(prior.name, keyword=tuple(arguments))

@@ -1,0 +1,96 @@
+"""Models taken over from Bambi: the same formula, priors and posterior density."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayes_glmm as bg
+from bayes_glmm.interop import from_bambi
+
+bmb = pytest.importorskip("bambi")
+
+
+@pytest.fixture(scope="module")
+def data() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    g = np.repeat(list("abcdef"), 8)
+    x = rng.normal(2.0, 1.5, 48)
+    return pd.DataFrame(
+        {
+            "y": rng.poisson(np.exp(0.3 + 0.1 * x)),
+            "t": rng.normal(1 + x, 1.0),
+            "x": x,
+            "w": rng.choice(["p", "q", "r"], 48),
+            "g": g,
+        }
+    )
+
+
+def test_formula_family_and_priors_carry_over(data):
+    model = bmb.Model("t ~ x + w + (x | g)", data, priors={"x": bmb.Prior("Normal", mu=0.5, sigma=2)})
+    ours = from_bambi(model)
+    assert str(ours.spec.formula) == "t ~ x + w + (x || g)"
+    assert (1, 1) == ours.design.block("g").pattern
+    assert "Normal(mu=0.5, sigma=2)" == str(ours.priors["beta[x]"])
+    built = model.parameters["mu"].terms
+    sds = np.atleast_1d(built["w"].prior.args["sigma"])
+    for k, label in enumerate(["w[q]", "w[r]"]):
+        assert sds[k] == pytest.approx(dict(ours.priors[f"beta[{label}]"].keyword)["sigma"])
+    sigma = built["x|g"].prior.args["sigma"].args["sigma"]
+    assert float(sigma) == pytest.approx(dict(ours.priors["sd_g[x]"].keyword)["sigma"])
+    assert "HalfStudentT" == ours.priors["sigma"].distribution
+
+
+def test_the_intercept_prior_keeps_its_mean_and_variance(data):
+    model = bmb.Model("t ~ x + (1 | g)", data)
+    prior = dict(from_bambi(model).priors["beta[Intercept]"].keyword)
+    terms = model.parameters["mu"].terms
+    rng = np.random.default_rng(2)
+    centred = terms["Intercept"].prior.args
+    slope = terms["x"].prior.args
+    # the intercept at 0 is the centred one less slope times mean(x)
+    intercept = rng.normal(centred["mu"], centred["sigma"], 400_000)
+    intercept -= rng.normal(slope["mu"], slope["sigma"], 400_000) * data["x"].mean()
+    assert prior["mu"] == pytest.approx(intercept.mean(), abs=5 * prior["sigma"] / np.sqrt(400_000))
+    assert prior["sigma"] == pytest.approx(intercept.std(), rel=0.01)
+
+
+def test_log_density_equals_bambis_without_centring(data):
+    import pymc as pm
+
+    model = bmb.Model("y ~ x + (1 | g)", data, family="negativebinomial", center_predictors=False)
+    model.build()
+    ours = from_bambi(model).pymc
+    theirs = model.backend.model
+    rng = np.random.default_rng(3)
+    z = rng.normal(size=6)
+    values = {"beta": np.array([0.2, 0.1]), "sd_g": np.array([0.7]), "z_g": z[:, None], "phi": 1.7}
+    mapped = {"Intercept": 0.2, "x": 0.1, "1|g_sigma": 0.7, "1|g_offset": z, "alpha": 1.7}
+    ours_logp = float(_logp(pm, ours, values))
+    theirs_logp = float(_logp(pm, theirs, mapped))
+    assert theirs_logp == pytest.approx(ours_logp, rel=1e-10)
+
+
+def _logp(pm, model, values):
+    """Log density at named values, Jacobians of the transforms left out."""
+    logp = model.logp(jacobian=False)
+    point = {}
+    for rv in model.free_RVs:
+        transform, value = model.rvs_to_transforms[rv], np.asarray(values[rv.name], float)
+        name = model.rvs_to_values[rv].name
+        point[name] = value if transform is None else transform.forward(value, *rv.owner.inputs).eval()
+    return model.compile_fn(logp, inputs=model.value_vars)(point)
+
+
+def test_what_has_no_counterpart_is_refused(data):
+    with pytest.raises(bg.SpecError, match="no family 'laplace'"):
+        from_bambi(bmb.Model("t ~ x", data, family="laplace"))
+    nested = bmb.Prior("HalfNormal", sigma=bmb.Prior("Exponential", lam=1.0))
+    hyper = {"1|g": bmb.Prior("Normal", mu=0, sigma=nested)}
+    with pytest.raises(bg.SpecError, match="hyperprior"):
+        from_bambi(bmb.Model("t ~ x + (1 | g)", data, priors=hyper))
+    flat = {"x": bmb.Prior("StudentT", nu=3, mu=0, sigma=1)}
+    with pytest.raises(bg.SpecError, match="Centre the predictors"):
+        from_bambi(bmb.Model("t ~ x + (1 | g)", data, priors=flat))
