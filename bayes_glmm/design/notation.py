@@ -63,12 +63,12 @@ def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...
     y_i | u ~ Bernoulli(μ_i)
     logit(μ_i) = β[Intercept] + β[x] x_i + u_g[j(i)]
     u_g[j] ~ Normal(0, sd_g²),  j = 1, …, 2 levels of g
-    β[Intercept] ~ Normal(mu=0, sigma=3.875)
+    β[Intercept] ~ Normal(mu=0, sigma=3.873)
     """
     return (
         _response(spec, design),
         *_predictor(spec, design),
-        *(line for block in design.blocks for line in _random_effects(block)),
+        *(line for block in design.blocks for line in _random_effects(block, _letter(design, block))),
         *(f"{_symbol(name)} ~ {prior}" for name, prior in priors.entries.items()),
     )
 
@@ -107,16 +107,16 @@ def _predictor(spec: ModelSpec, design: Design) -> Iterator[str]:
     yield from (f"{indent}+ {term}" for term in terms[1:])
 
 
-def _random_effects(block: RandomBlock) -> Iterator[str]:
+def _random_effects(block: RandomBlock, letter: str) -> Iterator[str]:
     """The distribution of a group's effects, by run of correlated effects."""
     g = block.group
-    levels = f"j = 1, …, {len(block.levels)} levels of {g}"
+    levels = f"{letter} = 1, …, {len(block.levels)} levels of {g}"
     if len(block.effects) == 1:
         effect = block.effects[0]
         what = "" if effect == "Intercept" else f"  ({effect})"
-        yield f"u_{g}[j] ~ Normal(0, sd_{g}²),  {levels}{what}"
+        yield f"u_{g}[{letter}] ~ Normal(0, sd_{g}²),  {levels}{what}"
         return
-    yield f"u_{g}[j] = ({', '.join(block.effects)}) ~ Normal(0, G_{g}),  {levels}"
+    yield f"u_{g}[{letter}] = ({', '.join(block.effects)}) ~ Normal(0, G_{g}),  {levels}"
     if not block.correlated:
         yield f"G_{g} = diag(sd_{g}²)"
         return
@@ -130,7 +130,7 @@ def _random_effects(block: RandomBlock) -> Iterator[str]:
 
 
 def _letter(design: Design, block: RandomBlock) -> str:
-    """J for the first grouping factor, k for the second: a row has a level in each."""
+    """The index of a factor's levels: j for the first factor, k for the second: a row has a level in each."""
     position = [other.group for other in design.blocks].index(block.group)
     return "jklmnpq"[position % 7]
 

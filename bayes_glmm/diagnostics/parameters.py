@@ -18,7 +18,7 @@ DERIVED = ("G_", "chol_")
 PER_LEVEL = ("u_", "z_")  # one entry a level: thousands where the data are large
 
 
-def parameters(posterior: Posterior, per_level: bool = True) -> tuple[list[str], np.ndarray]:
+def parameters(posterior: Posterior, per_level: bool = True, given: bool = False) -> tuple[list[str], np.ndarray]:
     """Labels and draws of all parameters.
 
     Parameters
@@ -26,6 +26,8 @@ def parameters(posterior: Posterior, per_level: bool = True) -> tuple[list[str],
     posterior : Posterior
     per_level : bool
         Whether to include the random effects themselves.
+    given : bool
+        Whether to include entries that are the same in all draws.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def parameters(posterior: Posterior, per_level: bool = True) -> tuple[list[str],
             continue
         values = np.moveaxis(variable.transpose("chain", "draw", ...).to_numpy().astype(float), (0, 1), (-2, -1))
         kept = _entries(posterior, name, values.shape[:-2])
-        kept &= np.ptp(values, axis=(-2, -1)) > 0
+        kept &= given | (np.ptp(values, axis=(-2, -1)) > 0)
         labels += [label for label, keep in zip(_labels(name, variable), kept.ravel(), strict=True) if keep]
         arrays.append(values[kept].reshape(-1, *values.shape[-2:]))
     return labels, np.concatenate(arrays)

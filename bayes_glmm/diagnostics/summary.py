@@ -27,13 +27,14 @@ def summary(posterior: Posterior, interval: float = 0.95, random_effects: bool =
     -------
     DataFrame
         Index: the parameter as the priors name it; coefficients are conditional. Columns: ``mean``, ``sd``, ``lower``,
-        ``upper``, ``ess_bulk``, ``ess_tail``, ``rhat``.
+        ``upper``, ``ess_bulk``, ``ess_tail``, ``rhat``; the last three NaN for values that were given, not drawn.
     """
-    labels, draws = parameters(posterior, per_level=random_effects)
-    flat = draws.reshape(len(labels), -1)
+    labels, draws = parameters(posterior, per_level=random_effects, given=True)
+    flat = draws.reshape(len(labels), draws.shape[1] * draws.shape[2])
     tail = 0.5 * (1.0 - interval)
     lower, upper = np.quantile(flat, [tail, 1.0 - tail], axis=1)
-    columns = {"mean": flat.mean(axis=1), "sd": flat.std(axis=1, ddof=1), "lower": lower, "upper": upper}
+    sd = flat.std(axis=1, ddof=1) if flat.shape[1] > 1 else np.zeros(len(labels))
+    columns = {"mean": flat.mean(axis=1), "sd": sd, "lower": lower, "upper": upper}
     if draws.shape[2] >= _FEW_DRAWS:
         columns |= {f.__name__: in_chunks(f, draws) for f in (ess_bulk, ess_tail, rhat)}
     return pd.DataFrame(columns, index=pd.Index(labels, name="parameter"))

@@ -134,7 +134,7 @@ def caterpillar(levels: Sequence[str], estimates: np.ndarray, xlabel: str) -> by
 
     if len(levels) > LEGIBLE:
         return draw(band, height=3.2)
-    return draw(named, height=0.9 + 0.19 * len(levels))
+    return draw(named, height=0.9 + 0.17 * len(levels))
 
 
 def traces(names: Sequence[str], draws: np.ndarray) -> bytes:
@@ -187,13 +187,15 @@ def shorten(label: str, limit: int = 34) -> str:
 
 
 def _logarithmic(axes: Axes) -> None:
-    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+    """Round numbers on a logarithmic axis, however short or long it is."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
     axes.set_xscale("log")
     low, high = axes.get_xlim()
-    few = high / low < 30
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if few else (1.0,), numticks=12))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    formatter = ScalarFormatter()
-    formatter.set_scientific(False)
-    axes.xaxis.set_major_formatter(formatter)
+    if high < 4 * low:
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 300 * low else (1.0,), numticks=12))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

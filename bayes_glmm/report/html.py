@@ -73,7 +73,8 @@ def table(columns: Mapping[str, Sequence[Any]], caption: str = "", rows: Sequenc
         body.append(opening + cells + Markup("</tr>"))
     title = Markup("<caption>{}</caption>").format(caption) if caption else Markup("")
     return Markup(
-        '<div class="scroll" tabindex="0"><table>{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+        "<table>{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
     ).format(title, head, Markup("").join(body))
 
 

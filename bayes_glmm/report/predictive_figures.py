@@ -34,7 +34,7 @@ def predictive_figure(posterior: Posterior) -> tuple[bytes, str, str]:
 
 def _counts(name: str, y: np.ndarray, replicated: np.ndarray) -> tuple[bytes, str, str]:
     """Hanging nothing: bars of observed counts, intervals of replicated ones, roots on the y axis."""
-    top = int(max(np.quantile(y, 0.995), np.quantile(replicated, 0.995), 3))
+    top = int(max(np.quantile(y, 0.98), np.quantile(replicated, 0.98), 3))
     width = max(1, int(np.ceil((top + 1) / 40)))
     edges = np.arange(0, top + 1 + width, width)
 
@@ -54,8 +54,7 @@ def _counts(name: str, y: np.ndarray, replicated: np.ndarray) -> tuple[bytes, st
         axes.plot(centres, middle, "_", color="#4b5563", markersize=7)
         axes.set_yscale("function", functions=(lambda v: np.sqrt(np.maximum(v, 0)), np.square))
         axes.set_ylim(0, None)
-        ticks = np.unique((np.linspace(0, np.sqrt(max(high.max(), observed.max())), 6) ** 2).round())
-        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_yticks(_root_ticks(max(high.max(), observed.max())))
         axes.set_xlabel(f"{name}" + (f" (bins of {width})" if width > 1 else ""))
         axes.set_ylabel("rows (square-root scale)")
         axes.legend()
@@ -71,6 +70,16 @@ def _counts(name: str, y: np.ndarray, replicated: np.ndarray) -> tuple[bytes, st
         "counts that the model does not expect."
     )
     return draw(plot, height=3.4), alt, caption
+
+
+def _root_ticks(top: float) -> list[float]:
+    """Round numbers up to ``top``, spread evenly by their roots."""
+    round_numbers = [0.0, *(digit * 10.0**power for power in range(8) for digit in (1, 2, 5))]
+    kept = [0.0]
+    for value in round_numbers:
+        if np.sqrt(value) - np.sqrt(kept[-1]) > np.sqrt(top) / 8 and value <= top:
+            kept.append(value)
+    return kept
 
 
 def _densities(name: str, y: np.ndarray, replicated: np.ndarray, kind: str) -> tuple[bytes, str, str]:
@@ -128,7 +137,9 @@ def _proportions(posterior: Posterior, replicated: np.ndarray) -> tuple[bytes, s
         return np.bincount(member, values, count)[used] / total[used]
 
     observed = shares(design.y)
-    low, middle, high = np.quantile([shares(row) for row in replicated], [0.025, 0.5, 0.975], axis=0)
+    expected = np.array([shares(row) for row in replicated])
+    low, high = np.quantile(expected, [0.025, 0.975], axis=0)
+    middle = expected.mean(axis=0)
     order = np.argsort(middle, kind="stable")
     place = np.arange(len(order))
     outside = (observed < low) | (observed > high)
@@ -140,7 +151,9 @@ def _proportions(posterior: Posterior, replicated: np.ndarray) -> tuple[bytes, s
             place, observed[order], "o", color=DATA, markersize=4 if len(order) <= LEGIBLE else 2.2, label="observed"
         )
         axes.set_ylim(-0.02, 1.02)
-        axes.set_xlabel(f"{len(order)} {what}, by what the model expects" if design.blocks else f"tenths by {what}")
+        axes.set_xlabel(
+            f"{len(order)} {'levels of' if design.blocks else 'tenths by'} {what}, by what the model expects"
+        )
         axes.set_ylabel(f"share of {_event(posterior)}")
         axes.set_xticks([])
         canvas.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)

@@ -13,18 +13,19 @@ from bayes_glmm.report.figures import traces
 from bayes_glmm.report.html import details, figure, interval, paragraph, table
 
 PANELS = 12
+FEWEST = 50  # draws a chain
 
 
 def render_chains(posterior: Posterior) -> Markup:
     """Ranks and traces of coefficients, sds, correlations and the family's parameters; the worst if there are many."""
     labels, draws = parameters(posterior, per_level=False)
     frame = summary(posterior)
-    if draws.shape[2] < 50 or not labels:
-        return paragraph("There are too few draws to picture.") + (_table(frame) if labels else Markup(""))
+    if draws.shape[2] < FEWEST or not labels:
+        return paragraph("There are too few draws to picture.") + _table(frame)
     chosen = np.arange(len(labels))
     note = ""
     if len(labels) > PANELS:
-        worst = np.argsort(-np.nan_to_num(frame["rhat"].to_numpy(), nan=np.inf), kind="stable")[:PANELS]
+        worst = np.argsort(-np.nan_to_num(frame["rhat"][labels].to_numpy(), nan=np.inf), kind="stable")[:PANELS]
         chosen = np.sort(worst)
         note = f" Of {len(labels)} parameters, the {PANELS} with the largest R-hat."
     svg = traces([labels[i] for i in chosen], draws[chosen])
@@ -48,8 +49,8 @@ def _table(frame: pd.DataFrame) -> Markup:
     }
     if "rhat" in frame:
         columns |= {
-            "bulk ESS": frame["ess_bulk"].round().tolist(),
-            "tail ESS": frame["ess_tail"].round().tolist(),
+            "bulk ESS": [f"{value:,.0f}" for value in frame["ess_bulk"]],
+            "tail ESS": [f"{value:,.0f}" for value in frame["ess_tail"]],
             "R-hat": [f"{value:.3f}" for value in frame["rhat"]],
         }
     return table(columns)

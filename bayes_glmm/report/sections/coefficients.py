@@ -27,8 +27,8 @@ def render_coefficients(posterior: Posterior) -> Markup:
     if both:
         text += (
             " <span class='conditional'>Conditional</span> coefficients hold within a group, whatever its random "
-            "effects. <span class='averaged'>Population-averaged</span> ones are those of the marginal model, which a GEE "
-            "estimates: the population-averaged mean on the link scale, projected on the columns."
+            "effects. <span class='averaged'>Population-averaged</span> ones are those of the marginal model, which a "
+            "GEE estimates: the population-averaged mean on the link scale, projected on the columns."
         )
     parts = [paragraph(text, link=posterior.spec.link_name)]
     slopes = frame[frame["coefficient"] != "Intercept"]

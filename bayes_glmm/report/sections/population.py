@@ -34,7 +34,7 @@ _HOW = (
     "predicted means are averaged over all rows and compared. The same numbers come from <code>{call}</code>."
 )
 _SENTENCE = Markup(
-    "<strong>{}</strong> ({}): the mean of {} is {} {} on average (95 % interval {}; probability that it is {}: {})"
+    "<strong>{}</strong> ({}): the {} is {} {} on average (95 % interval {}; probability that it is {}: {})"
 )
 
 
@@ -83,8 +83,8 @@ def _explanation(posterior: Posterior) -> Markup:
     why = _WHY.get(spec.link_name, "the mean of a curve is not the curve of a mean")
     return paragraph(
         "<span class='averaged'>Population-averaged</span>: how the mean of {response} changes over the whole "
-        "population of {groups}, random effects averaged out. <span class='conditional'>Conditional (u = 0)</span>: how "
-        "it changes in a group whose random effects are 0, in the middle of the groups. Under the {link} link they "
+        "population of {groups}, random effects averaged out. <span class='conditional'>Conditional (u = 0)</span>: "
+        "how it changes in a group whose random effects are 0, in the middle of the groups. Under the {link} link they "
         "differ: {why}. For decisions about many groups, read the first; for one typical group, the second.",
         response=posterior.design.response, groups=groups, link=spec.link_name, why=why,
     )  # fmt: skip
@@ -99,7 +99,7 @@ def _sentences(posterior: Posterior, frame: pd.DataFrame) -> Markup:
         direction = "higher" if row["estimate"] > 0 else "lower"
         size, low, high = sorted_size(row)
         text = _SENTENCE.format(
-            variable, contrast, posterior.design.response, number(size), direction, interval(low, high), direction,
+            variable, contrast, mean_of(posterior), number(size), direction, interval(low, high), direction,
             certainty(row["probability"]),
         )  # fmt: skip
         at_zero = frame.query("variable == @variable and contrast == @contrast and estimand == 'difference'")
@@ -111,6 +111,14 @@ def _sentences(posterior: Posterior, frame: pd.DataFrame) -> Markup:
             )
         items.append(Markup("<li>{}.</li>").format(text))
     return Markup("<ul>") + Markup("").join(items) + Markup("</ul>")
+
+
+def mean_of(posterior: Posterior) -> str:
+    """What the mean of the response is called."""
+    design = posterior.design
+    if posterior.spec.family.response not in ("binary", "successes"):
+        return f"mean of {design.response}"
+    return f"probability of {f'{design.response} = {design.success}' if design.success else design.response}"
 
 
 def sorted_size(row: pd.Series) -> tuple[float, float, float]:

@@ -22,6 +22,8 @@ _SENTENCES = {
     },
 }
 
+_LENGTH = {"ess_bulk", "ess_tail", "mcse"}  # checks of whether there are draws enough, not of whether they are right
+_TOO_SHORT = "Do not use the numbers below yet: the chains are too short for them."
 _TITLES = {
     "convergence": ("Sampling", {"fit to use": "fit to use", "look": "look", "do not use": "do not use"}),
     "predictive": ("Model", {"fit to use": "fits", "look": "look", "do not use": "does not fit"}),
@@ -39,6 +41,8 @@ def render_verdict(posterior: Posterior) -> Markup:
 
 def _banner(name: str, checks: Checks) -> Markup:
     sentence = _SENTENCES[name][checks.verdict]
+    if name == "convergence" and {item.name for item in checks.not_passed if item.verdict == "fail"} <= _LENGTH:
+        sentence = _TOO_SHORT if checks.verdict == "do not use" else sentence
     if not checks.checks:
         sentence = "Nothing could be checked: these draws were given, not sampled."
     what, words = _TITLES[name]

@@ -1,0 +1,81 @@
+"""The model as equations: complete, in the field's symbols, legible with many coefficients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayes_glmm.design import build_design, resolve_priors
+from bayes_glmm.design.notation import equations
+from bayes_glmm.families import FAMILIES
+from bayes_glmm.spec import ModelSpec
+
+
+def lines_of(formula: str, family: str = "gaussian", link: str | None = None, **priors: str) -> tuple[str, ...]:
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({name: rng.normal(size=24) for name in ("x", "w", "v", "a", "b", "c")})
+    data = data.assign(n=10, t=2.0, g=np.tile(["p", "q", "r"], 8), h=np.repeat(["s", "t"], 12))
+    data["y"] = np.tile([0, 1, 1, 0], 6) if FAMILIES[family].response != "fraction" else 0.1 + 0.5 * rng.random(24)
+    if FAMILIES[family].response in ("positive", "real"):
+        data["y"] = rng.gamma(2.0, size=24)
+    spec = ModelSpec.from_formula(formula, family=family, link=link, priors=priors)
+    design = build_design(spec, data)
+    return equations(spec, design, resolve_priors(spec, design))
+
+
+def test_random_intercept() -> None:
+    lines = lines_of("y ~ x + (1 | g)", "bernoulli", beta="Normal(0, 1)")
+    assert lines[:3] == (
+        "y_i | u ~ Bernoulli(μ_i)",
+        "logit(μ_i) = β[Intercept] + β[x] x_i + u_g[j(i)]",
+        "u_g[j] ~ Normal(0, sd_g²),  j = 1, …, 3 levels of g",
+    )
+    assert "β[x] ~ Normal(0, 1)" in lines
+
+
+def test_correlated_slopes_have_a_covariance() -> None:
+    lines = lines_of("y ~ x + (x | g)")
+    assert "u_g[j] = (Intercept, x) ~ Normal(0, G_g),  j = 1, …, 3 levels of g" in lines
+    assert "G_g = diag(sd_g) R_g diag(sd_g),  R_g = corr_g" in lines
+    assert "R_g ~ LKJ(eta=2)" in lines
+    assert lines[0] == "y_i | u ~ Normal(μ_i, σ²)"
+
+
+def test_independent_slopes_and_runs_of_correlated_ones() -> None:
+    assert "G_g = diag(sd_g²)" in lines_of("y ~ x + (x || g)")
+    mixed = lines_of("y ~ x + (x | g) + (0 + w | g)")
+    assert "  correlated within {Intercept, x}, {w}, not between" in mixed
+
+
+def test_crossed_factors_have_their_own_index() -> None:
+    predictor = lines_of("y ~ 1 + (1 | g) + (1 | h)")[1]
+    assert predictor == "μ_i = β[Intercept] + u_g[j(i)] + u_h[k(i)]"
+    assert "u_h[k] ~ Normal(0, sd_h²),  k = 1, …, 2 levels of h" in lines_of("y ~ 1 + (1 | g) + (1 | h)")
+
+
+def test_trials_and_offset_are_named() -> None:
+    lines = lines_of("p(y, n) ~ x + offset(log(t))", "binomial")
+    assert lines[0] == "y_i ~ Binomial(n_i, μ_i)"
+    assert "offset(log(t))_i" in lines[1]
+
+
+def test_many_coefficients_stand_one_a_line() -> None:
+    lines = lines_of("y ~ x + w + v + a + b + c")
+    assert lines[1] == "μ_i = β[Intercept]"
+    assert [line.strip() for line in lines[2:8]] == [f"+ β[{name}] {name}_i" for name in "xwvabc"]
+    assert len({line.index("+") for line in lines[2:8]}) == 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_and_link_has_its_words(family: str) -> None:
+    for link in FAMILIES[family].links:
+        formula = "p(y, n) ~ x + (1 | g)" if FAMILIES[family].response == "successes" else "y ~ x + (1 | g)"
+        lines = lines_of(formula, family, link)
+        assert lines[0].startswith("y_i | u ~ ")
+        assert "μ_i" in lines[1].split(" = ")[0]
+        spec = ModelSpec.from_formula(formula, family=family, link=link)
+        for parameter in spec.family.auxiliary:
+            symbol = {"sigma": "σ", "phi": "φ", "nu": "ν"}[parameter]
+            assert symbol in lines[0]
+            assert any(line.startswith(f"{symbol} ~ ") for line in lines)
