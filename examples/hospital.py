@@ -13,7 +13,7 @@ from bayes_glmm.datasets import hospital
 draws = int(sys.argv[1]) if len(sys.argv) > 1 else 500
 data = hospital(sys.argv[2] if len(sys.argv) > 2 else None)
 
-model = bg.GLMM("remission ~ Age + Married + IL6 + (1 | DID)", data, family="bernoulli")
+model = bg.GLMM("remission ~ center(Age) + Married + center(IL6) + (1 | DID)", data, family="bernoulli")
 fit = model.fit(draws=draws, tune=draws, seed=1, progress=False)
 
 print(fit.check().verdict, "\n")

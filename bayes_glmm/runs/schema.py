@@ -28,7 +28,6 @@ def _number_as_text(value: Any) -> Any:
 Level = Annotated[Any, AfterValidator(_check_level)]
 Levels = Annotated[list[Level], BeforeValidator(_listed), Field(min_length=1)]
 Names = Annotated[list[str], BeforeValidator(_listed)]
-Reading = Literal["integrated", "zero", "known", "new"]
 FormulaText = Annotated[str, BeforeValidator(_number_as_text), Field(min_length=1)]
 
 
@@ -129,6 +128,8 @@ class EffectSection(Section):
         Columns within whose values ``compare`` and ``slopes`` average.
     random_effects : list of {"integrated", "zero", "known", "new"}
         Population-averaged, and conditional at u = 0, by default.
+    keep : str or list of str, optional
+        Grouping factors at whose own levels to stay.
     """
 
     compare: str | None = None
@@ -136,7 +137,8 @@ class EffectSection(Section):
     predict: dict[str, Levels] | None = None
     contrast: Any = None
     by: Names | None = None
-    random_effects: Annotated[list[Reading], BeforeValidator(_listed), Field(min_length=1)] = ["integrated", "zero"]
+    random_effects: Names = ["integrated", "zero"]
+    keep: Names = []
 
     @property
     def kind(self) -> Literal["compare", "slopes", "predict"]:

@@ -88,7 +88,6 @@ def test_overrides_replace_values_of_the_file(write):
         ("compare: treatment", "{compare: treatment, slopes: n}", 12, "effects needs exactly one of"),
         ("compare: treatment", "{slopes: treatment, contrast: sd}", 12, "effects takes 'contrast' with 'compare' only"),
         ("compare: treatment", "{predict: {treatment: drug}, by: n}", 12, "effects takes no 'by' with 'predict'"),
-        ("compare: treatment", "{compare: treatment, random_effects: integrate}", 12, "Did you mean 'integrated'?"),
         ("folder: runs/trial", "folder: [a]", 14, "outputs.folder should be text, found ['a']."),
         ("folder: runs/trial", "report: 'yes'", 14, "outputs.report should be a valid boolean, found 'yes'."),
         ("data:\n  dataset: clinics\n", "", 1, "The key 'data' is missing."),

@@ -106,6 +106,8 @@ def test_files_are_read_by_their_ending(write, tmp_path, name):
         ("- compare: treatment", "- {compare: treatment, by: age}", 16, "no column 'age'"),
         ("- compare: treatment", "- {compare: treatment, contrast: [control, drugs]}", 16, "Did you mean 'drug'"),
         ("- compare: treatment", "- {compare: treatment, contrast: pairwize}", 16, "Did you mean 'pairwise'"),
+        ("- compare: treatment", "- {compare: treatment, random_effects: zeros}", 16, "Did you mean 'zero'"),
+        ("- compare: treatment", "- {compare: treatment, keep: clinics}", 16, "Did you mean 'clinic'"),
         ("- compare: treatment", "- slopes: treatment", 16, "categorical and has no slope"),
         ("{treatment: [control, drug]}", "{treatment: [control, drugs]}", 17, "Did you mean 'drug'"),
         ("{treatment: [control, drug]}", "{clinic: 9}\n    random_effects: known", 17, "has not seen clinic '9'"),
