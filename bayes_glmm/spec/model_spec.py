@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families import Family, Link, family_and_link
@@ -48,7 +48,7 @@ class ModelSpec:
         family: str = "gaussian",
         link: str | None = None,
         priors: Mapping[str, str | Prior] | None = None,
-    ) -> Self:
+    ) -> ModelSpec:
         """Read a formula in lme4's notation.
 
         Parameters
@@ -69,7 +69,7 @@ class ModelSpec:
         return cls._checked(parse_formula(formula), family, link, priors)
 
     @classmethod
-    def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
+    def from_dict(cls, mapping: Mapping[str, Any]) -> ModelSpec:
         """The inverse of :meth:`to_dict`; also takes ``formula`` in place of the parts.
 
         Raises
@@ -98,7 +98,7 @@ class ModelSpec:
     @classmethod
     def _checked(
         cls, formula: Formula, family: str, link: str | None, priors: Mapping[str, str | Prior] | None
-    ) -> Self:
+    ) -> ModelSpec:
         found, chosen = family_and_link(family, link)
         if formula.trials is not None and found.response != "successes":
             raise SpecError(f"The {family} family takes no trials.", str(formula), "Use family='binomial'.")
