@@ -75,10 +75,16 @@ def _check_names(spec: ModelSpec, inputs: tuple[str, ...], groups: tuple[str, ..
         raise SpecError("The response also stands on the right.", str(formula), "Leave it out there.")
     if "Intercept" in inputs:
         raise SpecError("A column cannot be called 'Intercept' in a formula.", str(formula), "Rename it.")
-    taken = {"chain", "draw", "row", "coefficient", *(f"{term.columns[-1]}_effect" for term in formula.random)}
-    if clash := [group for group in groups if group in taken]:
+    dims = {"chain", "draw", "row", "coefficient", *(f"{term.columns[-1]}_effect" for term in formula.random)}
+    if clash := [group for group in groups if group in {*dims, "beta", *spec.family.auxiliary}]:
         raise SpecError(
-            f"A grouping factor cannot be called {clash[0]!r}: the draws have a dimension of that name.",
+            f"A grouping factor cannot be called {clash[0]!r}: the draws have a dimension or parameter of that name.",
+            str(formula),
+            "Rename the column.",
+        )
+    if formula.response in {*dims, *groups}:
+        raise SpecError(
+            f"The response cannot be called {formula.response!r}: the draws have a dimension of that name.",
             str(formula),
             "Rename the column.",
         )

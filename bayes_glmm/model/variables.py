@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -80,7 +81,7 @@ def _form(prior: Prior) -> tuple[Any, ...]:
 
 
 def _checked_distribution(parameter: str, prior: Prior, support: Support) -> Any:
-    names = [name for name in pm.distributions.__all__ if isinstance(getattr(pm, name, None), type)]
+    names = [name for name in pm.distributions.__all__ if hasattr(getattr(pm, name, None), "dist")]
     if prior.distribution not in names:
         raise SpecError(
             f"PyMC has no distribution {prior.distribution!r}.",
@@ -88,13 +89,15 @@ def _checked_distribution(parameter: str, prior: Prior, support: Support) -> Any
             choices(prior.distribution, names),
         )
     distribution = getattr(pm, prior.distribution)
+    _check_argument_names(parameter, prior, distribution)
     try:
         positional, keyword = _arguments(prior)
         variable = distribution.dist(*positional, **keyword)
-        negative = pm.logp(variable, _NEGATIVE).eval(mode=_PYTHON)
-    except (TypeError, ValueError, NotImplementedError, pm.logprob.utils.ParameterValueError) as error:
+        single = variable.ndim == 0 and variable.dtype == "float64"
+        negative = pm.logp(variable, _NEGATIVE).eval(mode=_PYTHON) if single else None
+    except (TypeError, ValueError, IndexError, NotImplementedError, pm.logprob.utils.ParameterValueError) as error:
         raise SpecError(f"The prior {prior} cannot be: {error}", f"prior of {parameter}") from error
-    if variable.ndim != 0 or variable.dtype != "float64":
+    if negative is None:
         raise SpecError(
             f"The prior {prior} is not of one real number.", f"prior of {parameter}", "Use a continuous distribution."
         )
@@ -105,3 +108,18 @@ def _checked_distribution(parameter: str, prior: Prior, support: Support) -> Any
             "Use HalfNormal, HalfStudentT, Exponential, Gamma or a Truncated form.",
         )
     return distribution
+
+
+def _check_argument_names(parameter: str, prior: Prior, distribution: Any) -> None:
+    """Every argument is one the distribution has: PyMC drops others in silence."""
+    arguments = inspect.signature(distribution.dist).parameters.values()
+    by_name = [a.name for a in arguments if a.kind in (a.POSITIONAL_OR_KEYWORD, a.KEYWORD_ONLY)]
+    by_position = [a.name for a in arguments if a.kind == a.POSITIONAL_OR_KEYWORD]
+    unknown = [name for name, _ in prior.keyword if name not in by_name]
+    if unknown or len(prior.positional) > len(by_position):
+        what = f"no argument {unknown[0]!r}" if unknown else f"{len(by_position)} arguments by position"
+        raise SpecError(
+            f"The prior {prior} cannot be: {prior.distribution} has {what}.",
+            f"prior of {parameter}",
+            choices(unknown[0] if unknown else "", by_name),
+        )

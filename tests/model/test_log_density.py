@@ -15,12 +15,11 @@ from scipy import special, stats
 import bayes_glmm as bg
 from bayes_glmm.families import FAMILIES
 from tests.contracts.test_families import PAIRS, SCIPY
+from tests.model.distributions import LKJ, distribution
 from tests.model.structures import (
-    LKJ,
     STRUCTURES,
     Point,
     Structure,
-    distribution,
     factor_density,
     log_likelihood,
     log_prior,
