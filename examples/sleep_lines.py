@@ -20,7 +20,7 @@ model = bg.GLMM("Reaction ~ Days + (Days | Subject)", data)
 fit = model.fit(draws=draws, tune=draws, seed=1, target_accept=0.95, progress=False)
 
 print(fit.check().verdict, "\n")
-print(fit.summary().round(2), "\n")
+print(fit.summary().round(2).to_string(), "\n")
 first = data["Subject"].iloc[0]
 tenth_day = pd.DataFrame({"Days": [9], "Subject": [first]})
 print(fit.predict(tenth_day, random_effects=["known", "new", "integrated"]), "\n")

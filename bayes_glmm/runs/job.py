@@ -138,7 +138,9 @@ def _build(spec: ModelSpec, design: Design) -> tuple[Priors, pm.Model]:
 def _read_effects(config: Config, spec: ModelSpec, design: Design, document: Document) -> tuple[EffectSection, ...]:
     """The effects, each asked once of a made-up posterior of one draw: what it would say later it says now."""
     if config.effects is None:
-        return tuple(EffectSection(compare=column) for column in columns_of(spec.formula.fixed))
+        exists = spec.link.averaged is not None or spec.link.strip > 0
+        readings = ["integrated", "zero"] if exists else ["zero"]
+        return tuple(EffectSection(compare=name, random_effects=readings) for name in columns_of(spec.formula.fixed))
     posterior = posterior_at(
         spec,
         design.data,

@@ -60,6 +60,23 @@ def test_without_effects_every_fixed_variable_is_compared(write):
     assert [effect.compare for effect in prepare(write(text)).effects] == ["treatment", "n"]
 
 
+def test_a_model_without_fixed_variables_has_no_effects_to_ask_for(write):
+    assert (
+        prepare(
+            write(CLINICS[: CLINICS.index("effects:")].replace("~ treatment +", "~").replace("beta:", "Intercept:"))
+        ).effects
+        == ()
+    )
+
+
+def test_a_mean_that_cannot_be_averaged_is_compared_at_u_0_only(write, tmp_path):
+    pd.DataFrame({"y": [1.0, 2.0, 3.0, 5.0], "x": [0, 1, 0, 1], "g": ["a", "a", "b", "b"]}).to_csv(tmp_path / "g.csv")
+    text = "data: {file: g.csv}\nmodel: {formula: y ~ x + (1 | g), family: gamma, link: inverse}\n"
+    assert [effect.random_effects for effect in prepare(write(text)).effects] == [["zero"]]
+    with pytest.raises(ConfigError, match="line 3"):
+        prepare(write(text + "effects: [{compare: x}]\n"))
+
+
 def test_categories_fix_the_reference(write):
     text = CLINICS.replace("[control, drug]", "[drug, control]", 1)
     assert prepare(write(text)).design.coefficients == ("Intercept", "treatment[control]")
