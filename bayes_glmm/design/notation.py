@@ -12,7 +12,7 @@ from bayes_glmm.design.design import Design, RandomBlock
 from bayes_glmm.design.priors import Priors
 from bayes_glmm.spec import ModelSpec
 
-_LISTED = 6  # more coefficients than that go one a line
+_LISTED, _WIDTH = 6, 90  # more terms than that, or a longer line, go one a line
 _GREEK = {"phi": "φ", "nu": "ν", "sigma": "σ", "mu": "μ", "eta": "η", "alpha": "α", "beta": "β"}
 _LINKS = {
     "identity": "μ_i",
@@ -99,8 +99,9 @@ def _predictor(spec: ModelSpec, design: Design) -> Iterator[str]:
             )
             terms.append(u if effect == "Intercept" else f"{u} {_braced(effect)}_i")
     left = f"{_LINKS.get(spec.link_name, f'{spec.link_name}(μ_i)')} = "
-    if len(terms) <= _LISTED:
-        yield left + (" + ".join(terms) or "0")
+    line = left + (" + ".join(terms) or "0")
+    if len(terms) <= _LISTED and len(line) <= _WIDTH:
+        yield line
         return
     yield left + terms[0]
     indent = " " * (len(left) - 2)

@@ -39,9 +39,10 @@ def render(posterior: Posterior, path: str | Path | None = None, title: str | No
     )
     spec = posterior.spec
     chains, draws = posterior.sample_shape
+    family = spec.family.title[0].upper() + spec.family.title[1:]
     page = environment.get_template("template.html.j2").render(
         title=title or str(spec.formula),
-        subtitle=f"{spec.family.title} model with {spec.link_name} link" + (f": {spec.formula}" if title else ""),
+        subtitle=f"{family} model with {spec.link_name} link" + (f": {spec.formula}" if title else ""),
         facts=[f"{len(posterior.design.y):,} rows", *_groups(posterior), f"{chains} × {draws:,} draws"],
         sections=[(section.title, section.anchor, section.render(posterior)) for section in SECTIONS],
         style=Markup(resources.files("bayes_glmm.report").joinpath("style.css").read_text(encoding="utf-8")),

@@ -52,7 +52,7 @@ def _groups(design: Design) -> Markup:
             "group": [block.group for block in design.blocks],
             "levels": [len(block.levels) for block in design.blocks],
             "rows a level: least, median, most": [_three(*np.quantile(values, [0.0, 0.5, 1.0])) for values in sizes],
-            f"mean of {design.response} by level: 5 %, 50 %, 95 %": [
+            f"{'mean' if design.trials is None else 'share'} of {design.response} by level: 5 %, 50 %, 95 %": [
                 _three(*np.quantile(values, [0.05, 0.5, 0.95])) for values in means
             ],
         }

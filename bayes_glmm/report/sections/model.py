@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import yaml
 from markupsafe import Markup
 
 from bayes_glmm.design.notation import equations
@@ -23,7 +23,7 @@ def render_model(posterior: Posterior) -> Markup:
         code(lines),
         paragraph("{source} defaults, scaled from the data.", source=source),
         heading("Specification"),
-        code(json.dumps(posterior.spec.to_dict(), indent=2, ensure_ascii=False)),
+        code(yaml.safe_dump(posterior.spec.to_dict(), sort_keys=False, allow_unicode=True)),
     ]
     if posterior.provenance:
         rows = dict(_flat(posterior.provenance))

@@ -15,7 +15,10 @@ from bayes_glmm.report.html import certainty, details, figure, heading, interval
 AVERAGED, CONDITIONAL = "population-averaged", "conditional (u = 0)"
 VARIABLES = 20  # more are left to fit.compare()
 
-_FLATTER = "averaging over groups flattens the curve, so the population-averaged effect lies nearer to no effect"
+_FLATTER = (
+    "averaging over groups flattens the curve, so population-averaged coefficients and odds ratios lie nearer to no "
+    "effect; a difference of probabilities can be smaller or larger, as the curve is steeper or flatter at u = 0"
+)
 _WHY = {
     "logit": _FLATTER,
     "probit": _FLATTER,

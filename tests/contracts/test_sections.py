@@ -1,0 +1,32 @@
+"""Every section of the report: valid HTML that loads nothing, for every kind of response and structure."""
+
+from __future__ import annotations
+
+import pytest
+
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.report import SECTIONS, Section
+from tests.diagnostics import made_up
+from tests.report.page import case, check_fragment
+
+FAMILIES = ("gaussian", "gamma", "bernoulli", "binomial", "beta", "negative_binomial")
+
+
+@pytest.fixture(scope="module")
+def posteriors() -> dict[str, Posterior]:
+    found = {family: case(family) for family in FAMILIES}
+    return found | {"no groups": case("bernoulli", "y ~ x + 1"), "broken": made_up.broken("poisson")}
+
+
+@pytest.mark.parametrize("kind", [*FAMILIES, "no groups", "broken"])
+@pytest.mark.parametrize("section", SECTIONS, ids=[section.anchor for section in SECTIONS])
+def test_section_is_valid_and_self_contained(section: Section, kind: str, posteriors: dict[str, Posterior]) -> None:
+    page = check_fragment(section.render(posteriors[kind]))
+    assert "".join(page.text).strip()
+    assert not {tag for tag, _ in page.tags} & {"h1", "h2", "section", "main"}, "headings above h3 are the template's"
+
+
+def test_anchors_and_titles_are_unique() -> None:
+    assert len({section.anchor for section in SECTIONS}) == len(SECTIONS)
+    assert len({section.title for section in SECTIONS}) == len(SECTIONS)
+    assert all(section.anchor.isidentifier() for section in SECTIONS)

@@ -1,0 +1,101 @@
+"""Reading a page as a browser does, and small posteriors of every family to make pages of."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.posterior import Posterior, posterior_at
+from bayes_glmm.report import SECTIONS
+from bayes_glmm.spec import ModelSpec
+
+VOID = {"meta", "img", "br", "link", "hr", "input"}
+HOSTILE = "<script>alert('x')</script>\" onload=\"x & $y$"
+
+
+class Page(HTMLParser):
+    """What a page holds, and whether its tags are balanced."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert tag == self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def check_fragment(text: str) -> Page:
+    """Balanced tags, unique ids, figures with alternative texts, nothing that loads or runs."""
+    page = Page(text)
+    assert not page.open, "tags left open"
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert all(image["alt"] for image in page.all("img"))
+    assert all(image["src"].startswith("data:image/svg+xml;base64,") for image in page.all("img"))
+    assert not page.all("script")
+    assert not page.all("link")
+    assert not re.search(r"(https?:)?//[a-z]", re.sub(r"base64,[^\"]*", "", text)), "something of the network"
+    return page
+
+
+def check_page(text: str) -> Page:
+    """A whole page: every section there and linked, of a size that can be sent."""
+    page = check_fragment(text)
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert {section.anchor for section in SECTIONS} <= set(ids)
+    targets = {attributes["href"] for attributes in page.all("a")}
+    assert {f"#{section.anchor}" for section in SECTIONS} == targets
+    assert len(text.encode()) < 5_000_000
+    assert ["en"] == [attributes.get("lang") for attributes in page.all("html")]
+    return page
+
+
+def case(family: str, formula: str = "y ~ x + (x | g)", levels: int = 8, **columns: object) -> Posterior:
+    """A small posterior of one chain, without sampler statistics."""
+    rng = np.random.default_rng(1)
+    rows = 6 * levels
+    g = [f"g{i:03d}" for i in np.repeat(np.arange(levels), 6)]
+    data = pd.DataFrame({"x": rng.normal(size=rows), "g": g, "n": 9, **columns})
+    data["y"] = {
+        "gaussian": rng.normal(size=rows),
+        "gamma": rng.gamma(2.0, size=rows),
+        "bernoulli": rng.binomial(1, 0.4, size=rows),
+        "binomial": rng.binomial(9, 0.4, size=rows),
+        "beta": rng.beta(2.0, 3.0, size=rows),
+        "poisson": rng.poisson(3.0, size=rows),
+        "negative_binomial": rng.poisson(3.0, size=rows),
+    }[family]
+    formula = formula.replace("y ~", "p(y, n) ~") if family == "binomial" else formula
+    spec = ModelSpec.from_formula(formula, family=family, link="log" if family == "gamma" else None)
+    auxiliary = {"sigma": 1.0, "phi": 2.0, "nu": 8.0}
+    G = {
+        term.group: np.eye(2 if "x" in term.effects else 1) * (0.2 + 0.1 * rng.random((60, 1, 1)))
+        for term in spec.formula.random
+    }
+    size = 1 + formula.count("x +") + 2 * formula.count("f +")
+    return posterior_at(
+        spec,
+        data,
+        0.1 * rng.normal(size=(60, size)),
+        G,
+        {name: auxiliary[name] * (1 + 0.05 * rng.random(60)) for name in spec.family.auxiliary},
+    )
