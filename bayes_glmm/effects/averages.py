@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.design import Design, Predictors
+from bayes_glmm.design import Design
 from bayes_glmm.effects.grid import model_columns
-from bayes_glmm.effects.means import Reading, distinct, draw_slices, fresh_effects, mean_response
+from bayes_glmm.effects.patterns import distinct, draw_slices, encode
+from bayes_glmm.effects.readings import Reading, fresh_effects, kept_factors, mean_response
 from bayes_glmm.errors import DataError, SpecError, choices
 from bayes_glmm.posterior import Posterior
 
@@ -66,12 +67,15 @@ def row_weights(rows: pd.DataFrame, weights: str | np.ndarray | None) -> np.ndar
 
 def averager(
     posterior: Posterior, chosen: Sequence[Reading], member: np.ndarray, counts: np.ndarray, seed: int
-) -> Callable[[Predictors], np.ndarray]:
+) -> Callable[[pd.DataFrame], np.ndarray]:
     """A function from rows to their averaged means [draw, group, reading], each distinct row worked out once."""
     fresh = fresh_effects(posterior, seed)
     total, groups = int(np.prod(posterior.sample_shape)), int(member.max()) + 1
+    if not (np.bincount(member, counts) > 0.0).all():
+        raise SpecError("All weights are 0 within a value of 'by'.", advice="Leave its rows out.")
 
-    def average(predictors: Predictors) -> np.ndarray:
+    def average(rows: pd.DataFrame) -> np.ndarray:
+        predictors = encode(posterior.design, rows, kept_factors(chosen))
         result = np.empty((total, groups, len(chosen)))
         for kept in {reading.kept for reading in chosen}:
             patterns, position = distinct(predictors, kept)

@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.effects.integrate import variance_of_predictor
-from bayes_glmm.effects.means import READINGS, distinct, draw_slices, mean_response
+from bayes_glmm.effects.patterns import distinct, draw_slices
+from bayes_glmm.effects.readings import READINGS, mean_response
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior

@@ -17,7 +17,7 @@ from bayes_glmm.effects.averages import averager, by_groups, counterfactual_rows
 from bayes_glmm.effects.contrasts import contrasts_of
 from bayes_glmm.effects.estimands import chosen_estimands
 from bayes_glmm.effects.grid import check_variable, factor_columns
-from bayes_glmm.effects.means import encode, readings
+from bayes_glmm.effects.readings import readings
 from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
@@ -82,11 +82,8 @@ def compare(
     rows = counterfactual_rows(posterior.design, newdata)
     groups, member = by_groups(rows, by)
     average = averager(posterior, chosen, member, row_weights(rows, weights), seed)
-    settings = {setting: None for item in contrasts for setting in (item.low, item.high)}
-    means = {
-        setting: average(encode(posterior.design, setting.apply(posterior.design, rows, variable), chosen))
-        for setting in settings
-    }
+    settings = dict.fromkeys(setting for item in contrasts for setting in (item.low, item.high))
+    means = {setting: average(setting.apply(posterior.design, rows, variable)) for setting in settings}
     labels, draws = [], []
     for item in contrasts:
         high, low = means[item.high], means[item.low]  # [draw, group, reading]
@@ -151,7 +148,7 @@ def slopes(
     average = averager(posterior, chosen, member, row_weights(rows, weights), seed)
     x = rows[variable].to_numpy(float)
     h = STEP * (float(np.std(design.data[variable].to_numpy(float))) or 1.0)
-    up, down = (average(encode(design, rows.assign(**{variable: moved}), chosen)) for moved in (x + h, x - h))
+    up, down = (average(rows.assign(**{variable: moved})) for moved in (x + h, x - h))
     draws = (up - down) / (2.0 * h)
     labels = pd.DataFrame(
         [(g, reading.label) for g in range(len(groups)) for reading in chosen], columns=["group", "effect"]

@@ -15,7 +15,7 @@ import pandas as pd
 from bayes_glmm.effects.averages import averager, by_groups, counterfactual_rows, described, row_weights
 from bayes_glmm.effects.contrasts import contrasts_of
 from bayes_glmm.effects.estimands import ESTIMANDS, chosen_estimands
-from bayes_glmm.effects.means import encode, readings
+from bayes_glmm.effects.readings import readings
 from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
@@ -72,10 +72,8 @@ def interact(
         raise SpecError(f"{variable!r} cannot be its own moderator.", advice="Name two columns.")
     if not wanted:
         raise SpecError("An interaction has no such estimand.", advice=f"Valid: {', '.join(_CHANGE)}.")
-    contrasts, moderators = (
-        contrasts_of(design, variable, contrast),
-        contrasts_of(design, moderator, moderator_contrast),
-    )
+    contrasts = contrasts_of(design, variable, contrast)
+    moderators = contrasts_of(design, moderator, moderator_contrast)
     rows = counterfactual_rows(design, newdata)
     _, member = by_groups(rows, None)
     average = averager(posterior, chosen, member, row_weights(rows, weights), seed)
@@ -83,7 +81,7 @@ def interact(
     for at in dict.fromkeys(setting for item in moderators for setting in (item.low, item.high)):
         moved = at.apply(design, rows, moderator)
         for setting in dict.fromkeys(setting for item in contrasts for setting in (item.low, item.high)):
-            means[setting, at] = average(encode(design, setting.apply(design, moved, variable), chosen))[:, 0, :]
+            means[setting, at] = average(setting.apply(design, moved, variable))[:, 0, :]
     labels, draws, null = [], [], []
     for item in contrasts:
         for at_item in moderators:

@@ -12,16 +12,8 @@ import pandas as pd
 from bayes_glmm.design import Predictors
 from bayes_glmm.design.expressions import common_matrix
 from bayes_glmm.effects.grid import collapse, model_columns, observed
-from bayes_glmm.effects.means import (
-    Reading,
-    draw_slices,
-    encode,
-    fresh_effects,
-    kept_factors,
-    mean_response,
-    predictor,
-    readings,
-)
+from bayes_glmm.effects.patterns import draw_slices, encode
+from bayes_glmm.effects.readings import Reading, fresh_effects, kept_factors, mean_response, predictor, readings
 from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
 from bayes_glmm.errors import DataError, SpecError, choices
 from bayes_glmm.families import Mean
@@ -86,7 +78,7 @@ def predict(
     if scale not in _SCALES:
         raise SpecError(f"A prediction cannot be on the scale {scale!r}.", advice=choices(scale, _SCALES))
     rows, trials = _rows(posterior, newdata, chosen, scale)
-    predictors = encode(posterior.design, rows, chosen)
+    predictors = encode(posterior.design, rows, kept_factors(chosen))
     total = int(np.prod(posterior.sample_shape))
     values = np.empty((total, len(rows), len(chosen)))  # rows of one pattern side by side
     fresh = fresh_effects(posterior, seed)

@@ -18,9 +18,11 @@ import pandas as pd
 from bayes_glmm.design import Predictors
 from bayes_glmm.effects.grid import means, model_columns
 from bayes_glmm.effects.integrate import average_over_normal, variance_of_predictor
-from bayes_glmm.effects.means import READINGS, distinct, encode
+from bayes_glmm.effects.patterns import distinct, encode, slices
+from bayes_glmm.effects.readings import READINGS, over_effects
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.effects.trapezoid import expectation
+from bayes_glmm.families import Link
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import conditional_predictor, fixed_predictor, spread_draws
@@ -51,7 +53,7 @@ def response_variance(posterior: Posterior, newdata: pd.DataFrame | None = None,
     """
     design = posterior.design
     rows = means(design) if newdata is None else newdata.reset_index(drop=True)
-    predictors = encode(design, rows, ())
+    predictors = encode(design, rows)
     every = np.arange(len(posterior.beta))
     mean, total = response_moments(posterior, predictors, every)
     plain = _family_variance(posterior, every)(mean)
@@ -86,33 +88,49 @@ def r_squared(posterior: Posterior, interval: float = 0.95, draws: int = 400) ->
         with u integrated out explain, and variation between groups is part of the residual. ``draws`` has one chain.
     """
     chosen = spread_draws(posterior, draws)
-    variance_of = _family_variance(posterior, chosen)
-    with np.errstate(over="ignore", divide="ignore"):
-        conditional = posterior.spec.link.inverse(conditional_predictor(posterior, draws=chosen), NUMPY)
     patterns, position = distinct(posterior.design.predictors)
-    mean, total = response_moments(posterior, patterns, chosen)
     weights = np.bincount(position) / len(position)
-    centred = mean - (mean @ weights)[:, None]
-    explained = np.stack([conditional.var(axis=1), centred**2 @ weights], axis=1)
-    residual = np.stack([variance_of(conditional).mean(axis=1), total @ weights], axis=1)
+    shares = []
+    for part in slices(len(chosen), len(position)):
+        conditional = _conditional_share(posterior, chosen[part])
+        averaged = _averaged_share(posterior, chosen[part], patterns, weights)
+        shares.append(np.column_stack([conditional, averaged]))
     labels = pd.DataFrame({"effect": ["conditional", READINGS["integrated"].label]})
     description = f"R2 of {posterior.design.response}, response scale."
-    return tidy(explained / (explained + residual), labels, interval, (1, len(chosen)), description)
+    return tidy(np.concatenate(shares), labels, interval, (1, len(chosen)), description)
+
+
+def _conditional_share(posterior: Posterior, draws: np.ndarray) -> np.ndarray:
+    """Var(mu) / (Var(mu) + mean V(mu)) over the data's rows, mu given their own groups [draw]."""
+    with np.errstate(over="ignore", divide="ignore"):
+        mu = np.asarray(posterior.spec.link.inverse(conditional_predictor(posterior, draws=draws), NUMPY))
+    explained = mu.var(axis=1)
+    return explained / (explained + _family_variance(posterior, draws)(mu).mean(axis=1))
+
+
+def _averaged_share(posterior: Posterior, draws: np.ndarray, patterns: Predictors, weights: np.ndarray) -> np.ndarray:
+    """The same with u integrated out, over patterns of rows [draw]."""
+    mean, total = response_moments(posterior, patterns, draws)
+    explained = (mean - (mean @ weights)[:, None]) ** 2 @ weights
+    return explained / (explained + total @ weights)
 
 
 def response_moments(posterior: Posterior, predictors: Predictors, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of the response, u integrated out, each [draw, row]."""
-    link, variance_of = posterior.spec.link, _family_variance(posterior, draws)
+    variance_of = _family_variance(posterior, draws)
     eta = fixed_predictor(posterior, predictors, draws)
-    variance = variance_of_predictor(posterior, predictors, draws=draws)
-    mean = average_over_normal(link, eta, variance)
 
-    def second(x: np.ndarray) -> np.ndarray:
-        """V(h) + h^2."""
-        mu = link.inverse(x, NUMPY)
-        return variance_of(mu) + mu * mu
+    def second_moment(link: Link, eta: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """E[V(h) + h^2]."""
 
-    return mean, expectation(second, link, eta, np.sqrt(variance)) - mean**2
+        def squared(x: np.ndarray) -> np.ndarray:
+            mu = link.inverse(x, NUMPY)
+            return variance_of(mu) + mu * mu
+
+        return expectation(squared, link, eta, np.broadcast_to(np.sqrt(variance), eta.shape))
+
+    mean = over_effects(posterior, average_over_normal, predictors, eta, draws)
+    return mean, over_effects(posterior, second_moment, predictors, eta, draws) - mean**2
 
 
 def _shared_variance(posterior: Posterior, predictors: Predictors, group: str, mean: np.ndarray) -> np.ndarray:

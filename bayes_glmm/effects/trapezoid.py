@@ -115,7 +115,7 @@ def expectation(function: Integrand, link: Link, eta: np.ndarray, sd: np.ndarray
     """
     widest = float(sd.max(initial=0.0))
     # Phi has no pole, but grows as exp(y^2 / 2) at distance y from the real axis: take 1 for infinity
-    strip = min(link.strip, 1.0) if link.range == "unit" else link.strip
+    strip = 1.0 if link.range == "unit" and math.isinf(link.strip) else link.strip
     step = float(_step(np.asarray(strip / max(widest, 1e-300)), 1.0))
     reach = math.ceil((REACH + 2.0 * min(widest, 0.5 * FARTHEST)) / step)  # exp(2 eta) puts the peak at z = 2 sd
     total = np.zeros_like(eta)

@@ -206,5 +206,7 @@ def test_weights_count_rows_as_repeats_would():
     np.testing.assert_allclose(by_numbers.draws.values, slopes(posterior, "x", newdata=repeated).draws.values)
     with pytest.raises(SpecError, match="no column 'v' of weights"):
         compare(posterior, "x", weights="v")
+    with pytest.raises(SpecError, match="within a value of 'by'"):
+        compare(posterior, "x", by="dose", newdata=rows, weights=(rows["dose"] == "low").to_numpy(float))
     with pytest.raises(SpecError, match="one number a row"):
         compare(posterior, "x", weights=np.array([1.0]))

@@ -1,24 +1,20 @@
-"""The mean of a row under each reading of its random effects, draw by draw.
-
-One reading is one row of ``READINGS``: what happens to u. A row matters only through its columns of X, its offset, its
-columns of Z and, where its own group counts, its level; rows alike in these are worked out once (:func:`distinct`).
-"""
+"""The mean of a row under each reading of its random effects, draw by draw. One reading is one row of ``READINGS``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
-from bayes_glmm.design import Design, Predictors, new_predictors
+from bayes_glmm.design import Design, Predictors
 from bayes_glmm.effects.integrate import average_over_normal, averaged_predictor, variance_of_predictor
-from bayes_glmm.effects.table import by_table
-from bayes_glmm.errors import DataError, SpecError, choices, rows_text
+from bayes_glmm.effects.patterns import same_variance, split_blocks, take
+from bayes_glmm.effects.table import Average, by_table
+from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.predictive import CHUNK_BYTES, conditional_predictor
+from bayes_glmm.predictive import Draws, conditional_predictor
 
 
 @dataclass(frozen=True)
@@ -98,49 +94,6 @@ def kept_factors(chosen: Sequence[Reading]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(group for reading in chosen for group in reading.kept))
 
 
-def encode(design: Design, rows: pd.DataFrame, chosen: Sequence[Reading]) -> Predictors:
-    """The linear predictor's ingredients for rows.
-
-    Raises
-    ------
-    DataError
-        For missing columns, unknown levels, and unknown groups of a factor that a reading keeps.
-    """
-    kept = kept_factors(chosen)
-    predictors = new_predictors(design, rows, known_groups=bool(kept) and len(kept) == len(design.blocks))
-    for block in predictors.blocks:
-        if block.group in kept and (unknown := np.flatnonzero(block.index < 0)).size:
-            raise DataError(
-                f"The model has not seen the {block.group} of these rows, or they do not say it.",
-                rows_text(unknown),
-                f"Leave {block.group!r} out of keep to average over it.",
-            )
-    return predictors
-
-
-def distinct(predictors: Predictors, groups: Sequence[str] = ()) -> tuple[Predictors, np.ndarray]:
-    """Rows without repeats, and for each given row the position of its like [row].
-
-    Parameters
-    ----------
-    predictors : Predictors
-    groups : sequence of str
-        Grouping factors whose levels tell rows apart.
-    """
-    columns = [predictors.X, predictors.offset[:, None], *(block.values for block in predictors.blocks)]
-    columns += [block.index[:, None] for block in predictors.blocks if block.group in groups]
-    table = pd.DataFrame(np.column_stack(columns))
-    position = table.groupby(list(table.columns), sort=False).ngroup().to_numpy()
-    _, first = np.unique(position, return_index=True)
-    return take(predictors, first), position
-
-
-def take(predictors: Predictors, rows: np.ndarray) -> Predictors:
-    """Some of the rows."""
-    blocks = tuple(replace(block, values=block.values[rows], index=block.index[rows]) for block in predictors.blocks)
-    return Predictors(predictors.X[rows], predictors.offset[rows], blocks)
-
-
 def fresh_effects(posterior: Posterior, seed: int) -> dict[str, np.ndarray]:
     """One new level of each grouping factor, u ~ N(0, G) [draw, effect], the same for all rows of a call."""
     result = {}
@@ -161,19 +114,12 @@ def predictor(
     fresh: dict[str, np.ndarray] | None = None,
 ) -> np.ndarray:
     """The linear predictor [draw, row]: kept factors at the row's own u, others at a fresh u for ``new``, else at 0."""
-    kept, others = split_blocks(predictors, reading)
+    kept, others = split_blocks(predictors, reading.kept)
     eta = conditional_predictor(posterior, kept, draws)
     if reading.name == "new":
         for block in others.blocks:
             eta += (fresh or {})[block.group][draws] @ block.values.T
     return eta
-
-
-def split_blocks(predictors: Predictors, reading: Reading) -> tuple[Predictors, Predictors]:
-    """The same rows with the factors that a reading keeps, and with the others."""
-    kept = tuple(block for block in predictors.blocks if block.group in reading.kept)
-    others = tuple(block for block in predictors.blocks if block.group not in reading.kept)
-    return replace(predictors, blocks=kept), replace(predictors, blocks=others)
 
 
 def mean_response(
@@ -195,25 +141,31 @@ def mean_response(
     eta = predictor(posterior, predictors, reading, draws, fresh)
     if reading.name == "integrated":
         average = averaged_predictor if scale == "link" else average_over_normal
-        _, others = split_blocks(predictors, reading)
-        if _same_variance(others):
-            variance = variance_of_predictor(posterior, take(others, np.zeros(1, int)), draws=draws)
-            return by_table(average, link, eta, variance)
-        return average(link, eta, variance_of_predictor(posterior, others, draws=draws))
+        _, others = split_blocks(predictors, reading.kept)
+        return over_effects(posterior, average, others, eta, draws)
     if scale == "link":
         return eta
     with np.errstate(over="ignore", divide="ignore"):
         return np.asarray(link.inverse(eta, NUMPY), float)
 
 
-def _same_variance(predictors: Predictors) -> bool:
-    """Whether z is the same in all rows, as with random intercepts."""
-    return len(predictors) > 0 and not any((block.values != block.values[0]).any() for block in predictors.blocks)
+def over_effects(
+    posterior: Posterior, average: Average, predictors: Predictors, eta: np.ndarray, draws: Draws
+) -> np.ndarray:
+    """``average(link, eta, variance)`` over the random effects of rows [draw, row]; by a table where that is faster.
 
-
-def draw_slices(posterior: Posterior, rows: int) -> Iterator[slice]:
-    """All draws in consecutive slices, such that a [draw, row] array of one slice stays in memory."""
-    total = int(np.prod(posterior.sample_shape))
-    size = max(1, CHUNK_BYTES // (8 * 8 * max(rows, 1)))  # some eight such arrays at a time
-    for start in range(0, total, size):
-        yield slice(start, min(start + size, total))
+    Parameters
+    ----------
+    posterior : Posterior
+    average : function
+        Such as :func:`~bayes_glmm.effects.integrate.average_over_normal`.
+    predictors : Predictors
+        With the factors to average over.
+    eta : array [draw, row]
+        Linear predictor without them.
+    draws : slice or array
+    """
+    if same_variance(predictors):
+        variance = variance_of_predictor(posterior, take(predictors, np.zeros(1, int)), draws=draws)
+        return by_table(average, posterior.spec.link, eta, variance)
+    return average(posterior.spec.link, eta, variance_of_predictor(posterior, predictors, draws=draws))
