@@ -85,4 +85,5 @@ def check(posterior: Posterior, group: str = "convergence") -> Checks:
     return Checks(
         tuple(answer for answer in answers if isinstance(answer, Check)),
         tuple(answer for answer in answers if isinstance(answer, Skipped)),
+        group,
     )

@@ -17,6 +17,24 @@ Overall = Literal["fit to use", "look", "do not use"]
 
 _SEVERITY: dict[Verdict, int] = {"pass": 0, "look": 1, "fail": 2}
 _OVERALL: dict[Verdict, Overall] = {"pass": "fit to use", "look": "look", "fail": "do not use"}
+_MEANING: dict[str, dict[Overall, str]] = {
+    "convergence": {
+        "fit to use": "The chains agree and are long enough: the draws can be used.",
+        "look": "The draws can be used with care: some checks of the chains miss their threshold.",
+        "do not use": "The chains have not found the posterior distribution: none of their numbers can be trusted.",
+    },
+    "predictive": {
+        "fit to use": "Data that the model replicates look like the data observed.",
+        "look": "In some respect, the data observed are unusual for the model.",
+        "do not use": "The model does not describe the data; intervals and probabilities depend on it.",
+    },
+    "loo": {
+        "fit to use": "Each row could be left out: the predictive accuracy is known.",
+        "look": "Some rows matter too much to be left out: the predictive accuracy is little known.",
+        "do not use": "Some rows matter too much to be left out: no predictive accuracy can be had this way.",
+    },
+}
+_LENGTH = {"ess_bulk", "ess_tail", "mcse"}  # whether there are draws enough, not whether they are right
 _COLOURS = {"pass": "green", "look": "yellow", "fail": "red"}
 _NAMED = 5  # parameters that a text names before it counts the rest
 
@@ -114,10 +132,13 @@ class Checks:
     ----------
     checks : tuple of Check
     skipped : tuple of Skipped
+    group : {"convergence", "predictive", "loo"}
+        What they are about.
     """
 
     checks: tuple[Check, ...]
     skipped: tuple[Skipped, ...] = ()
+    group: str = "convergence"
 
     def __getitem__(self, name: str) -> Check:
         return {check.name: check for check in self.checks}[name]
@@ -131,6 +152,16 @@ class Checks:
     def advice(self) -> tuple[str, ...]:
         """What to do, worst check first, nothing twice."""
         return tuple(dict.fromkeys(sentence for check in self.not_passed for sentence in check.advice))
+
+    @property
+    def meaning(self) -> str:
+        """The verdict as a sentence."""
+        if not self.checks:
+            return "Nothing could be checked: these draws were given, not sampled."
+        failed = {check.name for check in self.checks if check.verdict == "fail"}
+        if failed and failed <= _LENGTH:
+            return "The chains are too short: estimates and intervals would change with more draws."
+        return _MEANING[self.group][self.verdict]
 
     @property
     def table(self) -> pd.DataFrame:
@@ -148,13 +179,15 @@ class Checks:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
+            "group": self.group,
             "verdict": self.verdict,
+            "meaning": self.meaning,
             "checks": [check.to_dict() for check in self.checks],
             "skipped": [{"name": s.name, "title": s.title, "reason": s.reason} for s in self.skipped],
         }
 
     def __str__(self) -> str:
-        lines = [f"Verdict: {self.verdict}", ""]
+        lines = [f"Verdict: {self.verdict}. {self.meaning}", ""]
         width = max((len(check.title) for check in self.checks), default=0)
         for check in self.checks:
             number = f"{number_text(check.value)} ({check.threshold_text})"
@@ -173,14 +206,15 @@ class Checks:
         for heading in ("", "check", "value", "threshold", "finding"):
             table.add_column(heading, justify="right" if heading == "value" else "left")
         for check in self.checks:
-            verdict = Text(check.verdict, _COLOURS[check.verdict])
+            word = Text(check.verdict, _COLOURS[check.verdict])
             # Text, not markup: labels of parameters have square brackets
             cells = (check.title, number_text(check.value), check.threshold_text, check.finding)
-            table.add_row(verdict, *map(Text, cells))
+            table.add_row(word, *map(Text, cells))
         for skip in self.skipped:
             table.add_row(Text("-", "dim"), Text(skip.title, "dim"), "", "", Text(skip.reason, "dim"))
         below = Text("\n".join(_explanation(self)))
-        return Group(Text(f"Verdict: {self.verdict}", f"bold {_COLOURS[worst]}"), Text(), table, below)
+        verdict = Text.assemble((f"Verdict: {self.verdict}.", f"bold {_COLOURS[worst]}"), f" {self.meaning}")
+        return Group(verdict, Text(), table, below)
 
 
 def number_text(value: float) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from bayes_glmm.diagnostics import Check, Skipped, check, convergence
+from bayes_glmm.diagnostics import Check, Checks, Skipped, check, convergence
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior, posterior_at
@@ -125,12 +125,21 @@ def test_text_says_the_verdict_first() -> None:
     from rich.console import Console
 
     checks = check(made_up.broken())
-    assert str(checks).startswith("Verdict: do not use")
+    assert str(checks).startswith("Verdict: do not use. The chains have not found the posterior distribution")
     console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     console.print(checks)
     assert "Verdict: do not use" in console.export_text()
     assert len(checks.table) == len(checks.checks)
     assert len(set(checks.advice)) == len(checks.advice)
+
+
+def test_too_few_draws_are_not_called_wrong_ones() -> None:
+    posterior = made_up.good()
+    short = made_up.with_draws(posterior, posterior.draws["posterior"].to_dataset().isel(draw=slice(20)))
+    assert {"ess_bulk", "mcse"} <= {item.name for item in check(short).not_passed}
+    only = Checks(tuple(item for item in check(short).checks if item.name in ("ess_bulk", "mcse")))
+    assert only.verdict == "do not use"
+    assert "too short" in only.meaning
 
 
 def test_unknown_group_names_the_valid_ones() -> None:
