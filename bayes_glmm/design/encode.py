@@ -118,7 +118,8 @@ def new_predictors(design: Design, data: pd.DataFrame, known_groups: bool = Fals
 
 
 def _evaluate(matrix: CommonEffectsMatrix, data: pd.DataFrame) -> np.ndarray:
-    return values_of(matrix.evaluate_new_data(data)).reshape(len(data), -1)
+    with np.errstate(all="ignore"):  # what is not finite is found by check_predictors, and explained
+        return values_of(matrix.evaluate_new_data(data)).reshape(len(data), -1)
 
 
 def _new_index(block: RandomBlock, data: pd.DataFrame, known: bool) -> np.ndarray:

@@ -11,7 +11,7 @@ import pytest
 from scipy import special
 
 from bayes_glmm.families import LINKS, Link
-from bayes_glmm.numerics.functions import NUMPY, log_normal_cdf, pytensor_functions
+from bayes_glmm.numerics.functions import NUMPY, pytensor_functions
 
 mpmath.mp.dps = 60
 EVERY = pytest.mark.parametrize("link", LINKS.values(), ids=LINKS.keys())
@@ -139,13 +139,3 @@ def test_the_closed_form_average_is_the_integral(link: Link, part: str) -> None:
     points = eta[:, None] + math.sqrt(variance) * nodes
     expected = link.inverse(points, NUMPY) @ weights / math.sqrt(2 * math.pi)
     np.testing.assert_allclose(getattr(link, part)(eta, variance, NUMPY), expected, rtol=1e-10)
-
-
-def test_log_normal_cdf_in_both_tails() -> None:
-    x = np.concatenate([WIDE, [-1.0 - 1e-12, -1.0 + 1e-12, 0.0, 8.0, 30.0, 38.0]])
-    expected = [
-        float(mpmath.log(mpmath.ncdf(mpmath.mpf(value)))) if value < 5 else float(-mpmath.ncdf(-mpmath.mpf(value)))
-        for value in x
-    ]
-    np.testing.assert_allclose(log_normal_cdf(x, NUMPY), expected, rtol=2e-13, atol=1e-300)
-    np.testing.assert_allclose(log_normal_cdf(x, NUMPY), special.log_ndtr(x), rtol=2e-13, atol=1e-300)
