@@ -1,0 +1,72 @@
+"""How much groups differ: the mean of a row in a group at a low, a middle or a high percentile of the random effects.
+
+h is monotone, so the p-th percentile over groups of the conditional mean h(eta + z'u), u ~ N(0, G), is
+
+    h(eta + q_p sqrt(z'Gz)),      q_p the standard normal quantile.
+
+The median group is the one at u = 0 whatever the link. The average over groups is the population-averaged mean, which
+lies elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from bayes_glmm.effects.grid import means, model_columns
+from bayes_glmm.effects.integrate import variance_of_predictor
+from bayes_glmm.effects.patterns import encode
+from bayes_glmm.effects.tidy import Estimates, tidy
+from bayes_glmm.errors import SpecError
+from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.predictive import fixed_predictor
+
+
+def group_percentiles(
+    posterior: Posterior,
+    newdata: pd.DataFrame | None = None,
+    percentiles: Sequence[float] = (5.0, 25.0, 50.0, 75.0, 95.0),
+    interval: float = 0.95,
+) -> Estimates:
+    """Percentiles over groups of the conditional mean at rows.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    newdata : DataFrame, optional
+        By default one typical row: numeric columns at their mean, others at their most common level.
+    percentiles : sequence of float
+        Between 0 and 100.
+    interval : float
+        Mass of the equal-tailed interval, which is about what the data leave open, not about the groups.
+
+    Returns
+    -------
+    Estimates
+        Labels: the model's columns, ``percentile``.
+
+    Raises
+    ------
+    SpecError
+        For a percentile that is not between 0 and 100, and for links that are not increasing (``inverse``, ``sqrt``).
+    """
+    link, design = posterior.spec.link, posterior.design
+    if not all(0.0 < percentile < 100.0 for percentile in percentiles):
+        raise SpecError("A percentile lies between 0 and 100.", advice="Give such as [10, 50, 90].")
+    if link.name in ("inverse", "sqrt"):
+        raise SpecError(f"The mean is not monotone in the random effects under the {link.name} link.")
+    rows = means(design) if newdata is None else newdata.reset_index(drop=True)
+    predictors = encode(design, rows)
+    eta, sd = fixed_predictor(posterior, predictors), np.sqrt(variance_of_predictor(posterior, predictors))
+    quantiles = special.ndtri(np.asarray(percentiles, float) / 100.0)
+    with np.errstate(over="ignore"):
+        values = link.inverse(eta[:, :, None] + sd[:, :, None] * quantiles, NUMPY)
+    shown = rows[[column for column in model_columns(design) if column in rows.columns]]
+    labels = shown.loc[shown.index.repeat(len(quantiles))].reset_index(drop=True)
+    labels["percentile"] = list(percentiles) * len(rows)
+    description = f"Mean of {design.response} in groups at percentiles of the random effects, conditional."
+    return tidy(values.reshape(len(eta), -1), labels, interval, posterior.sample_shape, description)
