@@ -37,5 +37,5 @@ def test_python_blocks_are_python() -> None:
 
 def test_the_two_commands_are_named() -> None:
     commands = "\n".join(_blocks("bash") + _blocks("sh") + _blocks("console") + _blocks("shell"))
-    assert "uv sync" in commands, "how to install"
-    assert "uv run pytest" in commands, "how to test"
+    assert "uv run bayes-glmm run configs/" in commands, "the main job, on an example"
+    assert "uv run pytest" in commands, "the tests"
