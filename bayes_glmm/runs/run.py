@@ -40,6 +40,8 @@ class RunResult:
     folder : Path
     checks : Checks
         Of convergence; its verdict is the run's.
+    predictive : Checks
+        Whether the model could have made the data.
     tables : dict of str to DataFrame
         As in ``tables/``.
     posterior : Posterior
@@ -49,6 +51,7 @@ class RunResult:
 
     folder: Path
     checks: Checks
+    predictive: Checks
     tables: dict[str, pd.DataFrame]
     posterior: Posterior
     report: Path | None
@@ -87,13 +90,15 @@ def run(
         posterior = sample(job.spec, job.design, job.priors, settings)
         if job.config.outputs.log_likelihood:
             posterior = Fit(posterior).with_log_likelihood().posterior
-        checks = check_posterior(posterior)
+        checks, predictive = check_posterior(posterior), check_posterior(posterior, "predictive")
         tables = result_tables(posterior, job.effects)
         _write_inputs(job, partial)
-        _write_results(job, partial, posterior, checks, tables)
+        _write_results(job, partial, posterior, tables)
+        diagnostics = {"convergence": checks.to_dict(), "predictive": predictive.to_dict()}
+        _write_json(partial / "diagnostics.json", diagnostics)
         _write_json(partial / RECORD, _record(job, posterior, checks, started, time.perf_counter() - clock))
     report = job.folder / "report.html" if job.config.outputs.report else None
-    return RunResult(job.folder, checks, tables, posterior, report)
+    return RunResult(job.folder, checks, predictive, tables, posterior, report)
 
 
 def check(config_path: str | Path, overrides: Overrides | None = None) -> Job:
@@ -125,8 +130,11 @@ def rebuild_report(folder: str | Path) -> Path:
         raise ConfigError("There is no finished run here.", str(folder), "Name the folder that 'bayes-glmm run' wrote.")
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     partial = folder / ".report.html.partial"
-    _render(load_posterior(folder / "posterior"), partial, record["title"])
-    return partial.replace(folder / "report.html")
+    try:
+        _render(load_posterior(folder / "posterior"), partial, record["title"])
+        return partial.replace(folder / "report.html")
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def data(name: str | None = None) -> pd.DataFrame:
@@ -153,15 +161,11 @@ def _write_inputs(job: Job, folder: Path) -> None:
     (folder / "model.txt").write_text(text + "\n", encoding="utf-8")
 
 
-def _write_results(
-    job: Job, folder: Path, posterior: Posterior, checks: Checks, tables: Mapping[str, pd.DataFrame]
-) -> None:
+def _write_results(job: Job, folder: Path, posterior: Posterior, tables: Mapping[str, pd.DataFrame]) -> None:
     posterior.save(folder / "posterior")
     (folder / "tables").mkdir()
     for name, table in tables.items():
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
-    groups = {"convergence": checks, "predictive": check_posterior(posterior, "predictive")}
-    _write_json(folder / "diagnostics.json", {name: group.to_dict() for name, group in groups.items()})
     if job.config.outputs.figures:
         write_figures(posterior, tables, folder / "figures")
     if job.config.outputs.report:

@@ -16,7 +16,11 @@ from bayes_glmm.runs.tables import SIDE_BY_SIDE
 def show_result(console: Console, result: RunResult) -> None:
     """A finished run."""
     console.print(result.checks)
-    console.print()
+    if result.predictive.not_passed:
+        console.print(Text("Could the model have made the data?", "bold"))
+        console.print(result.predictive)
+    else:
+        console.print(Text("Data that the model replicates look like the data observed.\n"))
     tables = result.tables
     wide = side_by_side(tables[SIDE_BY_SIDE] if SIDE_BY_SIDE in tables else tables["coefficients"], ["coefficient"])
     console.print(_table(wide, f"Coefficients ({result.posterior.spec.link_name} scale)"))
@@ -24,8 +28,9 @@ def show_result(console: Console, result: RunResult) -> None:
         if name.startswith("compare_"):
             labels = [column for column in table.columns if column not in (*_NUMBERS, "effect", "variable")]
             title = f"{table['variable'].iloc[0]}: averaged means of {result.posterior.design.response} compared"
+            console.print()
             console.print(_table(side_by_side(table, labels), title))
-    console.print("Posterior mean and 95% interval. Population-averaged: random effects averaged over.", style="dim")
+    console.print("\nPosterior mean and 95% interval. Population-averaged: random effects averaged over.", style="dim")
     console.print()
     if result.report is not None:
         console.print(Text(f"Report:  {result.report}"))

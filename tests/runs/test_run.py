@@ -8,19 +8,24 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 import bayes_glmm as bg
 from bayes_glmm.datasets import clinics
+from bayes_glmm.diagnostics import Checks
 from bayes_glmm.errors import ConfigError, DataError
 from bayes_glmm.runs import run as run_module
 from bayes_glmm.runs.cli import app
 from bayes_glmm.runs.job import prepare
 from bayes_glmm.runs.run import data, rebuild_report, run
+from bayes_glmm.runs.show import show_result
 
 CONFIG = """\
 title: A trial of a drug
@@ -87,7 +92,8 @@ def test_the_record_says_what_was_done(finished, folder):
     assert record["data"] == {"source": "clinics.csv", "sha256": digest.stdout.split()[0], "rows": 16}
     diagnostics = json.loads((finished.folder / "diagnostics.json").read_text())
     assert diagnostics["convergence"]["verdict"] == finished.checks.verdict
-    assert diagnostics["predictive"]["checks"]
+    assert diagnostics["predictive"]["verdict"] == finished.predictive.verdict
+    assert len(diagnostics["predictive"]["checks"]) == len(finished.predictive.checks) > 0
 
 
 def test_the_posterior_can_be_loaded_and_asked(finished):
@@ -117,6 +123,23 @@ def test_the_report_names_the_run_and_can_be_rebuilt(finished):
 def test_a_report_needs_a_finished_run(tmp_path):
     with pytest.raises(ConfigError, match="no finished run"):
         rebuild_report(tmp_path)
+
+
+def test_what_is_shown_has_both_kinds_of_coefficients_and_a_misfit_where_there_is_one(finished):
+    shown = show(finished)
+    assert "conditional" in shown
+    assert "population-averaged" in shown
+    assert "Could the model have made the data?" not in shown
+    sd = replace(finished.predictive.checks[0], title="SD of the response", verdict="look", finding="too wide")
+    misfit = show(replace(finished, predictive=Checks((sd,))))
+    assert "Could the model have made the data?" in misfit
+    assert "too wide" in misfit
+
+
+def show(result) -> str:
+    console = Console(file=StringIO(), width=150)
+    show_result(console, result)
+    return console.file.getvalue()
 
 
 def test_a_second_run_is_refused_before_sampling(finished, folder, monkeypatch):
