@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Design
-from bayes_glmm.effects.grid import model_columns
+from bayes_glmm.effects.grid import given_rows, model_columns
 from bayes_glmm.effects.patterns import distinct, draw_slices, encode
 from bayes_glmm.effects.readings import Reading, fresh_effects, kept_factors, mean_response
 from bayes_glmm.errors import DataError, SpecError, choices
@@ -23,9 +23,7 @@ def counterfactual_rows(design: Design, newdata: pd.DataFrame | None) -> pd.Data
     DataError
         If there are none, or a column is missing.
     """
-    rows = (design.data if newdata is None else newdata).reset_index(drop=True)
-    if rows.empty:
-        raise DataError("There are no rows to average over.", advice="Give at least one row.")
+    rows = design.data if newdata is None else given_rows(newdata)
     for column in model_columns(design):
         if column not in rows.columns:
             raise DataError(

@@ -30,6 +30,21 @@ def observed(design: Design, groups: Sequence[str] = ()) -> pd.DataFrame:
     return design.data[model_columns(design, groups)]
 
 
+def given_rows(newdata: pd.DataFrame) -> pd.DataFrame:
+    """New rows, numbered from 0.
+
+    Raises
+    ------
+    DataError
+        If they are not a DataFrame, or none.
+    """
+    if not isinstance(newdata, pd.DataFrame):
+        raise DataError(f"The new rows are a {type(newdata).__name__}.", advice="Give a pandas DataFrame.")
+    if newdata.empty:
+        raise DataError("There are no new rows.", advice="Give at least one row.")
+    return newdata.reset_index(drop=True)
+
+
 def collapse(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Distinct rows of some columns, in order of appearance, with how many rows each stands for.
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from bayes_glmm.effects.grid import means, model_columns
+from bayes_glmm.effects.grid import given_rows, means, model_columns
 from bayes_glmm.effects.integrate import variance_of_predictor
 from bayes_glmm.effects.patterns import encode
 from bayes_glmm.effects.tidy import Estimates, tidy
@@ -59,7 +59,7 @@ def group_percentiles(
         raise SpecError("A percentile lies between 0 and 100.", advice="Give such as [10, 50, 90].")
     if link.name in ("inverse", "sqrt"):
         raise SpecError(f"The mean is not monotone in the random effects under the {link.name} link.")
-    rows = means(design) if newdata is None else newdata.reset_index(drop=True)
+    rows = means(design) if newdata is None else given_rows(newdata)
     predictors = encode(design, rows)
     eta, sd = fixed_predictor(posterior, predictors), np.sqrt(variance_of_predictor(posterior, predictors))
     quantiles = special.ndtri(np.asarray(percentiles, float) / 100.0)

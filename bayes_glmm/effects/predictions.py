@@ -11,7 +11,7 @@ import pandas as pd
 
 from bayes_glmm.design import Predictors
 from bayes_glmm.design.expressions import common_matrix
-from bayes_glmm.effects.grid import collapse, model_columns, observed
+from bayes_glmm.effects.grid import collapse, given_rows, model_columns, observed
 from bayes_glmm.effects.patterns import draw_slices, encode
 from bayes_glmm.effects.readings import Reading, fresh_effects, kept_factors, mean_response, predictor, readings
 from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
@@ -102,7 +102,7 @@ def _rows(
     """Rows with the columns to show, and trials where new responses are drawn."""
     design, groups = posterior.design, kept_factors(chosen)
     if newdata is not None:
-        rows = newdata.reset_index(drop=True)
+        rows = given_rows(newdata)
         shown = [column for column in model_columns(design, groups) if column in rows.columns]
         missing = [column for column in model_columns(design) if column not in rows.columns]
         trials = _trials(posterior, rows) if scale == "outcome" else None

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Predictors
-from bayes_glmm.effects.grid import means, model_columns
+from bayes_glmm.effects.grid import given_rows, means, model_columns
 from bayes_glmm.effects.integrate import average_over_normal, variance_of_predictor
 from bayes_glmm.effects.patterns import distinct, encode, slices
 from bayes_glmm.effects.readings import READINGS, over_effects
@@ -52,7 +52,7 @@ def response_variance(posterior: Posterior, newdata: pd.DataFrame | None = None,
         For a link under which the population-averaged mean does not exist.
     """
     design = posterior.design
-    rows = means(design) if newdata is None else newdata.reset_index(drop=True)
+    rows = means(design) if newdata is None else given_rows(newdata)
     predictors = encode(design, rows)
     every = np.arange(len(posterior.beta))
     mean, total = response_moments(posterior, predictors, every)

@@ -191,7 +191,7 @@ def test_what_cannot_be_compared_says_why():
         slopes(posterior, "dose")
     with pytest.raises(DataError, match="no column 'x'"):
         compare(posterior, "dose", newdata=pd.DataFrame({"dose": ["low"]}))
-    with pytest.raises(DataError, match="no rows"):
+    with pytest.raises(DataError, match="no new rows"):
         slopes(posterior, "x", newdata=posterior.design.data.iloc[:0])
 
 

@@ -143,6 +143,10 @@ def test_what_cannot_be_predicted_says_why():
         predict(posterior, ROWS, scale="probability")  # type: ignore[arg-type]
     with pytest.raises(SpecError, match="interval"):
         predict(posterior, ROWS, interval=95)
+    with pytest.raises(DataError, match="no new rows"):
+        predict(posterior, ROWS.iloc[:0])
+    with pytest.raises(DataError, match="are a dict"):
+        predict(posterior, {"x": 1.0, "dose": "low"})  # type: ignore[arg-type]
     with pytest.raises(DataError, match="no column 'x'"):
         predict(posterior, ROWS[["dose"]])
     with pytest.raises(DataError, match=r"not seen dose 'none'.*Valid: high, low, mid"):
