@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.design import Design
+from bayes_glmm.diagnostics import advice
 from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.diagnostics.statistics import ess_bulk, ess_tail, in_chunks, mcse_mean, rhat
@@ -21,11 +21,6 @@ from bayes_glmm.posterior import Posterior
 VEHTARI = "Vehtari, Gelman, Simpson, Carpenter & Bürkner (2021), Bayesian Analysis 16, 667-718"
 BETANCOURT = "Betancourt (2017), A conceptual introduction to Hamiltonian Monte Carlo, arXiv:1701.02434"
 
-_MORE_DRAWS = "Draw longer (tune=2000, draws=2000)."
-_LOST = (
-    "Most parameters miss: the chains have not found the same place. Try tune=2000 and target_accept=0.95; if they "
-    "still differ, the data leave something undetermined: tighter priors, or fewer random slopes."
-)
 _FEW_DRAWS = 8  # a chain; below that none of the statistics means anything
 _SHOWN = 5
 
@@ -79,17 +74,11 @@ def check_divergences(posterior: Posterior) -> Check | Skipped:
         return Skipped(name, title, "The draws carry no record of divergences.")
     count, share = int(diverging.sum()), float(diverging.mean())
     chains = pd.DataFrame({"chain": _chain_names(posterior), "value": diverging.sum(axis=1)})
-    spreads = [f"sd_{block.group}" for block in posterior.design.blocks]
-    slopes = _has_slopes(posterior.design)
-    prior = f'a tighter prior such as priors={{"{spreads[0]}": "HalfNormal(1)"}}' if spreads else "tighter priors"
     return Check(
         name, title, _grade(share, 0.0, 0.0025, "below"), count, 0, "below",
         finding=f"{count} of {diverging.size:,} draws" if count else "none",
         evidence=chains.sort_values("value", ascending=False, ignore_index=True),
-        advice=() if not count else (
-            f"Raise target_accept (0.95, then 0.99). If divergences stay, the geometry is at fault: {prior}, centred "
-            "and scaled covariates (center(x), scale(x))" + (", or one random slope fewer." if slopes else "."),
-        ),
+        advice=advice.on_divergences(posterior) if count else (),
         source=BETANCOURT,
     )  # fmt: skip
 
@@ -107,10 +96,7 @@ def check_tree_depth(posterior: Posterior) -> Check | Skipped:
         evidence=pd.DataFrame({"chain": _chain_names(posterior), "value": saturated.mean(axis=1)}).sort_values(
             "value", ascending=False, ignore_index=True
         ),
-        advice=() if share <= 0.01 else (
-            "Trajectories are cut short and draws cost more than they should: center(x) and scale(x) covariates whose "
-            "values are far from 0 or far apart in size, and tune longer.",
-        ),
+        advice=advice.on_tree_depth() if share > 0.01 else (),
         source="Hoffman & Gelman (2014), Journal of Machine Learning Research 15, 1593-1623; Stan reference manual",
     )  # fmt: skip
 
@@ -126,17 +112,11 @@ def check_energy(posterior: Posterior) -> Check | Skipped:
     evidence = pd.DataFrame({"chain": _chain_names(posterior), "value": values}).sort_values("value", ignore_index=True)
     worst = float(np.nan_to_num(values, nan=0.0).min())
     verdict = _grade(worst, 0.3, 0.2, "above")
-    group = posterior.design.blocks[0].group if posterior.design.blocks else None
     return Check(
         name, title, verdict, worst, 0.3, "above",
         finding=f"worst in {evidence['chain'][0]}",
         evidence=evidence,
-        advice=() if verdict == "pass" else (
-            "The tails are not explored, mostly those of a standard deviation near 0 or of heavy-tailed parameters: "
-            + (f"set a tighter prior on sd_{group}, " if group else "set tighter priors, ")
-            + ("drop random slopes that the data do not speak about, " if _has_slopes(posterior.design) else "")
-            + "and tune longer.",
-        ),
+        advice=advice.on_energy(posterior) if verdict != "pass" else (),
         source=f"Betancourt (2016), arXiv:1604.00695; {BETANCOURT}",
     )  # fmt: skip
 
@@ -173,7 +153,7 @@ def _over_parameters(
         name, title, verdict, worst, pass_at, better,
         finding=f"worst: {labels[order[0]]}" + (f"; {missing} of {len(labels)} miss" if missing else ""),
         evidence=evidence,
-        advice=_advice(failing, len(labels), posterior.design),
+        advice=advice.on_parameters(posterior, failing, len(labels)),
         source=source,
     )  # fmt: skip
 
@@ -183,36 +163,6 @@ def _grade(value: float, pass_at: float, fail_at: float, better: Literal["below"
     if sign * value >= sign * pass_at:
         return "pass"
     return "look" if sign * value >= sign * fail_at else "fail"
-
-
-def _has_slopes(design: Design) -> bool:
-    return any(len(block.effects) > 1 for block in design.blocks)
-
-
-def _advice(failing: list[str], total: int, design: Design) -> tuple[str, ...]:
-    """What to do, told from which kind of parameter fails."""
-    if not failing:
-        return ()
-    if total >= 10 and len(failing) > total / 2:
-        return (_LOST,)
-    kinds = {label.partition("[")[0].partition("_")[0] for label in failing}
-    advice = [_MORE_DRAWS]
-    if "beta" in kinds and any(name != "Intercept" for name in design.coefficients):
-        advice.append("Coefficients mix slowly when covariates are far from 0 or collinear: center(x), scale(x).")
-    if "sd" in kinds:
-        fewer = ", or drop a random slope" if _has_slopes(design) else ""
-        spread = next(label.partition("[")[0] for label in failing if label.startswith("sd_"))
-        advice.append(
-            "A standard deviation that mixes slowly is little known: raise target_accept to 0.95, set a tighter prior "
-            f'such as priors={{"{spread}": "HalfNormal(1)"}}{fewer}.'
-        )
-    if "corr" in kinds:
-        advice.append("A correlation that the data do not speak about can be left out: (x || g) in place of (x | g).")
-    if kinds <= {"u", "z"}:
-        advice.append("Levels with few or one-sided rows mix slowly: check the rows of those named.")
-    if kinds & {"phi", "nu"}:
-        advice.append("phi and nu are little known near a limit (Poisson, Gaussian): consider the simpler family.")
-    return tuple(advice)
 
 
 _ALIASES = {"depth": ("depth", "tree_depth"), "n_steps": ("n_steps", "num_steps")}  # nutpie and PyMC, NumPyro

@@ -223,6 +223,7 @@ def _pearson(posterior: Posterior) -> Iterator[np.ndarray]:
     mean = Mean(conditional_predictor(posterior, draws=chosen), posterior.spec.link, NUMPY).mu
     auxiliary = {name: value[chosen][:, None] for name, value in posterior.auxiliary.items()}
     variance = posterior.spec.family.variance(mean, auxiliary)
+    variance = np.where(np.isfinite(variance), variance, 1.0)  # Student's t: a factor that ratios are free of
     if posterior.design.trials is not None:
         mean, variance = mean * posterior.design.trials, variance * posterior.design.trials
     sd = np.sqrt(np.maximum(variance, np.finfo(float).tiny))

@@ -79,7 +79,7 @@ def forest(
         offsets = np.linspace(0.16, -0.16, len(series)) if len(series) > 1 else np.zeros(1)
         ordered = sorted(series.items(), key=lambda item: colour_of(item[0]) != AVERAGED)
         for (name, values), offset in zip(ordered, offsets, strict=True):
-            colour = colour_of(name)
+            colour, values = colour_of(name), np.where(np.isfinite(values), values, np.nan)
             axes.hlines(place + offset, values[:, 1], values[:, 2], color=colour, linewidth=2.2, alpha=0.75)
             marker = "o" if colour == CONDITIONAL else "D"
             axes.plot(values[:, 0], place + offset, marker, color=colour, markersize=5.5, label=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from bayes_glmm.posterior import Posterior
@@ -9,16 +10,22 @@ from bayes_glmm.report import SECTIONS, Section
 from tests.diagnostics import made_up
 from tests.report.page import case, check_fragment
 
-FAMILIES = ("gaussian", "gamma", "bernoulli", "binomial", "beta", "negative_binomial")
+FAMILIES = ("gaussian", "bernoulli", "binomial", "beta", "negative_binomial")
 
 
 @pytest.fixture(scope="module")
 def posteriors() -> dict[str, Posterior]:
     found = {family: case(family) for family in FAMILIES}
-    return found | {"no groups": case("bernoulli", "y ~ x + 1"), "broken": made_up.broken("poisson")}
+    inverse = case("gamma", link="inverse")  # no population-averaged mean exists
+    return found | {
+        "inverse": inverse,
+        "no groups": case("bernoulli", "y ~ x + 1"),
+        "nested": case("poisson", "y ~ x + (1 | h/g)", h=np.repeat(["r", "s"], 24)),
+        "broken": made_up.broken("poisson"),
+    }
 
 
-@pytest.mark.parametrize("kind", [*FAMILIES, "no groups", "broken"])
+@pytest.mark.parametrize("kind", [*FAMILIES, "inverse", "no groups", "nested", "broken"])
 @pytest.mark.parametrize("section", SECTIONS, ids=[section.anchor for section in SECTIONS])
 def test_section_is_valid_and_self_contained(section: Section, kind: str, posteriors: dict[str, Posterior]) -> None:
     page = check_fragment(section.render(posteriors[kind]))

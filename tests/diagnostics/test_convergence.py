@@ -118,7 +118,10 @@ def test_advice_names_the_parameter_that_fails() -> None:
     drawn["sd_g"] = drawn["sd_g"] + xr.DataArray([[0.3, 0.0], *[[0.0, 0.0]] * 3], dims=("chain", "g_effect"))
     answer = check(made_up.with_draws(posterior, drawn))["rhat"]
     assert answer.failing == ["sd_g[Intercept]"]
-    assert any('priors={"sd_g": "HalfNormal(1)"}' in sentence for sentence in answer.advice)
+    # 2.5 times tighter than the default, on the scale of the response
+    assert any(
+        f'priors={{"sd_g[Intercept]": "HalfNormal({posterior.design.y.std():.3g})"}}' in s for s in answer.advice
+    )
 
 
 def test_text_says_the_verdict_first() -> None:

@@ -69,7 +69,9 @@ def check_page(text: str) -> Page:
     return page
 
 
-def case(family: str, formula: str = "y ~ x + (x | g)", levels: int = 8, **columns: object) -> Posterior:
+def case(
+    family: str, formula: str = "y ~ x + (x | g)", levels: int = 8, link: str | None = None, **columns: object
+) -> Posterior:
     """A small posterior of one chain, without sampler statistics."""
     rng = np.random.default_rng(1)
     rows = 6 * levels
@@ -85,17 +87,19 @@ def case(family: str, formula: str = "y ~ x + (x | g)", levels: int = 8, **colum
         "negative_binomial": rng.poisson(3.0, size=rows),
     }[family]
     formula = formula.replace("y ~", "p(y, n) ~") if family == "binomial" else formula
-    spec = ModelSpec.from_formula(formula, family=family, link="log" if family == "gamma" else None)
+    spec = ModelSpec.from_formula(formula, family=family, link=link)
     auxiliary = {"sigma": 1.0, "phi": 2.0, "nu": 8.0}
+    small = 0.01 if link == "inverse" else 1.0
     G = {
-        term.group: np.eye(2 if "x" in term.effects else 1) * (0.2 + 0.1 * rng.random((60, 1, 1)))
+        term.group: small * np.eye(2 if "x" in term.effects else 1) * (0.2 + 0.1 * rng.random((60, 1, 1)))
         for term in spec.formula.random
     }
+    beta = np.array([3.0 if link == "inverse" else 0.0])  # where its mean stays positive
     size = 1 + formula.count("x +") + 2 * formula.count("f +")
     return posterior_at(
         spec,
         data,
-        0.1 * rng.normal(size=(60, size)),
+        np.pad(beta, (0, size - 1)) + 0.1 * rng.normal(size=(60, size)),
         G,
         {name: auxiliary[name] * (1 + 0.05 * rng.random(60)) for name in spec.family.auxiliary},
     )

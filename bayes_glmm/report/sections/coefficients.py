@@ -11,7 +11,7 @@ from bayes_glmm.effects import Estimates, coefficients, marginal_coefficients
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.figures import forest
 from bayes_glmm.report.html import figure, interval, paragraph, table
-from bayes_glmm.report.sections.population import differ
+from bayes_glmm.report.sections.population import readings
 
 EXPONENTIATED = {"logit": "odds ratio", "log": "ratio of means"}  # what exp(beta) is
 
@@ -20,7 +20,7 @@ def render_coefficients(posterior: Posterior) -> Markup:
     """A sentence, the forest, the table."""
     if not posterior.design.coefficients:
         return paragraph("The model has no fixed effects.")
-    both = differ(posterior)
+    both = len(readings(posterior)) == 2
     found: Estimates = marginal_coefficients(posterior) if both else coefficients(posterior)
     frame = found.table
     text = "On the {link} scale, per unit of each column."

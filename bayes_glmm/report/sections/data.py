@@ -73,6 +73,8 @@ def _describe(column: pd.Series, group: bool) -> str:
     numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     if numeric and not group and column.nunique() > 2:
         return f"mean {column.mean():.4g}, sd {column.std():.4g}, from {column.min():.4g} to {column.max():.4g}"
-    counts = column.value_counts().sort_index()
+    counts = column.value_counts()
+    mixed = column.dtype == object  # values that may not be comparable
+    counts = counts.sort_index(key=(lambda index: index.map(str)) if mixed else None)
     shown = [f"{value} ({count:,})" for value, count in counts.head(8).items()]
     return ", ".join(shown) + (f" and {len(counts) - 8:,} more levels" if len(counts) > 8 else "")

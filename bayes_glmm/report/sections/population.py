@@ -61,15 +61,17 @@ def render_population(posterior: Posterior) -> Markup:
 
 def comparisons(posterior: Posterior, variables: list[str]) -> pd.DataFrame:
     """All comparisons of some variables, one row a contrast, an estimand and a reading."""
-    readings = (AVERAGED, CONDITIONAL) if differ(posterior) else (AVERAGED,)
-    names = {AVERAGED: "integrated", CONDITIONAL: "zero"}
-    asked = [names[reading] for reading in readings]
+    asked = [{AVERAGED: "integrated", CONDITIONAL: "zero"}[reading] for reading in readings(posterior)]
     return pd.concat([compare(posterior, name, random_effects=asked).table for name in variables], ignore_index=True)
 
 
-def differ(posterior: Posterior) -> bool:
-    """Whether conditional and population-averaged effects can differ at all."""
-    return bool(posterior.design.blocks) and posterior.spec.link_name != "identity"
+def readings(posterior: Posterior) -> tuple[str, ...]:
+    """Which effects there are to tell apart: both; one where they are the same, or where no average exists."""
+    link = posterior.spec.link
+    if not posterior.design.blocks or link.name == "identity":
+        return (AVERAGED,)
+    exists = link.averaged is not None or link.strip > 0
+    return (AVERAGED, CONDITIONAL) if exists else (CONDITIONAL,)
 
 
 def _explanation(posterior: Posterior) -> Markup:
@@ -77,7 +79,14 @@ def _explanation(posterior: Posterior) -> Markup:
     if not posterior.design.blocks:
         return paragraph("The model has no random effects: effects are population-averaged as they stand.")
     groups = " and ".join(block.group for block in posterior.design.blocks)
-    if not differ(posterior):
+    found = readings(posterior)
+    if AVERAGED not in found:
+        return paragraph(
+            "Under the {link} link the mean over the random effects does not exist: the effects below are <span "
+            "class='conditional'>conditional (u = 0)</span>, in the middle of the groups.",
+            link=spec.link_name,
+        )
+    if CONDITIONAL not in found:
         return paragraph(
             "Under the identity link the mean is the same averaged over {groups} and at u = 0: the effects below are "
             "both <span class='averaged'>population-averaged</span> and <span class='conditional'>conditional</span>.",
@@ -96,7 +105,8 @@ def _explanation(posterior: Posterior) -> Markup:
 def _sentences(posterior: Posterior, frame: pd.DataFrame) -> Markup:
     """Each contrast in words: the difference, and the ratio where there is one."""
     items = []
-    averaged = frame[frame["effect"] == AVERAGED]
+    first, *others = readings(posterior)
+    averaged = frame[frame["effect"] == first]
     for (variable, contrast), rows in list(averaged.groupby(["variable", "contrast"], sort=False))[:8]:
         row = rows[rows["estimand"] == "difference"].iloc[0]
         direction = "higher" if row["estimate"] > 0 else "lower"
@@ -106,7 +116,7 @@ def _sentences(posterior: Posterior, frame: pd.DataFrame) -> Markup:
             certainty(row["probability"]),
         )  # fmt: skip
         at_zero = frame.query("variable == @variable and contrast == @contrast and estimand == 'difference'")
-        at_zero = at_zero[at_zero["effect"] == CONDITIONAL]
+        at_zero = at_zero[at_zero["effect"].isin(others)]
         if len(at_zero):
             values = at_zero.iloc[0]
             text += Markup("; at u = 0, the difference is {} ({})").format(
