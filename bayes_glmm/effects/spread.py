@@ -72,7 +72,8 @@ def response_variance(posterior: Posterior, newdata: pd.DataFrame | None = None,
 def r_squared(posterior: Posterior, interval: float = 0.95, draws: int = 400) -> Estimates:
     """Bayesian R2 (Gelman, Goodrich, Gabry & Vehtari 2019): the share of the variance that the predicted means explain.
 
-    Draw by draw Var over rows of the mean / (that + mean residual variance), both as the model states them.
+    Draw by draw Var over rows of the mean / (that + mean residual variance), both as the model states them; of one
+    trial, under trials.
 
     Parameters
     ----------

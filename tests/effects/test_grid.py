@@ -101,5 +101,5 @@ def test_unknown_variables_and_levels_name_the_nearest(design):
         reference_grid(design, "dosis")
     with pytest.raises(SpecError, match="grouping factor"):
         reference_grid(design, "g")
-    with pytest.raises(DataError, match=r"not seen dose 'hihg'.*Did you mean 'high'"):
-        reference_grid(design, [], at={"dose": "hihg"})
+    with pytest.raises(DataError, match=r"not seen dose 'highest'.*Did you mean 'high'"):
+        reference_grid(design, [], at={"dose": "highest"})
