@@ -32,11 +32,11 @@ def compare(
     newdata: pd.DataFrame | None = None,
     by: str | Sequence[str] | None = None,
     random_effects: str | Sequence[str] = ("integrated", "zero"),
-    keep: str | Sequence[str] = (),
-    weights: str | np.ndarray | None = None,
     estimands: str | Sequence[str] = ("difference", "ratio", "odds_ratio"),
     interval: float = 0.95,
     seed: int = 0,
+    keep: str | Sequence[str] = (),
+    weights: str | np.ndarray | None = None,
 ) -> Estimates:
     """Compare averaged means at two values of a variable.
 
@@ -53,16 +53,17 @@ def compare(
     by : str or sequence of str, optional
         Columns within whose values to average.
     random_effects : {"integrated", "zero", "known", "new"} or several of them
-    keep : str or sequence of str
-        Both as :func:`~bayes_glmm.effects.predictions.predict`.
-    weights : str or array [row], optional
-        How much each row counts in the averages, such as survey weights: a column of the rows, or the numbers.
+        As :func:`~bayes_glmm.effects.predictions.predict`.
     estimands : str or sequence of str
         Names in ``ESTIMANDS``; those that make no sense for the model's mean (an odds ratio of counts) are left out.
     interval : float
         Mass of the equal-tailed interval.
     seed : int
         Of the fresh groups of ``"new"``.
+    keep : str or sequence of str
+        As :func:`~bayes_glmm.effects.predictions.predict`.
+    weights : str or array [row], optional
+        How much each row counts in the averages, such as survey weights: a column of the rows, or the numbers.
 
     Returns
     -------
@@ -125,10 +126,10 @@ def slopes(
     newdata: pd.DataFrame | None = None,
     by: str | Sequence[str] | None = None,
     random_effects: str | Sequence[str] = ("integrated", "zero"),
-    keep: str | Sequence[str] = (),
-    weights: str | np.ndarray | None = None,
     interval: float = 0.95,
     seed: int = 0,
+    keep: str | Sequence[str] = (),
+    weights: str | np.ndarray | None = None,
 ) -> Estimates:
     """Average slope of the mean in a numeric variable: the average over rows of d mean / d x.
 
@@ -137,7 +138,7 @@ def slopes(
 
     Parameters
     ----------
-    posterior, variable, newdata, by, random_effects, keep, weights, interval, seed
+    posterior, variable, newdata, by, random_effects, interval, seed, keep, weights
         As :func:`compare`; the variable numeric.
 
     Returns

@@ -32,11 +32,11 @@ def interact(
     moderator_contrast: Any = None,
     newdata: pd.DataFrame | None = None,
     random_effects: str | Sequence[str] = ("integrated", "zero"),
-    keep: str | Sequence[str] = (),
-    weights: str | np.ndarray | None = None,
     estimands: str | Sequence[str] = ("difference",),
     interval: float = 0.95,
     seed: int = 0,
+    keep: str | Sequence[str] = (),
+    weights: str | np.ndarray | None = None,
 ) -> Estimates:
     """Change of a comparison between two values of a moderator, both set for all rows.
 
@@ -47,7 +47,7 @@ def interact(
         Columns of the data.
     contrast, moderator_contrast : optional
         As ``contrast`` of :func:`~bayes_glmm.effects.comparisons.compare`, for each of them.
-    newdata, random_effects, keep, weights, interval, seed
+    newdata, random_effects, interval, seed, keep, weights
         As :func:`~bayes_glmm.effects.comparisons.compare`.
     estimands : str or sequence of str
         ``difference`` and ``log_odds_ratio`` are compared by their difference (difference in differences), ``ratio``

@@ -32,10 +32,10 @@ def predict(
     posterior: Posterior,
     newdata: pd.DataFrame | None = None,
     random_effects: str | Sequence[str] = ("integrated", "zero"),
-    keep: str | Sequence[str] = (),
     scale: Scale = "response",
     interval: float = 0.95,
     seed: int = 0,
+    keep: str | Sequence[str] = (),
 ) -> Estimates:
     """Predict at rows.
 
@@ -49,9 +49,6 @@ def predict(
         ``integrated``: u averaged out under N(0, G), the population-averaged mean. ``zero``: at u = 0. ``known``: at
         the row's own groups, which the model must have seen. ``new``: in one fresh group of each factor, the same for
         all rows, so that the interval also holds the variation between groups.
-    keep : str or sequence of str
-        Grouping factors at whose own levels to stay, while the others are read so: with ``keep="school"``,
-        ``integrated`` is the average over the doctors of each row's own school.
     scale : {"response", "link", "outcome"}
         The mean (of one trial, under trials); the link of the mean, for ``integrated`` the link of the
         population-averaged mean; or new responses drawn from the posterior predictive distribution, in a fresh group
@@ -60,6 +57,9 @@ def predict(
         Mass of the equal-tailed interval.
     seed : int
         Of the fresh groups and the new responses.
+    keep : str or sequence of str
+        Grouping factors at whose own levels to stay, while the others are read so: with ``keep="school"``,
+        ``integrated`` is the average over the doctors of each row's own school.
 
     Returns
     -------

@@ -87,7 +87,7 @@ def test_the_link_of_the_averaged_mean():
     np.testing.assert_allclose(draws_of(result, "conditional (u = 0)"), fixed(ROWS), rtol=1e-13)
 
 
-def test_the_datas_rows_are_taken_together_by_pattern():
+def test_rows_of_the_data_are_taken_together_by_pattern():
     posterior = intercepts("logit")
     result = predict(posterior)
     patterns = posterior.design.data[["x", "dose"]].drop_duplicates()
