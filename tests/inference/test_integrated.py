@@ -9,7 +9,7 @@ from scipy import integrate, stats
 
 import bayes_glmm as bg
 from bayes_glmm.families import Mean
-from bayes_glmm.inference.integrated import draw_effects, integral_for, log_likelihood, quadrature_error
+from bayes_glmm.inference.integrated import Integral, draw_effects, integral_for, log_likelihood, quadrature_error
 from bayes_glmm.inference.patterns import find_patterns
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior, posterior_at
@@ -53,6 +53,12 @@ def posterior_of(family: str, draws: int = 1) -> Posterior:
     return posterior_at(spec, made_up(family), beta, {"g": np.array([[SD**2]])}, auxiliary)
 
 
+def integral_of(posterior: Posterior) -> Integral:
+    integral = integral_for(posterior.spec, posterior.design)
+    assert integral is not None
+    return integral
+
+
 def group_density(posterior: Posterior, level: int, u: float) -> float:
     """Likelihood of a group at its effect u, times N(u; 0, SD^2)."""
     design, spec = posterior.design, posterior.spec
@@ -68,7 +74,7 @@ def group_density(posterior: Posterior, level: int, u: float) -> float:
 @pytest.mark.parametrize("family", MODELS)
 def test_integral_equals_adaptive_quadrature(family):
     posterior = posterior_of(family)
-    integral = integral_for(posterior.spec, posterior.design)
+    integral = integral_of(posterior)
     expected = sum(
         np.log(integrate.quad(lambda u, j=j: group_density(posterior, j, u), -12 * SD, 12 * SD, epsabs=0, limit=500)[0])
         for j in range(7)
@@ -82,7 +88,7 @@ def test_integral_equals_adaptive_quadrature(family):
 def test_drawn_effects_have_the_conditional_moments_of_their_group(family):
     draws = 5_000
     posterior = posterior_of(family, draws)
-    integral = integral_for(posterior.spec, posterior.design)
+    integral = integral_of(posterior)
     drawn = draw_effects(integral, posterior.draws["posterior"].to_dataset(), seed=1)
     u, z = drawn["u_g"].to_numpy()[0, :, :, 0], drawn["z_g"].to_numpy()[0, :, :, 0]
     np.testing.assert_allclose(u, SD * z, rtol=1e-12)
@@ -103,7 +109,7 @@ def test_effects_of_groups_that_share_a_pattern_are_independent():
     spec = bg.ModelSpec.from_formula("y ~ (1 | g)", "bernoulli")
     draws = 5_000
     posterior = posterior_at(spec, data, np.zeros((draws, 1)), {"g": np.array([[4.0]])})
-    integral = integral_for(spec, posterior.design)
+    integral = integral_of(posterior)
     assert 2 == len(integral.patterns.rows)
     u = draw_effects(integral, posterior.draws["posterior"].to_dataset(), seed=2)["u_g"].to_numpy()[0, :, :, 0]
     correlation = np.corrcoef(u.T) - np.eye(3)
