@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import pandas as pd
 from markupsafe import Markup, escape
 
 
@@ -49,33 +50,27 @@ def figure(svg: bytes, alt: str, caption: str = "") -> Markup:
     return Markup("<figure>{}{}</figure>").format(image, below)
 
 
-def table(columns: Mapping[str, Sequence[Any]], caption: str = "", rows: Sequence[str] | None = None) -> Markup:
+def table(columns: Iterable[tuple[str, Sequence[Any]]]) -> Markup:
     """A table: text to the left, numbers to the right.
 
     Parameters
     ----------
-    columns : mapping of heading to cells
+    columns : iterable of (heading, cells)
         Cells may be text, numbers (three digits), or Markup.
-    caption : str
-    rows : sequence of str, optional
-        A class for each row.
     """
-    classes = [Markup(' class="number"') if all(map(_is_number, cells)) else Markup("") for cells in columns.values()]
+    headings, cells = zip(*columns, strict=True)
+    classes = [Markup(' class="number"') if all(map(_is_number, column)) else Markup("") for column in cells]
     head = Markup("").join(
-        Markup('<th scope="col"{}>{}</th>').format(*pair) for pair in zip(classes, columns, strict=True)
+        Markup('<th scope="col"{}>{}</th>').format(*pair) for pair in zip(classes, headings, strict=True)
     )
     body = []
-    for i, record in enumerate(zip(*columns.values(), strict=True)):
-        cells = Markup("").join(
-            Markup("<td{}>{}</td>").format(kind, number(value)) for kind, value in zip(classes, record, strict=True)
-        )
-        opening = Markup('<tr class="{}">').format(rows[i]) if rows else Markup("<tr>")
-        body.append(opening + cells + Markup("</tr>"))
-    title = Markup("<caption>{}</caption>").format(caption) if caption else Markup("")
+    for record in zip(*cells, strict=True):
+        row = (Markup("<td{}>{}</td>").format(kind, number(value)) for kind, value in zip(classes, record, strict=True))
+        body.append(Markup("<tr>{}</tr>").format(Markup("").join(row)))
     return Markup(
         '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
-        "<table>{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
-    ).format(title, head, Markup("").join(body))
+        "<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
+    ).format(head, Markup("").join(body))
 
 
 def number(value: Any, digits: int = 3) -> Markup:
@@ -114,7 +109,32 @@ def certainty(probability: float) -> str:
 
 def interval(lower: float, upper: float) -> Markup:
     """An interval as text: ``0.12 to 0.34``."""
-    return number(lower) + Markup(" to ") + number(upper)
+    return number(lower) + Markup("\u00a0to\u00a0") + number(upper)
+
+
+def side_by_side(frame: pd.DataFrame, labels: Sequence[str]) -> Markup:
+    """Estimates as a table in which the readings of ``effect`` stand next to each other, population-averaged first.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns ``effect``, ``estimate``, ``sd``, ``lower``, ``upper`` and the labels, the same for each reading.
+    labels : sequence of str
+        Columns that say what is estimated.
+    """
+    readings = sorted(frame["effect"].unique(), key=lambda effect: not effect.startswith("population"))
+    first = frame[frame["effect"] == readings[0]]
+    columns: list[tuple[str, Sequence[Any]]] = [(label, first[label].tolist()) for label in labels]
+    for reading in readings:
+        rows = frame[frame["effect"] == reading]
+        kind = "averaged" if reading.startswith("population") else "conditional"
+        bounds = zip(rows["lower"], rows["upper"], strict=True)
+        columns += [
+            (Markup('<span class="{}">{}</span>').format(kind, reading), rows["estimate"].tolist()),
+            ("sd", rows["sd"].tolist()),
+            ("95 % interval", [interval(low, high) for low, high in bounds]),
+        ]
+    return table(columns)
 
 
 def _is_number(value: Any) -> bool:

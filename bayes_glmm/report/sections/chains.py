@@ -53,4 +53,4 @@ def _table(frame: pd.DataFrame) -> Markup:
             "tail ESS": [f"{value:,.0f}" for value in frame["ess_tail"]],
             "R-hat": [f"{value:.3f}" for value in frame["rhat"]],
         }
-    return table(columns)
+    return table(columns.items())

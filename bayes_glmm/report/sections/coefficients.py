@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 from markupsafe import Markup
 
 from bayes_glmm.effects import Estimates, coefficients, marginal_coefficients
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.figures import forest
-from bayes_glmm.report.html import figure, interval, paragraph, table
+from bayes_glmm.report.html import figure, paragraph, side_by_side
 from bayes_glmm.report.sections.population import readings
-
-EXPONENTIATED = {"logit": "odds ratio", "log": "ratio of means"}  # what exp(beta) is
 
 
 def render_coefficients(posterior: Posterior) -> Markup:
@@ -34,7 +30,7 @@ def render_coefficients(posterior: Posterior) -> Markup:
     slopes = frame[frame["coefficient"] != "Intercept"]
     if len(slopes):
         parts.append(_forest(slopes, posterior.spec.link_name))
-    parts.append(_table(frame, EXPONENTIATED.get(posterior.spec.link_name)))
+    parts.append(side_by_side(frame, ["coefficient"]))
     return Markup("").join(parts)
 
 
@@ -47,22 +43,3 @@ def _forest(frame: pd.DataFrame, link: str) -> Markup:
     svg = forest(labels, series, f"coefficient, {link} scale")
     alt = f"Coefficients on the {link} scale with 95 % intervals, {' and '.join(series)}; numbers in the table below."
     return figure(svg, alt, "Posterior means and 95 % intervals; the intercept is in the table only.")
-
-
-def _table(frame: pd.DataFrame, exponentiated: str | None) -> Markup:
-    columns: dict[str, list[object]] = {
-        "coefficient": frame["coefficient"].tolist(),
-        "effect": frame["effect"].tolist(),
-        "estimate": frame["estimate"].tolist(),
-        "sd": frame["sd"].tolist(),
-        "95 % interval": [interval(low, high) for low, high in zip(frame["lower"], frame["upper"], strict=True)],
-    }
-    if exponentiated:
-        limits = frame[["lower", "upper"]].map(_exponential)
-        columns[f"exp: {exponentiated}"] = [interval(low, high) for low, high in limits.to_numpy()]
-    classes = ["averaged" if effect.startswith("population") else "conditional" for effect in frame["effect"]]
-    return table(columns, rows=classes)
-
-
-def _exponential(value: float) -> float:
-    return math.exp(value) if value < 700 else math.inf

@@ -47,15 +47,17 @@ def _groups(design: Design) -> Markup:
     trials = np.ones(len(design.y)) if design.trials is None else design.trials
     sizes = [np.bincount(block.index, minlength=len(block.levels)) for block in design.blocks]
     means = [np.bincount(b.index, design.y) / np.bincount(b.index, trials) for b in design.blocks]
+    what = "mean" if design.trials is None else "share"
     return table(
-        {
-            "group": [block.group for block in design.blocks],
-            "levels": [len(block.levels) for block in design.blocks],
-            "rows a level: least, median, most": [_three(*np.quantile(values, [0.0, 0.5, 1.0])) for values in sizes],
-            f"{'mean' if design.trials is None else 'share'} of {design.response} by level: 5 %, 50 %, 95 %": [
-                _three(*np.quantile(values, [0.05, 0.5, 0.95])) for values in means
-            ],
-        }
+        [
+            ("group", [block.group for block in design.blocks]),
+            ("levels", [len(block.levels) for block in design.blocks]),
+            ("rows a level: least, median, most", [_three(*np.quantile(values, [0.0, 0.5, 1.0])) for values in sizes]),
+            (
+                f"{what} of {design.response} by level: 5 %, 50 %, 95 %",
+                [_three(*np.quantile(values, [0.05, 0.5, 0.95])) for values in means],
+            ),
+        ]
     )
 
 
@@ -66,7 +68,7 @@ def _three(*values: float) -> str:
 def _columns(design: Design) -> Markup:
     groups = {column for block in design.blocks for column in block.group.split(":")}
     names = list(design.data.columns)
-    return table({"column": names, "values": [_describe(design.data[name], name in groups) for name in names]})
+    return table({"column": names, "values": [_describe(design.data[name], name in groups) for name in names]}.items())
 
 
 def _describe(column: pd.Series, group: bool) -> str:

@@ -27,7 +27,7 @@ def render_model(posterior: Posterior) -> Markup:
     ]
     if posterior.provenance:
         rows = dict(_flat(posterior.provenance))
-        parts += [heading("How it was computed"), table({"setting": list(rows), "value": list(rows.values())})]
+        parts += [heading("How it was computed"), table({"setting": list(rows), "value": list(rows.values())}.items())]
     return Markup("").join(parts)
 
 

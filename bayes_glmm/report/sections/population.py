@@ -10,7 +10,7 @@ from bayes_glmm.design.expressions import columns_of
 from bayes_glmm.effects import ESTIMANDS, compare
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.figures import forest
-from bayes_glmm.report.html import certainty, details, figure, heading, interval, number, paragraph, table
+from bayes_glmm.report.html import certainty, details, figure, heading, interval, number, paragraph, side_by_side
 
 AVERAGED, CONDITIONAL = "population-averaged", "conditional (u = 0)"
 VARIABLES = 20  # more are left to fit.compare()
@@ -166,15 +166,8 @@ def _forest(posterior: Posterior, frame: pd.DataFrame, estimand: str) -> Markup:
 
 
 def _table(frame: pd.DataFrame) -> Markup:
-    columns = {
-        "variable": frame["variable"].tolist(),
-        "contrast": frame["contrast"].tolist(),
-        "estimand": [ESTIMANDS[name].title for name in frame["estimand"]],
-        "effect": frame["effect"].tolist(),
-        "estimate": frame["estimate"].tolist(),
-        "sd": frame["sd"].tolist(),
-        "95 % interval": [interval(low, high) for low, high in zip(frame["lower"], frame["upper"], strict=True)],
-        "P(direction)": [certainty(value) for value in frame["probability"]],
-    }
-    classes = ["averaged" if effect == AVERAGED else "conditional" for effect in frame["effect"]]
-    return table(columns, rows=classes)
+    named = frame.assign(
+        comparison=[f"{v}: {c}" for v, c in zip(frame["variable"], frame["contrast"], strict=True)],
+        estimand=[name.replace("_", " ") for name in frame["estimand"]],
+    )
+    return side_by_side(named, ["comparison", "estimand"])

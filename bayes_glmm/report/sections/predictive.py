@@ -32,7 +32,7 @@ def render_predictive(posterior: Posterior) -> Markup:
         "that the model would not have produced the statistic.",
         kind="note",
     )
-    return figure(svg, alt, caption) + table(columns) + explained + _loo(posterior)
+    return figure(svg, alt, caption) + table(columns.items()) + explained + _loo(posterior)
 
 
 def _loo(posterior: Posterior) -> Markup:

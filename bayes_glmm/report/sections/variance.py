@@ -49,7 +49,7 @@ def _table(frame: pd.DataFrame) -> Markup:
             "estimate": frame["estimate"].tolist(),
             "sd": frame["sd"].tolist(),
             "95 % interval": [interval(low, high) for low, high in zip(frame["lower"], frame["upper"], strict=True)],
-        }
+        }.items()
     )
 
 

@@ -38,9 +38,10 @@ def _banner(name: str, checks: Checks) -> Markup:
 
 
 def checks_table(checks: Checks) -> Markup:
-    """One row a check."""
+    """One row a check, and where their thresholds come from."""
     done, skipped = checks.checks, checks.skipped
     none = [""] * len(skipped)
+    sources = dict.fromkeys(source for item in done for source in item.source.split("; "))
     return table(
         {
             "check": [*(item.title for item in done), *(item.title for item in skipped)],
@@ -48,6 +49,5 @@ def checks_table(checks: Checks) -> Markup:
             "value": [*(number_text(item.value) for item in done), *none],
             "threshold": [*(item.threshold_text for item in done), *none],
             "finding": [*(item.finding for item in done), *(item.reason for item in skipped)],
-            "source of the threshold": [*(item.source for item in done), *none],
-        }
-    )
+        }.items()
+    ) + paragraph("Thresholds after: {sources}.", kind="note", sources="; ".join(sources))
