@@ -149,6 +149,8 @@ def _errors_explained() -> Iterator[None]:
     previous = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         yield
+    except BrokenPipeError:
+        raise  # the reader of a pipe had enough, as in `| head`: typer ends quietly
     except (GLMMError, OSError) as error:
         typer.secho(f"Error: {error}", fg=typer.colors.RED, err=True)
         raise typer.Exit(WRONG) from error

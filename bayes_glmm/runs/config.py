@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ def read_config(path: str | Path, overrides: Mapping[str, Mapping[str, Any]] | N
     document = read_document(path)
     values = dict(document.values)
     for section, changed in (overrides or {}).items():
-        values[section] = {**(values.get(section) or {}), **changed}
+        if isinstance(current := values.get(section, {}), dict):  # else validation says what it is instead
+            values[section] = current | dict(changed)
     try:
         return Config.model_validate(values), document
     except ValidationError as error:
@@ -73,6 +74,8 @@ def _explained(
     match kind:
         case "extra_forbidden":
             return _unknown_key(names)
+        case "model_type":
+            return f"{dotted} should be a section with keys, found {_short(value)}.", choices("", _keys(names))
         case "missing":
             return f"The key {dotted!r} is missing.", "Add it."
         case "literal_error":
@@ -94,12 +97,15 @@ def _explained(
 
 def _unknown_key(names: tuple[str, ...]) -> tuple[str, str]:
     *section, key = names
-    fields = list(SECTIONS[tuple(section)].model_fields)
     here = f"{'.'.join(section)!r} has no key" if section else "The file has no section"
     for other, model in SECTIONS.items():
         if other and key in model.model_fields:
             return f"{here} {key!r}.", f"Move it under '{'.'.join(other)}'."
-    return f"{here} {key!r}.", choices(key, fields)
+    return f"{here} {key!r}.", choices(key, _keys(section))
+
+
+def _keys(section: Sequence[str]) -> list[str]:
+    return list(SECTIONS[tuple(section)].model_fields)
 
 
 def _short(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from io import StringIO
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -105,3 +106,11 @@ def test_a_file_in_place_of_the_config_data(config, tmp_path):
     result = invoke("check", config, "--data", tmp_path / "mine.csv")
     assert result.exit_code == 0, result.output
     assert "10 rows" in result.stdout
+
+
+def test_a_reader_that_has_had_enough_is_no_error():
+    command = f"{Path(sys.executable).parent / 'bayes-glmm'} data abortion | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert done.stdout == "person,gender,situation,response\n"
+    assert "Error" not in done.stderr
+    assert "Traceback" not in done.stderr

@@ -41,7 +41,7 @@ def write(tmp_path):
 
 def error_of(path: Path) -> str:
     with pytest.raises(ConfigError) as caught:
-        read_config(path)
+        read_config(path, {"sampler": {"tune": 10}})
     return str(caught.value)
 
 
@@ -88,6 +88,9 @@ def test_overrides_replace_values_of_the_file(write):
         ("compare: treatment", "{compare: treatment, slopes: n}", 12, "effects needs exactly one of"),
         ("compare: treatment", "{slopes: treatment, contrast: sd}", 12, "effects takes 'contrast' with 'compare' only"),
         ("compare: treatment", "{predict: {treatment: drug}, by: n}", 12, "effects takes no 'by' with 'predict'"),
+        ("compare: treatment", "treatment", 12, "effects should be a section with keys, found 'treatment'. Valid:"),
+        ("sampler:\n  draws: 500", "sampler: 500", 9, "sampler should be a section with keys, found 500. Valid: draws"),
+        ("sampler:\n  draws: 500", "sampler:", 9, "sampler should be a section with keys, found None. Valid: draws"),
         ("folder: runs/trial", "folder: [a]", 14, "outputs.folder should be text, found ['a']."),
         ("folder: runs/trial", "report: 'yes'", 14, "outputs.report should be a valid boolean, found 'yes'."),
         ("data:\n  dataset: clinics\n", "", 1, "The key 'data' is missing."),
