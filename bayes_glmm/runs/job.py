@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,6 @@ from bayes_glmm.runs.document import Document
 from bayes_glmm.runs.schema import Config, EffectSection
 from bayes_glmm.spec import ModelSpec, Prior, parse_formula
 
-if TYPE_CHECKING:
-    import pymc as pm
-
 
 @dataclass(frozen=True)
 class Job:
@@ -40,7 +37,6 @@ class Job:
         All columns and rows, as read.
     design : Design
     priors : Priors
-    model : pm.Model
     settings : Settings
     effects : tuple of EffectSection
         Those asked for; a comparison of every variable of the fixed effects where none is.
@@ -52,7 +48,6 @@ class Job:
     data: pd.DataFrame
     design: Design
     priors: Priors
-    model: pm.Model
     settings: Settings
     effects: tuple[EffectSection, ...]
 
@@ -87,9 +82,9 @@ def prepare(path: str | Path, overrides: Mapping[str, Mapping[str, Any]] | None 
     data = read_data(config.data, document)
     with document.at("model", "formula" if config.model.formula else "response"):
         design = build_design(spec, data, config.data.missing)
-    priors, model = _read_priors(spec, design, document)
+    priors = _read_priors(spec, design, document)
     effects = _read_effects(config, spec, design, document)
-    return Job(config, document, spec, data, design, priors, model, settings, effects)
+    return Job(config, document, spec, data, design, priors, settings, effects)
 
 
 def _read_spec(config: Config, document: Document) -> ModelSpec:
@@ -117,22 +112,23 @@ def _read_settings(config: Config, document: Document) -> Settings:
     return Settings(**config.sampler.model_dump())
 
 
-def _read_priors(spec: ModelSpec, design: Design, document: Document) -> tuple[Priors, pm.Model]:
-    """Priors and model; where they fail, each prior is tried alone to find the one that does."""
+def _read_priors(spec: ModelSpec, design: Design, document: Document) -> Priors:
+    """The priors, proved by building the model; where that fails, each is tried alone to find the one at fault."""
     try:
-        return _build(spec, design)
+        return _proved_priors(spec, design)
     except SpecError as error:
         for name, prior in spec.priors.items():
             with document.at("model", "priors", name):
-                _build(replace(spec, priors={name: prior}), design)
+                _proved_priors(replace(spec, priors={name: prior}), design)
         raise document.error(error, "model") from error
 
 
-def _build(spec: ModelSpec, design: Design) -> tuple[Priors, pm.Model]:
-    from bayes_glmm.model import build_model  # takes seconds
+def _proved_priors(spec: ModelSpec, design: Design) -> Priors:
+    from bayes_glmm.model import build_model  # PyMC takes seconds
 
     priors = resolve_priors(spec, design)
-    return priors, build_model(spec, design, priors)
+    build_model(spec, design, priors)
+    return priors
 
 
 def _read_effects(config: Config, spec: ModelSpec, design: Design, document: Document) -> tuple[EffectSection, ...]:

@@ -49,7 +49,6 @@ def test_a_good_config_becomes_a_job(write, tmp_path):
     job = prepare(write(CLINICS))
     assert job.design.coefficients == ("Intercept", "treatment[drug]")
     assert str(job.priors["sd_clinic[Intercept]"]) == "HalfNormal(1)"
-    assert "beta" in job.model.named_vars
     assert job.settings.draws == 100
     assert [effect.kind for effect in job.effects] == ["compare", "predict"]
     assert (job.title, job.folder) == ("config", Path("runs/config"))

@@ -137,9 +137,9 @@ def test_what_is_shown_has_both_kinds_of_coefficients_and_a_misfit_where_there_i
 
 
 def show(result) -> str:
-    console = Console(file=StringIO(), width=150)
-    show_result(console, result)
-    return console.file.getvalue()
+    screen = StringIO()
+    show_result(Console(file=screen, width=150), result)
+    return screen.getvalue()
 
 
 def test_a_second_run_is_refused_before_sampling(finished, folder, monkeypatch):
