@@ -199,6 +199,10 @@ class Fit:
         """Average derivative of the mean; see :func:`bayes_glmm.effects.slopes`."""
         return effects.slopes(self.posterior, variable, **options)
 
+    def interact(self, variable: str, moderator: str, **options: Any) -> effects.Estimates:
+        """How a comparison changes with a second variable; see :func:`bayes_glmm.effects.interact`."""
+        return effects.interact(self.posterior, variable, moderator, **options)
+
     def coefficients(self, **options: Any) -> effects.Estimates:
         """Conditional coefficients; see :func:`bayes_glmm.effects.coefficients`."""
         return effects.coefficients(self.posterior, **options)
@@ -210,6 +214,18 @@ class Fit:
     def variance(self, **options: Any) -> effects.Estimates:
         """Sds, correlations, intraclass correlations; see :func:`bayes_glmm.effects.variance`."""
         return effects.variance(self.posterior, **options)
+
+    def response_variance(self, newdata: pd.DataFrame | None = None, **options: Any) -> effects.Estimates:
+        """Variance and correlation of the response itself; see :func:`bayes_glmm.effects.response_variance`."""
+        return effects.response_variance(self.posterior, newdata, **options)
+
+    def group_percentiles(self, newdata: pd.DataFrame | None = None, **options: Any) -> effects.Estimates:
+        """How much groups differ at rows; see :func:`bayes_glmm.effects.group_percentiles`."""
+        return effects.group_percentiles(self.posterior, newdata, **options)
+
+    def r_squared(self, **options: Any) -> effects.Estimates:
+        """Bayesian R2 of the response; see :func:`bayes_glmm.effects.r_squared`."""
+        return effects.r_squared(self.posterior, **options)
 
     def with_log_likelihood(self) -> Fit:
         """Add the group ``log_likelihood``: rows times draws numbers."""

@@ -19,6 +19,7 @@ from bayes_glmm.effects.estimands import chosen_estimands
 from bayes_glmm.effects.grid import check_variable, factor_columns
 from bayes_glmm.effects.readings import readings
 from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
+from bayes_glmm.effects.unseen import with_unseen_groups
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
 
@@ -52,7 +53,7 @@ def compare(
         Rows to average over; the data's own by default.
     by : str or sequence of str, optional
         Columns within whose values to average.
-    random_effects : {"integrated", "zero", "known", "new"} or several of them
+    random_effects : {"integrated", "zero", "known", "new", "known_or_new"} or several of them
         As :func:`~bayes_glmm.effects.predictions.predict`.
     estimands : str or sequence of str
         Names in ``ESTIMANDS``; those that make no sense for the model's mean (an odds ratio of counts) are left out.
@@ -95,6 +96,7 @@ def compare(
     check_interval(interval)
     contrasts = contrasts_of(posterior.design, variable, contrast)
     rows = counterfactual_rows(posterior.design, newdata)
+    posterior = with_unseen_groups(posterior, rows, chosen, seed)
     groups, member = by_groups(rows, by)
     average = averager(posterior, chosen, member, row_weights(rows, weights), seed)
     settings = dict.fromkeys(setting for item in contrasts for setting in (item.low, item.high))
@@ -159,6 +161,7 @@ def slopes(
     if variable in factor_columns(design):
         raise SpecError(f"{variable!r} is categorical and has no slope.", advice="Use compare().")
     rows = counterfactual_rows(design, newdata)
+    posterior = with_unseen_groups(posterior, rows, chosen, seed)
     groups, member = by_groups(rows, by)
     average = averager(posterior, chosen, member, row_weights(rows, weights), seed)
     x = rows[variable].to_numpy(float)

@@ -17,6 +17,7 @@ from bayes_glmm.effects.contrasts import contrasts_of
 from bayes_glmm.effects.estimands import ESTIMANDS, chosen_estimands
 from bayes_glmm.effects.readings import readings
 from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
+from bayes_glmm.effects.unseen import with_unseen_groups
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
 
@@ -75,6 +76,7 @@ def interact(
     contrasts = contrasts_of(design, variable, contrast)
     moderators = contrasts_of(design, moderator, moderator_contrast)
     rows = counterfactual_rows(design, newdata)
+    posterior = with_unseen_groups(posterior, rows, chosen, seed)
     _, member = by_groups(rows, None)
     average = averager(posterior, chosen, member, row_weights(rows, weights), seed)
     means = {}

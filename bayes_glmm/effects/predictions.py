@@ -13,8 +13,17 @@ from bayes_glmm.design import Predictors
 from bayes_glmm.design.expressions import common_matrix
 from bayes_glmm.effects.grid import collapse, given_rows, model_columns, observed
 from bayes_glmm.effects.patterns import draw_slices, encode
-from bayes_glmm.effects.readings import Reading, fresh_effects, kept_factors, mean_response, predictor, readings
+from bayes_glmm.effects.readings import (
+    OUTCOME,
+    Reading,
+    fresh_effects,
+    kept_factors,
+    mean_response,
+    predictor,
+    readings,
+)
 from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
+from bayes_glmm.effects.unseen import with_unseen_groups
 from bayes_glmm.errors import DataError, SpecError, choices
 from bayes_glmm.families import Mean
 from bayes_glmm.numerics.functions import NUMPY
@@ -45,10 +54,11 @@ def predict(
     newdata : DataFrame, optional
         Rows to predict at; by default the data's own, those with the same predictors taken together and counted in
         ``n`` (and in the same groups, with ``"known"``).
-    random_effects : {"integrated", "zero", "known", "new"} or several of them
+    random_effects : {"integrated", "zero", "known", "new", "known_or_new"} or several of them
         ``integrated``: u averaged out under N(0, G), the population-averaged mean. ``zero``: at u = 0. ``known``: at
         the row's own groups, which the model must have seen. ``new``: in one fresh group of each factor, the same for
-        all rows, so that the interval also holds the variation between groups.
+        all rows, so that the interval also holds the variation between groups. ``known_or_new``: at the row's own
+        groups where the model has seen them, and in fresh groups, one a label, where it has not.
     scale : {"response", "link", "outcome"}
         The mean (of one trial, under trials); the link of the mean, for ``integrated`` the link of the
         population-averaged mean; or new responses drawn from the posterior predictive distribution, in a fresh group
@@ -78,12 +88,13 @@ def predict(
     if scale not in _SCALES:
         raise SpecError(f"A prediction cannot be on the scale {scale!r}.", advice=choices(scale, _SCALES))
     rows, trials = _rows(posterior, newdata, chosen, scale)
+    posterior = with_unseen_groups(posterior, rows, chosen, seed)
     predictors = encode(posterior.design, rows, kept_factors(chosen))
     total = int(np.prod(posterior.sample_shape))
     values = np.empty((total, len(rows), len(chosen)))  # rows of one pattern side by side
     fresh = fresh_effects(posterior, seed)
     for k, reading in enumerate(chosen):
-        rng = np.random.default_rng([seed, 1, k])
+        rng = np.random.default_rng([seed, OUTCOME, k])
         for draws in draw_slices(posterior, len(rows)):
             if scale == "outcome":
                 values[draws, :, k] = _outcomes(posterior, predictors, reading, draws, fresh, trials, rng)

@@ -16,6 +16,9 @@ from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import Draws, conditional_predictor
 
+# each its own kind of random number; above 0, because a seed [s, 1] and a seed [s, 1, 0] are one to NumPy
+FRESH, UNSEEN, OUTCOME = 1, 2, 3
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -43,6 +46,7 @@ READINGS: dict[str, Reading] = {
         Reading("zero", label="conditional (u = 0)"),
         Reading("known", label="conditional (this group)"),
         Reading("new", label="new group"),
+        Reading("known_or_new", label="conditional (this or a new group)"),
     )
 }
 
@@ -58,7 +62,7 @@ def readings(
         Names in ``READINGS``.
     design : Design
     keep : str or sequence of str
-        Grouping factors at whose own levels to stay; ``known`` keeps all.
+        Grouping factors at whose own levels to stay; ``known`` and ``known_or_new`` keep all.
 
     Raises
     ------
@@ -79,7 +83,7 @@ def readings(
     given = f" given {', '.join(kept)}" if kept else ""
     return tuple(
         replace(READINGS[name], kept=factors)
-        if name == "known"
+        if name in ("known", "known_or_new")
         else replace(READINGS[name], label=READINGS[name].label + given, kept=kept)
         for name in dict.fromkeys(names)
     )
@@ -96,14 +100,17 @@ def kept_factors(chosen: Sequence[Reading]) -> tuple[str, ...]:
 
 def fresh_effects(posterior: Posterior, seed: int) -> dict[str, np.ndarray]:
     """One new level of each grouping factor, u ~ N(0, G) [draw, effect], the same for all rows of a call."""
-    result = {}
-    for i, block in enumerate(posterior.design.blocks):
-        G = posterior.G(block.group)
-        values, vectors = np.linalg.eigh(G)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-        z = np.random.default_rng([seed, i]).standard_normal(G.shape[:2])
-        result[block.group] = np.einsum("dij,dj->di", root, z)
-    return result
+    return {
+        block.group: drawn_effects(posterior.G(block.group), np.random.default_rng([seed, FRESH, i]))
+        for i, block in enumerate(posterior.design.blocks)
+    }
+
+
+def drawn_effects(G: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One u ~ N(0, G) a draw [draw, effect]; G may be singular."""
+    values, vectors = np.linalg.eigh(G)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+    return np.einsum("dij,dj->di", root, rng.standard_normal(G.shape[:2]))
 
 
 def predictor(

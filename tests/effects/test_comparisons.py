@@ -22,7 +22,7 @@ def averaged(posterior: Posterior, rows: pd.DataFrame, effect: str) -> np.ndarra
     return predict(posterior, rows, effect).draws.values.reshape(3, len(rows)).mean(axis=1)
 
 
-@pytest.mark.parametrize("effect", ["integrated", "zero", "known", "new"])
+@pytest.mark.parametrize("effect", ["integrated", "zero", "known", "new", "known_or_new"])
 @pytest.mark.parametrize("estimand", list(ESTIMANDS))
 def test_a_comparison_is_the_estimand_of_two_averages(effect: str, estimand: str):
     posterior = logistic()
