@@ -1,0 +1,79 @@
+"""How a comparison differs between the values of a column, such as hospitals: one row a value."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.effects.tidy import Estimates
+from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.plots.panels import draw_panels
+from bayes_glmm.plots.style import number
+from bayes_glmm.plots.tables import NOT_COLUMNS, contrast_name, labels_of, panel_of, quantities
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PANELS = 4
+
+
+def contrasts_by(estimates: Estimates, by: str, estimand: str | None = None) -> Figure:
+    """Draw a comparison or slope within each value of a column.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        Of ``compare(..., by=by)`` or ``slopes(..., by=by)``, by this column alone.
+    by : str
+    estimand : str, optional
+        The first in the table by default.
+
+    Returns
+    -------
+    Figure
+        A panel each contrast. Values that are numbers or ordered categories stand in their order, others in that of
+        the estimates; above 60 values a band in place of rows.
+
+    Raises
+    ------
+    SpecError
+        For estimates that are not by this column alone, an unknown estimand, or more contrasts than can be read.
+    """
+    table = estimates.table
+    columns = [name for name in labels_of(table) if name not in NOT_COLUMNS]
+    if columns != [by]:
+        raise SpecError(
+            f"The estimates are not by {by!r} alone.", f"by {', '.join(columns) or 'nothing'}", choices(by, columns)
+        )
+    if "estimand" in table:
+        known = list(dict.fromkeys(table["estimand"]))
+        chosen = known[0] if estimand is None else estimand
+        if chosen not in known:
+            raise SpecError(f"The estimates have no estimand {chosen!r}.", advice=choices(chosen, known))
+        table = table[table["estimand"] == chosen]
+    elif estimand is not None:
+        raise SpecError(f"Slopes have no estimand {estimand!r}.", advice="Leave it out.")
+    table = table.assign(row=table[by].map(number), contrasted=table.apply(contrast_name, axis=1))
+    found = list(table.groupby("contrasted", sort=False))
+    if len(found) > PANELS:
+        raise SpecError(f"There are {len(found)} contrasts, too many to read.", advice=f"Compare at most {PANELS}.")
+    label = str(quantities(table).iloc[0])
+    names = list(dict.fromkeys(table["row"]))
+    panels = [panel_of(part, names, str(title), label) for title, part in found]
+    if not _ordered(table[by]):
+        first = next(iter(panels[0].series.values()))[:, 0]
+        order = np.argsort(-first, kind="stable")
+        names = [names[i] for i in order]
+        panels = [
+            replace(panel, series={effect: values[order] for effect, values in panel.series.items()})
+            for panel in panels
+        ]
+    return draw_panels(panels, names, by)
+
+
+def _ordered(values: pd.Series) -> bool:
+    """Whether the values have an order of their own."""
+    return pd.api.types.is_numeric_dtype(values) or bool(getattr(values.dtype, "ordered", False))

@@ -1,0 +1,195 @@
+"""The classic picture: curves of groups, the curve at u = 0 among them, and the flatter one that averages them.
+
+Under a link that bends, the average of the groups' curves is not the curve of the average group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.effects.grid import collapse
+from bayes_glmm.effects.predictions import predict
+from bayes_glmm.effects.tidy import Estimates
+from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.plots.point import at_posterior_means, is_discrete, mean_text, others_of, panels_of, readings_of
+from bayes_glmm.plots.style import (
+    CONDITIONAL,
+    DASHES,
+    beside,
+    colour_of,
+    compose,
+    dots,
+    fit,
+    is_averaged,
+    legend,
+    logarithmic,
+    name_rows,
+    number,
+    settings,
+)
+from bayes_glmm.posterior import Posterior
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PANELS = 6
+MANIFOLD = 30.0  # a positive mean that grows so many times is drawn on a logarithmic axis
+KINDS = {"new": "drawn from N(0, G)", "known": "of the data"}
+SHOWN = 0.9  # share of the groups that a vertical axis makes room for, where a few of them rise without bound
+
+
+def curves(
+    posterior: Posterior,
+    variable: str,
+    at: Mapping[str, Any] | None = None,
+    groups: int = 40,
+    random_effects: Literal["new", "known"] = "new",
+    interval: float = 0.95,
+    seed: int = 0,
+) -> Figure:
+    """Draw the mean over a variable: in single groups, at u = 0, and population-averaged.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    variable : str
+        A column of the data. A number gives curves; a category, or a number with two values, gives points.
+    at : mapping of column to value or values, optional
+        What to set columns to; the others take their mean or most common level, as
+        :func:`~bayes_glmm.effects.reference_grid`. Several values of a column give a panel each.
+    groups : int
+        How many groups to draw thinly; 0 for none. They are drawn at posterior mean parameters.
+    random_effects : {"new", "known"}
+        Fresh groups, u ~ N(0, G), or groups of the data (for several factors, combinations that occur).
+    interval : float
+        Mass of the equal-tailed intervals that the bands show.
+    seed : int
+        Of the fresh groups, and of the choice among known ones.
+
+    Returns
+    -------
+    Figure
+        Where the mean has no upper bound, the few steepest groups may leave the picture at the top.
+
+    Raises
+    ------
+    SpecError
+        For an unknown column or reading, fewer than no groups, or too many panels.
+    DataError
+        For unknown levels.
+    """
+    if random_effects not in KINDS:
+        raise SpecError(f"Groups cannot be {random_effects!r}.", "random_effects", choices(random_effects, KINDS))
+    if groups < 0:
+        raise SpecError(f"There cannot be {groups} groups.", "groups", "Give 0 or more.")
+    design, discrete = posterior.design, is_discrete(posterior.design, variable)
+    panels = panels_of(design, variable, at, PANELS)
+    estimates = [predict(posterior, rows, readings_of(posterior), interval=interval) for rows in panels]
+    single = [group_means(posterior, rows, groups, random_effects, seed) for rows in panels]
+    thin = f"{len(single[0])} groups {KINDS[random_effects]}"
+    changed = [name for name in at or {} if name != variable and pd.concat(panels)[name].nunique() > 1]
+    fixed = {name: value for name, value in others_of(design, panels[0], variable).items() if name not in changed}
+    tall = 0.9 + 0.42 * len(panels[0]) if discrete else 3.6
+    columns = len(panels) if len(panels) <= 3 else 2 if len(panels) == 4 else 3
+    lines = -(-len(panels) // columns)
+
+    def plot(figure: Figure) -> None:
+        grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+        for axes in grid.ravel()[len(panels) :]:
+            axes.set_visible(False)
+        for axes, rows, table, values in zip(grid.ravel(), panels, estimates, single, strict=False):
+            (_points if discrete else _lines)(axes, rows[variable], table, values, thin)
+            if changed:
+                axes.set_title(fit(settings({name: rows[name].iloc[0] for name in changed}), 90 // columns))
+        names = (mean_text(posterior), variable) if discrete else (variable, mean_text(posterior))
+        _label(grid, len(panels), *names, tall)
+        if not discrete and posterior.spec.link.range != "unit":
+            _fit_vertically(grid[0, 0], posterior, estimates, single)
+        if fixed:
+            figure.supxlabel(fit(f"at {settings(fixed)}", 110), fontsize=8, color="#6b7280", x=0.01, ha="left")
+        legend(figure, grid[0, 0])
+
+    return compose(plot, height=0.9 + tall * (lines if discrete or lines == 1 else 0.75 * lines))
+
+
+def group_means(posterior: Posterior, rows: pd.DataFrame, groups: int, kind: str, seed: int) -> np.ndarray:
+    """Means of rows in single groups at posterior mean parameters [group, row]."""
+    factors = [block.group for block in posterior.design.blocks]
+    if not factors or groups == 0:
+        return np.empty((0, len(rows)))
+    if kind == "new":
+        drawn = predict(at_posterior_means(posterior, groups), rows, "new", seed=seed)
+        return drawn.draws.to_numpy()[0]
+    columns = dict.fromkeys(column for group in factors for column in group.split(":") if column not in rows)
+    found = collapse(posterior.design.data, list(columns))[list(columns)]
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(found))[:groups])
+    crossed = found.iloc[chosen].merge(rows, how="cross")
+    known = predict(at_posterior_means(posterior), crossed, "known")
+    return known.draws.to_numpy().reshape(len(chosen), len(rows))
+
+
+def _lines(axes: Axes, x: pd.Series, estimates: Estimates, single: np.ndarray, thin: str) -> None:
+    place = x.to_numpy(float)
+    for values in single:
+        axes.plot(place, values, color=CONDITIONAL, alpha=0.28, linewidth=0.8)
+    if len(single):
+        axes.plot([], [], color=CONDITIONAL, alpha=0.6, linewidth=0.9, label=thin)  # for the legend, dark enough to see
+    for effect, table in estimates.table.groupby("effect", sort=False):
+        colour = colour_of(str(effect))
+        axes.fill_between(place, table["lower"], table["upper"], color=colour, alpha=0.2, linewidth=0, zorder=3)
+        for end in ("lower", "upper"):  # two bands that overlap are told apart by their edges
+            axes.plot(place, table[end], color=colour, linewidth=0.7, alpha=0.7, zorder=3)
+        # dashes over a full line: both are seen where they lie on each other
+        averaged = is_averaged(str(effect))
+        style: Any = "-" if averaged else DASHES
+        order = 4 if averaged else 5
+        axes.plot(
+            place, table["estimate"], color=colour, linestyle=style, linewidth=2.4, zorder=order, label=str(effect)
+        )
+    axes.set_xlim(place.min(), place.max())
+    axes.grid(color="#d9dde2", linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def _points(axes: Axes, x: pd.Series, estimates: Estimates, single: np.ndarray, thin: str) -> None:
+    place = name_rows(axes, [number(value) for value in x])
+    for i, values in enumerate(single):
+        label = None if i else thin
+        axes.plot(values, place, "|", color=CONDITIONAL, alpha=0.35, markersize=8, markeredgewidth=0.9, label=label)
+    shift = {effect: 1.6 * step for effect, step in beside(list(estimates.table["effect"].unique())).items()}
+    for effect, table in estimates.table.groupby("effect", sort=False):
+        dots(axes, place + shift[str(effect)], table[["estimate", "lower", "upper"]].to_numpy(), str(effect))
+
+
+def _label(grid: np.ndarray, panels: int, horizontal: str, vertical: str, tall: float) -> None:
+    """Names of the axes: below the lowest panel of each column, left of the first."""
+    columns = grid.shape[1]
+    for i, axes in enumerate(grid.ravel()[:panels]):
+        if i + columns >= panels:
+            axes.set_xlabel(fit(horizontal, 90 // columns))
+            axes.tick_params(labelbottom=True)
+        if i % columns == 0:
+            axes.set_ylabel(fit(vertical, max(8, int(9 * tall))))
+
+
+def _fit_vertically(axes: Axes, posterior: Posterior, estimates: list[Estimates], single: list[np.ndarray]) -> None:
+    """Make room for both bands and most of the groups; on a logarithmic axis where a mean grows manifold."""
+    tables = pd.concat([each.table for each in estimates])
+    shown = 1.0 if posterior.spec.link.name == "identity" else SHOWN
+    low, high = float(tables["lower"].min()), float(tables["upper"].max())
+    ends = np.concatenate([np.column_stack([values.min(axis=1), values.max(axis=1)]) for values in single])
+    if len(ends):
+        low = min(low, float(np.quantile(ends[:, 0], 1.0 - shown)))
+        high = max(high, float(np.quantile(ends[:, 1], shown)))
+    estimate = tables["estimate"]
+    if low > 0.0 and posterior.spec.link.range == "positive" and estimate.max() > MANIFOLD * estimate.min():
+        axes.set_ylim(low / 1.2, high * 1.2)
+        logarithmic(axes, vertical=True)
+    else:
+        margin = 0.04 * (high - low) or 1.0
+        axes.set_ylim(low - margin, high + margin)

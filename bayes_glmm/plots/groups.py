@@ -1,0 +1,110 @@
+"""One estimate a group, in order of size: random effects, or means of groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.design import RandomBlock
+from bayes_glmm.effects.grid import collapse, means, reference_grid
+from bayes_glmm.effects.patterns import encode
+from bayes_glmm.effects.predictions import predict
+from bayes_glmm.effects.tidy import check_interval, summarise
+from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.plots.panels import Panel, draw_panels
+from bayes_glmm.plots.point import mean_text, readings_of
+from bayes_glmm.plots.style import settings
+from bayes_glmm.plots.tables import SHOWN
+from bayes_glmm.posterior import Posterior
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SCALES = ("link", "response")
+CONDITIONAL = "conditional (this group)"
+
+
+def groups(
+    posterior: Posterior,
+    group: str | None = None,
+    scale: Literal["link", "response"] = "link",
+    at: Mapping[str, Any] | None = None,
+    interval: float = 0.95,
+) -> Figure:
+    """Draw what is particular to each group, in order of size (of the first effect).
+
+    Parameters
+    ----------
+    posterior : Posterior
+    group : str, optional
+        A grouping factor; the first by default.
+    scale : {"link", "response"}
+        The random effects u, a panel each; or the mean at typical values of the columns in each group, other grouping
+        factors at u = 0, beside the mean at u = 0 and the population-averaged one.
+    at : mapping of column to value, optional
+        For the scale of the response: what to set columns to.
+    interval : float
+        Mass of the equal-tailed intervals.
+
+    Returns
+    -------
+    Figure
+        Named rows up to 60 groups, bands for more, in which each panel has its own order.
+
+    Raises
+    ------
+    SpecError
+        For a model without random effects, or an unknown grouping factor, scale or column.
+    DataError
+        For unknown levels.
+    """
+    factors = [block.group for block in posterior.design.blocks]
+    if not factors or group not in (None, *factors):
+        what = f"The model has no grouping factor {group!r}." if factors else "The model has no random effects."
+        raise SpecError(what, advice=choices(str(group), factors) if factors else "Draw curves().")
+    if scale not in SCALES:
+        raise SpecError(f"Groups cannot be drawn on the scale {scale!r}.", advice=choices(scale, SCALES))
+    check_interval(interval)
+    block = posterior.design.block(group or factors[0])
+    if scale == "link":
+        panels, names, note = _random_effects(posterior, block, interval), list(block.levels), ""
+    else:
+        panels, names, note = _group_means(posterior, block, dict(at or {}), interval)
+    order = np.argsort(-panels[0].series[CONDITIONAL][:, 0], kind="stable")
+    ordered = [replace(panel, series={CONDITIONAL: panel.series[CONDITIONAL][order]}) for panel in panels]
+    return draw_panels(ordered, [names[i] for i in order], block.group, note)
+
+
+def _random_effects(posterior: Posterior, block: RandomBlock, interval: float) -> list[Panel]:
+    labels = pd.DataFrame({"level": block.levels})
+    tables = [
+        summarise(posterior.u(block.group)[:, :, k], labels, interval)[SHOWN].to_numpy()
+        for k in range(len(block.effects))
+    ]
+    label = "u" if posterior.spec.link_name == "identity" else f"u ({posterior.spec.link_name} scale)"
+    return [
+        Panel(effect, label, {CONDITIONAL: values}, null=0.0)
+        for effect, values in zip(block.effects, tables, strict=True)
+    ]
+
+
+def _group_means(
+    posterior: Posterior, block: RandomBlock, at: dict[str, Any], interval: float
+) -> tuple[list[Panel], list[str], str]:
+    design = posterior.design
+    typical = reference_grid(design, [], at) if at else means(design)
+    if len(typical) > 1:
+        raise SpecError("Groups are drawn at one value of each column.", "at", "Give one value a column.")
+    columns = [column for column in block.group.split(":") if column not in typical]
+    rows = collapse(design.data, columns)[columns].merge(typical, how="cross") if columns else typical
+    inside = predict(posterior, rows, "zero", keep=block.group, interval=interval)
+    index = next(each for each in encode(design, rows).blocks if each.group == block.group).index
+    overall = predict(posterior, typical, readings_of(posterior), interval=interval).table
+    lines = dict(zip(overall["effect"].astype(str), overall["estimate"].astype(float), strict=True))
+    panel = Panel("", mean_text(posterior), {CONDITIONAL: inside.table[SHOWN].to_numpy()}, lines=lines)
+    note = f"at {settings(typical.iloc[0].to_dict())}" if len(typical.columns) else ""
+    return [panel], [block.levels[i] for i in index], note

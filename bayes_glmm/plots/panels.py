@@ -1,0 +1,130 @@
+"""Panels of estimates that share their rows: dots beside names where few, a band where many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_glmm.plots.style import (
+    FAINT,
+    LEGIBLE,
+    beside,
+    colour_of,
+    compose,
+    dots,
+    fit,
+    legend,
+    logarithmic,
+    name_rows,
+    null_line,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Estimates on one axis.
+
+    Attributes
+    ----------
+    title : str
+    label : str
+        Of the axis of estimates.
+    series : mapping of str to array [row, 3]
+        By the label of the reading: estimate, lower and upper; NaN where a row has none.
+    null : float or None
+        Where no effect lies.
+    ratio : bool
+        Whether the axis is logarithmic.
+    lines : mapping of str to float
+        Further values to mark, by the label of the reading they are of.
+    """
+
+    title: str
+    label: str
+    series: Mapping[str, np.ndarray]
+    null: float | None = None
+    ratio: bool = False
+    lines: Mapping[str, float] = field(default_factory=dict)
+
+
+def draw_panels(panels: Sequence[Panel], names: Sequence[str], rows: str, note: str = "") -> Figure:
+    """A figure of panels with the same rows, the first row uppermost.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+    names : sequence of str
+        One a row.
+    rows : str
+        What the rows are, such as the name of a column.
+    note : str
+        Small print below.
+    """
+    many = len(names) > LEGIBLE
+    lines = sum(1 + fit(name).count("\n") for name in names)
+    readings = 0.5 + 0.5 * len(panels[0].series)
+    tall = (0.2 if len(names) > 12 else 0.26) * readings * len(names) + 0.12 * (lines - len(names))
+
+    def plot(figure: Figure) -> None:
+        shape = (len(panels), 1) if many else (1, len(panels))
+        grid = figure.subplots(*shape, squeeze=False, sharey=False if many else "row", sharex=many).ravel()
+        for axes, panel in zip(grid, panels, strict=True):
+            (_band if many else _rows)(axes, panel, names)
+            axes.set_title(fit(panel.title, 72 // shape[1]))
+        if many:
+            grid[-1].set_xlabel(f"{len(names):,} values of {fit(rows, 40, 1)}, from lowest to highest")
+        else:
+            grid[0].set_ylabel(fit(rows, max(8, int(9 * tall))))
+        if note:
+            figure.supxlabel(fit(note, 110), fontsize=8, color="#6b7280", x=0.01, ha="left")
+        if len(panels[0].series) + len(panels[0].lines) > 1:
+            legend(figure, grid[0])
+
+    return compose(plot, height=0.9 + 2.3 * len(panels) if many else 1.3 + tall)
+
+
+def _rows(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
+    small = len(names) > 12
+    place = name_rows(axes, names, 8 if small else None)
+    for effect, shift in beside(list(panel.series)).items():
+        dots(axes, place + shift, panel.series[effect], effect, 3.8 if small else 5.0)
+    _marks(axes, panel, vertical=True)
+    if panel.ratio:
+        logarithmic(axes)
+    axes.set_xlabel(panel.label)
+
+
+def _band(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
+    """Each reading in its own order of size."""
+    place = np.arange(len(names))
+    for effect, values in panel.series.items():
+        ordered = values[np.argsort(values[:, 0], kind="stable")]
+        colour = colour_of(effect)
+        axes.fill_between(place, ordered[:, 1], ordered[:, 2], color=colour, alpha=0.22, linewidth=0)
+        axes.plot(place, ordered[:, 0], color=colour, linewidth=1.8, label=effect)
+    _marks(axes, panel, vertical=False)
+    if panel.ratio:
+        logarithmic(axes, vertical=True)
+    axes.set_xlim(0, len(names) - 1)
+    axes.grid(axis="y", color=FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.set_ylabel(fit(panel.label, 36))
+
+
+def _marks(axes: Axes, panel: Panel, vertical: bool) -> None:
+    if panel.null is not None:
+        null_line(axes, panel.null, vertical)
+    for effect, value in panel.lines.items():
+        line = axes.axvline if vertical else axes.axhline
+        line(value, color=colour_of(effect), linewidth=1.3, zorder=0.6, label=effect, linestyle=_line_style(effect))
+
+
+def _line_style(effect: str) -> str:
+    return "-" if effect.startswith("population") else "--"

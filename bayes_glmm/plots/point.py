@@ -1,0 +1,97 @@
+"""The posterior as one point: parameters at their posterior means, for pictures that show groups and not uncertainty.
+
+A group's own curve is drawn at one value of the parameters. Averaged over draws of u it would be flattened, as
+population-averaged curves are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_glmm.design import Design
+from bayes_glmm.effects.grid import check_variable, factor_columns, levels, model_columns, reference_grid
+from bayes_glmm.errors import SpecError
+from bayes_glmm.posterior import Posterior
+
+POINTS = 121  # of a curve
+
+
+def at_posterior_means(posterior: Posterior, copies: int = 1) -> Posterior:
+    """A posterior of equal draws: beta, G, u and the family's parameters at their means.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    copies : int
+        How many draws: as many fresh groups does ``predict(..., random_effects="new")`` then give.
+    """
+    needed = ["beta", *posterior.spec.family.auxiliary]
+    needed += [f"{kind}_{block.group}" for block in posterior.design.blocks for kind in ("G", "u")]
+    means = posterior.draws["posterior"].to_dataset()[needed].mean(("chain", "draw"))
+    means = means.expand_dims(chain=[0], draw=np.arange(copies))
+    return replace(posterior, draws=xr.DataTree.from_dict({"posterior": means}))
+
+
+def readings_of(posterior: Posterior) -> tuple[str, ...]:
+    """The readings to draw: under some links (inverse) no population-averaged mean exists."""
+    link = posterior.spec.link
+    exists = link.averaged is not None or link.strip > 0.0
+    return ("integrated", "zero") if exists else ("zero",)
+
+
+def is_discrete(design: Design, variable: str) -> bool:
+    """Whether a column is drawn as points: categories, and numbers with at most two values."""
+    check_variable(design, variable)
+    return variable in factor_columns(design) or len(levels(design, variable)) <= 2
+
+
+def values_of(design: Design, variable: str) -> list[Any]:
+    """The values to draw a column at: all of a category, many over the range of a number."""
+    if is_discrete(design, variable):
+        return levels(design, variable)
+    column = design.data[variable]
+    return np.linspace(float(column.min()), float(column.max()), POINTS).tolist()
+
+
+def panels_of(design: Design, variable: str, at: Mapping[str, Any] | None, most: int) -> list[pd.DataFrame]:
+    """Rows along a variable, one frame for each combination of the other values in ``at``.
+
+    Raises
+    ------
+    SpecError
+        For unknown columns and more than ``most`` combinations.
+    DataError
+        For unknown levels.
+    """
+    chosen = dict(at or {})
+    along = chosen.pop(variable, None)
+    values = values_of(design, variable) if along is None else np.atleast_1d(np.asarray(along)).tolist()
+    rows = reference_grid(design, variable, {**chosen, variable: values})
+    several = [name for name in chosen if rows[name].nunique() > 1]
+    if not several:
+        return [rows]
+    panels = [panel.reset_index(drop=True) for _, panel in rows.groupby(several, sort=False, observed=True)]
+    if len(panels) > most:
+        raise SpecError(
+            f"There are {len(panels)} panels, too many to read.", "at", f"Name at most {most} combinations."
+        )
+    return panels
+
+
+def others_of(design: Design, rows: pd.DataFrame, variable: str) -> dict[str, Any]:
+    """The other columns and what they are set to."""
+    return {name: rows[name].iloc[0] for name in model_columns(design) if name != variable}
+
+
+def mean_text(posterior: Posterior) -> str:
+    """What the mean is, in words."""
+    kind, response = posterior.spec.family.response, posterior.design.response.strip("`")
+    if kind == "binary":
+        return f"probability of {response} = {posterior.design.success or 1}"
+    return f"probability of success, {response}" if kind == "successes" else f"mean of {response}"
