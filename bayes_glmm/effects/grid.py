@@ -40,7 +40,7 @@ def given_rows(newdata: pd.DataFrame) -> pd.DataFrame:
     """
     if not isinstance(newdata, pd.DataFrame):
         raise DataError(f"The new rows are a {type(newdata).__name__}.", advice="Give a pandas DataFrame.")
-    if newdata.empty:
+    if not len(newdata):  # a model without predictors has rows without columns
         raise DataError("There are no new rows.", advice="Give at least one row.")
     return newdata.reset_index(drop=True)
 
