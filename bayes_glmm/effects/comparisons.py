@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.effects.averages import averager, by_groups, counterfactual_rows, described, labelled, row_weights
-from bayes_glmm.effects.contrasts import contrasts_of
+from bayes_glmm.effects.contrasts import contrasts_of, meant_for
 from bayes_glmm.effects.estimands import chosen_estimands
 from bayes_glmm.effects.grid import check_variable, factor_columns
 from bayes_glmm.effects.readings import readings
@@ -48,7 +48,7 @@ def compare(
         A column of the data.
     contrast : optional
         See :func:`~bayes_glmm.effects.contrasts.contrasts_of`: by default each level against the first, 1 against 0, or
-        x + 1 against x.
+        x + 1 against x. ``"polynomial"``, the trends over ordered values, has the estimand ``difference`` only.
     newdata : DataFrame, optional
         Rows to average over; the data's own by default.
     by : str or sequence of str, optional
@@ -95,15 +95,16 @@ def compare(
     chosen, wanted = readings(random_effects, posterior.design, keep), chosen_estimands(estimands, posterior.spec)
     check_interval(interval)
     contrasts = contrasts_of(posterior.design, variable, contrast)
+    wanted = meant_for(wanted, contrasts, variable)
     rows = counterfactual_rows(posterior.design, newdata)
     posterior = with_unseen_groups(posterior, rows, chosen, seed)
     groups, member = by_groups(rows, by)
     average = averager(posterior, chosen, member, row_weights(rows, weights), seed)
-    settings = dict.fromkeys(setting for item in contrasts for setting in (item.low, item.high))
+    settings = dict.fromkeys(setting for item in contrasts for setting in item.settings)
     means = {setting: average(setting.apply(posterior.design, rows, variable)) for setting in settings}
     labels, draws = [], []
     for item in contrasts:
-        high, low = means[item.high], means[item.low]  # [draw, group, reading]
+        high, low = item.sides(means)  # [draw, group, reading]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             values = [estimand.compute(high, low) for estimand in wanted]
         for g in range(len(groups)):

@@ -1,9 +1,9 @@
-"""Which two values of a variable are compared: pairs of counterfactual settings of the rows."""
+"""Which values of a variable are compared: pairs of counterfactual settings of the rows, or trends over several."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Design
+from bayes_glmm.effects.estimands import Estimand
 from bayes_glmm.effects.grid import FEW, check_variable, factor_columns, levels, with_value
+from bayes_glmm.effects.polynomials import degree_name, polynomial_weights, scores
 from bayes_glmm.errors import DataError, SpecError, choices
 
-NAMED = ("reference", "pairwise", "sequential", "sd", "iqr")
+NAMED = ("reference", "pairwise", "sequential", "sd", "iqr", "polynomial")
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,61 @@ class Contrast:
         """Such as "1 vs 0"."""
         return f"{self.high.label} vs {self.low.label}"
 
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings that it needs."""
+        return self.low, self.high
 
-def contrasts_of(design: Design, variable: str, contrast: Any = None) -> tuple[Contrast, ...]:
+    def sides(self, values: Mapping[Setting, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """What is compared, high and low, of values by setting."""
+        return values[self.high], values[self.low]
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A weighted sum over settings, the weights adding up to 0: those above 0 are compared against those below.
+
+    Attributes
+    ----------
+    label : str
+        Such as "linear".
+    settings : tuple of Setting
+    weights : tuple of float
+    """
+
+    label: str
+    settings: tuple[Setting, ...]
+    weights: tuple[float, ...]
+
+    def sides(self, values: Mapping[Setting, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """The sums whose difference is the trend, of values by setting."""
+        pairs = [(weight, values[setting]) for setting, weight in zip(self.settings, self.weights, strict=True)]
+        high, low = (sum(max(sign * weight, 0.0) * value for weight, value in pairs) for sign in (1.0, -1.0))
+        return np.asarray(high), np.asarray(low)
+
+
+def meant_for(
+    estimands: Sequence[Estimand], contrasts: Sequence[Contrast | Trend], variable: str
+) -> tuple[Estimand, ...]:
+    """The estimands that fit the contrasts: a trend is a difference, and has no ratio.
+
+    Raises
+    ------
+    SpecError
+        If none fits.
+    """
+    if not any(isinstance(item, Trend) for item in contrasts):
+        return tuple(estimands)
+    fitting = tuple(estimand for estimand in estimands if estimand.name == "difference")
+    if not fitting:
+        asked = ", ".join(estimand.name for estimand in estimands)
+        raise SpecError(
+            f"Polynomial contrasts have no {asked}.", f"variable {variable!r}", "Use estimands='difference'."
+        )
+    return fitting
+
+
+def contrasts_of(design: Design, variable: str, contrast: Any = None) -> tuple[Contrast | Trend, ...]:
     """The contrasts of a variable.
 
     Parameters
@@ -64,6 +119,8 @@ def contrasts_of(design: Design, variable: str, contrast: Any = None) -> tuple[C
         for other numbers. A number: x + that against x. ``"reference"``, ``"pairwise"``, ``"sequential"``: levels
         against the first, all pairs, each against the one before (also for numbers with at most six values). ``"sd"``:
         the mean plus half a standard deviation against the mean minus half; ``"iqr"``: third quartile against first.
+        ``"polynomial"``: linear, quadratic, ... trends over the levels of an ordered category, taken as equally spaced,
+        or over few numbers, as spaced; see :func:`~bayes_glmm.effects.polynomials.polynomial_weights`.
         A pair ``(low, high)``: these two.
 
     Raises
@@ -94,7 +151,10 @@ def contrasts_of(design: Design, variable: str, contrast: Any = None) -> tuple[C
             f"{variable!r} has {len(found)} values, too many for {contrast!r} contrasts.",
             advice="Use a number, 'sd', 'iqr' or a pair (low, high).",
         )
-    settings = [Setting(_text(value), value) for value in found]
+    settings = tuple(Setting(_text(value), value) for value in found)
+    if contrast == "polynomial":
+        weights = polynomial_weights(scores(design, variable, found))
+        return tuple(Trend(degree_name(k), settings, tuple(column)) for k, column in enumerate(weights.T, start=1))
     return tuple(Contrast(low, high) for low, high in _pairs(settings, contrast))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.effects.averages import averager, by_groups, counterfactual_rows, described, row_weights
-from bayes_glmm.effects.contrasts import contrasts_of
+from bayes_glmm.effects.contrasts import contrasts_of, meant_for
 from bayes_glmm.effects.estimands import ESTIMANDS, chosen_estimands
 from bayes_glmm.effects.readings import readings
 from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
@@ -67,7 +67,7 @@ def interact(
         For missing columns and unknown levels.
     """
     design, chosen = posterior.design, readings(random_effects, posterior.design, keep)
-    wanted = [estimand for estimand in chosen_estimands(estimands, posterior.spec) if estimand.name in _CHANGE]
+    wanted = tuple(item for item in chosen_estimands(estimands, posterior.spec) if item.name in _CHANGE)
     check_interval(interval)
     if variable == moderator:
         raise SpecError(f"{variable!r} cannot be its own moderator.", advice="Name two columns.")
@@ -75,14 +75,15 @@ def interact(
         raise SpecError("An interaction has no such estimand.", advice=f"Valid: {', '.join(_CHANGE)}.")
     contrasts = contrasts_of(design, variable, contrast)
     moderators = contrasts_of(design, moderator, moderator_contrast)
+    wanted = meant_for(meant_for(wanted, contrasts, variable), moderators, moderator)
     rows = counterfactual_rows(design, newdata)
     posterior = with_unseen_groups(posterior, rows, chosen, seed)
     _, member = by_groups(rows, None)
     average = averager(posterior, chosen, member, row_weights(rows, weights), seed)
     means = {}
-    for at in dict.fromkeys(setting for item in moderators for setting in (item.low, item.high)):
+    for at in dict.fromkeys(setting for item in moderators for setting in item.settings):
         moved = at.apply(design, rows, moderator)
-        for setting in dict.fromkeys(setting for item in contrasts for setting in (item.low, item.high)):
+        for setting in dict.fromkeys(setting for item in contrasts for setting in item.settings):
             means[setting, at] = average(setting.apply(design, moved, variable))[:, 0, :]
     labels, draws, null = [], [], []
     for item in contrasts:
@@ -90,11 +91,11 @@ def interact(
             for estimand in wanted:
                 change = ESTIMANDS[_CHANGE[estimand.name]]
                 with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                    high, low = (
-                        estimand.compute(means[item.high, at], means[item.low, at])
-                        for at in (at_item.high, at_item.low)
-                    )
-                    draws.append(change.compute(high, low))
+                    values = {
+                        at: estimand.compute(*item.sides({setting: means[setting, at] for setting in item.settings}))
+                        for at in at_item.settings
+                    }
+                    draws.append(change.compute(*at_item.sides(values)))
                 null += [change.null] * len(chosen)
                 labels += [
                     (variable, item.label, moderator, at_item.label, estimand.name, reading.label) for reading in chosen
