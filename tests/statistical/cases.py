@@ -204,6 +204,7 @@ CASES = (
     Case("spinal C", SPINAL, C, draws=3000),
     Case("beitler_landis A", CLINICS, A, draws=8000, slow=False),
     Case("beitler_landis B", CLINICS, B, draws=8000),
+    # eight clinics under a half-Cauchy: the sd has a heavy tail, and its own sd needs far more draws than its mean
     Case("beitler_landis C", CLINICS, C, draws=20000),
     Case("abortion A", ABORTION, A, draws=2000),
     Case("abortion B", ABORTION, B, draws=2000),

@@ -1,0 +1,43 @@
+"""Coordinates are ways to one posterior: parameters, random effects and what both make together agree."""
+
+from __future__ import annotations
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayes_glmm as bg
+from bayes_glmm.inference.coordinates import COORDINATES
+from bayes_glmm.predictive import conditional_predictor
+
+
+def data() -> pd.DataFrame:
+    """Forty binary rows in ten groups; x has two values."""
+    rng = np.random.default_rng(3)
+    g, x = np.repeat(np.arange(10), 4), np.tile([0, 1], 20)
+    eta = -0.3 + 0.8 * x + rng.normal(0, 1.2, 10)[g]
+    return pd.DataFrame({"y": rng.binomial(1, 1 / (1 + np.exp(-eta))), "x": x, "g": g})
+
+
+@pytest.mark.parametrize("coordinates", [name for name in COORDINATES if name != "plain"])
+def test_the_posterior_is_that_of_the_plain_coordinates(coordinates: str) -> None:
+    model = bg.GLMM("y ~ x + (1 | g)", data(), "bernoulli", priors={"sd": "HalfNormal(1.5)"})
+    ours, plain = (
+        model.fit(draws=1500, seed=4, coordinates=name, target_accept=0.9, progress=False).posterior
+        for name in (coordinates, "plain")
+    )
+    assert coordinates == ours.provenance["coordinates"]
+    assert set(ours.draws["posterior"].data_vars) == set(plain.draws["posterior"].data_vars)
+    shape = plain.sample_shape
+    compared = {"beta": (ours.beta, plain.beta), "u": (ours.u("g")[..., 0], plain.u("g")[..., 0])}
+    compared["sd"] = (ours.array("sd_g"), plain.array("sd_g"))
+    # beta + u of a row's own group: right only if effects are drawn given the parameters of their own draw
+    compared["eta"] = (conditional_predictor(ours), conditional_predictor(plain))
+    for name, (one, other) in compared.items():
+        for j in range(one.shape[1]):
+            a, b = one[:, j].reshape(shape), other[:, j].reshape(shape)
+            for method, x, y in [("mean", a.mean(), b.mean()), ("sd", a.std(), b.std())]:
+                # five standard errors of the difference: none of 100 comparisons may differ by chance
+                error = np.hypot(az.mcse(a, method=method), az.mcse(b, method=method))
+                assert abs(x - y) <= 5 * error, f"{method} of {name}[{j}]: {x:.4f}, plain {y:.4f} ± {error:.4f}"
