@@ -1,7 +1,6 @@
-"""Figures as SVG: one palette, no state that outlives a call.
+"""Figures of the report as SVG: what the plots do not show, in the plots' palette; no state outlives a call.
 
-Conditional is always blue and population-averaged always orange (of Okabe & Ito's colours, told apart by all readers);
-the data are black, what the model replicates is grey. Chains have the palette's other colours.
+The data are black, what the model replicates is grey; chains have those of the palette that mean nothing else.
 """
 
 from __future__ import annotations
@@ -12,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_glmm.plots.style import AVERAGED, CONDITIONAL, FAINT, LEGIBLE, WIDTH, colour_of
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CONDITIONAL, AVERAGED = "#0072B2", "#D55E00"
-DATA, REPLICATED, FAINT = "#1b1b1b", "#9aa3ad", "#d9dde2"
+DATA, REPLICATED = "#1b1b1b", "#9aa3ad"
 CHAINS = ("#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-WIDTH = 8.6  # inches: the width of the text at 96 dots
-LEGIBLE = 60  # levels that can have a line of their own
 
 _STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
@@ -174,11 +172,6 @@ def traces(names: Sequence[str], draws: np.ndarray) -> bytes:
         grid[-1][1].set_xlabel("draw")
 
     return draw(plot, height=0.5 + 1.05 * len(names))
-
-
-def colour_of(effect: str) -> str:
-    """The colour of a reading: the same in every figure and table."""
-    return AVERAGED if effect.startswith("population") else CONDITIONAL
 
 
 def shorten(label: str, limit: int = 34) -> str:

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_glmm.families import Mean
+from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.plots.style import FAINT, LEGIBLE
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.predictive import replicate
-from bayes_glmm.report.figures import DATA, FAINT, LEGIBLE, REPLICATED, draw
+from bayes_glmm.predictive import conditional_predictor, replicate, spread_draws
+from bayes_glmm.report.figures import DATA, REPLICATED, draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
 SEED = 4711
 REPLICATES = 200
+MANY = 200  # groups that a picture can tell apart
 VALUES = 8_000_000  # replicated values held at once
 
 
@@ -120,15 +124,14 @@ def _density(values: np.ndarray, grid: np.ndarray, bandwidth: float) -> np.ndarr
 
 
 def _proportions(posterior: Posterior, replicated: np.ndarray) -> tuple[bytes, str, str]:
-    """Shares by group with replicated intervals; by bins of the fitted value where there are no groups."""
+    """Shares by group with replicated intervals; by fitted value where there are no groups, or too many to see."""
     design = posterior.design
     trials = np.ones(len(design.y)) if design.trials is None else design.trials
-    if design.blocks:
-        block = min(design.blocks, key=lambda block: len(block.levels))
-        member, what = block.index, block.group
+    smallest = min(design.blocks, key=lambda block: len(block.levels), default=None)
+    if smallest is not None and len(smallest.levels) <= MANY:
+        member, each, axis = smallest.index, f"level of {smallest.group}", f"levels of {smallest.group}"
     else:
-        fitted = (replicated / trials).mean(axis=0)
-        member, what = np.searchsorted(np.quantile(fitted, np.linspace(0, 1, 11)[1:-1]), fitted), "fitted value"
+        member, each, axis = _bins(posterior), "bin", "bins of rows of like fitted value"
     count = int(member.max()) + 1
     total = np.bincount(member, trials, count)
     used = total > 0
@@ -151,23 +154,28 @@ def _proportions(posterior: Posterior, replicated: np.ndarray) -> tuple[bytes, s
             place, observed[order], "o", color=DATA, markersize=4 if len(order) <= LEGIBLE else 2.2, label="observed"
         )
         axes.set_ylim(-0.02, 1.02)
-        axes.set_xlabel(
-            f"{len(order)} {'levels of' if design.blocks else 'tenths by'} {what}, by what the model expects"
-        )
+        axes.set_xlabel(f"{len(order)} {axis}, by what the model expects")
         axes.set_ylabel(f"share of {_event(posterior)}")
         axes.set_xticks([])
         canvas.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
 
     alt = (
-        f"Observed share of {_event(posterior)} in each of {len(order)} groups of rows by {what}, with 95 % intervals "
-        f"of replicated data: {int(outside.sum())} outside."
+        f"Observed share of {_event(posterior)} in {len(order)} {axis}, with 95 % intervals of replicated data: "
+        f"{int(outside.sum())} outside."
     )
     caption = (
-        f"Dots: the share in the rows of each {what if design.blocks else 'tenth of the fitted values'}. Bars: 95 % of "
-        f"replicated data sets, for the same groups. {int(outside.sum())} of {len(order)} dots lie outside; about "
-        f"{0.05 * len(order):.0f} or fewer are expected."
+        f"Dots: the share in the rows of each {each}. Bars: 95 % of replicated data sets, for the same groups. "
+        f"{int(outside.sum())} of {len(order)} dots lie outside; about {0.05 * len(order):.0f} or fewer are expected."
     )
     return draw(plot, height=3.4), alt, caption
+
+
+def _bins(posterior: Posterior) -> np.ndarray:
+    """Rows in up to 20 bins of equal size by their fitted value, the posterior mean given u [row]."""
+    chosen = spread_draws(posterior, 100)
+    fitted = Mean(conditional_predictor(posterior, draws=chosen), posterior.spec.link, NUMPY).mu.mean(axis=0)
+    bins = int(np.clip(len(fitted) // 20, 2, 20))
+    return np.searchsorted(np.quantile(fitted, np.linspace(0, 1, bins + 1)[1:-1]), fitted)
 
 
 def _intervals(axes: Axes, place: np.ndarray, low: np.ndarray, middle: np.ndarray, high: np.ndarray) -> None:

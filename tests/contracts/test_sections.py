@@ -37,3 +37,8 @@ def test_anchors_and_titles_are_unique() -> None:
     assert len({section.anchor for section in SECTIONS}) == len(SECTIONS)
     assert len({section.title for section in SECTIONS}) == len(SECTIONS)
     assert all(section.anchor.isidentifier() for section in SECTIONS)
+
+
+def test_many_groups_are_pictured_by_fitted_value() -> None:
+    text = str({section.anchor: section for section in SECTIONS}["predictive"].render(case("binomial", levels=220)))
+    assert "bins of rows of like fitted value" in text

@@ -8,8 +8,9 @@ from markupsafe import Markup
 
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.effects import variance
+from bayes_glmm.plots.style import LEGIBLE
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.report.figures import LEGIBLE, caterpillar
+from bayes_glmm.report.figures import caterpillar
 from bayes_glmm.report.html import figure, heading, interval, paragraph, table
 
 SHOWN = ("sd", "correlation", "icc", "median odds ratio")  # variances and covariances say the same again
