@@ -25,11 +25,10 @@ def show_result(console: Console, result: RunResult) -> None:
     wide = side_by_side(tables[SIDE_BY_SIDE] if SIDE_BY_SIDE in tables else tables["coefficients"], ["coefficient"])
     console.print(_table(wide, f"Coefficients ({result.posterior.spec.link_name} scale)"))
     for name, table in tables.items():
-        if name.startswith("compare_"):
-            labels = [column for column in table.columns if column not in (*_NUMBERS, "effect", "variable")]
-            title = f"{table['variable'].iloc[0]}: averaged means of {result.posterior.design.response} compared"
+        if kind := next((text for start, text in _AVERAGES.items() if name.startswith(start)), None):
+            labels = [column for column in table.columns if column not in (*_NUMBERS, "effect")]
             console.print()
-            console.print(_table(side_by_side(table, labels), title))
+            console.print(_table(side_by_side(table, labels), kind.format(y=result.posterior.design.response)))
     console.print("\nPosterior mean and 95% interval. Population-averaged: random effects averaged over.", style="dim")
     console.print()
     if result.report is not None:
@@ -54,6 +53,7 @@ def show_datasets(console: Console, datasets: pd.DataFrame) -> None:
     console.print("bayes-glmm data NAME prints one as CSV.", style="dim")
 
 
+_AVERAGES = {"compare_": "Averaged means of {y} compared", "slopes_": "Average slopes of the mean of {y}"}
 _NUMBERS = ("estimate", "sd", "lower", "upper", "probability")
 
 

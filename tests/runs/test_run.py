@@ -129,11 +129,22 @@ def test_what_is_shown_has_both_kinds_of_coefficients_and_a_misfit_where_there_i
     shown = show(finished)
     assert "conditional" in shown
     assert "population-averaged" in shown
+    assert "Averaged means of favourable compared" in shown
     assert "Could the model have made the data?" not in shown
     sd = replace(finished.predictive.checks[0], title="SD of the response", verdict="look", finding="too wide")
     misfit = show(replace(finished, predictive=Checks((sd,))))
     assert "Could the model have made the data?" in misfit
     assert "too wide" in misfit
+
+
+def test_slopes_are_shown_with_their_readings_side_by_side(finished):
+    numbers = {"estimate": [0.25, 0.75], "sd": 0.1, "lower": [0.1, 0.5], "upper": [0.4, 1.0], "probability": 1.0}
+    table = pd.DataFrame({"variable": "dose", "effect": ["population-averaged", "conditional (u = 0)"], **numbers})
+    shown = show(replace(finished, tables=finished.tables | {"slopes_dose": table}))
+    line = next(line for line in shown.splitlines() if line.startswith("dose"))
+    assert line.split("  ")[0] == "dose"
+    assert "0.25 [0.1, 0.4]" in line
+    assert "0.75 [0.5, 1]" in line
 
 
 def show(result) -> str:
