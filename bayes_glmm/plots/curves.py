@@ -87,8 +87,9 @@ def curves(
         raise SpecError(f"Groups cannot be {random_effects!r}.", "random_effects", choices(random_effects, KINDS))
     if groups < 0:
         raise SpecError(f"There cannot be {groups} groups.", "groups", "Give 0 or more.")
-    design, discrete = posterior.design, is_discrete(posterior.design, variable)
+    design = posterior.design
     panels = panels_of(design, variable, at, PANELS)
+    discrete = is_discrete(design, variable) or len(panels[0]) < 3
     estimates = [predict(posterior, rows, readings_of(posterior), interval=interval) for rows in panels]
     single = [group_means(posterior, rows, groups, random_effects, seed) for rows in panels]
     thin = f"{len(single[0])} groups {KINDS[random_effects]}"

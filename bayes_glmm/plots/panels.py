@@ -16,6 +16,7 @@ from bayes_glmm.plots.style import (
     compose,
     dots,
     fit,
+    fit_row,
     legend,
     logarithmic,
     name_rows,
@@ -25,6 +26,8 @@ from bayes_glmm.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+MANY = 12  # rows from which print is small
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,10 @@ def draw_panels(panels: Sequence[Panel], names: Sequence[str], rows: str, note: 
         Small print below.
     """
     many = len(names) > LEGIBLE
-    lines = sum(1 + fit(name).count("\n") for name in names)
+    small = len(names) > MANY
+    lines = sum(1 + fit_row(name, small).count("\n") for name in names)
     readings = 0.5 + 0.5 * len(panels[0].series)
-    tall = (0.2 if len(names) > 12 else 0.26) * readings * len(names) + 0.12 * (lines - len(names))
+    tall = (0.2 if small else 0.26) * readings * len(names) + 0.12 * (lines - len(names))
 
     def plot(figure: Figure) -> None:
         shape = (len(panels), 1) if many else (1, len(panels))
@@ -91,8 +95,8 @@ def draw_panels(panels: Sequence[Panel], names: Sequence[str], rows: str, note: 
 
 
 def _rows(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
-    small = len(names) > 12
-    place = name_rows(axes, names, 8 if small else None)
+    small = len(names) > MANY
+    place = name_rows(axes, names, small)
     for effect, shift in beside(list(panel.series)).items():
         dots(axes, place + shift, panel.series[effect], effect, 3.8 if small else 5.0)
     _marks(axes, panel, vertical=True)

@@ -96,7 +96,9 @@ def percentiles(
             last = name == names[-1]
             _histogram(axes, values, counts, edges, fit(name, 28), AVERAGED if last else CONDITIONAL)
             if averaged is not None:
-                axes.axvline(averaged, color=AVERAGED, linewidth=1.6, label="population-averaged mean")
+                alone = group is None or len(factors) == 1
+                label = "population-averaged mean" if alone else f"mean averaged over {group}, the rest at u = 0"
+                axes.axvline(averaged, color=AVERAGED, linewidth=1.6, label=label)
             label = "conditional mean (u = 0)"
             axes.axvline(conditional, color=CONDITIONAL, linestyle=DASHES, linewidth=1.6, label=label)
         grid[-1].set_xlabel(fit(mean_text(posterior), 90))

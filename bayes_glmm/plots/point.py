@@ -71,7 +71,9 @@ def panels_of(design: Design, variable: str, at: Mapping[str, Any] | None, most:
     """
     chosen = dict(at or {})
     along = chosen.pop(variable, None)
-    values = values_of(design, variable) if along is None else np.atleast_1d(np.asarray(along)).tolist()
+    values = values_of(design, variable) if along is None else [along] if np.ndim(along) == 0 else list(along)
+    if along is not None and variable in model_columns(design) and variable not in factor_columns(design):
+        values = sorted(values)  # a curve goes from left to right
     rows = reference_grid(design, variable, {**chosen, variable: values})
     several = [name for name in chosen if rows[name].nunique() > 1]
     if not several:

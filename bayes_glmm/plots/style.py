@@ -22,6 +22,7 @@ QUIET, FAINT, INK = "#6b7280", "#d9dde2", "#374151"
 _LOOKS = {  # by the start of a reading's label: colour and marker; others are conditional
     "population": (AVERAGED, "D"),
     "conditional (this group)": (CONDITIONAL, "^"),
+    "conditional (this or a new group)": (CONDITIONAL, "v"),
     "new group": ("#009E73", "s"),
 }
 WIDTH = 8.6  # inches
@@ -110,10 +111,10 @@ def beside(effects: Sequence[str]) -> dict[str, float]:
     return dict(zip(ordered, steps.tolist(), strict=True))
 
 
-def name_rows(axes: Axes, names: Sequence[str], size: float | None = None) -> np.ndarray:
+def name_rows(axes: Axes, names: Sequence[str], small: bool = False) -> np.ndarray:
     """Names on the vertical axis, the first uppermost; gives the heights of the rows [row]."""
     place = np.arange(len(names), dtype=float)[::-1]
-    axes.set_yticks(place, [fit(name) for name in names], fontsize=size)
+    axes.set_yticks(place, [fit_row(name, small) for name in names], fontsize=8 if small else None)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color=FAINT, linewidth=0.6)
@@ -167,6 +168,11 @@ def fit(text: str, width: int = 32, lines: int = 3) -> str:
     if "\n" in text:
         return "\n".join(fit(line, width, 2) for line in text.split("\n"))
     return "\n".join(textwrap.wrap(text, width, max_lines=lines, placeholder="…")) or text
+
+
+def fit_row(name: str, small: bool) -> str:
+    """The name of a row; small print holds more on a line."""
+    return fit(name, 42, 2) if small else fit(name)
 
 
 def settings(values: Mapping[Any, Any]) -> str:

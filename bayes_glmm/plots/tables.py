@@ -15,6 +15,7 @@ from bayes_glmm.plots.style import settings
 
 SHOWN = ["estimate", "lower", "upper"]
 RATIOS = ("ratio", "odds_ratio")
+FEW = 4  # rows up to which each has its full name
 NOT_COLUMNS = ("variable", "contrast", "moderator", "at", "coefficient")
 
 
@@ -79,7 +80,8 @@ def panel_of(table: pd.DataFrame, names: Sequence[object], title: str, label: st
 def joined(estimates: Sequence[Estimates]) -> tuple[pd.DataFrame, str]:
     """Tables below each other, with the columns ``row`` (its name) and ``quantity``; and what all rows compare.
 
-    Many rows of one comparison are named by where they hold alone; otherwise the second text is empty.
+    Many rows of one comparison are named by where they hold alone, many of one variable by their contrast; otherwise
+    the second text is empty.
 
     Raises
     ------
@@ -93,12 +95,21 @@ def joined(estimates: Sequence[Estimates]) -> tuple[pd.DataFrame, str]:
         where = table.apply(condition, axis=1, labels=labels)
         tables.append(table.assign(contrasted=names, where=where, quantity=quantities(table)))
     table = pd.concat(tables, ignore_index=True)
-    common = table["contrasted"].nunique() == 1 and table["where"].nunique() > 4
-    pairs = zip(table["contrasted"], table["where"], strict=True)
-    table["row"] = table["where"] if common else [_joined(*pair) for pair in pairs]
+    if table["contrasted"].nunique() == 1 and table["where"].nunique() > FEW:
+        table["row"], common = table["where"], str(table["contrasted"].iloc[0])
+    elif (
+        {"variable", "contrast"} <= set(table)
+        and not table["where"].any()
+        and len({*table["variable"]}) == 1
+        and table["contrast"].nunique() > FEW
+    ):
+        table["row"], common = table["contrast"], str(table["variable"].iloc[0])
+    else:
+        pairs = zip(table["contrasted"], table["where"], strict=True)
+        table["row"], common = [_joined(*pair) for pair in pairs], ""
     if (repeated := table.duplicated(["row", "quantity", "effect"])).any():
         raise SpecError(f"Two estimates are both called {table.loc[repeated, 'row'].iloc[0]!r}.", advice="Give one.")
-    return table, str(table["contrasted"].iloc[0]) if common else ""
+    return table, common
 
 
 def _joined(contrast: str, where: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
@@ -22,9 +22,19 @@ def line(axes: Axes, label: str) -> Line2D:
     return found
 
 
+def across(axes: Axes, label: str) -> np.ndarray:
+    """Its horizontal positions."""
+    return np.asarray(line(axes, label).get_xdata(), float)
+
+
+def upward(axes: Axes, label: str) -> np.ndarray:
+    """Its vertical positions."""
+    return np.asarray(line(axes, label).get_ydata(), float)
+
+
 def labelled(axes: Axes) -> set[str]:
     """Labels of the artists that a legend names."""
-    return set(axes.get_legend_handles_labels()[1])
+    return {str(label) for label in axes.get_legend_handles_labels()[1]}
 
 
 def intervals(axes: Axes) -> list[np.ndarray]:
@@ -33,7 +43,7 @@ def intervals(axes: Axes) -> list[np.ndarray]:
     return [np.array([segment[:, 0] for segment in each.get_segments()]) for each in collections]
 
 
-def texts(figure: Figure) -> list[str]:
+def texts(figure: Figure | SubFigure) -> list[str]:
     """All that is written."""
     return [each.get_text() for each in figure.findobj(Text) if isinstance(each, Text) and each.get_text()]
 

@@ -7,8 +7,10 @@ import pytest
 from bayes_glmm import effects
 from bayes_glmm.errors import SpecError
 from bayes_glmm.plots import contrasts, contrasts_by
-from tests.effects.cases import logistic
-from tests.plots.cases import AVERAGED, ZERO, intervals, labelled, line, many_groups, rows_of, texts
+from bayes_glmm.posterior import posterior_at
+from bayes_glmm.spec import ModelSpec
+from tests.effects.cases import frame, logistic
+from tests.plots.cases import AVERAGED, ZERO, across, intervals, labelled, many_groups, rows_of, texts, upward
 
 
 def test_panels_hold_the_table() -> None:
@@ -21,9 +23,9 @@ def test_panels_hold_the_table() -> None:
     for axes, estimand, null in zip(figure.axes, ["difference", "ratio", "odds_ratio"], [0.0, 1.0, 1.0], strict=True):
         for effect, ends in zip([AVERAGED, ZERO], intervals(axes), strict=True):
             part = table[(table["estimand"] == estimand) & (table["effect"] == effect)]
-            assert list(part["estimate"]) == list(line(axes, effect).get_xdata())
+            assert list(part["estimate"]) == list(across(axes, effect))
             np.testing.assert_array_equal(part[["lower", "upper"]], ends)
-        assert any([null, null] == list(each.get_xdata()) for each in axes.lines)
+        assert any([null, null] == np.asarray(each.get_xdata()).tolist() for each in axes.lines)
         assert {AVERAGED, ZERO} == labelled(axes)
     assert [f"dose: {text}" for text in dict.fromkeys(table["contrast"])] == rows_of(figure.axes[0])
 
@@ -34,7 +36,7 @@ def test_several_tables_interactions_slopes_and_coefficients() -> None:
     both = contrasts(slopes, effects.compare(posterior, "dose", estimands="difference"))
     assert ["average slope", "difference of means"] == [axes.get_title(loc="left") for axes in both.axes]
     assert 3 == len(rows_of(both.axes[0]))
-    drawn = line(both.axes[0], AVERAGED).get_xdata()
+    drawn = across(both.axes[0], AVERAGED)
     assert slopes.table["estimate"][0] == drawn[0]
     assert np.isnan(drawn[1:]).all()
     assert list(posterior.design.coefficients) == rows_of(contrasts(coefficients).axes[0])
@@ -49,12 +51,20 @@ def test_rows_say_the_values_they_are_averaged_by() -> None:
     assert "dose: high vs low" in texts(axes.figure)
 
 
+def test_many_contrasts_of_one_variable_say_its_name_once() -> None:
+    data = frame().assign(ward=np.resize(list("pqrstu"), 60))
+    spec = ModelSpec.from_formula("y ~ ward + (1 | g)", family="bernoulli")
+    posterior = posterior_at(spec, data, np.linspace(0.0, 0.5, 6), {"g": [[1.0]]})
+    axes = contrasts(effects.compare(posterior, "ward")).axes[0]
+    assert ("ward", [f"{level} vs p" for level in "qrstu"]) == (axes.get_ylabel(), rows_of(axes))
+
+
 def test_an_interval_without_a_finite_end_is_an_arrow() -> None:
     estimates = effects.compare(logistic(), "dose", estimands="odds_ratio")
     table = estimates.table.copy()
     table.loc[0, ["estimate", "upper"]] = np.inf
     axes = contrasts(replace(estimates, table=table)).axes[0]
-    assert np.isnan(line(axes, AVERAGED).get_xdata()[0])
+    assert np.isnan(across(axes, AVERAGED)[0])
     assert [">"] == [each.get_marker() for each in axes.lines if each.get_marker() in ("<", ">")]
 
 
@@ -65,8 +75,8 @@ def test_by_a_column_text_is_sorted_and_numbers_are_not() -> None:
     table = estimates.table[estimates.table["estimand"] == "ratio"]
     for effect in ("conditional (this group)", AVERAGED):
         values = table[table["effect"] == effect].set_index("h")["estimate"]
-        assert list(values[rows_of(axes)]) == list(line(axes, effect).get_xdata())
-    assert (np.diff(line(axes, "conditional (this group)").get_xdata()) <= 0).all()
+        assert list(values[rows_of(axes)]) == list(across(axes, effect))
+    assert (np.diff(across(axes, "conditional (this group)")) <= 0).all()
     assert ("log", "ratio of means", "h") == (axes.get_xscale(), axes.get_xlabel(), axes.get_ylabel())
     rows = posterior.design.data.assign(year=np.resize([2003, 2001, 2002], 60))
     axes = contrasts_by(effects.slopes(posterior, "x", newdata=rows, by="year"), "year").axes[0]
@@ -76,7 +86,7 @@ def test_by_a_column_text_is_sorted_and_numbers_are_not() -> None:
 def test_many_values_are_a_band() -> None:
     estimates = effects.compare(many_groups(70), "x", by="g", random_effects="known", estimands="difference")
     axes = contrasts_by(estimates, "g").axes[0]
-    assert sorted(estimates.table["estimate"]) == list(line(axes, "conditional (this group)").get_ydata())
+    assert sorted(estimates.table["estimate"]) == list(upward(axes, "conditional (this group)"))
     with pytest.raises(SpecError, match="70 rows, too many"):
         contrasts(estimates)
 

@@ -20,13 +20,13 @@ from bayes_glmm.plots.style import CONDITIONAL as BLUE
 from bayes_glmm.posterior import Posterior, posterior_at
 from bayes_glmm.spec import ModelSpec
 from tests.effects.cases import frame, intercepts, logistic
-from tests.plots.cases import AVERAGED, ZERO, hostile, intervals, labelled, line, rows_of, texts
+from tests.plots.cases import AVERAGED, ZERO, across, hostile, intervals, labelled, line, rows_of, texts, upward
 
 
 def test_lines_and_bands_are_the_predictions() -> None:
     posterior = logistic()
     axes = curves(posterior, "x", groups=5).axes[0]
-    x = line(axes, AVERAGED).get_xdata()
+    x = across(axes, AVERAGED)
     column = posterior.design.data["x"]
     assert (column.min(), column.max()) == (x[0], x[-1])
     rows = effects.reference_grid(posterior.design, "x", {"x": list(x)})
@@ -34,9 +34,9 @@ def test_lines_and_bands_are_the_predictions() -> None:
     bands = [each for each in axes.collections if isinstance(each, PolyCollection)]
     for effect, colour, band in zip([AVERAGED, ZERO], [ORANGE, BLUE], bands, strict=True):
         expected = table[table["effect"] == effect]
-        assert list(expected["estimate"]) == list(line(axes, effect).get_ydata())
+        assert list(expected["estimate"]) == list(upward(axes, effect))
         assert colour == line(axes, effect).get_color()
-        corners = band.get_paths()[0].vertices[:, 1]
+        corners = np.asarray(band.get_paths()[0].vertices)[:, 1]
         assert (expected["lower"].min(), expected["upper"].max()) == (corners.min(), corners.max())
     assert {AVERAGED, ZERO, "5 groups drawn from N(0, G)"} == labelled(axes)
 
@@ -80,10 +80,16 @@ def test_categories_are_points_with_intervals() -> None:
     table = effects.predict(posterior, rows).table
     for effect, ends in zip([AVERAGED, ZERO], intervals(axes), strict=True):
         expected = table[table["effect"] == effect]
-        assert list(expected["estimate"]) == list(line(axes, effect).get_xdata())
+        assert list(expected["estimate"]) == list(across(axes, effect))
         np.testing.assert_array_equal(expected[["lower", "upper"]], ends)
     assert "4 groups of the data" in labelled(axes)
     assert "at x = 0.5" in texts(axes.figure)
+
+
+def test_chosen_values_of_the_variable() -> None:
+    posterior = logistic()
+    assert [-1.0, 0.0, 3.0] == list(across(curves(posterior, "x", at={"x": [3, -1, 0]}).axes[0], ZERO))
+    assert ["0.5"] == rows_of(curves(posterior, "x", at={"x": 0.5}).axes[0])  # one value is a point
 
 
 def test_several_values_of_another_column_give_panels() -> None:
@@ -91,10 +97,10 @@ def test_several_values_of_another_column_give_panels() -> None:
     figure = curves(posterior, "x", at={"dose": ["low", "high"]}, groups=0)
     assert ["dose = low", "dose = high"] == [axes.get_title(loc="left") for axes in figure.axes]
     for axes, dose in zip(figure.axes, ["low", "high"], strict=True):
-        x = list(line(axes, ZERO).get_xdata())
+        x = list(across(axes, ZERO))
         rows = effects.reference_grid(posterior.design, [], {"x": x, "dose": dose})
         expected = effects.predict(posterior, rows, "zero").table["estimate"]
-        assert list(expected) == list(line(axes, ZERO).get_ydata())
+        assert list(expected) == list(upward(axes, ZERO))
 
 
 RESPONSES = {"real": 0.5, "positive": 1.0, "binary": 0.0, "successes": 1.0, "count": 1.0, "fraction": 0.25}
@@ -134,7 +140,7 @@ def test_a_model_without_random_effects_has_no_groups() -> None:
     spec = ModelSpec.from_formula("y ~ x", family="bernoulli")
     axes = curves(posterior_at(spec, frame(), [0.1, 0.4], {}), "x").axes[0]
     assert {AVERAGED, ZERO} == labelled(axes)
-    np.testing.assert_allclose(line(axes, AVERAGED).get_ydata(), line(axes, ZERO).get_ydata(), rtol=1e-12)
+    np.testing.assert_allclose(upward(axes, AVERAGED), upward(axes, ZERO), rtol=1e-12)
 
 
 def test_names_are_shown_as_they_are_also_when_drawn_later() -> None:

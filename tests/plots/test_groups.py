@@ -9,7 +9,7 @@ from bayes_glmm.plots import groups
 from bayes_glmm.posterior import posterior_at
 from bayes_glmm.spec import ModelSpec
 from tests.effects.cases import frame, logistic
-from tests.plots.cases import AVERAGED, ZERO, intervals, line, many_groups, rows_of, texts
+from tests.plots.cases import AVERAGED, ZERO, across, intervals, many_groups, rows_of, texts, upward
 
 OWN = "conditional (this group)"
 
@@ -23,7 +23,7 @@ def test_random_effects_in_order_with_their_intervals() -> None:
     levels = np.array(posterior.design.block("g").levels)
     assert list(levels[order]) == rows_of(figure.axes[0])
     for k, axes in enumerate(figure.axes):
-        np.testing.assert_allclose(line(axes, OWN).get_xdata(), u[:, order, k].mean(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(across(axes, OWN), u[:, order, k].mean(axis=0), rtol=1e-12)
         np.testing.assert_allclose(intervals(axes)[0].T, np.quantile(u[:, order, k], [0.1, 0.9], axis=0), rtol=1e-12)
         assert "u (logit scale)" == axes.get_xlabel()
 
@@ -36,11 +36,11 @@ def test_means_of_groups_at_typical_values() -> None:
     expected = expit(eta[:, None] + posterior.u("h")[:, :, 0]).mean(axis=0)  # g stays at u = 0
     order = np.argsort(-expected)
     assert [posterior.design.block("h").levels[i] for i in order] == rows_of(axes)
-    np.testing.assert_allclose(line(axes, OWN).get_xdata(), expected[order], rtol=1e-12)
+    np.testing.assert_allclose(across(axes, OWN), expected[order], rtol=1e-12)
     row = effects.reference_grid(posterior.design, [], {"x": 1.0, "dose": "high"})
     table = effects.predict(posterior, row).table.set_index("effect")["estimate"]
     for effect in (AVERAGED, ZERO):
-        assert table[effect] == line(axes, effect).get_xdata()[0]
+        assert table[effect] == across(axes, effect)[0]
     assert "at x = 1, dose = high" in texts(axes.figure)
 
 
@@ -51,13 +51,13 @@ def test_nested_groups_keep_their_names() -> None:
     posterior = posterior_at(spec, data, [0.3], {"g:h": [[1.0]]}, u={"g:h": np.arange(len(levels))[:, None] / 10.0})
     axes = groups(posterior, scale="response").axes[0]
     assert list(reversed(posterior.design.block("g:h").levels)) == rows_of(axes)
-    np.testing.assert_allclose(line(axes, OWN).get_xdata(), expit(0.3 + np.arange(len(levels))[::-1] / 10.0))
+    np.testing.assert_allclose(across(axes, OWN), expit(0.3 + np.arange(len(levels))[::-1] / 10.0))
 
 
 def test_many_groups_are_a_band() -> None:
     posterior = many_groups(80)
     axes = groups(posterior).axes[0]
-    assert list(np.sort(posterior.u("g")[:, :, 0].mean(axis=0))) == list(line(axes, OWN).get_ydata())
+    assert list(np.sort(posterior.u("g")[:, :, 0].mean(axis=0))) == list(upward(axes, OWN))
     assert "80 values of g, from lowest to highest" == axes.get_xlabel()
     assert 60 == len(rows_of(groups(many_groups(60)).axes[0]))
 

@@ -11,7 +11,7 @@ from bayes_glmm.plots.point import at_posterior_means
 from bayes_glmm.posterior import posterior_at
 from bayes_glmm.spec import ModelSpec
 from tests.effects.cases import frame, logistic
-from tests.plots.cases import labelled, line
+from tests.plots.cases import across, labelled
 
 
 def _rows() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -34,6 +34,7 @@ def test_histograms_are_of_the_rows_means(group: str | None) -> None:
         values, edges, _ = step.get_data()
         expected = np.histogram(expit(eta + z * np.sqrt(variance)), edges)[0] / len(eta)
         np.testing.assert_allclose(values, expected, atol=1e-12)
+    assert ("population-averaged mean" in labelled(figure.axes[0])) == (group is None)
     names = [axes.get_ylabel() for axes in figure.axes]
     assert ["predictors alone (u = 0)", "percentile 20 of u", "percentile 80 of u", "all percentiles of u"] == names
 
@@ -43,10 +44,12 @@ def test_marked_means_are_the_averages_of_predictions() -> None:
     axes = percentiles(posterior).axes[-1]
     table = effects.predict(at_posterior_means(posterior)).table
     means = {effect: np.average(part["estimate"], weights=part["n"]) for effect, part in table.groupby("effect")}
-    averaged = line(axes, "population-averaged mean").get_xdata()[0]
+    averaged = across(axes, "population-averaged mean")[0]
     assert means["population-averaged"] == pytest.approx(averaged, rel=1e-10)
-    assert means["conditional (u = 0)"] == pytest.approx(line(axes, "conditional mean (u = 0)").get_xdata()[0])
-    values, edges, _ = axes.patches[0].get_data()
+    assert means["conditional (u = 0)"] == pytest.approx(across(axes, "conditional mean (u = 0)")[0])
+    step = axes.patches[0]
+    assert isinstance(step, StepPatch)
+    values, edges, _ = step.get_data()
     middle = 0.5 * (edges[:-1] + edges[1:])
     assert 1.0 == pytest.approx(values.sum())
     assert averaged == pytest.approx(values @ middle, abs=2e-3)  # the last histogram's mean, up to bins and percentiles
