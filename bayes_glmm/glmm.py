@@ -219,6 +219,10 @@ class Fit:
         """Variance and correlation of the response itself; see :func:`bayes_glmm.effects.response_variance`."""
         return effects.response_variance(self.posterior, newdata, **options)
 
+    def response_icc(self, **options: Any) -> effects.Estimates:
+        """Correlation of responses within groups, over all rows; see :func:`bayes_glmm.effects.response_icc`."""
+        return effects.response_icc(self.posterior, **options)
+
     def group_percentiles(self, newdata: pd.DataFrame | None = None, **options: Any) -> effects.Estimates:
         """How much groups differ at rows; see :func:`bayes_glmm.effects.group_percentiles`."""
         return effects.group_percentiles(self.posterior, newdata, **options)
@@ -226,6 +230,10 @@ class Fit:
     def r_squared(self, **options: Any) -> effects.Estimates:
         """Bayesian R2 of the response; see :func:`bayes_glmm.effects.r_squared`."""
         return effects.r_squared(self.posterior, **options)
+
+    def r_squared_nakagawa(self, **options: Any) -> effects.Estimates:
+        """R2 on the latent scale; see :func:`bayes_glmm.effects.r_squared_nakagawa`."""
+        return effects.r_squared_nakagawa(self.posterior, **options)
 
     def with_log_likelihood(self) -> Fit:
         """Add the group ``log_likelihood``: rows times draws numbers."""

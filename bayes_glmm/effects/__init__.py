@@ -16,9 +16,11 @@ from bayes_glmm.effects.hypotheses import hypothesis as hypothesis
 from bayes_glmm.effects.hypotheses import probability_within as probability_within
 from bayes_glmm.effects.integrate import average_over_normal as average_over_normal
 from bayes_glmm.effects.interactions import interact as interact
+from bayes_glmm.effects.nakagawa import r_squared_nakagawa as r_squared_nakagawa
 from bayes_glmm.effects.percentiles import group_percentiles as group_percentiles
 from bayes_glmm.effects.predictions import predict as predict
 from bayes_glmm.effects.spread import r_squared as r_squared
+from bayes_glmm.effects.spread import response_icc as response_icc
 from bayes_glmm.effects.spread import response_variance as response_variance
 from bayes_glmm.effects.tidy import Estimates as Estimates
 from bayes_glmm.effects.variance import variance as variance

@@ -18,7 +18,7 @@ import pandas as pd
 from bayes_glmm.design import Predictors
 from bayes_glmm.effects.grid import given_rows, means, model_columns
 from bayes_glmm.effects.integrate import average_over_normal, variance_of_predictor
-from bayes_glmm.effects.patterns import distinct, encode, slices
+from bayes_glmm.effects.patterns import distinct, encode, same_variance, slices, take
 from bayes_glmm.effects.readings import READINGS, over_effects
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.effects.trapezoid import expectation
@@ -59,7 +59,7 @@ def response_variance(posterior: Posterior, newdata: pd.DataFrame | None = None,
     plain = _family_variance(posterior, every)(mean)
     found = {("mean", ""): mean, ("variance", ""): total, ("dispersion", ""): total / plain}
     for block in design.blocks:
-        found["correlation", block.group] = _shared_variance(posterior, predictors, block.group, mean) / total
+        found["correlation", block.group] = _shared_variance(posterior, predictors, block.group, mean, every) / total
     shown = rows[[column for column in model_columns(design) if column in rows.columns]]
     labels = shown.loc[shown.index.repeat(len(found))].reset_index(drop=True)
     labels["quantity"] = [quantity for quantity, _ in found] * len(rows)
@@ -67,6 +67,47 @@ def response_variance(posterior: Posterior, newdata: pd.DataFrame | None = None,
     draws = np.stack(list(found.values()), axis=2).reshape(len(every), -1)
     description = f"Spread of {design.response} over the random effects, response scale."
     return tidy(draws, labels, interval, posterior.sample_shape, description)
+
+
+def response_icc(posterior: Posterior, interval: float = 0.95, draws: int = 400) -> Estimates:
+    """Intraclass correlation on the scale of the response, over the population of the data's rows.
+
+    The part of the variance that lies between the levels of a grouping factor,
+
+        mean over rows of Var(E(h | u_g)) / mean over rows of Var(y),
+
+    the variance partition coefficient of Goldstein, Browne & Rasbash (2002), by quadrature in place of their
+    simulation (method B). At single rows it is the ``correlation`` of :func:`response_variance`.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    interval : float
+        Mass of the equal-tailed interval.
+    draws : int
+        How many draws to use, evenly spread over all.
+
+    Returns
+    -------
+    Estimates
+        Label ``group``. ``draws`` has one chain.
+
+    Raises
+    ------
+    SpecError
+        For a link under which the population-averaged mean does not exist.
+    """
+    chosen, groups = spread_draws(posterior, draws), [block.group for block in posterior.design.blocks]
+    patterns, position = distinct(posterior.design.predictors)
+    weights = np.bincount(position) / len(position)
+    shares = np.empty((len(chosen), len(groups)))
+    for part in slices(len(chosen), len(patterns)):
+        mean, total = response_moments(posterior, patterns, chosen[part])
+        for k, group in enumerate(groups):
+            between = _shared_variance(posterior, patterns, group, mean, chosen[part])
+            shares[part, k] = (between @ weights) / (total @ weights)
+    description = f"Intraclass correlation of {posterior.design.response} over {len(position)} rows, response scale."
+    return tidy(shares, pd.DataFrame({"group": groups}), interval, (1, len(chosen)), description)
 
 
 def r_squared(posterior: Posterior, interval: float = 0.95, draws: int = 400) -> Estimates:
@@ -134,17 +175,25 @@ def response_moments(posterior: Posterior, predictors: Predictors, draws: np.nda
     return mean, over_effects(posterior, second_moment, predictors, eta, draws) - mean**2
 
 
-def _shared_variance(posterior: Posterior, predictors: Predictors, group: str, mean: np.ndarray) -> np.ndarray:
+def _shared_variance(
+    posterior: Posterior, predictors: Predictors, group: str, mean: np.ndarray, draws: np.ndarray
+) -> np.ndarray:
     """Var(E(h | u_g)) [draw, row]."""
-    link = posterior.spec.link
     others = [block.group for block in predictors.blocks if block.group != group]
-    rest = variance_of_predictor(posterior, predictors, others)
-    own = np.sqrt(variance_of_predictor(posterior, predictors, [group]))
+    rows = take(predictors, np.zeros(1, int)) if same_variance(predictors) else predictors
+    rest = variance_of_predictor(posterior, rows, others, draws)
+    own = np.sqrt(variance_of_predictor(posterior, rows, [group], draws))
 
-    def squared(x: np.ndarray) -> np.ndarray:
-        return average_over_normal(link, x, rest) ** 2
+    def second_moment(link: Link, eta: np.ndarray, _: np.ndarray) -> np.ndarray:
+        """E[E(h | u_g)^2]."""
 
-    return expectation(squared, link, fixed_predictor(posterior, predictors), own) - mean**2
+        def squared(x: np.ndarray) -> np.ndarray:
+            return average_over_normal(link, x, rest) ** 2
+
+        return expectation(squared, link, eta, np.broadcast_to(own, eta.shape))
+
+    eta = fixed_predictor(posterior, predictors, draws)
+    return over_effects(posterior, second_moment, predictors, eta, draws) - mean**2
 
 
 def _family_variance(posterior: Posterior, draws: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

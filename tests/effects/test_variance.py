@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import special, stats
 
-from bayes_glmm.effects import predict, r_squared, response_variance, variance
+from bayes_glmm.effects import predict, r_squared, response_icc, response_variance, variance
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior, posterior_at
 from bayes_glmm.spec import ModelSpec
@@ -127,6 +127,83 @@ def test_the_correlation_of_two_responses_by_simulation():
     y = [rng.random(size) < special.expit(0.5 + shared + rng.normal(0, 1.0, size)) for _ in range(2)]
     result = values(response_variance(one, pd.DataFrame({"x": [0.6]})), quantity="correlation", group="g")[0]
     assert result == pytest.approx(np.corrcoef(y[0], y[1])[0, 1], abs=4 / np.sqrt(size))
+
+
+def test_the_icc_over_all_rows_is_that_of_simulated_groups():
+    # method B of Goldstein, Browne & Rasbash (2002): simulate u, take the variance of p between and p (1 - p) within
+    posterior, rng = intercepts("logit"), np.random.default_rng(21)
+    found = values(response_icc(posterior), group="g")
+    eta = posterior.beta @ posterior.design.X.T
+    for d, sd in enumerate(np.sqrt(posterior.G("g")[:, 0, 0])):
+        simulated = []
+        for _ in range(25):
+            p = special.expit(eta[d] + rng.normal(0.0, sd, (4000, 1)))
+            between = p.var(axis=0).mean()
+            simulated.append(between / (between + (p * (1 - p)).mean()))
+        assert abs(found[d] - np.mean(simulated)) < 5 * np.std(simulated) / np.sqrt(25)
+
+
+def test_the_icc_over_all_rows_of_crossed_factors_and_a_random_slope():
+    # two responses of a row that share a group and nothing else: their covariance over the variance
+    posterior, rng = logistic(), np.random.default_rng(22)
+    found = response_icc(posterior)
+    x, eta = posterior.design.data["x"].to_numpy(), posterior.beta @ posterior.design.X.T
+    G, H = posterior.G("g"), posterior.G("h")[:, 0, 0]
+
+    def u(d: int, size: int = 4000) -> np.ndarray:
+        effects = rng.multivariate_normal([0.0, 0.0], G[d], size)
+        return effects[:, :1] + effects[:, 1:] * x
+
+    def v(d: int, size: int = 4000) -> np.ndarray:
+        return rng.normal(0.0, np.sqrt(H[d]), (size, 1))
+
+    for d in range(3):
+        for group in ("g", "h"):
+            simulated = []
+            for _ in range(25):
+                shared = u(d) if group == "g" else v(d)
+                one, two = (special.expit(eta[d] + shared + (v(d) if group == "g" else u(d))) for _ in range(2))
+                m = 0.5 * (one + two).mean(axis=0)
+                simulated.append((one * two - m**2).mean() / (m * (1 - m)).mean())
+            assert abs(values(found, group=group)[d] - np.mean(simulated)) < 5 * np.std(simulated) / np.sqrt(25)
+
+
+def test_the_icc_over_all_rows_in_closed_form():
+    posterior = poisson(0.8)
+    m = np.exp(0.3 + 0.4 * posterior.design.data["x"].to_numpy() + 0.4)
+    shared = (m**2).mean() * np.expm1(0.8)
+    assert values(response_icc(posterior), group="g")[0] == pytest.approx(shared / (m.mean() + shared), rel=1e-10)
+    # under the identity link it is the one on the latent scale
+    data = frame().assign(y=np.linspace(-1.0, 1.0, 60))
+    spec = ModelSpec.from_formula("y ~ x + (1 | g) + (1 | h)")
+    line = posterior_at(spec, data, [0.0, 1.0], {"g": [[2.0]], "h": [[1.0]]}, {"sigma": 3.0})
+    assert response_icc(line).table["estimate"].tolist() == pytest.approx([2 / 12, 1 / 12], rel=1e-10)
+
+
+def test_the_icc_of_many_rows_by_table_is_that_of_the_same_rows_one_by_one():
+    x = np.random.default_rng(6).normal(size=4000)
+    data = pd.DataFrame({"y": np.arange(4000) % 2, "x": x, "g": np.arange(4000) % 7, "h": np.arange(4000) % 5})
+    spec = ModelSpec.from_formula("y ~ x + (1 | g) + (1 | h)", family="bernoulli")
+    posterior = posterior_at(spec, data, [[0.2, 0.5], [0.1, 0.9]], {"g": [[1.5]], "h": [[0.7]]})
+    at_rows = response_variance(posterior, data[:300])
+    some = posterior_at(spec, data[:300], [[0.2, 0.5], [0.1, 0.9]], {"g": [[1.5]], "h": [[0.7]]})
+    correlation, total = (
+        at_rows.draws.values[0][:, (at_rows.table["quantity"] == quantity) & (at_rows.table["group"] == group)]
+        for quantity, group in [("correlation", "g"), ("variance", "")]
+    )
+    expected = (correlation * total).mean(axis=1) / total.mean(axis=1)
+    np.testing.assert_allclose(values(response_icc(some), group="g"), expected, rtol=1e-9)
+    chunks = [
+        posterior_at(spec, data[i : i + 200], [[0.2, 0.5], [0.1, 0.9]], {"g": [[1.5]], "h": [[0.7]]})
+        for i in range(0, 4000, 200)
+    ]  # too few rows for a table; its weights are the chunks' variances
+    between = np.zeros(2)
+    whole = np.zeros(2)
+    for chunk in chunks:
+        m = predict(chunk, chunk.design.data, "integrated").draws.values[0]
+        between += values(response_icc(chunk), group="g") * (m * (1 - m)).sum(axis=1)
+        whole += (m * (1 - m)).sum(axis=1)
+    np.testing.assert_allclose(values(response_icc(posterior), group="g"), between / whole, rtol=1e-9)
 
 
 def test_r_squared_of_a_gaussian_model_is_the_textbook_ratio():
