@@ -19,6 +19,7 @@ from bayes_glmm.plots.point import at_posterior_means, is_discrete, mean_text, o
 from bayes_glmm.plots.style import (
     CONDITIONAL,
     DASHES,
+    FAINT,
     beside,
     colour_of,
     compose,
@@ -30,6 +31,7 @@ from bayes_glmm.plots.style import (
     name_rows,
     number,
     settings,
+    small_print,
 )
 from bayes_glmm.posterior import Posterior
 
@@ -112,8 +114,8 @@ def curves(
         if not discrete and posterior.spec.link.range != "unit":
             _fit_vertically(grid[0, 0], posterior, estimates, single)
         if fixed:
-            figure.supxlabel(fit(f"at {settings(fixed)}", 110), fontsize=8, color="#6b7280", x=0.01, ha="left")
-        legend(figure, grid[0, 0])
+            small_print(figure, f"at {settings(fixed)}")
+        legend(figure)
 
     return compose(plot, height=0.9 + tall * (lines if discrete or lines == 1 else 0.75 * lines))
 
@@ -153,7 +155,7 @@ def _lines(axes: Axes, x: pd.Series, estimates: Estimates, single: np.ndarray, t
             place, table["estimate"], color=colour, linestyle=style, linewidth=2.4, zorder=order, label=str(effect)
         )
     axes.set_xlim(place.min(), place.max())
-    axes.grid(color="#d9dde2", linewidth=0.5)
+    axes.grid(color=FAINT, linewidth=0.5)
     axes.set_axisbelow(True)
 
 
@@ -180,10 +182,12 @@ def _label(grid: np.ndarray, panels: int, horizontal: str, vertical: str, tall: 
 
 def _fit_vertically(axes: Axes, posterior: Posterior, estimates: list[Estimates], single: list[np.ndarray]) -> None:
     """Make room for both bands and most of the groups; on a logarithmic axis where a mean grows manifold."""
-    tables = pd.concat([each.table for each in estimates])
+    tables = pd.concat([each.table for each in estimates])[["estimate", "lower", "upper"]]
+    tables = tables.where(np.isfinite(tables))  # minimum and maximum pass over NaN
     shown = 1.0 if posterior.spec.link.name == "identity" else SHOWN
     low, high = float(tables["lower"].min()), float(tables["upper"].max())
     ends = np.concatenate([np.column_stack([values.min(axis=1), values.max(axis=1)]) for values in single])
+    ends = ends[np.isfinite(ends).all(axis=1)]
     if len(ends):
         low = min(low, float(np.quantile(ends[:, 0], 1.0 - shown)))
         high = max(high, float(np.quantile(ends[:, 1], shown)))

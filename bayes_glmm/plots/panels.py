@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayes_glmm.plots.style import (
+    DASHES,
     FAINT,
     LEGIBLE,
     beside,
@@ -17,10 +18,12 @@ from bayes_glmm.plots.style import (
     dots,
     fit,
     fit_row,
+    is_averaged,
     legend,
     logarithmic,
     name_rows,
     null_line,
+    small_print,
 )
 
 if TYPE_CHECKING:
@@ -73,8 +76,9 @@ def draw_panels(panels: Sequence[Panel], names: Sequence[str], rows: str, note: 
     many = len(names) > LEGIBLE
     small = len(names) > MANY
     lines = sum(1 + fit_row(name, small).count("\n") for name in names)
-    readings = 0.5 + 0.5 * len(panels[0].series)
-    tall = (0.2 if small else 0.26) * readings * len(names) + 0.12 * (lines - len(names))
+    readings = {effect for panel in panels for effect in (*panel.series, *panel.lines)}
+    beside_each_other = max(len(panel.series) for panel in panels)
+    tall = (0.1 if small else 0.13) * (1 + beside_each_other) * len(names) + 0.12 * (lines - len(names))
 
     def plot(figure: Figure) -> None:
         shape = (len(panels), 1) if many else (1, len(panels))
@@ -87,9 +91,9 @@ def draw_panels(panels: Sequence[Panel], names: Sequence[str], rows: str, note: 
         else:
             grid[0].set_ylabel(fit(rows, max(8, int(9 * tall))))
         if note:
-            figure.supxlabel(fit(note, 110), fontsize=8, color="#6b7280", x=0.01, ha="left")
-        if len(panels[0].series) + len(panels[0].lines) > 1:
-            legend(figure, grid[0])
+            small_print(figure, note)
+        if len(readings) > 1:
+            legend(figure)
 
     return compose(plot, height=0.9 + 2.3 * len(panels) if many else 1.3 + tall)
 
@@ -127,8 +131,5 @@ def _marks(axes: Axes, panel: Panel, vertical: bool) -> None:
         null_line(axes, panel.null, vertical)
     for effect, value in panel.lines.items():
         line = axes.axvline if vertical else axes.axhline
-        line(value, color=colour_of(effect), linewidth=1.3, zorder=0.6, label=effect, linestyle=_line_style(effect))
-
-
-def _line_style(effect: str) -> str:
-    return "-" if effect.startswith("population") else "--"
+        style: Any = "-" if is_averaged(effect) else DASHES
+        line(value, color=colour_of(effect), linewidth=1.3, zorder=0.6, label=effect, linestyle=style)

@@ -103,7 +103,7 @@ def percentiles(
             axes.axvline(conditional, color=CONDITIONAL, linestyle=DASHES, linewidth=1.6, label=label)
         grid[-1].set_xlabel(fit(mean_text(posterior), 90))
         figure.supylabel("share of rows", fontsize=9.5, color=INK)
-        legend(figure, grid[0])
+        legend(figure)
 
     return compose(plot, height=1.1 + 0.72 * len(panels))
 

@@ -128,13 +128,21 @@ def null_line(axes: Axes, value: float, vertical: bool = True) -> None:
     line(value, color=QUIET, linewidth=0.9, linestyle=DASHES, zorder=0.5)
 
 
-def legend(figure: Figure, axes: Axes) -> None:
-    """One legend above all panels, over no data: population-averaged, conditional, the rest."""
-    handles, labels = axes.get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda i: (not is_averaged(labels[i]), not labels[i].startswith("cond")))
+def legend(figure: Figure) -> None:
+    """One legend of all panels above them, over no data: population-averaged, conditional, the rest."""
+    found: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(str(label), handle)
+    labels = sorted(found, key=lambda label: (not is_averaged(label), not label.startswith("conditional")))
     if labels:
         columns = 4 if sum(map(len, labels)) < 90 else 2
-        figure.legend([handles[i] for i in order], [labels[i] for i in order], loc="outside upper left", ncols=columns)
+        figure.legend([found[label] for label in labels], labels, loc="outside upper left", ncols=columns)
+
+
+def small_print(figure: Figure, text: str) -> None:
+    """A note below all panels."""
+    figure.supxlabel(fit(text, 110), fontsize=8, color=QUIET, x=0.01, ha="left")
 
 
 def logarithmic(axes: Axes, vertical: bool = False) -> None:

@@ -95,7 +95,7 @@ def joined(estimates: Sequence[Estimates]) -> tuple[pd.DataFrame, str]:
         where = table.apply(condition, axis=1, labels=labels)
         tables.append(table.assign(contrasted=names, where=where, quantity=quantities(table)))
     table = pd.concat(tables, ignore_index=True)
-    if table["contrasted"].nunique() == 1 and table["where"].nunique() > FEW:
+    if table["contrasted"].nunique() == 1 and table["where"].all() and table["where"].nunique() > FEW:
         table["row"], common = table["where"], str(table["contrasted"].iloc[0])
     elif (
         {"variable", "contrast"} <= set(table)

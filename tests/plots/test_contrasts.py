@@ -36,6 +36,8 @@ def test_several_tables_interactions_slopes_and_coefficients() -> None:
     both = contrasts(slopes, effects.compare(posterior, "dose", estimands="difference"))
     assert ["average slope", "difference of means"] == [axes.get_title(loc="left") for axes in both.axes]
     assert 3 == len(rows_of(both.axes[0]))
+    only = contrasts(effects.slopes(posterior, "x", random_effects="zero"), effects.compare(posterior, "dose"))
+    assert [AVERAGED, ZERO] == [each.get_text() for each in only.legends[0].get_texts()]
     drawn = across(both.axes[0], AVERAGED)
     assert slopes.table["estimate"][0] == drawn[0]
     assert np.isnan(drawn[1:]).all()
