@@ -15,7 +15,7 @@ import pandas as pd
 from bayes_glmm.diagnostics import advice
 from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
 from bayes_glmm.diagnostics.parameters import parameters
-from bayes_glmm.diagnostics.statistics import ess_bulk, ess_tail, in_chunks, mcse_mean, rhat
+from bayes_glmm.diagnostics.statistics import ess_bulk, ess_tail, mcse_mean, rhat
 from bayes_glmm.posterior import Posterior
 
 VEHTARI = "Vehtari, Gelman, Simpson, Carpenter & Bürkner (2021), Bayesian Analysis 16, 667-718"
@@ -141,7 +141,7 @@ def _over_parameters(
         return Skipped(name, title, "All parameters were given as fixed values.")
     if not labels:
         labels, draws = ["all parameters"], np.zeros((1, *posterior.sample_shape))
-    values = np.nan_to_num(in_chunks(statistic, draws), nan=-sign * np.inf)
+    values = np.nan_to_num(statistic(draws), nan=-sign * np.inf)
     order = np.argsort(sign * values, kind="stable")
     worst = float(values[order[0]])
     missing = int((sign * values < sign * pass_at).sum())

@@ -17,7 +17,7 @@ from scipy import special
 from bayes_glmm.design import Predictors
 from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
 from bayes_glmm.diagnostics.parameters import parameters
-from bayes_glmm.diagnostics.statistics import ess_bulk, in_chunks
+from bayes_glmm.diagnostics.statistics import ess_bulk
 from bayes_glmm.errors import DataError
 from bayes_glmm.families import Mean
 from bayes_glmm.numerics.functions import NUMPY
@@ -151,7 +151,7 @@ def _relative_efficiency(posterior: Posterior) -> float:
     labels, draws = parameters(posterior, per_level=False)
     if not labels:
         return 1.0
-    return float(min(1.0, np.nanmean(in_chunks(ess_bulk, draws)) / draws[0].size))
+    return float(min(1.0, np.nanmean(ess_bulk(draws)) / draws[0].size))
 
 
 def _log_density(posterior: Posterior, rows: slice) -> np.ndarray:

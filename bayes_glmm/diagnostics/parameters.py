@@ -1,8 +1,9 @@
 """The posterior's parameters as one labelled list, each once: what worst-case statistics run over.
 
-Covariances ``G_g`` and factors ``chol_g`` are functions of ``sd_g`` and ``corr_g`` and are left out; of a correlation
-matrix only the entries below the diagonal and within a run of correlated effects count. Entries that are the same in
-all draws were given, not drawn.
+Covariances ``G_g``, factors ``chol_g`` and standardised effects ``z_g`` are functions of the others and are left out;
+of a correlation matrix only the entries below the diagonal and within a run of correlated effects count. Entries that
+are the same in all draws were given, not drawn. Of a grouping factor with thousands of levels some hundred stand for all:
+what keeps one effect from mixing is its variance or the fixed effects, which every level shares.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import xarray as xr
 
 from bayes_glmm.posterior import Posterior
 
-DERIVED = ("G_", "chol_")
-PER_LEVEL = ("u_", "z_")  # one entry a level: thousands where the data are large
+DERIVED = ("G_", "chol_", "z_")
+PER_LEVEL = "u_"
+MOST_LEVELS = 200
 
 
 def parameters(posterior: Posterior, per_level: bool = True, given: bool = False) -> tuple[list[str], np.ndarray]:
@@ -25,7 +27,7 @@ def parameters(posterior: Posterior, per_level: bool = True, given: bool = False
     ----------
     posterior : Posterior
     per_level : bool
-        Whether to include the random effects themselves.
+        Whether to include the random effects themselves, of at most 200 levels evenly spread over each factor.
     given : bool
         Whether to include entries that are the same in all draws.
 
@@ -41,12 +43,18 @@ def parameters(posterior: Posterior, per_level: bool = True, given: bool = False
         name = str(variable.name)
         if name.startswith(DERIVED) or "row" in variable.dims or (name.startswith(PER_LEVEL) and not per_level):
             continue
+        if name.startswith(PER_LEVEL):
+            variable = variable.isel({name[2:]: _spread_levels(variable.sizes[name[2:]])})
         values = np.moveaxis(variable.transpose("chain", "draw", ...).to_numpy().astype(float), (0, 1), (-2, -1))
         kept = _entries(posterior, name, values.shape[:-2])
         kept &= given | (np.ptp(values, axis=(-2, -1)) > 0)
         labels += [label for label, keep in zip(_labels(name, variable), kept.ravel(), strict=True) if keep]
         arrays.append(values[kept].reshape(-1, *values.shape[-2:]))
     return labels, np.concatenate(arrays)
+
+
+def _spread_levels(count: int) -> np.ndarray:
+    return np.unique(np.linspace(0, count - 1, min(count, MOST_LEVELS)).astype(int))
 
 
 def _entries(posterior: Posterior, name: str, shape: tuple[int, ...]) -> np.ndarray:

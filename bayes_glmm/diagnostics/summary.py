@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.diagnostics.parameters import parameters
-from bayes_glmm.diagnostics.statistics import ess_bulk, ess_tail, in_chunks, rhat
+from bayes_glmm.diagnostics.statistics import ess_bulk, ess_tail, rhat
 from bayes_glmm.posterior import Posterior
 
 _FEW_DRAWS = 8  # a chain; below that convergence has no statistics
@@ -36,5 +36,5 @@ def summary(posterior: Posterior, interval: float = 0.95, random_effects: bool =
     sd = flat.std(axis=1, ddof=1) if flat.shape[1] > 1 else np.zeros(len(labels))
     columns = {"mean": flat.mean(axis=1), "sd": sd, "lower": lower, "upper": upper}
     if draws.shape[2] >= _FEW_DRAWS:
-        columns |= {f.__name__: in_chunks(f, draws) for f in (ess_bulk, ess_tail, rhat)}
+        columns |= {f.__name__: f(draws) for f in (ess_bulk, ess_tail, rhat)}
     return pd.DataFrame(columns, index=pd.Index(labels, name="parameter"))

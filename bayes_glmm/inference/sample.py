@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+import warnings
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -47,7 +48,10 @@ def sample(spec: ModelSpec, design: Design, priors: Priors, settings: Settings) 
     engine = get_engine(settings.engine)
     start = time.perf_counter()
     coordinates = choose_coordinates(settings.coordinates, spec, design)
-    drawn, how = COORDINATES[coordinates](spec, design, priors, engine, settings)
+    with warnings.catch_warnings():
+        # of the C backend, which no engine uses
+        warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS", UserWarning)
+        drawn, how = COORDINATES[coordinates](spec, design, priors, engine, settings)
     seconds = time.perf_counter() - start
     groups = {"posterior": drawn["posterior"].to_dataset(), "sample_stats": drawn["sample_stats"].to_dataset()}
     if "warmup_posterior" in drawn.children:

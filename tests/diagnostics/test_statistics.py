@@ -1,8 +1,6 @@
-"""The statistics against ArviZ's own, which visits parameters one by one."""
+"""The statistics against chains whose answers are known, and where a parameter or a chain never moves."""
 
 from __future__ import annotations
-
-import warnings
 
 import numpy as np
 import pytest
@@ -10,48 +8,38 @@ from scipy.signal import lfilter
 
 from bayes_glmm.diagnostics import statistics
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from arviz_stats.base import array_stats
-
-AXES = {"chain_axis": -2, "draw_axis": -1}
-SHAPES = [(4, 1000), (4, 101), (2, 50), (3, 8)]
+CHAINS, DRAWS, PARAMETERS = 4, 5_000, 20
 
 
-def chains_of(shape: tuple[int, int]) -> np.ndarray:
-    """Autoregressive chains from antithetic to nearly stuck, with ties, heavy tails and a chain apart."""
-    rng = np.random.default_rng(7)
-    rows = [lfilter([1.0], [1.0, -r], rng.normal(size=shape), axis=1) for r in np.linspace(-0.9, 0.99, 24)]
-    rows[3] = np.round(rows[3])
-    rows[5] = rng.standard_cauchy(size=shape)
-    rows[8][0] += 3.0
-    return np.stack(rows)
+def autoregressive(r: float) -> np.ndarray:
+    """Stationary AR(1) chains [parameter, chain, draw] of variance 1 / (1 - r^2)."""
+    noise = np.random.default_rng(7).normal(size=(PARAMETERS, CHAINS, DRAWS + 500))
+    return lfilter([1.0], [1.0, -r], noise, axis=2)[:, :, 500:]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_rhat_is_arviz(shape: tuple[int, int]) -> None:
-    sample = chains_of(shape)
-    np.testing.assert_allclose(statistics.rhat(sample), array_stats.rhat(sample, **AXES), rtol=1e-12)
+@pytest.mark.parametrize("r", [-0.5, 0.0, 0.6, 0.9])
+def test_effective_size_and_error_of_autoregressive_chains(r: float) -> None:
+    sample = autoregressive(r)
+    expected = CHAINS * DRAWS * (1 - r) / (1 + r)  # for the mean of an AR(1) chain
+    # an estimate scatters by about 5 to 10 %; over 20 parameters the mean by less than 5 %
+    np.testing.assert_allclose(statistics.ess_bulk(sample).mean(), expected, rtol=0.08)
+    np.testing.assert_allclose(statistics.mcse_mean(sample).mean(), expected**-0.5, rtol=0.05)
+    # eight half chains of expected / 8 effective draws: R-hat is about 1 + 4 / expected, largest of 20 a few times that
+    assert (statistics.rhat(sample) < 1 + 20 / expected).all()
 
 
-@pytest.mark.parametrize("shape", [*SHAPES, (1, 60)])
-def test_bulk_ess_is_arviz(shape: tuple[int, int]) -> None:
-    sample = chains_of(shape)
-    np.testing.assert_allclose(statistics.ess_bulk(sample), array_stats.ess(sample, **AXES), rtol=1e-10)
+def test_the_tail_size_is_that_of_the_rarer_quantile() -> None:
+    sample = autoregressive(0.0)
+    np.testing.assert_allclose(statistics.ess_tail(sample).mean(), CHAINS * DRAWS, rtol=0.08)
+    sample[:, 0] *= 3.0  # one chain has the tails for itself
+    assert (statistics.ess_tail(sample) < 0.1 * CHAINS * DRAWS).all()
 
 
-@pytest.mark.parametrize("shape", [*SHAPES, (1, 60)])
-def test_tail_ess_is_arviz(shape: tuple[int, int]) -> None:
-    sample = chains_of(shape)
-    expected = array_stats.ess(sample, method="tail", prob=(0.05, 0.95), **AXES)
-    np.testing.assert_allclose(statistics.ess_tail(sample), expected, rtol=1e-10)
-
-
-@pytest.mark.parametrize("shape", [*SHAPES, (1, 60)])
-def test_mcse_is_arviz(shape: tuple[int, int]) -> None:
-    sample = chains_of(shape)
-    expected = array_stats.mcse(sample, **AXES) / sample.std(axis=(1, 2), ddof=1)
-    np.testing.assert_allclose(statistics.mcse_mean(sample), expected, rtol=1e-10)
+def test_a_chain_apart_shows_in_rhat_by_its_distance() -> None:
+    sample = autoregressive(0.0)
+    sample[:, 0] += 1.0
+    # ranks are close to the draws here: sqrt(1 + variance of the chains' means), 3/16 of the distance squared
+    np.testing.assert_allclose(statistics.rhat(sample), np.sqrt(1 + 3 / 16 * 8 / 7), rtol=0.03)
 
 
 def test_chains_that_each_stay_put_never_agree() -> None:
@@ -65,8 +53,5 @@ def test_a_parameter_that_never_moves_has_no_statistic() -> None:
         assert np.isnan(statistic(sample)).all(), statistic.__name__
 
 
-def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    sample = chains_of((4, 101))
-    monkeypatch.setattr(statistics, "CHUNK_VALUES", 5 * sample[0].size)
-    np.testing.assert_array_equal(statistics.rhat(sample), statistics.in_chunks(statistics.rhat, sample))
-    assert statistics.in_chunks(statistics.rhat, sample[:0]).shape == (0,)
+def test_no_parameters_have_no_statistics() -> None:
+    assert statistics.rhat(np.empty((0, 4, 100))).shape == (0,)
