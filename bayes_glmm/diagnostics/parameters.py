@@ -2,8 +2,8 @@
 
 Covariances ``G_g``, factors ``chol_g`` and standardised effects ``z_g`` are functions of the others and are left out;
 of a correlation matrix only the entries below the diagonal and within a run of correlated effects count. Entries that
-are the same in all draws were given, not drawn. Of a grouping factor with thousands of levels some hundred stand for all:
-what keeps one effect from mixing is its variance or the fixed effects, which every level shares.
+are the same in all draws were given, not drawn. Of a grouping factor with thousands of levels some hundred stand for
+all: what keeps one effect from mixing is its variance or the fixed effects, which every level shares.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import arviz as az
 import numpy as np
@@ -77,7 +78,7 @@ def test_bambi_finds_the_same_posterior() -> None:
         },
         center_predictors=False,
     ).fit(draws=2000, chains=4, cores=1, random_seed=2, progressbar=False)["posterior"]
-    pairs = [
+    pairs: list[tuple[Any, Any, str]] = [
         (parameter(ours, "beta[Intercept]"), theirs["Intercept"], "Intercept"),
         (parameter(ours, "beta[seed[O75]]"), theirs["seed"].sel(seed_dim="O75"), "seed"),
         (parameter(ours, "beta[extract[cucumber]]"), theirs["extract"].sel(extract_dim="cucumber"), "extract"),
