@@ -32,7 +32,7 @@ def result_tables(posterior: Posterior, effects: Sequence[EffectSection]) -> dic
         links under which the population-averaged mean does not exist), ``variance``, and one table an effect such as
         ``compare_treatment``.
     """
-    tables = {"summary": summary(posterior), "coefficients": coefficients(posterior).table}
+    tables = {"summary": summary(posterior).reset_index(), "coefficients": coefficients(posterior).table}
     with suppress(SpecError):  # the inverse link: E[1 / (eta + u)] does not exist
         tables[SIDE_BY_SIDE] = marginal_coefficients(posterior).table
     if posterior.design.blocks:

@@ -71,6 +71,12 @@ def test_a_run_writes_all_that_it_promises(finished):
     assert set(finished.tables) == expected | {"compare_treatment", "compare_treatment_2", "predict"}
 
 
+def test_the_summary_names_its_parameters(finished):
+    table = pd.read_csv(finished.folder / "tables" / "summary.csv")
+    assert "beta[Intercept]" == table["parameter"].iloc[0]
+    assert "rhat" in table.columns
+
+
 def test_tables_agree_with_the_posterior(finished):
     draws = finished.posterior.beta[:, 1]
     table = pd.read_csv(finished.folder / "tables" / "coefficients.csv").set_index("coefficient")
