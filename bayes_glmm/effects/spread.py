@@ -18,7 +18,7 @@ import pandas as pd
 from bayes_glmm.design import Predictors
 from bayes_glmm.effects.grid import given_rows, means, model_columns
 from bayes_glmm.effects.integrate import average_over_normal, variance_of_predictor
-from bayes_glmm.effects.patterns import distinct, encode, same_variance, slices, take
+from bayes_glmm.effects.patterns import distinct, encode, same_variance, slices, split_blocks, take
 from bayes_glmm.effects.readings import READINGS, over_effects
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.effects.trapezoid import expectation
@@ -85,7 +85,8 @@ def response_icc(posterior: Posterior, interval: float = 0.95, draws: int = 400)
     interval : float
         Mass of the equal-tailed interval.
     draws : int
-        How many draws to use, evenly spread over all.
+        How many draws to use, evenly spread over all. Random slopes beside a second factor take some tenths of a second
+        a draw for 10,000 rows, random intercepts some hundredths.
 
     Returns
     -------
@@ -179,18 +180,17 @@ def _shared_variance(
     posterior: Posterior, predictors: Predictors, group: str, mean: np.ndarray, draws: np.ndarray
 ) -> np.ndarray:
     """Var(E(h | u_g)) [draw, row]."""
-    others = [block.group for block in predictors.blocks if block.group != group]
-    rows = take(predictors, np.zeros(1, int)) if same_variance(predictors) else predictors
-    rest = variance_of_predictor(posterior, rows, others, draws)
-    own = np.sqrt(variance_of_predictor(posterior, rows, [group], draws))
+    own, others = split_blocks(predictors, [group])
+    rows = take(own, np.zeros(1, int)) if same_variance(own) else own
+    sd = np.sqrt(variance_of_predictor(posterior, rows, draws=draws))
 
     def second_moment(link: Link, eta: np.ndarray, _: np.ndarray) -> np.ndarray:
         """E[E(h | u_g)^2]."""
 
         def squared(x: np.ndarray) -> np.ndarray:
-            return average_over_normal(link, x, rest) ** 2
+            return over_effects(posterior, average_over_normal, others, x, draws) ** 2
 
-        return expectation(squared, link, eta, np.broadcast_to(own, eta.shape))
+        return expectation(squared, link, eta, np.broadcast_to(sd, eta.shape))
 
     eta = fixed_predictor(posterior, predictors, draws)
     return over_effects(posterior, second_moment, predictors, eta, draws) - mean**2
