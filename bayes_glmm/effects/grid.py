@@ -107,7 +107,8 @@ def reference_grid(design: Design, variables: str | Sequence[str], at: Mapping[s
     combinations = pd.DataFrame(list(itertools.product(*axes.values())), columns=list(axes))
     result = pd.DataFrame(index=combinations.index)
     for name in model_columns(design):
-        result[name] = as_column(design, name, combinations[name] if name in axes else typical(design, name))
+        value = combinations[name] if name in axes else pd.Series(typical(design, name), index=result.index)
+        result[name] = as_column(design, name, value)
     return result
 
 
@@ -159,7 +160,7 @@ def as_column(design: Design, variable: str, values: Any) -> Any:
     """Values in the type of the data's column, so that categories keep their order."""
     dtype = design.data[variable].dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        return pd.Categorical([values] if np.ndim(values) == 0 else values, dtype=dtype)
+        return pd.Categorical(values, dtype=dtype)
     return values
 
 

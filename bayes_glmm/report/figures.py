@@ -49,8 +49,13 @@ def draw(plot: Callable[[Figure], None], height: float, width: float = WIDTH) ->
     with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]  # matplotlib names every key
         canvas = Figure(figsize=(width, height), layout="constrained")
         plot(canvas)
-        buffer = io.BytesIO()
-        canvas.savefig(buffer, format="svg", dpi=144, metadata={"Date": None, "Creator": None})
+        return saved(canvas)
+
+
+def saved(canvas: Figure) -> bytes:
+    """A figure as SVG; without a date, so that the same draws give the same report."""
+    buffer = io.BytesIO()
+    canvas.savefig(buffer, format="svg", dpi=144, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 

@@ -53,6 +53,20 @@ def test_a_reference_grid_combines_values_and_holds_the_rest_typical(design):
     assert reference_grid(design, [], at={"x": 2.0})["x"].tolist() == [2.0]
 
 
+def test_a_reference_grid_keeps_declared_categories():
+    dose = pd.Categorical(["low", "high", "low", "mid"], ["low", "mid", "high"], ordered=True)
+    sex = pd.Categorical(["m", "f", "f", "f"], ["m", "f"])
+    data = pd.DataFrame({"y": [0.0, 1.0, 2.0, 1.5], "dose": dose, "sex": sex, "g": list("aabb")})
+    design = ModelSpec.from_formula("y ~ dose + (1|g)"), data
+    posterior = posterior_at(*design, [0, 1, 2], {"g": [[1.0]]}, {"sigma": 1.0})
+    assert reference_grid(posterior.design, "dose")["dose"].tolist() == ["low", "mid", "high"]
+    both = posterior_at(ModelSpec.from_formula("y ~ sex + dose"), data, [0, 1, 2, 3], {}, {"sigma": 1.0}).design
+    grid = reference_grid(both, "dose")
+    assert grid["sex"].tolist() == ["f"] * 3
+    assert list(grid["sex"].cat.categories) == ["m", "f"]
+    assert len(reference_grid(both, [])) == 1
+
+
 def test_a_number_of_many_values_is_gridded_by_its_quartiles(design):
     expected = np.quantile(design.data["x"], [0, 0.25, 0.5, 0.75, 1])
     np.testing.assert_allclose(reference_grid(design, "x")["x"], expected)

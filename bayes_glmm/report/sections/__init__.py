@@ -5,6 +5,7 @@ from __future__ import annotations
 from bayes_glmm.report.section import Section
 from bayes_glmm.report.sections.chains import render_chains
 from bayes_glmm.report.sections.coefficients import render_coefficients
+from bayes_glmm.report.sections.curves import render_curves
 from bayes_glmm.report.sections.data import render_data
 from bayes_glmm.report.sections.model import render_model
 from bayes_glmm.report.sections.population import render_population
@@ -15,6 +16,7 @@ from bayes_glmm.report.sections.verdict import render_verdict
 SECTIONS: tuple[Section, ...] = (
     Section("Verdict", anchor="verdict", render=render_verdict),
     Section("Effects in the population", anchor="population", render=render_population),
+    Section("Curves", anchor="curves", render=render_curves),
     Section("Coefficients", anchor="coefficients", render=render_coefficients),
     Section("Differences between groups", anchor="variance", render=render_variance),
     Section("Could the model have made the data?", anchor="predictive", render=render_predictive),

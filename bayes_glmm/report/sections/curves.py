@@ -1,0 +1,34 @@
+"""The classic picture: the curves of single groups, and over them the population-averaged one."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from bayes_glmm.design.expressions import columns_of
+from bayes_glmm.plots import curves
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.report.figures import saved
+from bayes_glmm.report.html import figure, heading, paragraph
+from bayes_glmm.report.sections.population import AVERAGED, readings
+
+VARIABLES = 3  # more are left to bg.plots.curves()
+
+_HOW = (
+    "Thin lines or dots: groups drawn from the estimated distribution of the random effects. Other columns are at "
+    "their mean or most common level. The same pictures come from <code>{call}</code>."
+)
+
+
+def render_curves(posterior: Posterior) -> Markup:
+    """One picture a variable, for the first few."""
+    variables = columns_of(posterior.spec.formula.fixed)
+    if not variables or not posterior.design.blocks:
+        return paragraph("There are no groups, or no variables, over which curves could be drawn.")
+    average = " and the population-averaged mean" if AVERAGED in readings(posterior) else ""
+    parts = []
+    for variable in variables[:VARIABLES]:
+        alt = f"Mean of {posterior.design.response} by {variable}: single groups, the mean at u = 0{average}."
+        parts.append(heading(variable) + figure(saved(curves(posterior, variable)), alt))
+    return Markup("").join(parts) + paragraph(
+        _HOW, kind="note", call=f'bg.plots.curves(fit.posterior, "{variables[0]}")'
+    )
