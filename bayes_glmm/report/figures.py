@@ -36,8 +36,6 @@ _STYLE: dict[str, Any] = {
     "legend.frameon": False,
     "axes.unicode_minus": True,
     "text.parse_math": False,  # labels of data may hold dollar signs
-    "svg.fonttype": "path",
-    "svg.hashsalt": "bayes_glmm",
 }
 
 
@@ -53,9 +51,12 @@ def draw(plot: Callable[[Figure], None], height: float, width: float = WIDTH) ->
 
 
 def saved(canvas: Figure) -> bytes:
-    """A figure as SVG; without a date, so that the same draws give the same report."""
+    """A figure as SVG; without a date and with fixed ids, so that the same draws give the same report."""
+    import matplotlib
+
     buffer = io.BytesIO()
-    canvas.savefig(buffer, format="svg", dpi=144, metadata={"Date": None, "Creator": None})
+    with matplotlib.rc_context({"svg.hashsalt": "bayes_glmm", "svg.fonttype": "path"}):
+        canvas.savefig(buffer, format="svg", dpi=144, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import special
 
 from bayes_glmm.effects import averages, compare, predict, slopes
-from bayes_glmm.effects.contrasts import contrasts_of
+from bayes_glmm.effects.contrasts import Contrast, contrasts_of
 from bayes_glmm.effects.estimands import ESTIMANDS
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.numerics.functions import NUMPY
@@ -67,10 +67,13 @@ def test_contrasts_of_numbers():
     assert [c.label for c in contrasts_of(design, "x")] == ["x + 1 vs x"]
     assert [c.label for c in contrasts_of(design, "x", 2.5)] == ["x + 2.5 vs x"]
     (sd,) = contrasts_of(design, "x", "sd")
+    assert isinstance(sd, Contrast)
     assert sd.high.value - sd.low.value == pytest.approx(x.std())
     (iqr,) = contrasts_of(design, "x", "iqr")
+    assert isinstance(iqr, Contrast)
     assert iqr.high.value - iqr.low.value == pytest.approx(np.subtract(*np.quantile(x, [0.75, 0.25])))
     (pair,) = contrasts_of(design, "x", (-1, 3))
+    assert isinstance(pair, Contrast)
     assert (pair.low.value, pair.high.value) == (-1, 3)
 
 
