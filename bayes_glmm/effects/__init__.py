@@ -7,6 +7,7 @@ from bayes_glmm.effects.coefficients import coefficients as coefficients
 from bayes_glmm.effects.coefficients import marginal_coefficients as marginal_coefficients
 from bayes_glmm.effects.comparisons import compare as compare
 from bayes_glmm.effects.comparisons import slopes as slopes
+from bayes_glmm.effects.effective import effective_parameters as effective_parameters
 from bayes_glmm.effects.estimands import ESTIMANDS as ESTIMANDS
 from bayes_glmm.effects.estimands import Estimand as Estimand
 from bayes_glmm.effects.grid import balanced as balanced

@@ -69,21 +69,17 @@ def marginal_coefficients(posterior: Posterior, interval: float = 0.95) -> Estim
     SpecError
         For a link under which the population-averaged mean does not exist.
     """
-    averaged = project(
-        posterior,
-        lambda predictors, draws: mean_response(posterior, predictors, READINGS["integrated"], draws, scale="link"),
-    )
-    both = {CONDITIONAL: posterior.beta, POPULATION_AVERAGED: averaged}
+    both = {CONDITIONAL: posterior.beta, POPULATION_AVERAGED: _averaged(posterior)}
     return _side_by_side(posterior, both, interval, "Conditional and population-averaged coefficients")
 
 
 def approximate_marginal_coefficients(
     posterior: Posterior, constant: float = ZEGER_CONSTANT, interval: float = 0.95
 ) -> Estimates:
-    r"""The textbook approximation beta / sqrt(1 + sigma^2 / constant^2) for the logit link; not the answer.
+    r"""The textbook approximation beta / sqrt(1 + sigma^2 / constant^2) for the logit link, beside the exact value.
 
-    It is off by several per cent, more as sigma grows; :func:`marginal_coefficients` has no such error. With random
-    slopes sigma^2 is the variance z'Gz of each row, and the shrunk predictor is projected on X.
+    It is not the answer: off by several per cent, more as sigma grows; :func:`marginal_coefficients` has no such error.
+    With random slopes sigma^2 is the variance z'Gz of each row, and the shrunk predictor is projected on X.
 
     Parameters
     ----------
@@ -95,7 +91,7 @@ def approximate_marginal_coefficients(
     Returns
     -------
     Estimates
-        Labels: ``coefficient``, ``effect`` ("population-averaged (approximation)").
+        Labels: ``coefficient``, ``effect`` ("population-averaged" or "population-averaged (approximation)").
 
     Raises
     ------
@@ -112,8 +108,15 @@ def approximate_marginal_coefficients(
         variance = variance_of_predictor(posterior, predictors, draws=draws)
         return fixed_predictor(posterior, predictors, draws) / np.sqrt(1.0 + variance / constant**2)
 
-    return _side_by_side(
-        posterior, {APPROXIMATE: project(posterior, shrunk)}, interval, "Approximate population-averaged coefficients"
+    both = {POPULATION_AVERAGED: _averaged(posterior), APPROXIMATE: project(posterior, shrunk)}
+    return _side_by_side(posterior, both, interval, "Population-averaged coefficients, and an approximation")
+
+
+def _averaged(posterior: Posterior) -> np.ndarray:
+    """Coefficients of the population-averaged mean [draw, coefficient]."""
+    return project(
+        posterior,
+        lambda predictors, draws: mean_response(posterior, predictors, READINGS["integrated"], draws, scale="link"),
     )
 
 

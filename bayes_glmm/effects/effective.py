@@ -1,0 +1,69 @@
+r"""The effective number of parameters of a mixed model: the trace of its hat matrix.
+
+With T = [X Z], working weights W and the penalty P = diag(0, G^{-1}, ...), the fitted linear predictor is linear in the
+working response, eta = T (T'WT + P)^{-1} T'W y, and
+
+    rho = tr[(T'WT + P)^{-1} T'WT]
+
+lies between the number of fixed effects and that plus the rank of Z (Hodges & Sargent 2001; Vaida & Blanchard 2005,
+where it corrects the conditional AIC). Taken at posterior means. The other count, p of ``diagnostics.loo_by_row``,
+comes from the draws alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import linalg, sparse
+
+from bayes_glmm.errors import DataError
+from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.predictive import conditional_predictor
+
+MOST_COLUMNS = 6_000  # of T: a dense matrix of 290 MB
+
+
+def effective_parameters(posterior: Posterior) -> float:
+    """Trace of the hat matrix at the posterior means of u, beta, G and the family's parameters.
+
+    Parameters
+    ----------
+    posterior : Posterior
+
+    Returns
+    -------
+    float
+        Between the number of fixed effects and that plus the number of random effects.
+
+    Raises
+    ------
+    DataError
+        For more than 6,000 fixed and random effects.
+    """
+    design = posterior.design
+    columns = [sparse.csr_array(design.X)]
+    penalty: list[np.ndarray] = [np.zeros((design.X.shape[1],) * 2)]
+    for block in design.blocks:
+        rows, (levels, effects) = np.arange(len(block.index)), (len(block.levels), len(block.effects))
+        for k in range(effects):
+            columns.append(sparse.csr_array((block.values[:, k], (rows, block.index)), (len(rows), levels)))
+        penalty.append(np.kron(linalg.pinvh(posterior.G(block.group).mean(axis=0)), np.eye(levels)))
+    T = sparse.hstack(columns, format="csr")
+    if T.shape[1] > MOST_COLUMNS:
+        raise DataError(
+            f"The hat matrix of {T.shape[1]:,} effects is too large.",
+            f"the limit is {MOST_COLUMNS:,}",
+            "Use the effective number of parameters of leave-one-out: diagnostics.loo_by_row(posterior).p.",
+        )
+    information = (T.T @ (T * _working_weights(posterior)[:, None])).toarray()
+    return float(np.trace(linalg.solve(information + linalg.block_diag(*penalty), information, assume_a="pos")))
+
+
+def _working_weights(posterior: Posterior) -> np.ndarray:
+    """(dmu/deta)^2 / Var(y | u) at the posterior mean of eta [row]."""
+    spec, design = posterior.spec, posterior.design
+    eta = conditional_predictor(posterior).mean(axis=0)
+    auxiliary = {name: float(values.mean()) for name, values in posterior.auxiliary.items()}
+    variance = spec.family.variance(spec.link.inverse(eta, NUMPY), auxiliary)
+    weights = spec.link.derivative(eta, NUMPY) ** 2 / np.maximum(variance, np.finfo(float).tiny)
+    return weights if design.trials is None else weights * design.trials
