@@ -24,6 +24,7 @@ from bayes_glmm.spec import ModelSpec
 log = logging.getLogger(__name__)
 
 Drawn = tuple[xr.DataTree, dict[str, Any]]
+ATTEMPTS = 3  # each with twice the nodes
 WORST_QUADRATURE_ERROR = 0.01  # in log likelihood: changes no posterior summary in its third digit
 
 
@@ -36,6 +37,7 @@ def sample_integrated(spec: ModelSpec, design: Design, priors: Priors, engine: E
     """Draw beta and theta with the random effects integrated out, then the random effects.
 
     The error of the quadrature is measured at the draws; if it shows, the nodes are doubled and the draws made anew.
+    If it shows a third time, the plain coordinates take over.
 
     Raises
     ------
@@ -49,7 +51,7 @@ def sample_integrated(spec: ModelSpec, design: Design, priors: Priors, engine: E
             str(spec.formula),
             "They are for one grouping factor, one effect a group and little data in each. Use coordinates='auto'.",
         )
-    while True:
+    for _ in range(ATTEMPTS):
         drawn = engine.sample(integrated_model(integral, priors), settings)
         posterior = drawn["posterior"].to_dataset()
         error = quadrature_error(integral, posterior)
@@ -57,6 +59,9 @@ def sample_integrated(spec: ModelSpec, design: Design, priors: Priors, engine: E
             break
         log.info("Quadrature error %.2g with %d nodes: sampling anew with twice as many.", error, integral.nodes)
         integral = replace(integral, nodes=2 * integral.nodes - 1)
+    else:
+        log.warning("The quadrature does not settle: sampling in plain coordinates.")
+        return sample_plain(spec, design, priors, engine, settings)
     groups = {name: node.to_dataset() for name, node in drawn.children.items()}
     groups["posterior"] = draw_effects(integral, posterior, settings.seed)
     how = {"coordinates": "integrated", "nodes": integral.nodes, "quadrature_error": float(f"{error:.2g}")}

@@ -8,7 +8,10 @@ import pandas as pd
 import pytest
 
 import bayes_glmm as bg
+from bayes_glmm.inference import Settings, coordinates
 from bayes_glmm.inference.coordinates import COORDINATES
+from bayes_glmm.inference.engines import Engine
+from bayes_glmm.posterior import posterior_at
 from bayes_glmm.predictive import conditional_predictor
 
 
@@ -20,14 +23,14 @@ def data() -> pd.DataFrame:
     return pd.DataFrame({"y": rng.binomial(1, 1 / (1 + np.exp(-eta))), "x": x, "g": g})
 
 
-@pytest.mark.parametrize("coordinates", [name for name in COORDINATES if name != "plain"])
-def test_the_posterior_is_that_of_the_plain_coordinates(coordinates: str) -> None:
+@pytest.mark.parametrize("kind", [name for name in COORDINATES if name != "plain"])
+def test_the_posterior_is_that_of_the_plain_coordinates(kind: str) -> None:
     model = bg.GLMM("y ~ x + (1 | g)", data(), "bernoulli", priors={"sd": "HalfNormal(1.5)"})
     ours, plain = (
         model.fit(draws=1500, seed=4, coordinates=name, target_accept=0.9, progress=False).posterior
-        for name in (coordinates, "plain")
+        for name in (kind, "plain")
     )
-    assert coordinates == ours.provenance["coordinates"]
+    assert kind == ours.provenance["coordinates"]
     assert set(ours.draws["posterior"].data_vars) == set(plain.draws["posterior"].data_vars)
     shape = plain.sample_shape
     compared = {"beta": (ours.beta, plain.beta), "u": (ours.u("g")[..., 0], plain.u("g")[..., 0])}
@@ -41,3 +44,23 @@ def test_the_posterior_is_that_of_the_plain_coordinates(coordinates: str) -> Non
                 # five standard errors of the difference: none of 100 comparisons may differ by chance
                 error = np.hypot(az.mcse(a, method=method), az.mcse(b, method=method))
                 assert abs(x - y) <= 5 * error, f"{method} of {name}[{j}]: {x:.4f}, plain {y:.4f} ± {error:.4f}"
+
+
+def test_a_quadrature_that_does_not_settle_gives_way_to_plain_coordinates(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = bg.GLMM("y ~ x + (1 | g)", data(), "bernoulli")
+    drawn = posterior_at(model.spec, data(), [[-0.3, 0.8]] * 8, {"g": [[1.5]]}).draws
+    sampled = []
+
+    def sample(model: object, settings: Settings) -> object:
+        sampled.append({variable.name for variable in model.free_RVs})  # type: ignore[attr-defined]
+        return drawn
+
+    engine = Engine("made up", sample, package="pymc")  # type: ignore[arg-type]
+    arguments = (model.spec, model.design, model.priors, engine, Settings())
+    _, how = coordinates.sample_integrated(*arguments)
+    assert how["coordinates"] == "integrated"
+    assert sampled == [{"beta", "sd_g"}]
+    monkeypatch.setattr(coordinates, "WORST_QUADRATURE_ERROR", -1.0)
+    _, how = coordinates.sample_integrated(*arguments)
+    assert how == {"coordinates": "plain"}
+    assert sampled[1:] == [{"beta", "sd_g"}] * coordinates.ATTEMPTS + [{"beta", "sd_g", "z_g"}]
