@@ -126,7 +126,7 @@ class EffectSection(Section):
         Of ``compare``: a name (``pairwise``, ``sd``, ...), a number to add, or the two values ``[low, high]``.
     by : str or list of str, optional
         Columns within whose values ``compare`` and ``slopes`` average.
-    random_effects : list of {"integrated", "zero", "known", "new"}
+    random_effects : list of {"integrated", "zero", "known", "known_or_new", "new"}
         Population-averaged, and conditional at u = 0, by default.
     keep : str or list of str, optional
         Grouping factors at whose own levels to stay.
