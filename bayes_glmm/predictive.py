@@ -14,6 +14,7 @@ import xarray as xr
 from bayes_glmm.design import Predictors
 from bayes_glmm.families import Mean
 from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior
 
 Draws = slice | np.ndarray
@@ -67,8 +68,7 @@ def replicate(posterior: Posterior, draws: int, seed: int) -> np.ndarray:
 
 def spread_draws(posterior: Posterior, draws: int) -> np.ndarray:
     """Positions of at most ``draws`` draws, evenly spread over all chains."""
-    total = int(np.prod(posterior.sample_shape))
-    return np.unique(np.linspace(0, total - 1, min(draws, total)).astype(int))
+    return evenly_spread(int(np.prod(posterior.sample_shape)), draws)
 
 
 def log_likelihood_chunks(posterior: Posterior) -> Iterator[np.ndarray]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
+from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior
 
 DERIVED = ("G_", "chol_", "z_")
@@ -44,17 +45,13 @@ def parameters(posterior: Posterior, per_level: bool = True, given: bool = False
         if name.startswith(DERIVED) or "row" in variable.dims or (name.startswith(PER_LEVEL) and not per_level):
             continue
         if name.startswith(PER_LEVEL):
-            variable = variable.isel({name[2:]: _spread_levels(variable.sizes[name[2:]])})
+            variable = variable.isel({name[2:]: evenly_spread(variable.sizes[name[2:]], MOST_LEVELS)})
         values = np.moveaxis(variable.transpose("chain", "draw", ...).to_numpy().astype(float), (0, 1), (-2, -1))
         kept = _entries(posterior, name, values.shape[:-2])
         kept &= given | (np.ptp(values, axis=(-2, -1)) > 0)
         labels += [label for label, keep in zip(_labels(name, variable), kept.ravel(), strict=True) if keep]
         arrays.append(values[kept].reshape(-1, *values.shape[-2:]))
     return labels, np.concatenate(arrays)
-
-
-def _spread_levels(count: int) -> np.ndarray:
-    return np.unique(np.linspace(0, count - 1, min(count, MOST_LEVELS)).astype(int))
 
 
 def _entries(posterior: Posterior, name: str, shape: tuple[int, ...]) -> np.ndarray:

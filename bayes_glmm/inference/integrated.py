@@ -29,6 +29,7 @@ from bayes_glmm.inference.patterns import Patterns, find_patterns
 from bayes_glmm.model.builder import auxiliary_parameters, coordinates, fixed_effects, fixed_predictor
 from bayes_glmm.model.random_effects import standard_deviations
 from bayes_glmm.numerics.functions import NUMPY, Functions, pytensor_functions
+from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.spec import ModelSpec
 
 REACH = 8.0  # the grid runs from -8 to 8: phi(8) = 5e-15
@@ -44,6 +45,11 @@ class Integral:
     design: Design
     patterns: Patterns
     nodes: int
+
+    @property
+    def grid(self) -> np.ndarray:
+        """The nodes [node]."""
+        return np.linspace(-REACH, REACH, self.nodes)
 
     @property
     def step(self) -> float:
@@ -68,7 +74,7 @@ class Integral:
         fixed : array [..., pattern, slot, 1]
             offset + X beta.
         sd : array broadcasting to [..., 1, 1, 1]
-        grid : array broadcasting to [..., 1, 1, node]
+        grid : array [..., 1, 1, node]
         auxiliary : dict of arrays broadcasting to [..., 1, 1, 1]
         f : Functions
         """
@@ -78,8 +84,7 @@ class Integral:
         mean = Mean(fixed + sd * values * grid, self.spec.link, f)
         log_density = self.spec.family.log_density(design.y[rows][:, :, None], mean, auxiliary, trials, f)
         by_pattern = (self.patterns.used[:, :, None] * log_density).sum(axis=-2)
-        prior = -0.5 * grid**2 - 0.5 * math.log(2.0 * math.pi)
-        return by_pattern + prior[..., 0, :] if np.ndim(grid) > 1 else by_pattern + prior
+        return by_pattern - 0.5 * grid[..., 0, :] ** 2 - 0.5 * math.log(2.0 * math.pi)
 
 
 def integral_for(spec: ModelSpec, design: Design) -> Integral | None:
@@ -108,7 +113,6 @@ def integrated_model(integral: Integral, priors: Priors) -> pm.Model:
     spec, design, patterns = integral.spec, integral.design, integral.patterns
     block = design.blocks[0]
     rows = patterns.rows.ravel()
-    grid = np.linspace(-REACH, REACH, integral.nodes)
     with pm.Model(coords=coordinates(design)) as model:
         fixed = fixed_predictor(design.X[rows], design.offset[rows], fixed_effects(design, priors))
         sd = standard_deviations(block, priors)
@@ -116,7 +120,7 @@ def integrated_model(integral: Integral, priors: Priors) -> pm.Model:
         pm.Deterministic(f"G_{block.group}", pt.diag(sd**2), dims=(effect, f"{effect}_2"))
         auxiliary = auxiliary_parameters(spec, priors)
         fixed = fixed.reshape((*patterns.rows.shape, 1))
-        terms = integral.log_integrand(fixed, sd[0], grid, auxiliary, pytensor_functions())
+        terms = integral.log_integrand(fixed, sd[0], integral.grid[None, None], auxiliary, pytensor_functions())
         log_likelihood = pt.logsumexp(terms, axis=-1) + math.log(integral.step)
         pm.Potential("integrated_log_likelihood", (patterns.count * log_likelihood).sum())
     return model
@@ -124,8 +128,7 @@ def integrated_model(integral: Integral, priors: Priors) -> pm.Model:
 
 def log_likelihood(integral: Integral, posterior: xr.Dataset, draws: np.ndarray) -> np.ndarray:
     """The log of p(y | beta, sd, auxiliary) at some draws, chains stacked [draw]."""
-    grid = np.linspace(-REACH, REACH, integral.nodes)
-    terms = _terms(integral, _stacked(posterior), draws, np.broadcast_to(grid, (len(draws), len(grid))))
+    terms = _terms(integral, _stacked(integral, posterior), draws, np.tile(integral.grid, (len(draws), 1)))
     by_pattern = special.logsumexp(terms, axis=-1) + math.log(integral.step)
     return by_pattern @ integral.patterns.count
 
@@ -135,8 +138,7 @@ def quadrature_error(integral: Integral, posterior: xr.Dataset, draws: int = 50)
 
     A constant shift would be harmless; so what is measured is the change less its mean.
     """
-    total = posterior.sizes["chain"] * posterior.sizes["draw"]
-    chosen = np.unique(np.linspace(0, total - 1, draws).astype(int))
+    chosen = evenly_spread(posterior.sizes["chain"] * posterior.sizes["draw"], draws)
     finer = replace(integral, nodes=2 * integral.nodes - 1)
     change = log_likelihood(finer, posterior, chosen) - log_likelihood(integral, posterior, chosen)
     return float(np.abs(change - change.mean()).max())
@@ -149,7 +151,7 @@ def draw_effects(integral: Integral, posterior: xr.Dataset, seed: int) -> xr.Dat
     effects are independent but for that shift, far below the width of a conditional.
     """
     (block,) = integral.design.blocks
-    patterns, stacked = integral.patterns, _stacked(posterior)
+    patterns, stacked = integral.patterns, _stacked(integral, posterior)
     fineness = 4 if len(patterns.rows) < len(block.levels) else 1
     nodes = fineness * (integral.nodes - 1)
     rng = np.random.default_rng(seed)
@@ -196,14 +198,16 @@ def _terms(integral: Integral, stacked: dict[str, Any], draws: np.ndarray, grid:
     )
 
 
-def _stacked(posterior: xr.Dataset) -> dict[str, np.ndarray]:
+def _stacked(integral: Integral, posterior: xr.Dataset) -> dict[str, np.ndarray]:
     """Parameters with chain and draw stacked: ``beta [draw, coefficient]``, ``sd [draw]``, auxiliary ones [draw]."""
-    result = {}
-    for name, variable in posterior.data_vars.items():
-        values = variable.transpose("chain", "draw", ...).to_numpy()
-        flat = values.reshape(-1, *values.shape[2:])
-        result["sd" if str(name).startswith("sd_") else str(name)] = flat[:, 0] if str(name).startswith("sd_") else flat
-    return {"beta": np.empty((len(result["sd"]), 0)), **result}
+
+    def stacked(name: str) -> np.ndarray:
+        values = posterior[name].transpose("chain", "draw", ...).to_numpy()
+        return values.reshape(-1, *values.shape[2:])
+
+    sd = stacked(f"sd_{integral.design.blocks[0].group}")[:, 0]
+    beta = stacked("beta") if integral.design.coefficients else np.empty((len(sd), 0))
+    return {"beta": beta, "sd": sd} | {name: stacked(name) for name in integral.spec.family.auxiliary}
 
 
 def _defined_everywhere(spec: ModelSpec) -> bool:

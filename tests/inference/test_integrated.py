@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -81,7 +83,20 @@ def test_integral_equals_adaptive_quadrature(family):
     )
     data = posterior.draws["posterior"].to_dataset()
     assert expected == pytest.approx(log_likelihood(integral, data, np.array([0]))[0], rel=1e-8)
-    assert quadrature_error(integral, data) < 1e-8
+
+
+@pytest.mark.parametrize("family", MODELS)
+def test_the_error_is_that_of_the_draw_that_needs_most_nodes(family):
+    posterior = posterior_of(family, draws=4)
+    data = posterior.draws["posterior"].to_dataset()
+    data["sd_g"] = data["sd_g"] * np.array([0.5, 1.0, 1.5, 2.0])[None, :, None]
+    integral = integral_of(posterior)
+    # an sd of twice what the data suggest may need more nodes than were chosen: the error shows, and goes
+    assert quadrature_error(replace(integral, nodes=4 * integral.nodes - 3), data) < 1e-8
+    coarse = replace(integral, nodes=7)
+    change = log_likelihood(replace(coarse, nodes=13), data, np.arange(4)) - log_likelihood(coarse, data, np.arange(4))
+    assert np.abs(change - change.mean()).max() == pytest.approx(quadrature_error(coarse, data))
+    assert quadrature_error(coarse, data) > 1e-3
 
 
 @pytest.mark.parametrize("family", ["bernoulli", "poisson", "student_t"])
