@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Predictors
-from bayes_glmm.design.expressions import common_matrix
+from bayes_glmm.design.expressions import arithmetic, columns_of
+from bayes_glmm.design.response import read_trials
 from bayes_glmm.effects.grid import collapse, given_rows, model_columns, observed
 from bayes_glmm.effects.patterns import draw_slices, encode
 from bayes_glmm.effects.readings import (
@@ -128,15 +129,13 @@ def _trials(posterior: Posterior, rows: pd.DataFrame) -> np.ndarray | None:
     trials = posterior.spec.formula.trials
     if trials is None:
         return None
-    if trials.isdigit():
-        return np.full(len(rows), float(trials))
-    try:
-        matrix: Any = common_matrix(f"0 + I({trials})", rows)
-    except (SpecError, KeyError) as error:
+    if missing := [column for column in columns_of(arithmetic(trials)) if column not in rows.columns]:
         raise DataError(
-            f"New responses need the number of trials, {trials}.", advice="Add the column, or use scale='response'."
-        ) from error
-    return np.asarray(matrix.design_matrix, float).ravel()
+            f"New responses need the number of trials, {trials}.",
+            f"missing column {missing[0]!r}",
+            "Add the column, or use scale='response'.",
+        )
+    return read_trials(trials, rows)
 
 
 def _outcomes(
