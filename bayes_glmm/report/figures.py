@@ -6,15 +6,17 @@ The data are black, what the model replicates is grey; chains have those of the 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from bayes_glmm.plots.style import AVERAGED, CONDITIONAL, FAINT, LEGIBLE, WIDTH, colour_of
+from bayes_glmm.plots.panels import draw_panels
+from bayes_glmm.plots.style import WIDTH
+from bayes_glmm.plots.tables import panel_of
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DATA, REPLICATED = "#1b1b1b", "#9aa3ad"
@@ -60,85 +62,17 @@ def saved(canvas: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def forest(
-    labels: Sequence[str], series: Mapping[str, np.ndarray], xlabel: str, null: float | None = 0.0, log: bool = False
-) -> bytes:
-    """Estimates with intervals, one line a label, the series of a label under each other.
+def forest(table: pd.DataFrame, xlabel: str) -> bytes:
+    """Estimates with intervals, the readings of a row under each other.
 
     Parameters
     ----------
-    labels : sequence of str
-    series : mapping of name to array [label, 3]
-        Estimate, lower and upper; colours by name: "conditional..." is blue, "population-averaged" orange.
-    xlabel : str
-    null : float, optional
-        Where no effect lies.
-    log : bool
-        Whether the axis is logarithmic, as ratios want it.
-    """
-
-    def plot(canvas: Figure) -> None:
-        axes = canvas.subplots()
-        place = np.arange(len(labels), dtype=float)[::-1]
-        offsets = np.linspace(0.16, -0.16, len(series)) if len(series) > 1 else np.zeros(1)
-        ordered = sorted(series.items(), key=lambda item: colour_of(item[0]) != AVERAGED)
-        for (name, values), offset in zip(ordered, offsets, strict=True):
-            colour, values = colour_of(name), np.where(np.isfinite(values), values, np.nan)
-            axes.hlines(place + offset, values[:, 1], values[:, 2], color=colour, linewidth=2.2, alpha=0.75)
-            marker = "o" if colour == CONDITIONAL else "D"
-            axes.plot(values[:, 0], place + offset, marker, color=colour, markersize=5.5, label=name)
-        if null is not None:
-            axes.axvline(null, color="#6b7280", linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
-        if log:
-            _logarithmic(axes)
-        axes.set_yticks(place, [shorten(label) for label in labels])
-        axes.set_ylim(-0.6, len(labels) - 0.4)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x", color=FAINT, linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.set_xlabel(xlabel)
-        if len(series) > 1:
-            canvas.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
-
-    return draw(plot, height=1.15 + 0.4 * len(labels))
-
-
-def caterpillar(levels: Sequence[str], estimates: np.ndarray, xlabel: str) -> bytes:
-    """Random effects of one kind in order of size, with intervals: named where few, a band where many.
-
-    Parameters
-    ----------
-    levels : sequence of str
-    estimates : array [level, 3]
-        Mean, lower and upper.
+    table : DataFrame
+        Of one estimand: ``row``, the name of what is estimated, ``effect``, ``estimate``, ``lower``, ``upper``.
     xlabel : str
     """
-    order = np.argsort(estimates[:, 0], kind="stable")
-    values, place = estimates[order], np.arange(len(order))
-
-    def named(canvas: Figure) -> None:
-        axes = canvas.subplots()
-        axes.hlines(place, values[:, 1], values[:, 2], color=CONDITIONAL, linewidth=1.8, alpha=0.7)
-        axes.plot(values[:, 0], place, "o", color=CONDITIONAL, markersize=4)
-        axes.set_yticks(place, [shorten(levels[i]) for i in order], fontsize=8)
-        axes.set_ylim(-0.7, len(order) - 0.3)
-        axes.axvline(0.0, color="#6b7280", linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
-        axes.grid(axis="x", color=FAINT, linewidth=0.6)
-        axes.tick_params(axis="y", length=0)
-        axes.set_xlabel(xlabel)
-
-    def band(canvas: Figure) -> None:
-        axes = canvas.subplots()
-        axes.fill_between(place, values[:, 1], values[:, 2], color=CONDITIONAL, alpha=0.22, linewidth=0)
-        axes.plot(place, values[:, 0], color=CONDITIONAL, linewidth=1.6)
-        axes.axhline(0.0, color="#6b7280", linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.set_xlim(0, len(order) - 1)
-        axes.set_xlabel(f"{len(order):,} levels, from lowest to highest")
-        axes.set_ylabel(xlabel)
-
-    if len(levels) > LEGIBLE:
-        return draw(band, height=3.2)
-    return draw(named, height=0.9 + 0.17 * len(levels))
+    names = list(dict.fromkeys(table["row"]))
+    return saved(draw_panels([panel_of(table, names, "", xlabel)], names, ""))
 
 
 def traces(names: Sequence[str], draws: np.ndarray) -> bytes:
@@ -183,18 +117,3 @@ def traces(names: Sequence[str], draws: np.ndarray) -> bytes:
 def shorten(label: str, limit: int = 34) -> str:
     """A label that leaves room for the figure."""
     return label if len(label) <= limit else f"{label[: limit - 1]}…"
-
-
-def _logarithmic(axes: Axes) -> None:
-    """Round numbers on a logarithmic axis, however short or long it is."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
-
-    axes.set_xscale("log")
-    low, high = axes.get_xlim()
-    if high < 4 * low:
-        axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.xaxis.set_minor_locator(NullLocator())
-    else:
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 300 * low else (1.0,), numticks=12))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

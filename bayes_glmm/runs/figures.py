@@ -38,12 +38,7 @@ def write_figures(posterior: Posterior, tables: Mapping[str, pd.DataFrame], fold
 
 
 def _forest(table: pd.DataFrame, labels: list[str], xlabel: str) -> bytes:
-    """Estimates and intervals of a long table, one line a label, one colour an effect."""
+    """Estimates and intervals of a table, one line a combination of labels."""
     from bayes_glmm.report.figures import forest
 
-    names = table[labels].astype(str).agg(", ".join, axis=1)
-    series = {
-        str(effect): rows[["estimate", "lower", "upper"]].to_numpy(float)
-        for effect, rows in table.groupby("effect", sort=False)
-    }
-    return forest(list(dict.fromkeys(names)), series, xlabel)
+    return forest(table.assign(row=table[labels].astype(str).agg(", ".join, axis=1)), xlabel)

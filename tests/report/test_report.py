@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from bayes_glmm.posterior import load_posterior, posterior_at
 from bayes_glmm.report import render
@@ -84,8 +85,9 @@ def test_figures_are_the_same_each_time_and_leave_no_state() -> None:
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    series = {"conditional": np.array([[0.5, 0.2, 0.9], [2.0, 1.0, 3.0]])}
-    first, second = (forest(["a $x$", "b"], series, "ratio", null=1.0, log=True) for _ in range(2))
+    numbers = {"estimate": [0.5, 2.0], "lower": [0.2, 1.0], "upper": [0.9, 3.0], "estimand": "ratio"}
+    table = pd.DataFrame({"row": ["a $x$", "b"], "effect": "conditional"} | numbers)
+    first, second = (forest(table, "ratio") for _ in range(2))
     assert first == second
     assert before == dict(matplotlib.rcParams)
 

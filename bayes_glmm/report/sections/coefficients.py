@@ -35,11 +35,7 @@ def render_coefficients(posterior: Posterior) -> Markup:
 
 
 def _forest(frame: pd.DataFrame, link: str) -> Markup:
-    labels = list(dict.fromkeys(frame["coefficient"]))
-    series = {
-        str(effect): rows[["estimate", "lower", "upper"]].to_numpy(float)
-        for effect, rows in frame.groupby("effect", sort=False)
-    }
-    svg = forest(labels, series, f"coefficient, {link} scale")
-    alt = f"Coefficients on the {link} scale with 95 % intervals, {' and '.join(series)}; numbers in the table below."
+    svg = forest(frame.assign(row=frame["coefficient"]), f"coefficient, {link} scale")
+    effects = " and ".join(dict.fromkeys(frame["effect"]))
+    alt = f"Coefficients on the {link} scale with 95 % intervals, {effects}; numbers in the table below."
     return figure(svg, alt, "Posterior means and 95 % intervals; the intercept is in the table only.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -150,19 +149,14 @@ def _pictured(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _forest(posterior: Posterior, frame: pd.DataFrame, estimand: str) -> Markup:
-    labels = list(dict.fromkeys(f"{v}: {c}" for v, c in zip(frame["variable"], frame["contrast"], strict=True)))
-    series = {
-        str(effect): rows[["estimate", "lower", "upper"]].to_numpy(float)
-        for effect, rows in frame.groupby("effect", sort=False)
-    }
-    record = ESTIMANDS[estimand]
-    what = f"{record.title}, {posterior.design.response}"
-    bounded = all(np.isfinite(values).all() and (values > 0).all() for values in series.values())
-    svg = forest(labels, series, what, null=record.null, log=record.null == 1.0 and bounded)
-    first, values = next(iter(series.items()))
-    spoken = "; ".join(f"{label} {value:.3g}" for label, value in zip(labels, values[:, 0], strict=True))
-    alt = f"{record.title} by variable, {' and '.join(series)}, with 95 % intervals. {first}: {spoken}."
-    return heading(record.title.capitalize()) + figure(svg, alt, "Posterior means and 95 % intervals.")
+    named = frame.assign(row=frame["variable"] + ": " + frame["contrast"])
+    title = ESTIMANDS[estimand].title
+    first = named[named["effect"] == named["effect"].iloc[0]]
+    spoken = "; ".join(f"{row} {value:.3g}" for row, value in zip(first["row"], first["estimate"], strict=True))
+    effects = list(dict.fromkeys(named["effect"]))
+    alt = f"{title} by variable, {' and '.join(effects)}, with 95 % intervals. {effects[0]}: {spoken}."
+    svg = forest(named, f"{title}, {posterior.design.response}")
+    return heading(title.capitalize()) + figure(svg, alt, "Posterior means and 95 % intervals.")
 
 
 def _table(frame: pd.DataFrame) -> Markup:

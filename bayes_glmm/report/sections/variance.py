@@ -8,10 +8,11 @@ from markupsafe import Markup
 
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.effects import variance
+from bayes_glmm.plots import groups
 from bayes_glmm.plots.style import LEGIBLE
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.report.figures import caterpillar
-from bayes_glmm.report.html import figure, heading, interval, paragraph, table
+from bayes_glmm.report.figures import saved
+from bayes_glmm.report.html import bullets, figure, heading, interval, paragraph, table
 
 SHOWN = ("sd", "correlation", "icc", "median odds ratio")  # variances and covariances say the same again
 _NAMES = {"icc": "intraclass correlation"}
@@ -37,7 +38,7 @@ def render_variance(posterior: Posterior) -> Markup:
     explained = [text for quantity, text in _EXPLAINED.items() if quantity in set(frame["quantity"])]
     if explained:
         parts.append(paragraph(" ".join(explained), kind="note", link=posterior.spec.link_name))
-    parts += [_caterpillar(posterior, block, k) for block in posterior.design.blocks for k in range(len(block.effects))]
+    parts += [_levels(posterior, block) for block in posterior.design.blocks]
     return Markup("").join(parts)
 
 
@@ -54,23 +55,24 @@ def _table(frame: pd.DataFrame) -> Markup:
     )
 
 
-def _caterpillar(posterior: Posterior, block: RandomBlock, k: int) -> Markup:
-    u = posterior.u(block.group)[:, :, k]
-    low, high = np.quantile(u, [0.025, 0.975], axis=0)
-    estimates = np.stack([u.mean(axis=0), low, high], axis=1)
-    effect = block.effects[k]
-    away = int(((low > 0) | (high < 0)).sum())
-    lowest, highest = (block.levels[i] for i in (estimates[:, 0].argmin(), estimates[:, 0].argmax()))
-    what = f"{effect} of {block.group}"
-    svg = caterpillar(block.levels, estimates, f"u, {effect} ({posterior.spec.link_name} scale)")
-    alt = (
-        f"Random effects, {what}, from the lowest, {lowest} ({estimates[:, 0].min():.3g}), to the highest, {highest} "
-        f"({estimates[:, 0].max():.3g}), with 95 % intervals; {away} of {len(block.levels)} intervals leave out 0."
-    )
+def _levels(posterior: Posterior, block: RandomBlock) -> Markup:
+    """Each level's effects in order, and in words how many stand out."""
+    spoken = [_extremes(posterior, block, k) for k in range(len(block.effects))]
     form = "Line and band: " if len(block.levels) > LEGIBLE else "Dots and lines: "
     caption = (
-        f"{form}posterior means and 95 % intervals of each level's deviation. {away} of {len(block.levels)} leave out "
-        "0. They are shrunk towards 0, more where a level has few rows; an order of levels is less certain than it "
-        "looks."
+        f"{form}posterior means and 95 % intervals of each level's deviation. They are shrunk towards 0, more where a "
+        "level has few rows; an order of levels is less certain than it looks."
     )
-    return heading(what) + figure(svg, alt, caption)
+    svg = saved(groups(posterior, block.group))
+    return heading(f"Levels of {block.group}") + figure(svg, " ".join(spoken), caption) + bullets(spoken)
+
+
+def _extremes(posterior: Posterior, block: RandomBlock, k: int) -> str:
+    u = posterior.u(block.group)[:, :, k]
+    mean, (low, high) = u.mean(axis=0), np.quantile(u, [0.025, 0.975], axis=0)
+    away = int(((low > 0) | (high < 0)).sum())
+    bottom, top = int(mean.argmin()), int(mean.argmax())
+    return (
+        f"{block.effects[k]}: from {mean[bottom]:.3g} ({block.levels[bottom]}) to {mean[top]:.3g} "
+        f"({block.levels[top]}); {away} of {len(block.levels)} intervals leave out 0."
+    )
