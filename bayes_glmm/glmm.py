@@ -140,7 +140,16 @@ class GLMM:
 
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
         settings = Settings(
-            draws, tune, chains, seed, engine, coordinates, target_accept, max_treedepth, cores, progress
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            seed=seed,
+            engine=engine,
+            coordinates=coordinates,
+            target_accept=target_accept,
+            max_treedepth=max_treedepth,
+            cores=cores,
+            progress=progress,
         )
         return Fit(sample(self.spec, self.design, self.priors, settings))
 
