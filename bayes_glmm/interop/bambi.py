@@ -64,20 +64,31 @@ def _independent_effects(formula: Formula) -> Formula:
 
 
 def _coefficient_priors(model: bambi.Model, design: Design) -> dict[str, Prior]:
-    """One prior a coefficient, in the order of the columns that both packages take from formulae."""
+    """One prior a coefficient: a vector of Bambi's has one entry a column of its term."""
     component = model.parameters[model.family.likelihood.parent]
     priors: dict[str, Prior] = {}
-    for name, term in component.common_terms.items():
-        labels = [label for label in design.coefficients if label == name or label in _labels(term)]
-        priors |= {label: _prior(term.prior, k) for k, label in enumerate(labels)}
+    for term in component.common_terms.values():
+        priors |= {label: _prior(term.prior, k) for k, label in enumerate(term.term.labels)}
+    _check_columns(priors, [label for label in design.coefficients if label != "Intercept"])
     if component.intercept_term is not None:
         centred = _prior(component.intercept_term.prior)
         priors["Intercept"] = _carried(centred, priors, design) if model.center_predictors else centred
     return priors
 
 
-def _labels(term: Any) -> list[str]:
-    return list(getattr(term.term, "labels", []) or [])
+def _check_columns(priors: dict[str, Prior], columns: list[str]) -> None:
+    """Bambi has a prior for each of our columns, and for no other.
+
+    Raises
+    ------
+    SpecError
+    """
+    if different := sorted(priors.keys() ^ set(columns)):
+        raise SpecError(
+            "Bambi codes the factors of this formula in other columns.",
+            ", ".join(different),
+            "Make categories text, or ordered; write (0 + f:x | g) for (f:x | g).",
+        )
 
 
 def _carried(centred: Prior, slopes: dict[str, Prior], design: Design) -> Prior:
@@ -107,16 +118,11 @@ def _sd_priors(model: bambi.Model, design: Design) -> dict[str, Prior]:
     component = model.parameters[model.family.likelihood.parent]
     priors: dict[str, Prior] = {}
     for name, term in component.group_specific_terms.items():
-        effect, _, group = name.partition("|")
-        block = design.block(group)
-        effects = ["Intercept"] if effect == "1" else [e for e in block.effects if e == effect or _is_level(e, effect)]
-        sigma = term.prior.args["sigma"]
-        priors |= {f"sd_{group}[{e}]": _prior(sigma, k) for k, e in enumerate(effects)}
+        group = name.partition("|")[2]
+        labels = [f"sd_{group}[{effect}]" for effect in term.term.expr.labels]
+        priors |= {label: _prior(term.prior.args["sigma"], k) for k, label in enumerate(labels)}
+    _check_columns(priors, [f"sd_{block.group}[{effect}]" for block in design.blocks for effect in block.effects])
     return priors
-
-
-def _is_level(effect: str, factor: str) -> bool:
-    return effect.startswith(f"{factor}[")
 
 
 def _prior(prior: Any, k: int = 0) -> Prior:

@@ -43,6 +43,31 @@ def test_formula_family_and_priors_carry_over(data):
     assert "HalfStudentT" == ours.priors["sigma"].distribution
 
 
+@pytest.mark.parametrize(
+    "formula",
+    ["t ~ x * w + (w | g)", "t ~ 0 + w:k + (0 + w:k | g)", "t ~ poly(x, 2) + (w * k | g)", "t ~ k + (1 | g/k)"],
+)
+def test_every_column_of_factors_and_interactions_has_bambis_prior(data, formula):
+    model = bmb.Model(formula, data.assign(k=np.tile(["m", "n"], 24)))
+    ours = from_bambi(model)
+    sigmas = {label: dict(prior.keyword)["sigma"] for label, prior in ours.spec.priors.items()}
+    for label, column in zip(ours.design.coefficients, ours.design.X.T, strict=True):
+        if label != "Intercept":  # Bambi's rule for slopes
+            assert 2.5 * data["t"].std(ddof=0) / column.std() == pytest.approx(sigmas[label])
+    terms = model.parameters["mu"].group_specific_terms.values()
+    varying = np.concatenate([np.ravel(term.prior.args["sigma"].args["sigma"]) for term in terms])
+    sds = [sigmas[f"sd_{block.group}[{effect}]"] for block in ours.design.blocks for effect in block.effects]
+    np.testing.assert_array_equal(varying, sds)
+
+
+def test_factors_that_bambi_codes_otherwise_are_refused(data):
+    with pytest.raises(bg.SpecError, match=r"sd_g\[w\[p\]:x\].*\(0 \+ f:x \| g\)"):
+        from_bambi(bmb.Model("t ~ x + (w:x | g)", data))
+    backwards = data.assign(w=pd.Categorical(data["w"], ["r", "q", "p"]))
+    with pytest.raises(bg.SpecError, match=r"\[w\[p\], w\[r\]\] Make categories text"):
+        from_bambi(bmb.Model("t ~ x + w", backwards))
+
+
 def test_the_intercept_prior_keeps_its_mean_and_variance(data):
     model = bmb.Model("t ~ x + (1 | g)", data)
     prior = dict(from_bambi(model).priors["beta[Intercept]"].keyword)
