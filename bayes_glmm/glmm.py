@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm import diagnostics, effects, report
-from bayes_glmm.design import Design, Priors, build_design, resolve_priors
+from bayes_glmm.design import Design, Finding, Priors, build_design, findings, resolve_priors
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior, load_posterior
 from bayes_glmm.predictive import log_likelihood, replicate
@@ -84,6 +84,11 @@ class GLMM:
             self.spec = ModelSpec.from_formula(formula, family or "gaussian", link, priors)
         self.design = build_design(self.spec, data, missing)
         self.priors = resolve_priors(self.spec, self.design)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What to know before sampling: separation, levels with one row, columns on very different scales."""
+        return findings(self.spec, self.design)
 
     @cached_property
     def pymc(self) -> pm.Model:

@@ -7,5 +7,8 @@ from bayes_glmm.design.design import Design as Design
 from bayes_glmm.design.design import Predictors as Predictors
 from bayes_glmm.design.design import RandomBlock as RandomBlock
 from bayes_glmm.design.encode import new_predictors as new_predictors
+from bayes_glmm.design.findings import Finding as Finding
+from bayes_glmm.design.findings import findings as findings
 from bayes_glmm.design.priors import Priors as Priors
 from bayes_glmm.design.priors import resolve_priors as resolve_priors
+from bayes_glmm.design.separation import separated as separated

@@ -1,4 +1,7 @@
-"""What must hold before sampling makes sense. One finding a function; each raises with rows and advice."""
+"""What must hold for there to be a model. One function a condition; each raises with rows and advice.
+
+What a person should know, but can go on with, is in ``findings``.
+"""
 
 from __future__ import annotations
 

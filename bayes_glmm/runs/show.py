@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bayes_glmm.design import findings
 from bayes_glmm.design.notation import equations
 from bayes_glmm.runs.job import Job
 from bayes_glmm.runs.run import RunResult
@@ -37,7 +38,7 @@ def show_result(console: Console, result: RunResult) -> None:
 
 
 def show_job(console: Console, job: Job) -> None:
-    """A config that holds: the model in equations, its priors, the data in a line."""
+    """A config that holds: the model in equations, its priors, the data in a line, what to know before sampling."""
     console.print(Text(job.title, "bold"))
     console.print(Text("\n".join(equations(job.spec, job.design, job.priors))), soft_wrap=True)
     console.print()
@@ -45,6 +46,8 @@ def show_job(console: Console, job: Job) -> None:
     groups = ", ".join(f"{len(block.levels)} levels of {block.group}" for block in job.design.blocks)
     dropped = f", {job.design.dropped} rows with missing values left out" if job.design.dropped else ""
     console.print(Text(f"{len(job.design.y)} rows{f', {groups}' if groups else ''}{dropped}. The config is right."))
+    for found in findings(job.spec, job.design):
+        console.print(Text.assemble(("\nNote: ", "bold yellow"), str(found)))
 
 
 def show_datasets(console: Console, datasets: pd.DataFrame) -> None:

@@ -114,3 +114,10 @@ def test_a_reader_that_has_had_enough_is_no_error():
     assert done.stdout == "person,gender,situation,response\n"
     assert "Error" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_check_says_what_to_know_before_sampling(config, tmp_path):
+    assert "Note:" not in invoke("check", config).stdout
+    clinics().head(6).to_csv(tmp_path / "few.csv", index=False)
+    stdout = invoke("check", config, "--data", tmp_path / "few.csv").stdout
+    assert "Note: clinic has 3 levels" in stdout

@@ -1,0 +1,163 @@
+"""What to know about a design before sampling, although the posterior exists: one finding a function.
+
+What makes a model impossible raises in ``check``. A finding does not stop anything: with the proper priors that every
+parameter has, there is a posterior, but it may rest on the prior, or be slow to sample. ``FINDINGS`` is the table; a
+new finding is one function and one row of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayes_glmm.design.design import Design, RandomBlock
+from bayes_glmm.design.separation import separated
+from bayes_glmm.spec import ModelSpec
+
+FEW_LEVELS = 5  # below, a variance is hardly learned: Gelman & Hill (2007), section 12.9
+SCALES = 1e4  # ratio of sds, or of a mean to its sd, that slows a sampler before it has adapted
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a person should know before sampling, in the three parts of an error.
+
+    Attributes
+    ----------
+    name : str
+        For code: ``"separation"``, ``"few_levels"``, ...
+    what, where, advice : str
+        What was found, in which columns or groups, and what to do about it.
+    """
+
+    name: str
+    what: str
+    where: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.what} [{self.where}] {self.advice}"
+
+
+def findings(spec: ModelSpec, design: Design) -> tuple[Finding, ...]:
+    """Everything found, in the order of ``FINDINGS``; empty for most designs.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    design : Design
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from bayes_glmm.design import build_design
+    >>> spec = ModelSpec.from_formula("y ~ x", family="bernoulli")
+    >>> data = pd.DataFrame({"y": [0, 0, 1, 1], "x": [1.0, 2.0, 3.0, 4.0]})
+    >>> [finding.name for finding in findings(spec, build_design(spec, data))]
+    ['separation']
+    """
+    return tuple(found for function in FINDINGS for found in function(spec, design))
+
+
+def _separation(spec: ModelSpec, design: Design) -> Iterator[Finding]:
+    kind = spec.family.response
+    unbounded = spec.link_name == "log" if kind == "count" else spec.link.range == "unit"
+    names = separated(design, kind) if unbounded else ()
+    if names:
+        sides = "zeros from other counts" if kind == "count" else "failures from successes"
+        yield Finding(
+            "separation",
+            f"{', '.join(names)} separate{'s' if len(names) == 1 else ''} {sides}: the likelihood grows for ever along "
+            "these coefficients, and how far they go is decided by their prior alone.",
+            "fixed effects",
+            "Give them a prior that you would defend, such as Normal(0, 2.5) per sd of the column, merge levels that "
+            "have few rows, or read no more than the sign from the estimate.",
+        )
+
+
+def _single_rows(spec: ModelSpec, design: Design) -> Iterator[Finding]:
+    """A level for every row: an over-dispersion for counts, else a variance that nothing tells apart."""
+    for block in design.blocks:
+        if len(block.levels) < len(design.y) or spec.family.response in ("count", "successes"):
+            continue
+        rival = "sigma" if "sigma" in spec.family.auxiliary else "the spread of the family itself"
+        yield Finding(
+            "single_rows",
+            f"Every level of {block.group} has one row: its sd cannot be told from {rival}, and rests on the prior.",
+            f"(... | {block.group})",
+            "Leave the random term out, or group by something that has several rows a level.",
+        )
+
+
+def _few_levels(spec: ModelSpec, design: Design) -> Iterator[Finding]:
+    for block in design.blocks:
+        if len(block.levels) < FEW_LEVELS:
+            yield Finding(
+                "few_levels",
+                f"{block.group} has {len(block.levels)} levels: they say little about the sd of its effects, of which "
+                "the prior decides a good part.",
+                f"(... | {block.group})",
+                f"Set a prior on sd_{block.group} that you would defend, or make {block.group} a fixed effect if no "
+                "other levels are of interest.",
+            )
+
+
+def _still_slopes(spec: ModelSpec, design: Design) -> Iterator[Finding]:
+    """Slopes of columns that do not vary within a level, beside an intercept of the level."""
+    for block in design.blocks:
+        if not (block.values == 1.0).all(axis=0).any():
+            continue
+        names = [name for name, column in zip(block.effects, block.values.T, strict=True) if _still(block, column)]
+        if names:
+            yield Finding(
+                "still_slopes",
+                f"{', '.join(names)} {'does' if len(names) == 1 else 'do'} not vary within any level of "
+                f"{block.group}: a slope by {block.group} can hardly be told from its intercept.",
+                f"(... | {block.group})",
+                "Leave it out of the random term; as a fixed effect it is as good as ever.",
+            )
+
+
+def _still(block: RandomBlock, column: np.ndarray) -> bool:
+    low, high = np.full(len(block.levels), np.inf), np.full(len(block.levels), -np.inf)
+    np.minimum.at(low, block.index, column)
+    np.maximum.at(high, block.index, column)
+    return bool((low == high).all() and not (column == 1.0).all())
+
+
+def _scales(spec: ModelSpec, design: Design) -> Iterator[Finding]:
+    """Columns far larger than others, or far from 0: adaptation starts from one step size for all of them."""
+    spread, mean = design.X.std(axis=0), np.abs(design.X.mean(axis=0))
+    moving = spread > 0
+    if not moving.any():
+        return
+    smallest = spread[moving].min()
+    wide = [name for name, sd in zip(design.coefficients, spread, strict=True) if sd > SCALES * smallest]
+    far = [design.coefficients[j] for j in np.flatnonzero(moving & (mean > SCALES * spread))]
+    if wide:
+        small = design.coefficients[int(np.flatnonzero(spread == smallest)[0])]
+        yield Finding(
+            "scales",
+            f"The sd of {', '.join(wide)} is more than {SCALES:,.0f} times that of {small}: sampling starts slowly.",
+            "fixed effects",
+            "Use scale(x), or another unit, for the largest or the smallest.",
+        )
+    if far:
+        yield Finding(
+            "far_from_zero",
+            f"{', '.join(far)} {'lies' if len(far) == 1 else 'lie'} more than {SCALES:,.0f} sds from 0: the "
+            "coefficient and the intercept go together, and the intercept means nothing.",
+            "fixed effects",
+            "Use center(x) or scale(x).",
+        )
+
+
+FINDINGS: tuple[Callable[[ModelSpec, Design], Iterator[Finding]], ...] = (
+    _separation,
+    _single_rows,
+    _few_levels,
+    _still_slopes,
+    _scales,
+)

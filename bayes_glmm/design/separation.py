@@ -1,0 +1,85 @@
+"""Separation: columns by which zeros and ones fall apart, so that the likelihood has no maximum.
+
+Let s_i = 1 for a row of successes only, -1 for a row of failures only. If a direction d has s_i x_i'd >= 0 in all these
+rows, x_i'd = 0 in all rows that are mixed, and is not 0 everywhere, the likelihood grows for ever along it: with
+s_i x_i'd > 0 everywhere the separation is *complete*, else *quasi-complete* (Albert & Anderson 1984, Biometrika 71,
+1-10). The same holds for the marginal likelihood of a GLMM, since it holds for each value of the random effects. For
+counts under a log link rows with a zero take the part of failures, the others that of mixed rows (Correia, Guimarães &
+Zylkin 2019). Whether there is such a direction is a linear programme (Konis 2007, thesis, University of Oxford,
+section 4.2).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import linprog
+
+from bayes_glmm.design.design import Design
+from bayes_glmm.families.family import Response
+
+_TINY = 1e-6
+
+
+def separated(design: Design, response: Response = "binary") -> tuple[str, ...]:
+    """Coefficients without a maximum likelihood estimate.
+
+    Parameters
+    ----------
+    design : Design
+    response : {"binary", "successes", "count", ...}
+        What the family's response is. Counts are separated by rows of zeros; responses on a continuous range never are.
+
+    Returns
+    -------
+    tuple of str
+        Names of the columns that separate, few where few do it; empty where none do. The intercept, which goes with
+        them, is not named.
+    """
+    if response not in ("binary", "successes", "count"):
+        return ()
+    most = np.inf if response == "count" else 1.0 if design.trials is None else design.trials
+    side = np.where(design.y == 0, -1.0, np.where(design.y == most, 1.0, 0.0))
+    X = design.X / np.maximum(np.abs(design.X).max(axis=0, initial=0.0), np.finfo(float).tiny)
+    left = list(range(X.shape[1]))
+    free = np.ptp(X, axis=0) == 0 if len(X) else np.zeros(0, bool)
+    found: list[int] = []
+    # what separates is set aside and looked for again: each round finds one way to do it
+    while new := [left[j] for j in _separating(side, X[:, left], free[left])]:
+        found += new
+        left = [j for j in left if j not in new]
+    return tuple(design.coefficients[j] for j in sorted(found))
+
+
+def _separating(side: np.ndarray, X: np.ndarray, free: np.ndarray) -> list[int]:
+    """Columns, other than the constant ``free`` ones, of a direction that separates; few of them."""
+    if not X.shape[1] or free.all():
+        return []
+    signed = side[:, None] * X
+    total, mixed = signed.sum(axis=0), X[side == 0]
+    furthest = _solve(-total, signed, mixed)
+    if furthest @ total <= _TINY:
+        return []
+    # The direction of the largest sum uses columns that add nothing but length. Of those with a hundredth of its sum,
+    # the one with the smallest sum of |d_j| uses few; d is split into its positive and negative part.
+    both, enough = np.hstack([signed, -signed]), np.concatenate([-total, total])
+    size = np.tile(np.where(free, 0.0, 1.0), 2)
+    parts = _solve(size, both, np.hstack([mixed, -mixed]), enough, -0.01 * float(furthest @ total), lowest=0.0)
+    direction = parts[: X.shape[1]] - parts[X.shape[1] :]
+    kept = np.abs(direction) > 1e-3 * np.abs(direction[~free]).max()
+    return np.flatnonzero(kept & ~free).tolist()
+
+
+def _solve(
+    cost: np.ndarray,
+    signed: np.ndarray,
+    mixed: np.ndarray,
+    bounded: np.ndarray | None = None,
+    bound: float = 0.0,
+    lowest: float = -1.0,
+) -> np.ndarray:
+    """The direction d, lowest <= d <= 1, of least cost with signed d >= 0, mixed d = 0 and bounded d <= bound."""
+    above, limits = -signed, np.zeros(len(signed))
+    if bounded is not None:
+        above, limits = np.vstack([above, bounded]), np.append(limits, bound)
+    found = linprog(cost, above, limits, mixed, np.zeros(len(mixed)), bounds=[(lowest, 1.0)] * len(cost))
+    return found.x if found.x is not None else np.zeros(len(cost))

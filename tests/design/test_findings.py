@@ -1,0 +1,121 @@
+"""What a person is told before sampling: separation against diverging maximum likelihood, and each finding alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from bayes_glmm.design import Design, build_design, findings, separated
+from bayes_glmm.glmm import GLMM
+from bayes_glmm.spec import ModelSpec
+
+
+def design_of(data: pd.DataFrame, formula: str = "y ~ x", family: str = "bernoulli") -> Design:
+    return build_design(ModelSpec.from_formula(formula, family), data)
+
+
+def names_of(formula: str, data: pd.DataFrame, family: str = "gaussian", link: str | None = None) -> list[str]:
+    spec = ModelSpec.from_formula(formula, family, link)
+    return [found.name for found in findings(spec, build_design(spec, data))]
+
+
+def diverges(X: np.ndarray, y: np.ndarray) -> bool:
+    """Whether Newton's method for logistic regression goes on for ever: about 1 a step along a separating direction."""
+    beta = np.zeros(X.shape[1])
+    for _ in range(60):
+        mean = 1 / (1 + np.exp(-np.clip(X @ beta, -500, 500)))
+        information = (X * (mean * (1 - mean))[:, None]).T @ X
+        if np.linalg.cond(information) > 1e13:
+            return True
+        beta = beta + np.linalg.solve(information, X.T @ (y - mean))
+    return bool(np.abs(beta).max() > 25)
+
+
+@given(st.lists(st.tuples(st.integers(-2, 2), st.integers(0, 2), st.integers(0, 1)), min_size=5, max_size=14))
+def test_separated_is_where_maximum_likelihood_diverges(rows: list[tuple[int, int, int]]) -> None:
+    data = pd.DataFrame(rows, columns=["x", "w", "y"]).astype(float)
+    X = np.column_stack([np.ones(len(data)), data.x, data.w])
+    if data.y.nunique() < 2 or np.linalg.matrix_rank(X) < 3:
+        return
+    event("separated" if diverges(X, data.y.to_numpy()) else "not separated")
+    assert diverges(X, data.y.to_numpy()) == bool(separated(design_of(data, "y ~ x + w")))
+
+
+def test_complete_separation_names_the_column_that_does_it_and_no_noise() -> None:
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"x": np.r_[rng.uniform(0, 1, 20), rng.uniform(2, 3, 20)], "y": np.repeat([0, 1], 20)})
+    data["noise"], data["more"] = rng.normal(size=(2, 40))
+    assert ("x",) == separated(design_of(data, "y ~ noise + x + more"))
+    assert ("x", "twin") == separated(design_of(data.assign(twin=data.x**3), "y ~ noise + x + more + twin"))
+
+
+def test_a_level_without_successes_is_quasi_complete() -> None:
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"f": list("abc") * 20, "x": rng.normal(size=60), "y": rng.integers(0, 2, 60)})
+    data.loc[data.f == "b", "y"] = 0
+    assert ("f[b]",) == separated(design_of(data, "y ~ x + f"))
+    assert () == separated(design_of(data[data.f != "b"], "y ~ x + f"))
+
+
+def test_mixed_rows_of_trials_undo_separation() -> None:
+    data = pd.DataFrame({"k": [0, 0, 5, 5], "n": 5, "x": [0.0, 1.0, 2.0, 3.0]})
+    assert ("x",) == separated(design_of(data, "p(k, n) ~ x", "binomial"))
+    data.loc[3, "k"] = 4
+    # one mixed row fixes x'd = 0 at x = 3: failures below it can still be pushed down, the success at 2 not up
+    assert () == separated(design_of(data, "p(k, n) ~ x", "binomial"))
+    data.loc[2, "k"] = 0
+    assert ("x",) == separated(design_of(data, "p(k, n) ~ x", "binomial"))
+
+
+def test_counts_are_separated_by_zeros_alone() -> None:
+    data = pd.DataFrame({"f": list("aabbcc"), "y": [0, 0, 3, 4, 0, 5]})
+    design = design_of(data, "y ~ f", "poisson")
+    # level a, the reference, has zeros only: the intercept falls for ever while b and c rise
+    assert ("f[b]", "f[c]") == separated(design, "count")
+    assert () == separated(design_of(data[2:], "y ~ f", "poisson"), "count")
+    assert () == separated(design, "real")
+
+
+def test_separation_is_a_finding_where_the_link_is_unbounded() -> None:
+    data = pd.DataFrame({"y": [0, 0, 1, 1], "x": [1.0, 2.0, 3.0, 3.0]})
+    for link, expected in {"logit": ["separation"], "cauchit": ["separation"], "identity": []}.items():
+        assert expected == names_of("y ~ x", data, "bernoulli", link)
+    assert ["separation"] == names_of("y ~ x", data, "poisson")
+    assert [] == names_of("y ~ x", data, "poisson", "sqrt")
+    assert [] == names_of("y ~ x", data)
+
+
+def frame(levels: int, rows: int) -> pd.DataFrame:
+    rng = np.random.default_rng(2)
+    g = np.repeat(np.arange(levels), rows)
+    n = g.size
+    return pd.DataFrame({"y": rng.integers(0, 9, n), "n": 9, "x": rng.normal(size=n), "g": g, "age": g % 7 + 20.0})
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "levels", "rows", "expected"),
+    [
+        ("y ~ x + (1 | g)", "gaussian", 12, 4, []),
+        ("y ~ x + (1 | g)", "gaussian", 12, 1, ["single_rows"]),
+        ("y ~ x + (1 | g)", "poisson", 12, 1, []),
+        ("p(y, n) ~ x + (1 | g)", "binomial", 12, 1, []),
+        ("y ~ x + (1 | g)", "gaussian", 4, 5, ["few_levels"]),
+        ("y ~ x + (x | g)", "gaussian", 12, 4, []),
+        ("y ~ age + (age | g)", "gaussian", 12, 4, ["still_slopes"]),
+        ("y ~ age + (0 + age | g)", "gaussian", 12, 4, []),
+        ("y ~ x + I(1000000 * x ** 2)", "gaussian", 12, 4, ["scales"]),
+        ("y ~ I(x + 100000)", "gaussian", 12, 4, ["far_from_zero"]),
+    ],
+)
+def test_each_finding_where_it_belongs(formula, family, levels, rows, expected) -> None:
+    assert expected == names_of(formula, frame(levels, rows), family)
+
+
+def test_a_model_tells_its_findings_in_words() -> None:
+    (found,) = GLMM("y ~ x + (1 | g)", frame(4, 5)).findings
+    assert "g has 4 levels" in str(found)
+    assert "sd_g" in found.advice
+    assert str(found).endswith(".")
