@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
+from bayes_glmm.diagnostics import Checks, check
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.sections import SECTIONS
 
 
-def render(posterior: Posterior, path: str | Path | None = None, title: str | None = None) -> str:
+def render(
+    posterior: Posterior,
+    path: str | Path | None = None,
+    title: str | None = None,
+    checks: Mapping[str, Checks] | None = None,
+) -> str:
     """The report as HTML.
 
     Parameters
@@ -21,6 +28,9 @@ def render(posterior: Posterior, path: str | Path | None = None, title: str | No
         A file to write it to: all of it or, if that fails, nothing.
     title : str, optional
         The formula if not given.
+    checks : mapping of str to Checks, optional
+        Checks of this posterior that are already made, by group, such as ``{"convergence": fit.check()}``; the report
+        makes those it lacks.
 
     Returns
     -------
@@ -37,6 +47,9 @@ def render(posterior: Posterior, path: str | Path | None = None, title: str | No
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found = dict(checks or {})
+    for group in {group for section in SECTIONS for group in section.checks} - set(found):
+        found[group] = check(posterior, group)
     spec = posterior.spec
     chains, draws = posterior.sample_shape
     family = spec.family.title[0].upper() + spec.family.title[1:]
@@ -44,7 +57,10 @@ def render(posterior: Posterior, path: str | Path | None = None, title: str | No
         title=title or str(spec.formula),
         subtitle=f"{family} model with {spec.link_name} link" + (f": {spec.formula}" if title else ""),
         facts=[f"{len(posterior.design.y):,} rows", *_groups(posterior), f"{chains} × {draws:,} draws"],
-        sections=[(section.title, section.anchor, section.render(posterior)) for section in SECTIONS],
+        sections=[
+            (section.title, section.anchor, section.render(posterior, *(found[group] for group in section.checks)))
+            for section in SECTIONS
+        ],
         style=Markup(resources.files("bayes_glmm.report").joinpath("style.css").read_text(encoding="utf-8")),
     )
     if path is not None:

@@ -1,4 +1,4 @@
-"""Section: one part of the report, a title and a function from a posterior to HTML."""
+"""Section: one part of the report, a title and a function from a posterior, and checks of it, to HTML."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from markupsafe import Markup
-
-from bayes_glmm.posterior import Posterior
 
 
 @dataclass(frozen=True)
@@ -21,10 +19,13 @@ class Section:
     anchor : str
         Its id in the page.
     render : function
-        ``Posterior -> HTML``. It builds HTML with :mod:`bayes_glmm.report.html`, which escapes what comes from the
-        data.
+        ``(Posterior, *Checks) -> HTML``. It builds HTML with :mod:`bayes_glmm.report.html`, which escapes what comes
+        from the data.
+    checks : tuple of str
+        The groups of checks that ``render`` takes after the posterior; made once for the whole report.
     """
 
     title: str
     anchor: str
-    render: Callable[[Posterior], Markup]
+    render: Callable[..., Markup]
+    checks: tuple[str, ...] = ()

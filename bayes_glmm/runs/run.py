@@ -90,15 +90,14 @@ def run(
         posterior = sample(job.spec, job.design, job.priors, settings)
         if job.config.outputs.log_likelihood:
             posterior = Fit(posterior).with_log_likelihood().posterior
-        checks, predictive = check_posterior(posterior), check_posterior(posterior, "predictive")
+        checks = {group: check_posterior(posterior, group) for group in ("convergence", "predictive")}
         tables = result_tables(posterior, job.effects)
         _write_inputs(job, partial)
-        _write_results(job, partial, posterior, tables)
-        diagnostics = {"convergence": checks.to_dict(), "predictive": predictive.to_dict()}
-        _write_json(partial / "diagnostics.json", diagnostics)
-        _write_json(partial / RECORD, _record(job, posterior, checks, started, time.perf_counter() - clock))
+        _write_results(job, partial, posterior, tables, checks)
+        record = _record(job, posterior, checks["convergence"], started, time.perf_counter() - clock)
+        _write_json(partial / RECORD, record)
     report = job.folder / "report.html" if job.config.outputs.report else None
-    return RunResult(job.folder, checks, predictive, tables, posterior, report)
+    return RunResult(job.folder, checks["convergence"], checks["predictive"], tables, posterior, report)
 
 
 def check(config_path: str | Path, overrides: Overrides | None = None) -> Job:
@@ -161,21 +160,24 @@ def _write_inputs(job: Job, folder: Path) -> None:
     (folder / "model.txt").write_text(text + "\n", encoding="utf-8")
 
 
-def _write_results(job: Job, folder: Path, posterior: Posterior, tables: Mapping[str, pd.DataFrame]) -> None:
+def _write_results(
+    job: Job, folder: Path, posterior: Posterior, tables: Mapping[str, pd.DataFrame], checks: Mapping[str, Checks]
+) -> None:
     posterior.save(folder / "posterior")
     (folder / "tables").mkdir()
     for name, table in tables.items():
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
+    _write_json(folder / "diagnostics.json", {group: found.to_dict() for group, found in checks.items()})
     if job.config.outputs.figures:
         write_figures(posterior, tables, folder / "figures")
     if job.config.outputs.report:
-        _render(posterior, folder / "report.html", job.title)
+        _render(posterior, folder / "report.html", job.title, checks)
 
 
-def _render(posterior: Posterior, path: Path, title: str) -> None:
+def _render(posterior: Posterior, path: Path, title: str, checks: Mapping[str, Checks] | None = None) -> None:
     from bayes_glmm.report import render  # matplotlib takes a second
 
-    render(posterior, path, title=title)
+    render(posterior, path, title, checks)
 
 
 def _record(job: Job, posterior: Posterior, checks: Checks, started: datetime, seconds: float) -> dict[str, Any]:

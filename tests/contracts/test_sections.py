@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bayes_glmm.diagnostics import check
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report import SECTIONS, Section
 from tests.diagnostics import made_up
@@ -25,10 +26,14 @@ def posteriors() -> dict[str, Posterior]:
     }
 
 
+def rendered(section: Section, posterior: Posterior) -> str:
+    return str(section.render(posterior, *(check(posterior, group) for group in section.checks)))
+
+
 @pytest.mark.parametrize("kind", [*FAMILIES, "inverse", "no groups", "nested", "broken"])
 @pytest.mark.parametrize("section", SECTIONS, ids=[section.anchor for section in SECTIONS])
 def test_section_is_valid_and_self_contained(section: Section, kind: str, posteriors: dict[str, Posterior]) -> None:
-    page = check_fragment(section.render(posteriors[kind]))
+    page = check_fragment(rendered(section, posteriors[kind]))
     assert "".join(page.text).strip()
     assert not {tag for tag, _ in page.tags} & {"h1", "h2", "section", "main"}, "headings above h3 are the template's"
 
@@ -40,5 +45,5 @@ def test_anchors_and_titles_are_unique() -> None:
 
 
 def test_many_groups_are_pictured_by_fitted_value() -> None:
-    text = str({section.anchor: section for section in SECTIONS}["predictive"].render(case("binomial", levels=220)))
+    text = rendered({section.anchor: section for section in SECTIONS}["predictive"], case("binomial", levels=220))
     assert "bins of rows of like fitted value" in text

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.diagnostics import check
 from bayes_glmm.posterior import load_posterior, posterior_at
 from bayes_glmm.report import render
 from bayes_glmm.report.figures import forest
@@ -27,6 +28,16 @@ def test_broken_posterior_is_not_to_be_used() -> None:
     assert "do not use" in words
     assert "does not fit" in words
     assert "What to do" in words
+
+
+def test_checks_that_are_made_are_taken_and_others_made() -> None:
+    good = made_up.good()
+    page = render(good)
+    assert page == render(good, checks={group: check(good, group) for group in ("convergence", "predictive")})
+    assert page == render(good, checks={"convergence": check(good)})
+    words = " ".join(check_page(render(good, checks={"convergence": check(made_up.broken())})).text)
+    assert "do not use" in words
+    assert "does not fit" not in words
 
 
 def test_labels_of_the_data_are_text_and_nothing_else() -> None:

@@ -14,12 +14,14 @@ from bayes_glmm.report.sections.variance import render_variance
 from bayes_glmm.report.sections.verdict import render_verdict
 
 SECTIONS: tuple[Section, ...] = (
-    Section("Verdict", anchor="verdict", render=render_verdict),
+    Section("Verdict", anchor="verdict", render=render_verdict, checks=("convergence", "predictive")),
     Section("Effects in the population", anchor="population", render=render_population),
     Section("Curves", anchor="curves", render=render_curves),
     Section("Coefficients", anchor="coefficients", render=render_coefficients),
     Section("Differences between groups", anchor="variance", render=render_variance),
-    Section("Could the model have made the data?", anchor="predictive", render=render_predictive),
+    Section(
+        "Could the model have made the data?", anchor="predictive", render=render_predictive, checks=("predictive",)
+    ),
     Section("Chains", anchor="chains", render=render_chains),
     Section("Data", anchor="data", render=render_data),
     Section("Model", anchor="model", render=render_model),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from markupsafe import Markup
 
-from bayes_glmm.diagnostics import check
+from bayes_glmm.diagnostics import Checks, check
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.html import badge, figure, heading, interval, paragraph, table
 from bayes_glmm.report.predictive_figures import predictive_figure
@@ -13,10 +13,9 @@ from bayes_glmm.report.predictive_figures import predictive_figure
 LOO_VALUES = 20_000_000  # rows times draws; above, leaving out takes longer than a reader waits
 
 
-def render_predictive(posterior: Posterior) -> Markup:
+def render_predictive(posterior: Posterior, checks: Checks) -> Markup:
     """A picture, the statistics, and leave-one-out."""
     svg, alt, caption = predictive_figure(posterior)
-    checks = check(posterior, "predictive")
     rows = [(item, row) for item in checks.checks for row in item.evidence.to_dict("records")]
     columns = {
         "statistic": [item.title for item, _ in rows],

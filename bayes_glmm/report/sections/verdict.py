@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from bayes_glmm.diagnostics import Checks, check
+from bayes_glmm.diagnostics import Checks
 from bayes_glmm.diagnostics.check import number_text
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.html import badge, bullets, details, heading, paragraph, table
@@ -15,17 +15,16 @@ _TITLES = {
 }
 
 
-def render_verdict(posterior: Posterior) -> Markup:
-    """The verdict in a sentence, then both groups of checks, then what to do."""
-    groups = {name: check(posterior, name) for name in ("convergence", "predictive")}
-    parts = [_banner(name, checks) for name, checks in groups.items()]
-    for name, checks in groups.items():
-        parts.append(details(f"The {len(checks.checks)} checks: {name}", checks_table(checks)))
+def render_verdict(_: Posterior, *groups: Checks) -> Markup:
+    """The verdict in a sentence and what to do, then all checks, group by group."""
+    parts = [_banner(checks) for checks in groups]
+    for checks in groups:
+        parts.append(details(f"The {len(checks.checks)} checks: {checks.group}", checks_table(checks)))
     return Markup("").join(parts)
 
 
-def _banner(name: str, checks: Checks) -> Markup:
-    what, words = _TITLES[name]
+def _banner(checks: Checks) -> Markup:
+    what, words = _TITLES[checks.group]
     missed = bullets(
         f"{item.title} {number_text(item.value)} ({item.threshold_text}); {item.finding}" for item in checks.not_passed
     )
