@@ -43,6 +43,10 @@ class SamplingError(GLMMError, RuntimeError):
     """The sampler could not run."""
 
 
+class EstimationError(GLMMError, RuntimeError):
+    """An estimate does not exist, or the search for it failed."""
+
+
 def choices(name: str, valid: Iterable[object]) -> str:
     """Advice for a name that is not among the valid ones: the nearest match, then the list.
 

@@ -111,7 +111,7 @@ def _defaults(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Prior]]:
         if name == "Intercept":
             carried = [slopes[other] * design.X[:, k].mean() for k, other in enumerate(design.coefficients) if k != j]
             width = float(np.hypot(2.5 * scale, np.linalg.norm(carried)))
-            yield f"beta[{name}]", _prior("Normal", mu=_middle(spec, design), sigma=width)
+            yield f"beta[{name}]", _prior("Normal", mu=middle(spec, design), sigma=width)
         else:
             yield f"beta[{name}]", _prior("Normal", mu=0.0, sigma=slopes[name])
     for block in design.blocks:
@@ -143,7 +143,7 @@ def _predictor_scale(spec: ModelSpec, design: Design) -> float:
     return float(np.std(design.y)) or 1.0
 
 
-def _middle(spec: ModelSpec, design: Design) -> float:
+def middle(spec: ModelSpec, design: Design) -> float:
     """g(mean of y), the mean kept inside the support, less the mean offset."""
     if design.trials is not None:
         mean = float((design.y.sum() + 0.5) / (design.trials.sum() + 1.0))

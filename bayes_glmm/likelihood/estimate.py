@@ -1,0 +1,199 @@
+"""Maximum likelihood and maximum a posteriori, for any way of integrating the random effects out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayes_glmm.design import Priors
+from bayes_glmm.errors import EstimationError
+from bayes_glmm.likelihood.laplace import Evaluation, laplace_log_likelihood
+from bayes_glmm.likelihood.layout import Layout, layout_of
+from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
+from bayes_glmm.likelihood.maximum import Maximum, maximise
+from bayes_glmm.likelihood.priors import LogPrior
+from bayes_glmm.likelihood.start import starting_parameters
+
+LogLikelihood = Callable[[Likelihood, Parameters, np.ndarray | None], Evaluation]
+THETA_ERROR = 0.5  # a guess of the standard error of a standard deviation, relative
+AUXILIARY_ERROR = 0.3  # of the logarithm of an auxiliary parameter
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Parameters at a maximum.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    log_likelihood : float
+        With the random effects integrated out, all constants included.
+    evaluation : Evaluation
+        At the parameters: conditional modes, gradient.
+    layout : Layout
+    logarithmic : bool
+        Whether the coordinates of ``maximum`` have the diagonals of L by their logarithms.
+    maximum : Maximum
+    """
+
+    parameters: Parameters
+    log_likelihood: float
+    evaluation: Evaluation
+    layout: Layout
+    logarithmic: bool
+    maximum: Maximum
+
+
+def maximum_likelihood(
+    likelihood: Likelihood, log_likelihood: LogLikelihood = laplace_log_likelihood, start: Parameters | None = None
+) -> Estimate:
+    """Maximise the likelihood with the random effects integrated out.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    log_likelihood : function
+        How they are integrated out.
+    start : Parameters, optional
+
+    Returns
+    -------
+    Estimate
+        Coordinates: the :class:`Layout`'s.
+
+    Raises
+    ------
+    EstimationError
+        If the search cannot start.
+    """
+    layout = layout_of(likelihood)
+    at, scale = _start(likelihood, layout, start)
+    x = layout.vector(at)
+    evaluate = _Evaluator(likelihood, log_likelihood, layout)
+    maximum = maximise(evaluate, x, scale)
+    turn = np.where(layout.upright(maximum.x) == maximum.x, 1.0, -1.0)  # columns of L that changed sign
+    upright = Maximum(
+        maximum.x * turn,
+        maximum.value,
+        turn[:, None] * maximum.precision * turn,
+        maximum.evaluations,
+        maximum.converged,
+        maximum.message,
+    )
+    return _estimate(likelihood, log_likelihood, layout, upright, logarithmic=False)
+
+
+def maximum_a_posteriori(
+    likelihood: Likelihood,
+    priors: Priors,
+    log_likelihood: LogLikelihood = laplace_log_likelihood,
+    start: Parameters | None = None,
+) -> Estimate:
+    """Maximise the posterior density of the parameters, over coordinates without bounds.
+
+    A mode depends on the coordinates. These are beta, the log-Cholesky factors of G and log auxiliary parameters, in
+    which posteriors are closest to Gaussian; the density includes their Jacobian.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    priors : Priors
+    log_likelihood : function
+        How the random effects are integrated out.
+    start : Parameters, optional
+
+    Returns
+    -------
+    Estimate
+        Coordinates: the :class:`Layout`'s with logarithms of the diagonals of L.
+
+    Raises
+    ------
+    SpecError
+        For a prior without a density here.
+    EstimationError
+        If the search cannot start.
+    """
+    layout = layout_of(likelihood)
+    at, scale = _start(likelihood, layout, start)
+    x = layout.vector(at)
+    y = np.where(layout.diagonal, np.log(np.maximum(np.abs(x), 1e-3)), x)
+    to_log = np.where(layout.diagonal, np.maximum(np.abs(x), 1e-3), 1.0)
+    maximum = maximise(
+        LogPosterior(_Evaluator(likelihood, log_likelihood, layout), LogPrior(layout, priors), layout),
+        y,
+        scale / to_log[:, None] / to_log,
+    )
+    return _estimate(likelihood, log_likelihood, layout, maximum, logarithmic=True)
+
+
+@dataclass(frozen=True)
+class LogPosterior:
+    """Log likelihood plus log prior over the logarithmic coordinates y, and its gradient."""
+
+    log_likelihood: Callable[[np.ndarray], tuple[float, np.ndarray]]
+    log_prior: LogPrior
+    layout: Layout
+
+    def __call__(self, y: np.ndarray) -> tuple[float, np.ndarray]:
+        """Value and gradient [parameter] at y [parameter]."""
+        prior, prior_slope = self.log_prior(y)
+        if prior == -np.inf:
+            return prior, prior_slope
+        x = entries(self.layout, y)
+        value, slope = self.log_likelihood(x)
+        return value + prior, slope * np.where(self.layout.diagonal, x, 1.0) + prior_slope
+
+
+def entries(layout: Layout, y: np.ndarray) -> np.ndarray:
+    """The layout's vector x of logarithmic coordinates y."""
+    return np.where(layout.diagonal, np.exp(np.minimum(y, 350.0)), y)
+
+
+class _Evaluator:
+    """The objective of a search. It remembers the last conditional modes, where the next search for them starts."""
+
+    def __init__(self, likelihood: Likelihood, log_likelihood: LogLikelihood, layout: Layout) -> None:
+        self.likelihood, self.log_likelihood, self.layout = likelihood, log_likelihood, layout
+        self.last: np.ndarray | None = None
+
+    def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        parameters = self.layout.parameters(x)
+        nothing = -np.inf, np.zeros_like(x)
+        if not all(0.0 < value < np.inf for value in parameters.auxiliary.values()):
+            return nothing
+        try:
+            found = self.log_likelihood(self.likelihood, parameters, self.last)
+        except np.linalg.LinAlgError:
+            return nothing
+        if not np.isfinite(found.value):
+            return nothing
+        self.last = found.modes.z
+        return found.value, self.layout.gradient(found.gradient, parameters)
+
+
+def _start(likelihood: Likelihood, layout: Layout, start: Parameters | None) -> tuple[Parameters, np.ndarray]:
+    """Where to start, and a guess of the covariance of the estimates."""
+    try:
+        found, precision = starting_parameters(likelihood)
+        beta = np.linalg.inv(precision)
+    except np.linalg.LinAlgError as error:
+        raise EstimationError(
+            "The coefficients cannot be told apart where the search starts.",
+            advice="Look for columns that separate the response, or are nearly combinations of others.",
+        ) from error
+    sizes = np.array([found.L[group][i, i] for group, i, _ in layout.entries])
+    errors = np.concatenate([THETA_ERROR * sizes, np.full(len(layout.auxiliary), AUXILIARY_ERROR)])
+    scale = np.diag(np.concatenate([np.zeros(len(beta)), errors**2]))
+    scale[layout.beta, layout.beta] = beta
+    return start or found, scale
+
+
+def _estimate(
+    likelihood: Likelihood, log_likelihood: LogLikelihood, layout: Layout, maximum: Maximum, logarithmic: bool
+) -> Estimate:
+    parameters = layout.parameters(entries(layout, maximum.x) if logarithmic else maximum.x)
+    evaluation = log_likelihood(likelihood, parameters, None)
+    return Estimate(parameters, evaluation.value, evaluation, layout, logarithmic, maximum)

@@ -1,0 +1,104 @@
+"""All parameters of a model as one vector, for optimisers: beta, the lower triangles of L, log auxiliary parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bayes_glmm.design import RandomBlock
+from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which entry of the vector x is which parameter.
+
+    L and L with the sign of a column changed have the same G, so the diagonal of L may take either sign: likelihoods
+    are smooth where a standard deviation is 0, and x has no boundary.
+
+    Attributes
+    ----------
+    coefficients : tuple of str
+    blocks : tuple of RandomBlock
+    auxiliary : tuple of str
+    """
+
+    coefficients: tuple[str, ...]
+    blocks: tuple[RandomBlock, ...]
+    auxiliary: tuple[str, ...]
+
+    @cached_property
+    def entries(self) -> tuple[tuple[str, int, int], ...]:
+        """Group, row and column of each entry of L that is free."""
+        return tuple((block.group, i, j) for block in self.blocks for i, j in _free(block.pattern))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Name of each entry of x."""
+        effects = {block.group: block.effects for block in self.blocks}
+        theta = [f"L_{group}[{effects[group][i]}, {effects[group][j]}]" for group, i, j in self.entries]
+        return (
+            *(f"beta[{name}]" for name in self.coefficients),
+            *theta,
+            *(f"log {name}" for name in self.auxiliary),
+        )
+
+    @property
+    def beta(self) -> slice:
+        """Where beta stands."""
+        return slice(0, len(self.coefficients))
+
+    @property
+    def theta(self) -> slice:
+        """Where the entries of L stand."""
+        return slice(len(self.coefficients), len(self.coefficients) + len(self.entries))
+
+    @cached_property
+    def diagonal(self) -> np.ndarray:
+        """True for the diagonal entries of L [entry of x]."""
+        p, a = len(self.coefficients), len(self.auxiliary)
+        return np.array([False] * p + [i == j for _, i, j in self.entries] + [False] * a)
+
+    def parameters(self, x: np.ndarray) -> Parameters:
+        """The parameters of a vector."""
+        L = {block.group: np.zeros((len(block.effects),) * 2) for block in self.blocks}
+        for (group, i, j), value in zip(self.entries, x[self.theta], strict=True):
+            L[group][i, j] = value
+        with np.errstate(over="ignore"):
+            auxiliary = np.exp(x[self.theta.stop :])
+        return Parameters(x[self.beta], L, dict(zip(self.auxiliary, map(float, auxiliary), strict=True)))
+
+    def vector(self, parameters: Parameters) -> np.ndarray:
+        """The vector of some parameters."""
+        theta = [parameters.L[group][i, j] for group, i, j in self.entries]
+        auxiliary = [np.log(parameters.auxiliary[name]) for name in self.auxiliary]
+        return np.concatenate([parameters.beta, theta, auxiliary])
+
+    def gradient(self, gradient: Parameters, at: Parameters) -> np.ndarray:
+        """Derivatives in x from derivatives in the parameters."""
+        theta = [gradient.L[group][i, j] for group, i, j in self.entries]
+        auxiliary = [gradient.auxiliary[name] * at.auxiliary[name] for name in self.auxiliary]
+        return np.concatenate([gradient.beta, theta, auxiliary])
+
+    def upright(self, x: np.ndarray) -> np.ndarray:
+        """The same covariances with diagonals of L that are not negative."""
+        parameters = self.parameters(x)
+        L = {group: value * np.where(np.diagonal(value) < 0, -1.0, 1.0) for group, value in parameters.L.items()}
+        return self.vector(Parameters(parameters.beta, L, parameters.auxiliary))
+
+
+def layout_of(likelihood: Likelihood) -> Layout:
+    """The layout of a model's parameters."""
+    design = likelihood.design
+    return Layout(design.coefficients, design.blocks, tuple(likelihood.spec.family.auxiliary))
+
+
+def _free(pattern: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """Lower triangle of each run of correlated effects, row by row."""
+    start = 0
+    for size in pattern:
+        yield from ((start + i, start + j) for i in range(size) for j in range(i + 1))
+        start += size

@@ -1,0 +1,205 @@
+r"""Log densities of the priors, without PyMC, in coordinates without bounds.
+
+The coordinates y are those of :class:`~bayes_glmm.likelihood.layout.Layout`, diagonals of L by their logarithms. For a
+run of d correlated effects with L = diag(sd) C, the Cholesky factor C of an LKJ(eta) matrix has density proportional to
+prod_k C_kk^(d - k + 2 eta - 2) (Lewandowski, Kurowicka & Joe 2009; Stan reference manual), and row k of L has volume
+sd_k^(k - 1) / C_kk d(sd_k) dC_k; so the density of L is prod_k p(sd_k) C_kk^(d - k + 2 eta - 1) / sd_k^(k - 1).
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayes_glmm.design import Priors, RandomBlock
+from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.likelihood.layout import Layout
+from bayes_glmm.numerics.functions import Functions
+from bayes_glmm.numerics.series import SERIES, variables
+from bayes_glmm.spec import Prior
+
+Density = Callable[..., Any]
+
+
+def _normal(x: Any, f: Functions, mu: float = 0.0, sigma: float = 1.0) -> Any:
+    return -0.5 * ((x - mu) * (1.0 / sigma)) ** 2 - math.log(sigma * math.sqrt(2.0 * math.pi))
+
+
+def _student_t(x: Any, f: Functions, nu: float, mu: float = 0.0, sigma: float = 1.0) -> Any:
+    constant = math.lgamma(0.5 * (nu + 1.0)) - math.lgamma(0.5 * nu) - 0.5 * math.log(nu * math.pi) - math.log(sigma)
+    return constant - 0.5 * (nu + 1.0) * f.log1p(((x - mu) * (1.0 / sigma)) ** 2 * (1.0 / nu))
+
+
+def _cauchy(x: Any, f: Functions, alpha: float = 0.0, beta: float = 1.0) -> Any:
+    return _student_t(x, f, 1.0, alpha, beta)
+
+
+def _laplace(x: Any, f: Functions, mu: float, b: float) -> Any:
+    return -f.abs(x - mu) * (1.0 / b) - math.log(2.0 * b)
+
+
+def _logistic(x: Any, f: Functions, mu: float = 0.0, s: float = 1.0) -> Any:
+    standard = (x - mu) * (1.0 / s)
+    return -f.softplus(standard) - f.softplus(-standard) - math.log(s)
+
+
+def _uniform(x: Any, f: Functions, lower: float = 0.0, upper: float = 1.0) -> Any:
+    inside = math.log(1.0 / (upper - lower)) + 0.0 * x
+    return f.where(x < lower, -math.inf, f.where(x > upper, -math.inf, inside))
+
+
+def _flat(x: Any, f: Functions) -> Any:
+    return 0.0 * x
+
+
+def _half_normal(x: Any, f: Functions, sigma: float = 1.0) -> Any:
+    return _normal(x, f, 0.0, sigma) + math.log(2.0)
+
+
+def _half_student_t(x: Any, f: Functions, nu: float, sigma: float = 1.0) -> Any:
+    return _student_t(x, f, nu, 0.0, sigma) + math.log(2.0)
+
+
+def _half_cauchy(x: Any, f: Functions, beta: float = 1.0) -> Any:
+    return _student_t(x, f, 1.0, 0.0, beta) + math.log(2.0)
+
+
+def _exponential(x: Any, f: Functions, lam: float | None = None, scale: float = 1.0) -> Any:
+    rate = 1.0 / scale if lam is None else lam
+    return math.log(rate) - rate * x
+
+
+def _gamma(x: Any, f: Functions, alpha: float, beta: float) -> Any:
+    return (alpha - 1.0) * f.log(x) - beta * x + alpha * math.log(beta) - math.lgamma(alpha)
+
+
+def _inverse_gamma(x: Any, f: Functions, alpha: float, beta: float = 1.0) -> Any:
+    return -(alpha + 1.0) * f.log(x) - beta / x + alpha * math.log(beta) - math.lgamma(alpha)
+
+
+def _log_normal(x: Any, f: Functions, mu: float = 0.0, sigma: float = 1.0) -> Any:
+    return _normal(f.log(x), f, mu, sigma) - f.log(x)
+
+
+DENSITIES: dict[str, Density] = {
+    "Normal": _normal,
+    "StudentT": _student_t,
+    "Cauchy": _cauchy,
+    "Laplace": _laplace,
+    "Logistic": _logistic,
+    "Uniform": _uniform,
+    "Flat": _flat,
+    "HalfFlat": _flat,
+    "HalfNormal": _half_normal,
+    "HalfStudentT": _half_student_t,
+    "HalfCauchy": _half_cauchy,
+    "Exponential": _exponential,
+    "Gamma": _gamma,
+    "InverseGamma": _inverse_gamma,
+    "LogNormal": _log_normal,
+    "Lognormal": _log_normal,
+}
+"""PyMC's names and arguments -> log density, a function ``(x, f, *arguments)``."""
+
+
+@dataclass(frozen=True)
+class LogPrior:
+    """The log prior density over the coordinates y; correlations without the constant of the LKJ distribution.
+
+    Attributes
+    ----------
+    layout : Layout
+    priors : Priors
+    """
+
+    layout: Layout
+    priors: Priors
+
+    def __call__(self, y: np.ndarray) -> tuple[float, np.ndarray]:
+        """Value and gradient [parameter] at y [parameter]."""
+        value: float = 0.0
+        gradient = np.zeros_like(y)
+        for j, name in enumerate(self.layout.coefficients):
+            density, slope = log_density(self.priors[f"beta[{name}]"], y[j])
+            value, gradient[j] = value + density, slope
+        for j, name in enumerate(self.layout.auxiliary, start=self.layout.theta.stop):
+            number = math.exp(min(y[j], 700.0))
+            density, slope = log_density(self.priors[name], number)
+            value, gradient[j] = value + density + y[j], slope * number + 1.0
+        for row in self._rows():
+            added, slope = row.density(y)
+            value += added
+            gradient[row.entries] += slope
+        return (value, gradient) if np.isfinite(value) else (-np.inf, np.zeros_like(y))
+
+    def _rows(self) -> Iterator[_Row]:
+        """The rows of every L, each with what it contributes."""
+        position = self.layout.theta.start
+        for block in self.layout.blocks:
+            for effect, order, size in _places(block):
+                prior = self.priors[f"sd_{block.group}[{effect}]"]
+                shape = _lkj_shape(self.priors[f"corr_{block.group}"]) if size > 1 else 1.0
+                entries = np.arange(position, position + order)
+                yield _Row(entries, prior, size - order + 2.0 * shape - 1.0 if size > 1 else 0.0)
+                position += order
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Row k of the factor of one run: its entries of y (the last one logarithmic), and the power of C_kk."""
+
+    entries: np.ndarray
+    prior: Prior
+    power: float
+
+    def density(self, y: np.ndarray) -> tuple[float, np.ndarray]:
+        row = y[self.entries].copy()
+        log_last = row[-1]
+        row[-1] = math.exp(min(log_last, 350.0))
+        sd = float(np.linalg.norm(row))
+        density, slope = log_density(self.prior, sd)
+        order = len(row)
+        value = density + self.power * (log_last - math.log(sd)) - (order - 1) * math.log(sd) + log_last
+        by_sd = slope - (self.power + order - 1) / sd
+        gradient = by_sd * row / sd
+        gradient[-1] = gradient[-1] * row[-1] + self.power + 1.0
+        return value, gradient
+
+
+def log_density(prior: Prior, x: float) -> tuple[float, float]:
+    """Log density of a prior at a number, and its derivative.
+
+    Raises
+    ------
+    SpecError
+        For a distribution or arguments without a density here.
+    """
+    density = DENSITIES.get(prior.distribution)
+    if density is None:
+        raise SpecError(
+            f"The approximations know no density for the prior {prior}.", advice=choices(prior.distribution, DENSITIES)
+        )
+    try:
+        inspect.signature(density).bind(x, SERIES, *prior.positional, **dict(prior.keyword))
+    except TypeError as error:
+        raise SpecError(f"The approximations cannot read the prior {prior}: {error}.") from error
+    at, _ = variables(np.asarray(x, float), {}, 1)
+    with np.errstate(all="ignore"):
+        found = density(at, SERIES, *prior.positional, **dict(prior.keyword))
+    return float(found.value), float(found.derivative(1))
+
+
+def _lkj_shape(prior: Prior) -> float:
+    return float((*prior.positional, *dict(prior.keyword).values())[0])  # type: ignore[arg-type]
+
+
+def _places(block: RandomBlock) -> Iterator[tuple[str, int, int]]:
+    """Name, row number within its run (1, 2, ...) and size of the run, of each effect."""
+    names = iter(block.effects)
+    for size in block.pattern:
+        yield from ((next(names), k + 1, size) for k in range(size))

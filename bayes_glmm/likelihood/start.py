@@ -1,0 +1,84 @@
+"""Where to start a search: the joint mode of beta and the random effects at plausible variances (lme4's nAGQ = 0)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayes_glmm.design.priors import middle
+from bayes_glmm.likelihood.factor import factorise
+from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
+from bayes_glmm.likelihood.modes import by_row
+
+ITERATIONS = 50
+HALVINGS = 20
+
+
+def starting_parameters(likelihood: Likelihood) -> tuple[Parameters, np.ndarray]:
+    """Plausible variances, beta at the joint mode given them, and the precision of beta there.
+
+    Returns
+    -------
+    parameters : Parameters
+    precision : array [coefficient, coefficient]
+        X'WX - X'WA P^-1 A'WX, the curvature in beta with the random effects at their modes.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If the curvature in beta is singular.
+    """
+    spec, design = likelihood.spec, likelihood.design
+    spread = float(np.std(design.y)) or 1.0
+    scale = 0.5 * spread if spec.link_name == "identity" and spec.family.response == "real" else 0.5
+    L = {block.group: np.diag(scale / np.maximum(_size(block.values), 1e-12)) for block in design.blocks}
+    auxiliary = {name: spread if name == "sigma" else 2.0 for name in spec.family.auxiliary}
+    beta, precision = _joint_mode(likelihood, L, auxiliary)
+    return Parameters(beta, L, auxiliary), precision
+
+
+def _size(values: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.mean(values**2, axis=0))
+
+
+def _joint_mode(likelihood: Likelihood, L: dict, auxiliary: dict) -> tuple[np.ndarray, np.ndarray]:
+    part, X = likelihood.part, likelihood.design.X
+    values = part.values(L)
+    A, n = part.matrix(values), len(X)
+
+    def at(beta, z):  # type: ignore[no-untyped-def]
+        rows = likelihood.rows(likelihood.fixed(beta) + A @ z, auxiliary, 2)
+        value = float(np.sum(rows.value)) - 0.5 * float(z @ z)
+        return (value if np.isfinite(value) else -np.inf), rows
+
+    beta, z = _flat_start(likelihood), np.zeros(part.size)
+    value, rows = at(beta, z)
+    precision = np.eye(X.shape[1])
+    for _ in range(ITERATIONS):
+        slope, weights = by_row(rows, 1, n), np.maximum(-by_row(rows, 2, n), 1e-10)
+        factor = factorise(likelihood.elimination, values, weights)
+        WX = weights[:, None] * X
+        cross = A.T @ WX
+        swept = factor.solve(cross)
+        precision = X.T @ WX - cross.T @ swept
+        right = A.T @ slope - z
+        beta_step = np.linalg.solve(precision, X.T @ slope - swept.T @ right)
+        z_step = factor.solve(right - cross @ beta_step)
+        gain = float(beta_step @ (X.T @ slope) + z_step @ right)
+        for halving in range(HALVINGS):
+            scale = 0.5**halving
+            found = at(beta + scale * beta_step, z + scale * z_step)
+            if found[0] >= value or gain < 1e-8:
+                beta, z, (value, rows) = beta + scale * beta_step, z + scale * z_step, found
+                break
+        if gain < 1e-6:
+            break
+    return beta, precision
+
+
+def _flat_start(likelihood: Likelihood) -> np.ndarray:
+    """Coefficients with a finite likelihood: 0, or the same mean in all rows where the model has an intercept."""
+    coefficients = likelihood.design.coefficients
+    beta = np.zeros(len(coefficients))
+    if "Intercept" in coefficients:
+        beta[coefficients.index("Intercept")] = middle(likelihood.spec, likelihood.design)
+    return beta
