@@ -162,6 +162,18 @@ def posterior_at(
         As :func:`~bayes_glmm.design.build_design`, and for arrays that do not fit the model.
     """
     design = build_design(spec, data)
+    return posterior_of(spec, design, beta, G, auxiliary, u)
+
+
+def posterior_of(
+    spec: ModelSpec,
+    design: Design,
+    beta: ArrayLike,
+    G: Mapping[str, ArrayLike],
+    auxiliary: Mapping[str, ArrayLike] | None = None,
+    u: Mapping[str, ArrayLike] | None = None,
+) -> Posterior:
+    """As :func:`posterior_at`, for a design that is there already."""
     beta = np.atleast_2d(np.asarray(beta, float))
     n = len(beta)
 
