@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Design
+from bayes_glmm.design.frame import check_columns
 from bayes_glmm.effects.grid import given_rows, model_columns
 from bayes_glmm.effects.patterns import distinct, draw_slices, encode
 from bayes_glmm.effects.readings import Reading, fresh_effects, kept_factors, mean_response
-from bayes_glmm.errors import DataError, SpecError, choices
+from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.posterior import Posterior
 
 
@@ -21,15 +22,10 @@ def counterfactual_rows(design: Design, newdata: pd.DataFrame | None) -> pd.Data
     Raises
     ------
     DataError
-        If there are none, or a column is missing.
+        If there are none, or a column is missing or there twice.
     """
     rows = design.data if newdata is None else given_rows(newdata)
-    for column in model_columns(design):
-        if column not in rows.columns:
-            raise DataError(
-                f"The new rows have no column {column!r}, which the model uses.",
-                advice=choices(column, map(str, rows.columns)),
-            )
+    check_columns(rows, tuple(model_columns(design)))
     return rows
 
 

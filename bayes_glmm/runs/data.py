@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from bayes_glmm.datasets import load_dataset
+from bayes_glmm.design.frame import check_columns
 from bayes_glmm.errors import DataError, choices
 from bayes_glmm.runs.document import Document
 from bayes_glmm.runs.schema import DataSection
@@ -79,8 +80,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def _factor(data: pd.DataFrame, column: str, levels: list) -> pd.Categorical:
-    if column not in data.columns:
-        raise DataError(f"The data have no column {column!r}.", advice=choices(column, map(str, data.columns)))
+    check_columns(data, (column,))
     if len(set(levels)) < len(levels):
         raise DataError("A level stands twice.", f"column {column!r}", "Name each level once.")
     present = data[column].dropna().unique().tolist()
