@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -167,7 +167,7 @@ class GLMM:
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(effects.EffectMethods):
     """A model with its posterior.
 
     Attributes
@@ -177,6 +177,9 @@ class Fit:
     """
 
     posterior: Posterior
+
+    def _ask(self, question: Callable[..., effects.Estimates], *arguments: Any, **options: Any) -> effects.Estimates:
+        return question(self.posterior, *arguments, **options)
 
     @property
     def idata(self) -> xr.DataTree:
@@ -200,54 +203,6 @@ class Fit:
     def check(self, group: str = "convergence") -> diagnostics.Checks:
         """Whether to believe the draws: ``"convergence"``; whether the model fits: ``"predictive"``, ``"loo"``."""
         return diagnostics.check(self.posterior, group)
-
-    def predict(self, newdata: pd.DataFrame | None = None, **options: Any) -> effects.Estimates:
-        """Means or outcomes of rows; see :func:`bayes_glmm.effects.predict`."""
-        return effects.predict(self.posterior, newdata, **options)
-
-    def compare(self, variable: str, **options: Any) -> effects.Estimates:
-        """What changing a variable changes, on average; see :func:`bayes_glmm.effects.compare`."""
-        return effects.compare(self.posterior, variable, **options)
-
-    def slopes(self, variable: str, **options: Any) -> effects.Estimates:
-        """Average derivative of the mean; see :func:`bayes_glmm.effects.slopes`."""
-        return effects.slopes(self.posterior, variable, **options)
-
-    def interact(self, variable: str, moderator: str, **options: Any) -> effects.Estimates:
-        """How a comparison changes with a second variable; see :func:`bayes_glmm.effects.interact`."""
-        return effects.interact(self.posterior, variable, moderator, **options)
-
-    def coefficients(self, **options: Any) -> effects.Estimates:
-        """Conditional coefficients; see :func:`bayes_glmm.effects.coefficients`."""
-        return effects.coefficients(self.posterior, **options)
-
-    def marginal_coefficients(self, **options: Any) -> effects.Estimates:
-        """Coefficients of the marginal model; see :func:`bayes_glmm.effects.marginal_coefficients`."""
-        return effects.marginal_coefficients(self.posterior, **options)
-
-    def variance(self, **options: Any) -> effects.Estimates:
-        """Sds, correlations, intraclass correlations; see :func:`bayes_glmm.effects.variance`."""
-        return effects.variance(self.posterior, **options)
-
-    def response_variance(self, newdata: pd.DataFrame | None = None, **options: Any) -> effects.Estimates:
-        """Variance and correlation of the response itself; see :func:`bayes_glmm.effects.response_variance`."""
-        return effects.response_variance(self.posterior, newdata, **options)
-
-    def response_icc(self, **options: Any) -> effects.Estimates:
-        """Correlation of responses within groups, over all rows; see :func:`bayes_glmm.effects.response_icc`."""
-        return effects.response_icc(self.posterior, **options)
-
-    def group_percentiles(self, newdata: pd.DataFrame | None = None, **options: Any) -> effects.Estimates:
-        """How much groups differ at rows; see :func:`bayes_glmm.effects.group_percentiles`."""
-        return effects.group_percentiles(self.posterior, newdata, **options)
-
-    def r_squared(self, **options: Any) -> effects.Estimates:
-        """Bayesian R2 of the response; see :func:`bayes_glmm.effects.r_squared`."""
-        return effects.r_squared(self.posterior, **options)
-
-    def r_squared_nakagawa(self, **options: Any) -> effects.Estimates:
-        """R2 on the latent scale; see :func:`bayes_glmm.effects.r_squared_nakagawa`."""
-        return effects.r_squared_nakagawa(self.posterior, **options)
 
     def with_log_likelihood(self) -> Fit:
         """Add the group ``log_likelihood``: rows times draws numbers."""

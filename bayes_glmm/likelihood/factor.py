@@ -132,6 +132,13 @@ class Factor:
         second = linalg.cho_solve((self.S_root, True), x[n:] - self.V.T @ first) if self.elimination.rest else x[n:]
         return np.concatenate([root.T @ (first - self.V @ second), second])
 
+    def scatter(self, noise: np.ndarray) -> np.ndarray:
+        """Vectors with covariance P^-1 from standard normal ones, both [column of z] or [column of z, k]."""
+        n = self.elimination.eliminated
+        second = linalg.solve_triangular(self.S_root, noise[n:], lower=True, trans="T") if len(noise) > n else noise[n:]
+        first = self.elimination.blocks(self.D_root).T @ (noise[:n] - self.V @ second)
+        return np.concatenate([first, second])
+
     @cached_property
     def complement_inverse(self) -> np.ndarray:
         """The inverse of S."""

@@ -1,8 +1,8 @@
 r"""The Laplace approximation of the log likelihood with the random effects integrated out, and its gradient.
 
-log p(y | beta, L, phi) is about l(eta) - z'z / 2 - log|P| / 2 at the conditional mode z (Tierney & Kadane 1986; Pinheiro
-& Chao 2006). Its derivative follows the mode: with a_i the rows of A = Z L, h_i = a_i'P^-1 a_i, v_i = h_i l_i''' / 2,
-s = P^-1 A'v and r = l' + v - W A s,
+log p(y | beta, L, phi) is about l(eta) - z'z / 2 - log|P| / 2 at the conditional mode z (Tierney & Kadane 1986;
+Pinheiro & Chao 2006). Its derivative follows the mode: with a_i the rows of A = Z L, h_i = a_i'P^-1 a_i,
+v_i = h_i l_i''' / 2, s = P^-1 A'v and r = l' + v - W A s,
 
     d/d beta  = X' r
     d/d A_i   = r_i z + l_i' s - W_i P^-1 a_i       (own columns), so that d/d L = sum_i values_i (...)'

@@ -122,19 +122,21 @@ class LogPrior:
 
     def __call__(self, y: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient [parameter] at y [parameter]."""
-        value: float = 0.0
         gradient = np.zeros_like(y)
+        value = 0.0
         for j, name in enumerate(self.layout.coefficients):
             density, slope = log_density(self.priors[f"beta[{name}]"], y[j])
-            value, gradient[j] = value + density, slope
+            value += density
+            gradient[j] = slope
         for j, name in enumerate(self.layout.auxiliary, start=self.layout.theta.stop):
             number = math.exp(min(y[j], 700.0))
             density, slope = log_density(self.priors[name], number)
-            value, gradient[j] = value + density + y[j], slope * number + 1.0
+            value += density + float(y[j])
+            gradient[j] = slope * number + 1.0
         for row in self._rows():
-            added, slope = row.density(y)
+            added, by_entry = row.density(y)
             value += added
-            gradient[row.entries] += slope
+            gradient[row.entries] += by_entry
         return (value, gradient) if np.isfinite(value) else (-np.inf, np.zeros_like(y))
 
     def _rows(self) -> Iterator[_Row]:
