@@ -8,6 +8,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_LONG_NAME, _LONG_TEXT = 100, 4_000  # characters of one name, of one part of a message
+_COMPARED = 5_000  # names that a wrong one is compared with
+
 
 class GLMMError(Exception):
     """Base of all errors of this package.
@@ -24,7 +27,7 @@ class GLMMError(Exception):
 
     def __init__(self, what: str, where: str = "", advice: str = "") -> None:
         self.what, self.where, self.advice = what, where, advice
-        super().__init__(" ".join(part for part in (what, where and f"[{where}]", advice) if part))
+        super().__init__(" ".join(_shown(part) for part in (what, where and f"[{where}]", advice) if part))
 
 
 class SpecError(GLMMError, ValueError):
@@ -47,17 +50,18 @@ class EstimationError(GLMMError, RuntimeError):
     """An estimate does not exist, or the search for it failed."""
 
 
-def choices(name: str, valid: Iterable[object]) -> str:
-    """Advice for a name that is not among the valid ones: the nearest match, then the list.
+def choices(name: str, valid: Iterable[object], limit: int = 60) -> str:
+    """Advice for a name that is not among the valid ones: the nearest match, then the list, or the start of it.
 
     Examples
     --------
     >>> choices("logti", ["logit", "probit"])
     "Did you mean 'logit'? Valid: logit, probit."
     """
-    names = [str(item) for item in valid]
-    near = difflib.get_close_matches(str(name), names, n=1)
-    return (f"Did you mean {near[0]!r}? " if near else "") + f"Valid: {', '.join(names)}."
+    names = [_cut(str(item), _LONG_NAME) for item in valid]
+    near = difflib.get_close_matches(_cut(str(name), _LONG_NAME), names[:_COMPARED], n=1)
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return (f"Did you mean {near[0]!r}? " if near else "") + f"Valid: {', '.join(names[:limit])}{more}."
 
 
 def rows_text(rows: Iterable[int], limit: int = 5) -> str:
@@ -73,3 +77,23 @@ def rows_text(rows: Iterable[int], limit: int = 5) -> str:
     rows = [int(row) for row in rows]
     more = f" and {len(rows) - limit} more" if len(rows) > limit else ""
     return f"row{'s' if len(rows) != 1 else ''} {', '.join(map(str, rows[:limit]))}{more}"
+
+
+def is_storable(text: str) -> bool:
+    r"""Whether text can be written to any file: no NUL, no half of a surrogate pair.
+
+    Examples
+    --------
+    >>> is_storable("ü"), is_storable("a\x00"), is_storable("\ud800")
+    (True, False, False)
+    """
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _shown(text: str) -> str:
+    """Text of others as a terminal may show it: escape sequences and marks that turn the line round are spelled out."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in _cut(text, _LONG_TEXT))
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

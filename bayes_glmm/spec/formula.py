@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bayes_glmm.errors import SpecError
+from bayes_glmm.errors import SpecError, is_storable
 from bayes_glmm.spec.terms import RandomTerm
 
 _OPEN, _CLOSE, _QUOTES = "([{", ")]}", "'\"`"
@@ -72,6 +72,8 @@ def parse_formula(text: str) -> Formula:
     """
     if not isinstance(text, str):
         raise SpecError(f"A formula is text, not {type(text).__name__}.", advice="Write: response ~ terms.")
+    if not is_storable(text):
+        raise SpecError("The formula cannot be read: it holds a character that is no text.", text, "Take it out.")
     _check_balanced(text)
     sides = _split(text, "~")
     if len(sides) != 2 or not all(side.strip() for side in sides):
@@ -140,6 +142,8 @@ def _parse_random(term: str) -> Iterator[RandomTerm]:
                 "Make the group a column of the data first. Nested groups are (1 | a/b), crossed groups two terms.",
             )
         nested.extend(columns)
+        if len(set(nested)) < len(nested):
+            raise SpecError(f"The group {group!r} names a column twice.", term, "Name each column once.")
         yield RandomTerm(effects, ":".join(nested), correlated=not middle)
 
 

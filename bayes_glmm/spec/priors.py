@@ -50,14 +50,14 @@ class Prior:
         advice = "Write a PyMC distribution with numbers, such as Normal(0, 2.5) or HalfStudentT(nu=3, sigma=2.5)."
         try:
             call = ast.parse(str(text).strip(), mode="eval").body
-        except SyntaxError as error:
+        except (SyntaxError, RecursionError, MemoryError) as error:  # the last two where it nests without end
             raise SpecError(f"The prior {text!r} cannot be read.", advice=advice) from error
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
             raise SpecError(f"The prior {text!r} is not a distribution with arguments.", advice=advice)
         try:
             positional = tuple(_number(node) for node in call.args)
             keyword = tuple((str(node.arg), _number(node.value)) for node in call.keywords)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
             raise SpecError(f"An argument of the prior {text!r} is not a number.", advice=advice) from error
         names = [node.arg for node in call.keywords]
         if None in names or len(set(names)) < len(names):
