@@ -10,8 +10,8 @@ import pandas as pd
 
 from bayes_glmm.design.check import check_predictors
 from bayes_glmm.design.design import Design, Predictors, RandomBlock
-from bayes_glmm.design.expressions import arithmetic, columns_of, numeric_column, values_of
-from bayes_glmm.design.frame import check_columns, check_finite
+from bayes_glmm.design.expressions import arithmetic, coded_columns, columns_of, evaluate, numeric_column
+from bayes_glmm.design.frame import check_columns, readable
 from bayes_glmm.errors import DataError, choices, rows_text
 
 if TYPE_CHECKING:
@@ -105,21 +105,17 @@ def new_predictors(design: Design, data: pd.DataFrame, known_groups: bool = Fals
     if not len(data):
         raise DataError("There are no rows.", advice="Give at least one.")
     data = data.reset_index(drop=True)
-    _check_columns(design, data)
     encoder = design.encoder
-    X = np.empty((len(data), 0)) if encoder.fixed is None else _evaluate(encoder.fixed, data)
+    rows = readable(_complete(data[list(encoder.columns)]))
+    _check_known(design, rows)
+    X = np.empty((len(rows), 0)) if encoder.fixed is None else evaluate(encoder.fixed, rows)
     blocks = []
     for block, matrices in zip(design.blocks, encoder.effects, strict=True):
-        values = np.column_stack([_evaluate(matrix, data) for matrix in matrices])
+        values = np.column_stack([evaluate(matrix, rows) for matrix in matrices])
         blocks.append(replace(block, values=values, index=_new_index(block, data, known_groups)))
-    new = Predictors(X, evaluate_offset(encoder.offset, data), tuple(blocks))
+    new = Predictors(X, evaluate_offset(encoder.offset, rows), tuple(blocks))
     check_predictors(new, design.coefficients)
     return new
-
-
-def _evaluate(matrix: CommonEffectsMatrix, data: pd.DataFrame) -> np.ndarray:
-    with np.errstate(all="ignore"):  # what is not finite is found by check_predictors, and explained
-        return values_of(matrix.evaluate_new_data(data)).reshape(len(data), -1)
 
 
 def _new_index(block: RandomBlock, data: pd.DataFrame, known: bool) -> np.ndarray:
@@ -132,8 +128,12 @@ def _new_index(block: RandomBlock, data: pd.DataFrame, known: bool) -> np.ndarra
                 "Add the column, or average over the random effects.",
             )
         return np.full(len(data), -1)
-    labels = group_labels(columns, data)
+    complete = data[list(columns)].notna().all(axis=1)
+    labels = pd.Series("(missing)", index=data.index, dtype=object)
+    if complete.any():
+        labels[complete] = group_labels(columns, readable(data.loc[complete, list(columns)], groups_only=columns))
     index = pd.Index(block.levels).get_indexer(pd.Index(labels))
+    index[~complete] = -1
     if known and (index < 0).any():
         unknown = labels[index < 0].drop_duplicates()
         raise DataError(
@@ -145,10 +145,18 @@ def _new_index(block: RandomBlock, data: pd.DataFrame, known: bool) -> np.ndarra
     return index
 
 
-def _check_columns(design: Design, data: pd.DataFrame) -> None:
-    for column in design.encoder.columns:
-        if missing := np.flatnonzero(data[column].isna()).tolist():
+def _complete(rows: pd.DataFrame) -> pd.DataFrame:
+    for column in rows:
+        if missing := np.flatnonzero(rows[column].isna()).tolist():
             raise DataError("A value is missing.", f"column {column!r}, {rows_text(missing)}", "Fill or drop the rows.")
+    return rows
+
+
+def _check_known(design: Design, data: pd.DataFrame) -> None:
+    """Numbers where the data had numbers, and only levels that the data had."""
+    matrices = [design.encoder.fixed, *(matrix for parts in design.encoder.effects for matrix in parts)]
+    coded = coded_columns(term for matrix in matrices if matrix is not None for term in matrix.terms.values())
+    for column in design.encoder.columns:
         seen = design.data[column]
         if pd.api.types.is_numeric_dtype(seen):
             if not pd.api.types.is_numeric_dtype(data[column]):
@@ -156,8 +164,8 @@ def _check_columns(design: Design, data: pd.DataFrame) -> None:
                     f"The column {column!r} was numeric when the model was fitted, and is not now.",
                     advice="Convert it: pd.to_numeric(data[column]).",
                 )
-            check_finite(data[column])
-            continue
+            if column not in coded:
+                continue
         unknown = ~data[column].isin(seen.unique())
         if unknown.any():
             raise DataError(

@@ -1,43 +1,32 @@
-"""Expressions of a formula over a data frame, read by formulae in a closed world.
+"""Expressions of a formula over a data frame, evaluated by formulae in a closed world.
 
-formulae looks names up in the data, among its own transforms and in the functions listed here: nothing else of the
-running program can be reached from a formula.
+formulae looks names up in the data, among its own transforms and in a few of NumPy's functions; what may be called is
+decided in :mod:`bayes_glmm.design.grammar`. Nothing else of the running program can be reached from a formula.
 """
 
 from __future__ import annotations
 
+import io
+import math
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.errors import DataError, GLMMError, SpecError, choices
+from bayes_glmm.design.grammar import CODING, NUMPY_FUNCTIONS, parse_tree
+from bayes_glmm.errors import DataError, GLMMError, SpecError
 
 if TYPE_CHECKING:
     from formulae.matrices import CommonEffectsMatrix
 
-# fmt: off
-_NUMPY_FUNCTIONS = [
-    "log", "log2", "log10", "log1p", "exp", "expm1", "sqrt", "cbrt", "abs", "sign", "sin", "cos", "tan", "arcsin",
-    "arccos", "arctan", "sinh", "cosh", "tanh", "floor", "ceil", "round", "minimum", "maximum", "clip", "where",
-    "power", "square",
-]
-# fmt: on
-_NAMESPACE = {name: getattr(np, name) for name in _NUMPY_FUNCTIONS}
+_NAMESPACE: dict[str, Any] = {name: getattr(np, name) for name in NUMPY_FUNCTIONS}
 _NAMESPACE["np"] = SimpleNamespace(**_NAMESPACE)
-_NOT_FUNCTIONS = {"offset", "p", "prop", "proportion"}  # read by bayes_glmm.spec, and only as terms of their own
-_NUMBER = re.compile(r"\d+(\.\d*)?$")
-
-
-def transforms() -> list[str]:
-    """Functions that a formula may call: formulae's transforms, and NumPy's by name or as ``np.name``."""
-    from formulae.transforms import TRANSFORMS
-
-    return sorted({*TRANSFORMS, *_NUMPY_FUNCTIONS} - _NOT_FUNCTIONS)
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?$")
+_MOST_CELLS = 500_000_000  # of a matrix of fixed effects: 4 GB
 
 
 def columns_of(expression: str) -> list[str]:
@@ -62,11 +51,77 @@ def common_matrix(expression: str, data: pd.DataFrame) -> CommonEffectsMatrix | 
     ------
     SpecError
         For text that formulae cannot read, or an unknown function.
+    DataError
+        For columns that the expression does not fit, and more matrix columns than memory holds.
     """
-    from formulae import design_matrices
+    from formulae import design_matrices, model_description
 
     with _explained(expression), np.errstate(all="ignore"):
-        return design_matrices(expression, data, na_action="pass", env=_environment()).common
+        terms = model_description(expression).common_terms
+        _check_size(terms, data)
+        matrix = design_matrices(expression, as_floats(terms, data), "pass", _environment()).common
+        _check_labels(matrix, expression)
+        return matrix
+
+
+def evaluate(matrix: CommonEffectsMatrix, data: pd.DataFrame) -> np.ndarray:
+    """The columns of a matrix for new rows [row, column].
+
+    Raises
+    ------
+    DataError
+        For new columns that the expression does not fit.
+    """
+    # what is not finite is found by check_predictors, and explained
+    with _explained(""), np.errstate(all="ignore"):
+        return values_of(matrix.evaluate_new_data(as_floats(matrix.terms.values(), data))).reshape(len(data), -1)
+
+
+def as_floats(terms: Iterable[Any], data: pd.DataFrame) -> pd.DataFrame:
+    """The data with whole numbers and truth values as floats, which do not overflow; categories of numbers stay."""
+    coded = coded_columns(terms)
+    whole = [name for name in data if data[name].dtype.kind in "iub" and name not in coded]
+    return data.astype(dict.fromkeys(whole, float))
+
+
+def coded_columns(terms: Iterable[Any]) -> set[str]:
+    """Columns within ``C()``, ``S()`` or ``T()``: categories, whatever they hold."""
+    calls = [part.call for term in terms for part in getattr(term, "components", ()) if hasattr(part, "call")]
+    return {name for call in calls for name in _coded(call, inside=False)}
+
+
+def _coded(node: Any, inside: bool) -> Iterator[str]:
+    inside = inside or getattr(node, "callee", None) in CODING
+    if inside and hasattr(node, "name"):
+        yield node.name
+    for part in (*getattr(node, "args", ()), *getattr(node, "kwargs", {}).values()):
+        yield from _coded(part, inside)
+
+
+def _check_labels(matrix: CommonEffectsMatrix | None, expression: str) -> None:
+    """A column has a name: formulae codes a factor once where ``f/x`` and ``f:(x + z)`` need it in two ways."""
+    for term in () if matrix is None else matrix.terms.values():
+        if len(list(term.labels)) != (term.data.shape[1] if term.data.ndim == 2 else 1):
+            raise SpecError(
+                f"The factor in {term.name} would need two codings.",
+                expression,
+                "Write the terms out: f/x as f + f:x, and f:(x + z) as f:x + f:z.",
+            )
+
+
+def _check_size(terms: Iterable[Any], data: pd.DataFrame) -> None:
+    """The matrix fits into memory: one column a level, one level a row would need rows times rows numbers."""
+    coded = coded_columns(terms)
+    for term in terms:
+        names = {name for name in term.var_names if name in data}
+        text = {name for name in names if name in coded or not pd.api.types.is_numeric_dtype(data[name])}
+        columns = math.prod(data[name].nunique() for name in text)
+        if columns * len(data) > _MOST_CELLS:
+            raise DataError(
+                f"The term {term.name} has {columns:,} levels, one coefficient each.",
+                f"{len(data):,} rows",
+                "Write it as a random effect, (1 | group), or make its levels fewer.",
+            )
 
 
 def arithmetic(expression: str) -> str:
@@ -104,7 +159,10 @@ def response_column(expression: str, data: pd.DataFrame) -> np.ndarray:
     from formulae import design_matrices
 
     with _explained(expression), np.errstate(all="ignore"):
-        values = np.asarray(design_matrices(f"{expression} ~ 1", data, "pass", _environment()).response.design_matrix)
+        numbers = as_floats([], data)
+        values = np.asarray(
+            design_matrices(f"{expression} ~ 1", numbers, "pass", _environment()).response.design_matrix
+        )
     if values.ndim != 1:
         raise SpecError("The response has more than one column.", expression, "Model one response at a time.")
     return values.astype(float)
@@ -133,66 +191,20 @@ def _explained(expression: str) -> Iterator[None]:
     from formulae.parser import ParseError
     from formulae.resolver import ResolverError
     from formulae.scanner import ScanError
+    from formulae.terms.call_resolver import CallResolverError
 
     try:
-        _check_tree(_tree(expression), expression)
-        yield
-    except (ParseError, ScanError, ResolverError, AttributeError) as error:
+        if expression:
+            parse_tree(expression)
+        with redirect_stdout(io.StringIO()):  # formulae prints what it raises
+            yield
+    except GLMMError:
+        raise
+    except (ParseError, ScanError, ResolverError, CallResolverError, AttributeError) as error:
         raise SpecError(f"The formula cannot be read: {error}", expression) from error
     except KeyError as error:
         raise SpecError(f"The formula names {error}, which is not known.", expression) from error
-    except (TypeError, ValueError, IndexError, NotImplementedError, AssertionError) as error:
-        if isinstance(error, GLMMError):
-            raise
+    except RecursionError as error:
+        raise SpecError("The formula is too long, or nested too deeply.", expression, "Shorten it.") from error
+    except (TypeError, ValueError, IndexError, ArithmeticError, NotImplementedError, AssertionError) as error:
         raise DataError(f"The formula does not fit the data: {error}", expression) from error
-
-
-def _tree(expression: str) -> Any:
-    """The syntax tree; formulae itself stops reading without a word where an operator is missing, as in ``x z``."""
-    from formulae.parser import Parser
-    from formulae.scanner import Scanner
-
-    parser = Parser(Scanner(expression).scan(False))
-    tree = parser.parse()
-    if not parser.at_end():
-        raise SpecError(
-            f"An operator is missing before {parser.peek().lexeme!r}.", expression, "Join terms by '+', ':' or '*'."
-        )
-    return tree
-
-
-def _check_tree(node: Any, expression: str) -> None:
-    """Refuse what formulae reads otherwise than it looks: powers of one column, numbers as terms, unknown functions."""
-    kind = type(node).__name__
-    if kind == "Call":
-        _check_call(node, expression)
-    elif kind == "Literal" and not isinstance(node.value, str) and node.value not in (0, 1):
-        raise SpecError(f"The number {node.value} is not a term.", expression, "Write arithmetic inside I(...).")
-    elif kind == "Binary" and node.operator.lexeme == "**":
-        if type(getattr(node.left, "expression", None)).__name__ != "Binary":
-            raise SpecError("The power of one term is that term itself.", expression, "Write a square as I(x ** 2).")
-        _check_tree(node.left, expression)
-    elif kind == "Binary" and node.operator.lexeme not in ("+", "-", "*", "/", ":"):
-        raise SpecError(f"{node.operator.lexeme!r} does not join terms.", expression, "Write a comparison as I(x > 2).")
-    elif kind == "Variable" and node.level is not None:
-        raise SpecError("A level can be named in the response only.", expression, "Write I(x == 'level').")
-    elif kind in ("Binary", "Unary", "Grouping"):
-        for part in ("left", "right", "expression"):
-            if hasattr(node, part):
-                _check_tree(getattr(node, part), expression)
-
-
-def _check_call(node: Any, expression: str) -> None:
-    """Every function that is called, at any depth, is one of :func:`transforms`."""
-    kind = type(node).__name__
-    if kind == "Call":
-        name = node.callee.name.lexeme if type(node.callee).__name__ == "Variable" else "(...)"
-        if name.removeprefix("np.") not in transforms():
-            raise SpecError(f"A formula cannot call {name!r}.", expression, choices(name, transforms()))
-        parts = node.args
-    elif kind == "Variable" and node.level is not None:
-        raise SpecError("A level can be named in the response only.", expression, "Write I(x == 'level').")
-    else:
-        parts = [getattr(node, part) for part in ("left", "right", "expression", "value") if hasattr(node, part)]
-    for part in parts:
-        _check_call(part, expression)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.errors import DataError, choices, rows_text
+from bayes_glmm.errors import DataError, choices, is_storable, rows_text
 
 # what pandas says a column holds, for a column of numbers or levels and for a grouping factor
-_READABLE = ("integer", "floating", "mixed-integer-float", "boolean", "string", "categorical")
+_NUMBERS = ("integer", "floating", "mixed-integer-float")
+_READABLE = (*_NUMBERS, "boolean", "string", "categorical")
 _GROUPING = (*_READABLE, "datetime64", "datetime", "date", "period", "decimal")
 
 
@@ -51,13 +53,79 @@ def complete_rows(
             f"The data have {len(rows)} complete row{'' if len(rows) else 's'}: too few for a model.",
             advice="Check the columns of the formula for missing values.",
         )
-    for column in rows:
-        _check_kind(rows[column], groups_only=column not in inputs)
-        check_finite(rows[column])
-        if isinstance(rows[column].dtype, pd.CategoricalDtype):
-            # formulae keeps the order of levels, the first as reference, of ordered factors only, and codes unused ones
-            rows[column] = rows[column].cat.remove_unused_categories().cat.as_ordered()
-    return rows
+    return readable(rows, groups_only=[column for column in groups if column not in inputs])
+
+
+def readable(rows: pd.DataFrame, groups_only: Sequence[str] = ()) -> pd.DataFrame:
+    """Columns in pandas' plain types: whole numbers, floats, truth values, text, dates, categories of numbers or text.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Without missing values.
+    groups_only : sequence of str
+        Columns that only group, which may hold dates.
+
+    Raises
+    ------
+    DataError
+        For a column of a kind that is not read, infinite values, and text that no file can hold.
+    """
+    return pd.DataFrame({name: _plain(rows[name], groups_only=name in groups_only) for name in rows}, index=rows.index)
+
+
+def _plain(column: pd.Series, groups_only: bool) -> pd.Series:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return _plain_categories(column, groups_only)
+    if isinstance(column.dtype, pd.ArrowDtype | pd.SparseDtype):
+        column = column.astype(object)
+    kind = _check_kind(column, groups_only)
+    if column.dtype == object:
+        _check_text(column)
+        column = _as_float(column) if kind in _NUMBERS else column.infer_objects()
+    dtype = column.dtype
+    if pd.api.types.is_bool_dtype(dtype):
+        column = column.astype(bool)
+    elif pd.api.types.is_integer_dtype(dtype):  # narrow ones wrap round: the uint8 2 - 3 is 255
+        column = column.astype("int64" if column.abs().max() < 2**63 else float)
+    elif pd.api.types.is_float_dtype(dtype):
+        check_finite(column)
+        column = column.astype(float)
+    elif pd.api.types.is_string_dtype(dtype):
+        _check_text(column)
+    return column
+
+
+def _as_float(column: pd.Series) -> pd.Series:
+    """Python's numbers; whole ones stay whole where 64 bits hold them."""
+    inferred = column.infer_objects()
+    try:
+        return inferred.astype(float) if inferred.dtype == object else inferred
+    except OverflowError as error:
+        raise DataError("A whole number is too large.", f"column {column.name!r}", "Change the unit.") from error
+
+
+def _plain_categories(column: pd.Series, groups_only: bool) -> pd.Series:
+    """Used categories in their order, the first as reference; intervals and the like as their text."""
+    column = column.cat.remove_unused_categories()
+    categories = column.cat.categories.to_series(name=column.name)
+    if len(categories):
+        kind = pd.api.types.infer_dtype(categories, skipna=False)
+        if kind == "interval":
+            column = column.cat.rename_categories(categories.astype(str).to_dict())
+        else:
+            column = column.cat.rename_categories(_plain(categories, groups_only).to_dict())
+    # formulae keeps the order of levels, the first as reference, of ordered factors only, and codes unused ones
+    return column.cat.as_ordered()
+
+
+def _check_text(column: pd.Series) -> None:
+    if bad := [level for level in column.unique() if isinstance(level, str) and not is_storable(level)]:
+        raise DataError(
+            f"A text holds a character that no file can: {bad[0]!r}.",
+            f"column {column.name!r}, {rows_text(np.flatnonzero(column == bad[0]))}",
+            "Take NUL and halves of surrogate pairs out.",
+        )
 
 
 def check_columns(data: pd.DataFrame, columns: tuple[str, ...]) -> None:
@@ -106,10 +174,11 @@ def check_finite(column: pd.Series) -> None:
         )
 
 
-def _check_kind(column: pd.Series, groups_only: bool) -> None:
+def _check_kind(column: pd.Series, groups_only: bool) -> str:
     kind = pd.api.types.infer_dtype(column)
     if kind not in (_GROUPING if groups_only else _READABLE):
         raise DataError(
             f"The column {column.name!r} holds {kind} values, which cannot be read.",
             advice="Make it numbers (a date: days since the first) or text (several types: data[column].astype(str)).",
         )
+    return kind
