@@ -16,6 +16,8 @@ from bayes_glmm.design.response import read_response, read_trials, response_colu
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.spec import ModelSpec, RandomTerm
 
+_OF_A_GROUP = ("u", "z", "sd", "G", "corr", "chol")  # parameters that are named after a grouping factor
+
 
 def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", "drop"] = "error") -> Design:
     """Read the columns that a formula names.
@@ -71,22 +73,32 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
 def _check_names(spec: ModelSpec, inputs: tuple[str, ...], groups: tuple[str, ...]) -> None:
     """No name of the data says something else in the model."""
     formula = spec.formula
-    if formula.response.strip("`") in inputs:
+    response = formula.response.strip("`")
+    if response in inputs:
         raise SpecError("The response also stands on the right.", str(formula), "Leave it out there.")
     if "Intercept" in inputs:
         raise SpecError("A column cannot be called 'Intercept' in a formula.", str(formula), "Rename it.")
-    dims = {"chain", "draw", "row", "coefficient", *(f"{term.columns[-1]}_effect" for term in formula.random)}
-    if clash := [group for group in groups if group in {*dims, "beta", *spec.family.auxiliary}]:
+    used = {"chain", "draw", "row", "coefficient", "beta", *spec.family.auxiliary}
+    grouping = [":".join(term.columns) for term in formula.random]
+    for group in grouping:
+        used |= {f"{group}_effect", f"{group}_effect_2", *(f"{kind}_{group}" for kind in _OF_A_GROUP)}
+    if clash := [group for group in [*grouping, *groups] if group in used]:
         raise SpecError(
             f"A grouping factor cannot be called {clash[0]!r}: the draws have a dimension or parameter of that name.",
             str(formula),
             "Rename the column.",
         )
-    if formula.response in {*dims, *groups}:
+    if response in {*used, *grouping, *groups}:
         raise SpecError(
-            f"The response cannot be called {formula.response!r}: the draws have a dimension of that name.",
+            f"The response cannot be called {response!r}: the draws have a dimension or parameter of that name.",
             str(formula),
             "Rename the column.",
+        )
+    if "/" in response:
+        raise SpecError(
+            f"The response {response!r} holds a '/': the draws are kept in a tree whose paths it would divide.",
+            str(formula),
+            "Make it a column of the data first, under a name of its own.",
         )
 
 

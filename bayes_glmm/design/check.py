@@ -12,6 +12,9 @@ from bayes_glmm.design.design import Design, Predictors, RandomBlock
 from bayes_glmm.errors import DataError, rows_text
 from bayes_glmm.families import Family
 
+_LARGEST = 1e100
+_LARGEST_COUNT = 2**53  # above, a float skips whole numbers
+
 
 def check_response(family: Family, design: Design) -> None:
     """The response lies in the family's support and varies.
@@ -27,12 +30,38 @@ def check_response(family: Family, design: Design) -> None:
             f"response {design.response!r}, {rows_text(bad)}",
             "Correct these rows or choose another family.",
         )
+    check_size(f"response {design.response!r}", design.y)
+    for values in (design.y, design.trials):
+        if family.discrete and values is not None and values.max() > _LARGEST_COUNT:
+            raise DataError(
+                f"The count {values.max():g} is larger than any that is exact.",
+                f"response {design.response!r}, {rows_text(np.flatnonzero(values > _LARGEST_COUNT))}",
+                "Check the column; counts above 9e15 need another family.",
+            )
     share = design.y if design.trials is None else design.y / design.trials
     if len(share) > 1 and np.ptp(share) == 0:
         raise DataError(
             f"The response is {share[0]:g} in every row.",
             f"response {design.response!r}",
             "There is nothing to explain: check the column.",
+        )
+
+
+def check_size(where: str, values: np.ndarray) -> None:
+    """Numbers whose squares and products can be computed; 0 may stand among them.
+
+    Raises
+    ------
+    DataError
+    """
+    size = np.abs(values)
+    largest = size.max(initial=0.0)
+    if largest > _LARGEST or 0 < largest < 1 / _LARGEST:
+        kind, rows = ("large", size > _LARGEST) if largest > 1 else ("small", size > 0)
+        raise DataError(
+            f"Numbers as {kind} as {largest:g} cannot be computed with.",
+            f"{where}, {rows_text(np.flatnonzero(rows))}",
+            "Change the unit, or standardize: scale(x).",
         )
 
 
@@ -66,6 +95,9 @@ def check_predictors(predictors: Predictors, coefficients: tuple[str, ...]) -> N
                 f"{where}, {rows_text(np.unique(rows))}",
                 "A transform such as log() may have met a value outside its domain.",
             )
+        for name, column in zip(names, values.T, strict=True):
+            check_size(f"{where}, {name}", column)
+    check_size("offset", predictors.offset)
 
 
 def _check_rank(design: Design) -> None:
@@ -81,7 +113,8 @@ def _check_rank(design: Design) -> None:
         raise DataError(
             f"The fixed effects are linearly dependent: {', '.join(extra)} is a combination of the others.",
             "fixed effects",
-            "Leave it out of the formula; an empty cell of a factor or a constant column also does this.",
+            "Leave it out of the formula; an empty cell of a factor or a constant column also does this, and one that "
+            "hardly varies for its size: center(x).",
         )
 
 
