@@ -73,7 +73,7 @@ def maximum_likelihood(
     x = layout.vector(at)
     evaluate = _Evaluator(likelihood, log_likelihood, layout)
     maximum = maximise(evaluate, x, scale)
-    turn = np.where(layout.upright(maximum.x) == maximum.x, 1.0, -1.0)  # columns of L that changed sign
+    turn = np.where(layout.upright(maximum.x) * maximum.x < 0, -1.0, 1.0)  # columns of L that change sign
     upright = Maximum(
         maximum.x * turn,
         maximum.value,

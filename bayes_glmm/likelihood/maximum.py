@@ -45,11 +45,9 @@ class Maximum:
     @property
     def covariance(self) -> np.ndarray:
         """The inverse of the precision [parameter, parameter]; NaN where it is not positive definite."""
-        try:
-            root = np.linalg.inv(np.linalg.cholesky(self.precision))
-        except np.linalg.LinAlgError:
+        if not _definite(self.precision):
             return np.full_like(self.precision, np.nan)
-        return root.T @ root
+        return np.linalg.inv(self.precision)
 
 
 def maximise(objective: Objective, start: np.ndarray, scale: np.ndarray) -> Maximum:
@@ -99,25 +97,40 @@ def _newton(objective: Objective, w: np.ndarray, errors: np.ndarray) -> tuple[np
     value, gradient = objective(w)
     precision, fresh = _hessian(objective, w, errors), True
     for _ in range(NEWTON_STEPS):
-        try:
-            step = -np.linalg.solve(np.linalg.cholesky(precision) @ np.linalg.cholesky(precision).T, gradient)
-        except np.linalg.LinAlgError:
+        if not _definite(precision):
             return w, value, precision, False
-        if -gradient @ step < DECREMENT:
-            if fresh:
-                return w, value, precision, True
+        step = -np.linalg.solve(precision, gradient)
+        done = bool(-gradient @ step < DECREMENT)
+        if done and not fresh:
             precision, fresh = _hessian(objective, w, errors), True
             continue
-        new = next(
-            ((w + s * step, *found) for s in (1.0, 0.5, 0.1, 0.01) if (found := objective(w + s * step))[0] < value),
-            None,
-        )
-        if new is None:
-            return w, value, precision, False
+        moved = _downhill(objective, w, step, value)
+        if done or moved is None:
+            return (*(moved or (w, value))[:2], precision, done)
         errors = np.sqrt(np.diagonal(np.linalg.inv(precision)))
-        fresh = bool(np.abs((new[0] - w) / errors).max() < 0.01)
-        w, value, gradient = new
+        fresh = bool(np.abs((moved[0] - w) / errors).max() < 0.01)
+        w, value, gradient = moved
     return w, value, precision, False
+
+
+def _downhill(
+    objective: Objective, w: np.ndarray, step: np.ndarray, value: float
+) -> tuple[np.ndarray, float, np.ndarray] | None:
+    """The longest of some fractions of a step that leads down; None if none does."""
+    for fraction in (1.0, 0.5, 0.1, 0.01):
+        new = w + fraction * step
+        found, gradient = objective(new)
+        if found < value:
+            return new, found, gradient
+    return None
+
+
+def _definite(precision: np.ndarray) -> bool:
+    """Whether a matrix is positive definite beyond rounding, whatever the units of its rows."""
+    diagonal = np.diagonal(precision)
+    if not np.isfinite(precision).all() or (diagonal <= 0.0).any():
+        return False
+    return bool(np.linalg.eigvalsh(precision / np.sqrt(np.outer(diagonal, diagonal))).min() > 1e-10)
 
 
 def _hessian(objective: Objective, w: np.ndarray, errors: np.ndarray) -> np.ndarray:
@@ -135,6 +148,6 @@ def _hessian(objective: Objective, w: np.ndarray, errors: np.ndarray) -> np.ndar
 def _complaint(precision: np.ndarray) -> str:
     if not np.isfinite(precision).all():
         return "the likelihood cannot be evaluated around the last step"
-    if np.linalg.eigvalsh(precision).min() <= 0:
+    if not _definite(precision):
         return "the likelihood has no maximum that it falls away from in all directions"
     return "the search ended before the gradient was zero"
