@@ -12,9 +12,9 @@ import pandas as pd
 
 from bayes_glmm.design import Design
 from bayes_glmm.effects.estimands import Estimand
-from bayes_glmm.effects.grid import FEW, check_variable, factor_columns, levels, with_value
+from bayes_glmm.effects.grid import FEW, check_levels, check_variable, factor_columns, levels, with_value
 from bayes_glmm.effects.polynomials import degree_name, polynomial_weights, scores
-from bayes_glmm.errors import DataError, SpecError, choices
+from bayes_glmm.errors import SpecError, choices
 
 NAMED = ("reference", "pairwise", "sequential", "sd", "iqr", "polynomial")
 
@@ -184,13 +184,7 @@ def _spread(design: Design, variable: str, contrast: str, numeric: bool) -> tupl
 def _pair(design: Design, variable: str, pair: Sequence[Any]) -> tuple[Contrast, ...]:
     if len(pair) != 2:
         raise SpecError(f"A pair has two values, not {len(pair)}.", f"variable {variable!r}", "Give (low, high).")
-    if variable in factor_columns(design):
-        known = levels(design, variable)
-        for value in pair:
-            if value not in known:
-                raise DataError(
-                    f"The model has not seen {variable} {value!r}.", advice=choices(str(value), map(str, known))
-                )
+    check_levels(design, variable, pair)
     low, high = (Setting(_text(value), value) for value in pair)
     return (Contrast(low, high),)
 

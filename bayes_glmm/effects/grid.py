@@ -102,7 +102,7 @@ def reference_grid(design: Design, variables: str | Sequence[str], at: Mapping[s
     for name in [*names, *chosen]:
         check_variable(design, name)
     for name, values in chosen.items():
-        _check_levels(design, name, values)
+        check_levels(design, name, values)
     axes = {name: chosen.get(name) or default_values(design, name) for name in dict.fromkeys([*names, *chosen])}
     combinations = pd.DataFrame(list(itertools.product(*axes.values())), columns=list(axes))
     result = pd.DataFrame(index=combinations.index)
@@ -181,7 +181,13 @@ def check_variable(design: Design, variable: str) -> None:
     raise SpecError(f"The model does not use {variable!r}.", advice=choices(variable, model_columns(design)))
 
 
-def _check_levels(design: Design, variable: str, values: Iterable[Any]) -> None:
+def check_levels(design: Design, variable: str, values: Iterable[Any]) -> None:
+    """A categorical variable has all these values in the data.
+
+    Raises
+    ------
+    DataError
+    """
     if variable not in factor_columns(design):
         return
     known = levels(design, variable)
