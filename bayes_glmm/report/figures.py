@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from bayes_glmm.plots.panels import draw_panels
-from bayes_glmm.plots.style import WIDTH
+from bayes_glmm.plots.style import compose
 from bayes_glmm.plots.tables import panel_of
 
 if TYPE_CHECKING:
@@ -22,34 +22,10 @@ if TYPE_CHECKING:
 DATA, REPLICATED = "#1b1b1b", "#9aa3ad"
 CHAINS = ("#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
-_STYLE: dict[str, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#6b7280",
-    "axes.linewidth": 0.8,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.labelcolor": "#374151",
-    "xtick.color": "#374151",
-    "ytick.color": "#374151",
-    "legend.frameon": False,
-    "axes.unicode_minus": True,
-    "text.parse_math": False,  # labels of data may hold dollar signs
-}
 
-
-def draw(plot: Callable[[Figure], None], height: float, width: float = WIDTH) -> bytes:
+def draw(plot: Callable[[Figure], None], height: float) -> bytes:
     """Run a plotting function on a fresh figure, and give it as SVG."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]  # matplotlib names every key
-        canvas = Figure(figsize=(width, height), layout="constrained")
-        plot(canvas)
-        return saved(canvas)
+    return saved(compose(plot, height))
 
 
 def saved(canvas: Figure) -> bytes:
