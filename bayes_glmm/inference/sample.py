@@ -5,14 +5,16 @@ from __future__ import annotations
 import platform
 import time
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from bayes_glmm.design import Design, Priors
+from bayes_glmm.inference.chains import in_folder
 from bayes_glmm.inference.coordinates import COORDINATES, choose_coordinates
 from bayes_glmm.inference.engines import get_engine
 from bayes_glmm.inference.settings import Settings
@@ -22,7 +24,9 @@ from bayes_glmm.spec import ModelSpec
 _PACKAGES = ("bayes-glmm", "pymc", "pytensor", "nutpie", "arviz", "numpy", "pandas", "formulae", "numba")
 
 
-def sample(spec: ModelSpec, design: Design, priors: Priors, settings: Settings) -> Posterior:
+def sample(
+    spec: ModelSpec, design: Design, priors: Priors, settings: Settings, chains: Path | None = None
+) -> Posterior:
     """Draw from the posterior.
 
     Parameters
@@ -31,6 +35,9 @@ def sample(spec: ModelSpec, design: Design, priors: Priors, settings: Settings) 
     design : Design
     priors : Priors
     settings : Settings
+    chains : Path, optional
+        A folder in which each chain is kept from the moment it is finished; those found there are not drawn again. The
+        caller answers for their being of the same model, data and settings.
 
     Returns
     -------
@@ -46,6 +53,8 @@ def sample(spec: ModelSpec, design: Design, priors: Priors, settings: Settings) 
         If the engine is not installed.
     """
     engine = get_engine(settings.engine)
+    if chains is not None:
+        engine = replace(engine, gather=in_folder(chains))
     start = time.perf_counter()
     coordinates = choose_coordinates(settings.coordinates, spec, design)
     with warnings.catch_warnings():
@@ -60,14 +69,7 @@ def sample(spec: ModelSpec, design: Design, priors: Priors, settings: Settings) 
         groups["warmup_posterior"] = warmup.drop_vars(by_level, errors="ignore")
         groups["warmup_sample_stats"] = drawn["warmup_sample_stats"].to_dataset()
     groups |= {"observed_data": _observed(design), "constant_data": _constant(design)}
-    draws = xr.DataTree.from_dict({name: _plain(data) for name, data in groups.items()})
-    return Posterior(spec, design, priors, draws, _provenance(settings, seconds) | how)
-
-
-def _plain(data: xr.Dataset) -> xr.Dataset:
-    """Without attributes and object columns, which netCDF cannot hold."""
-    kept = data.drop_vars([name for name, variable in data.data_vars.items() if variable.dtype == object])
-    return kept.drop_attrs()
+    return Posterior(spec, design, priors, xr.DataTree.from_dict(groups), _provenance(settings, seconds) | how)
 
 
 def _observed(design: Design) -> xr.Dataset:

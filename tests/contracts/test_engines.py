@@ -123,6 +123,21 @@ def test_warm_up_is_kept(engine: str) -> None:
 
 
 @EVERY_ENGINE
+def test_a_chain_is_the_same_whichever_others_are_drawn(engine: str) -> None:
+    glmm = bg.GLMM(MODELS["gaussian"], data())
+    model = build_model(glmm.spec, glmm.design, glmm.priors)
+    settings = Settings(20, 50, CHAINS, 1, engine, target_accept=0.9, cores=1, progress=False)
+    some: dict[int, xr.DataTree] = {}
+    ENGINES[engine].draw(model, settings, [3, 1], some.__setitem__)
+    together = ENGINES[engine].sample(model, settings)["posterior"].to_dataset()
+    assert {1, 3} == set(some)
+    for chain, drawn in some.items():
+        assert 1 == drawn["posterior"].sizes["chain"]
+        for name, values in drawn["posterior"].to_dataset().data_vars.items():
+            np.testing.assert_array_equal(together[name].sel(chain=chain), values[0])
+
+
+@EVERY_ENGINE
 def test_the_seed_decides_the_draws(engine: str) -> None:
     first, again, other = (
         draw(engine, "gaussian", seed, draws=20, tune=50)["posterior"]["sigma"].to_numpy() for seed in (1, 1, 2)

@@ -1,16 +1,16 @@
-"""The table of engines: each draws from a pm.Model with NUTS and hands back a DataTree.
+"""The table of engines: each draws chains from a pm.Model with NUTS and hands them over one by one.
 
 An engine keeps the warm-up and the sampler's statistics; a new engine is one file and one row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from bayes_glmm.errors import SamplingError, SpecError, choices
+from bayes_glmm.inference.chains import Draw, Gather, in_memory
 from bayes_glmm.inference.engines.numpyro import sample_numpyro
 from bayes_glmm.inference.engines.nutpie import sample_nutpie
 from bayes_glmm.inference.engines.pymc import sample_pymc
@@ -28,15 +28,25 @@ class Engine:
     Attributes
     ----------
     name : str
-    sample : function
-        ``(model, settings) -> DataTree`` with ``posterior`` and ``sample_stats``, and their warm-up.
+    draw : function
+        ``(model, settings, chains, keep) -> None`` draws the chains of these numbers, ``settings.parallel`` at a time,
+        and calls ``keep(number, drawn)`` for each when it is finished: a DataTree with ``posterior`` and
+        ``sample_stats``, and their warm-up. A chain depends on ``settings.seed`` and its number alone, not on which
+        others are drawn.
     package : str
         The package that must be installed.
+    gather : function
+        Where chains go while others are drawn.
     """
 
     name: str
-    sample: Callable[[pm.Model, Settings], xr.DataTree]
+    draw: Draw
     package: str
+    gather: Gather = in_memory
+
+    def sample(self, model: pm.Model, settings: Settings) -> xr.DataTree:
+        """All chains, joined."""
+        return self.gather(self.draw, model, settings)
 
 
 ENGINES: dict[str, Engine] = {

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bayes_glmm.inference.chains import Keep
 from bayes_glmm.inference.settings import Settings
 
 if TYPE_CHECKING:
     import pymc as pm
-    import xarray as xr
 
 
-def sample_numpyro(model: pm.Model, settings: Settings) -> xr.DataTree:
-    """Draw with NumPyro.
+def sample_numpyro(model: pm.Model, settings: Settings, chains: Sequence[int], keep: Keep) -> None:
+    """Draw with NumPyro, which moves all chains in step: where one is missing, all are drawn.
 
     Parameters
     ----------
     model : pm.Model
     settings : Settings
         ``cores`` is not used: chains are vectorised where JAX sees one device.
-
-    Returns
-    -------
-    xarray.DataTree
-        Without warm-up draws, which NumPyro does not hand out.
+    chains : sequence of int
+    keep : function
+        Receives no warm-up draws, which NumPyro does not hand out.
     """
     from pymc.sampling.jax import sample_numpyro_nuts
 
-    return sample_numpyro_nuts(
+    drawn = sample_numpyro_nuts(
         draws=settings.draws,
         tune=settings.tune,
         chains=settings.chains,
@@ -39,3 +38,5 @@ def sample_numpyro(model: pm.Model, settings: Settings) -> xr.DataTree:
         nuts_kwargs={"max_tree_depth": settings.max_treedepth},
         compute_convergence_checks=False,
     )
+    for chain in chains:
+        keep(chain, drawn.isel(chain=[chain]))

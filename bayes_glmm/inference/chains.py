@@ -1,0 +1,77 @@
+"""Chains: each is decided by the seed and its number, whenever and beside whichever others it is drawn.
+
+An engine hands over each chain as soon as it is finished. Kept in a folder, as ``<call>-<chain>.nc``, finished chains
+survive the process: drawing again with the same model and settings draws only the missing ones, and gives to the bit
+what an uninterrupted run gives.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from bayes_glmm.files import write_tree
+from bayes_glmm.inference.settings import Settings
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+Keep = Callable[[int, xr.DataTree], None]
+Draw = Callable[["pm.Model", Settings, Sequence[int], Keep], None]
+Gather = Callable[[Draw, "pm.Model", Settings], xr.DataTree]
+
+
+def in_memory(draw: Draw, model: pm.Model, settings: Settings) -> xr.DataTree:
+    """All chains of a model, drawn and joined."""
+    chains: dict[int, xr.DataTree] = {}
+
+    def keep(chain: int, drawn: xr.DataTree) -> None:
+        chains[chain] = _plain(drawn)
+
+    draw(model, settings, range(settings.chains), keep)
+    return _joined(chains)
+
+
+def in_folder(folder: Path) -> Gather:
+    """The same, with finished chains kept in a folder and those found there not drawn again.
+
+    A sampling that draws more than once (doubled quadrature) is recognised by the order of its calls.
+    """
+    calls = itertools.count()
+
+    def gather(draw: Draw, model: pm.Model, settings: Settings) -> xr.DataTree:
+        call = next(calls)
+        files = {chain: folder / f"{call}-{chain}.nc" for chain in range(settings.chains)}
+        missing = [chain for chain, file in files.items() if not file.is_file()]
+        if missing:
+            draw(model, settings, missing, lambda chain, drawn: write_tree(files[chain], _plain(drawn)))
+        return _joined({chain: xr.load_datatree(file, engine="h5netcdf") for chain, file in files.items()})
+
+    return gather
+
+
+def _plain(tree: xr.DataTree) -> xr.DataTree:
+    """The draws and statistics of a chain, without attributes and object columns, which netCDF cannot hold."""
+    groups = {name: node.to_dataset() for name, node in tree.children.items() if "chain" in node.sizes}
+    return xr.DataTree.from_dict({name: _plain_group(data) for name, data in groups.items()})
+
+
+def _plain_group(data: xr.Dataset) -> xr.Dataset:
+    kept = data.drop_vars([name for name, variable in data.data_vars.items() if variable.dtype == object])
+    text = {name: labels.astype(str) for name, labels in kept.coords.items() if labels.dtype == object}
+    return kept.assign_coords(text).drop_attrs()
+
+
+def _joined(chains: Mapping[int, xr.DataTree]) -> xr.DataTree:
+    """One tree, chains in order."""
+    trees = [chains[chain] for chain in sorted(chains)]
+    groups = {}
+    for name in trees[0].children:
+        parts = [tree[name].to_dataset() for tree in trees]
+        joined = xr.concat(parts, "chain", data_vars="minimal", coords="minimal", compat="override", join="exact")
+        groups[name] = joined.assign_coords(chain=sorted(chains))
+    return xr.DataTree.from_dict(groups)

@@ -1,0 +1,51 @@
+"""The bars of a sampling in the terminal, one line a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from bayes_glmm.inference.settings import Settings
+
+Report = Callable[[list[Any]], None]
+
+
+@contextmanager
+def chain_progress(settings: Settings, chains: Sequence[int]) -> Iterator[Callable[[int], Report]]:
+    """Show bars while the block lasts, if the settings ask for them.
+
+    Yields
+    ------
+    function
+        For the number of a chain, what takes its state: a list of one record with ``finished_draws``, ``divergences``
+        and ``tuning``, as nutpie hands out.
+    """
+    columns = (
+        TextColumn("chain {task.fields[number]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=not settings.progress) as bars:
+        total = settings.tune + settings.draws
+        tasks = {chain: bars.add_task("", False, total, number=chain, state="waits") for chain in chains}
+
+        def reporter(chain: int) -> Report:
+            bars.start_task(tasks[chain])
+            bars.update(tasks[chain], state="starts")
+
+            def report(states: list[Any]) -> None:
+                (state,) = states
+                diverged = f", {state.divergences} divergences" if state.divergences else ""
+                text = ("warm-up" if state.tuning else "draws") + diverged
+                bars.update(tasks[chain], completed=state.finished_draws, state=text)
+
+            return report
+
+        yield reporter
