@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
+from bayes_glmm.approx.boundary import at_boundary, refuse_separated, unbounded
 from bayes_glmm.approx.result import ApproxFit, Model, RandomEffects
 from bayes_glmm.errors import SpecError
 from bayes_glmm.likelihood import Estimate, Likelihood, likelihood_of, maximum_a_posteriori, maximum_likelihood
@@ -15,7 +17,6 @@ from bayes_glmm.likelihood.laplace import laplace_log_likelihood
 from bayes_glmm.likelihood.modes import by_row
 
 Target = Literal["likelihood", "posterior"]
-SINGULAR = 1e-4  # a standard deviation below this share of the linear predictor's scale is 0
 
 
 def laplace(model: Model, target: Target = "likelihood") -> ApproxFit:
@@ -34,7 +35,7 @@ def laplace(model: Model, target: Target = "likelihood") -> ApproxFit:
     Raises
     ------
     EstimationError
-        If the estimate does not exist.
+        If the estimate does not exist: columns that separate zeros from ones have none by maximum likelihood.
     SpecError
         For an unknown target, or a prior whose density is not known here.
 
@@ -52,14 +53,23 @@ def fit_by(model: Model, log_likelihood: LogLikelihood, name: str, target: Targe
     start = time.perf_counter()
     likelihood = likelihood_of(model.spec, model.design)
     if target == "likelihood":
-        estimate = maximum_likelihood(likelihood, log_likelihood)
+        refuse_separated(model.spec, model.design)
+        estimate, kind = maximum_likelihood(likelihood, log_likelihood), "maximum likelihood"
     elif target == "posterior":
-        estimate = maximum_a_posteriori(likelihood, model.priors, log_likelihood)
+        estimate, kind = maximum_a_posteriori(likelihood, model.priors, log_likelihood), "maximum a posteriori"
     else:
         raise SpecError(f"There is no target {target!r}.", advice="Valid: 'likelihood', 'posterior'.")
-    kind = {"likelihood": "maximum likelihood", "posterior": "maximum a posteriori"}[target]
     seconds = time.perf_counter() - start
-    return approx_fit(f"{name}, {kind}", model, likelihood, estimate, seconds)
+    fit = approx_fit(f"{name}, {kind}", model, likelihood, estimate, seconds)
+    fit = replace(fit, objective=log_likelihood)
+    return _with_bounds(fit) if target == "likelihood" else fit
+
+
+def _with_bounds(fit: ApproxFit) -> ApproxFit:
+    """What maximum likelihood, without priors that keep estimates away from their bounds, must say."""
+    endless = unbounded(fit.spec, fit.design)
+    messages = (*fit.messages, *endless, *at_boundary(fit.spec, fit.design, fit.parameters))
+    return replace(fit, messages=messages, converged=fit.converged and not endless)
 
 
 def approx_fit(method: str, model: Model, likelihood: Likelihood, estimate: Estimate, seconds: float) -> ApproxFit:

@@ -17,7 +17,7 @@ import pandas as pd
 from bayes_glmm.design import Design, Priors
 from bayes_glmm.effects import EffectMethods, Estimates
 from bayes_glmm.likelihood import Layout, Parameters
-from bayes_glmm.likelihood.estimate import entries
+from bayes_glmm.likelihood.estimate import LogLikelihood, entries
 from bayes_glmm.posterior import Posterior, posterior_of
 from bayes_glmm.spec import ModelSpec
 
@@ -86,6 +86,8 @@ class ApproxFit(EffectMethods):
     messages : tuple of str
         What a reader must know before using the estimates; empty if nothing.
     seconds : float
+    objective : function or None
+        The integrated log likelihood that was maximised, or whose posterior was; None where the method has none.
     details : mapping
         What only some methods have, by name: ``nodes``, ``dispersion``, ``working_correlation``, ...
     draws : int
@@ -107,6 +109,7 @@ class ApproxFit(EffectMethods):
     converged: bool
     messages: tuple[str, ...] = ()
     seconds: float = float("nan")
+    objective: LogLikelihood | None = None
     details: Mapping[str, object] = field(default_factory=dict)
     draws: int = 1000
     seed: int = 0

@@ -1,0 +1,89 @@
+"""Estimates at the edge of what there can be: those that do not exist, and variances at 0 or correlations at 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bayes_glmm.design import Design, RandomBlock, findings
+from bayes_glmm.errors import EstimationError
+from bayes_glmm.likelihood import Parameters
+from bayes_glmm.spec import ModelSpec
+
+SINGULAR = 1e-4  # a standard deviation below this share of the linear predictor's scale is 0
+ADVICE = (
+    "a boundary (singular) fit; simplify the random term, or use target='posterior', whose priors keep away from it."
+)
+
+
+def refuse_separated(spec: ModelSpec, design: Design) -> None:
+    """Stop where columns separate the response: the likelihood has no maximum.
+
+    Raises
+    ------
+    EstimationError
+    """
+    for finding in findings(spec, design):
+        if finding.name == "separation":
+            raise EstimationError(
+                f"There is no maximum likelihood estimate. {finding.what}",
+                finding.where,
+                "Use target='posterior', the mode under the model's priors, or model.fit(); or merge levels that have "
+                "few rows.",
+            )
+
+
+def unbounded(spec: ModelSpec, design: Design) -> tuple[str, ...]:
+    """What to say of grouping factors with only zeros or only ones in every level: their sd grows without bound."""
+    if spec.family.response not in ("binary", "successes"):
+        return ()
+    failures = (1.0 if design.trials is None else design.trials) - design.y
+    return tuple(
+        f"Every level of {block.group} has only successes or only failures: the likelihood grows for ever with the "
+        f"standard deviation by {block.group}, and the estimates are where the search stopped. Use target='posterior'."
+        for block in design.blocks
+        if not (_some(block, design.y) & _some(block, failures)).any()
+    )
+
+
+def _some(block: RandomBlock, counts: np.ndarray) -> np.ndarray:
+    """Which levels have any of the counts [level]."""
+    return np.bincount(block.index, counts, len(block.levels)) > 0
+
+
+def at_boundary(spec: ModelSpec, design: Design, parameters: Parameters) -> tuple[str, ...]:
+    """What to say of standard deviations at 0, and of effects that determine each other.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    design : Design
+    parameters : Parameters
+        Estimates.
+
+    Returns
+    -------
+    tuple of str
+        One message a standard deviation or set of effects; empty inside the bounds.
+    """
+    real = spec.link_name == "identity" and spec.family.response == "real"
+    scale = float(np.std(design.y)) if real else 1.0
+    return tuple(text for block in design.blocks for text in _of_block(block, parameters.L[block.group], scale))
+
+
+def _of_block(block: RandomBlock, L: np.ndarray, scale: float) -> Iterator[str]:
+    sd = np.linalg.norm(L, axis=1)
+    zero = sd * np.sqrt(np.mean(block.values**2, axis=0)) < SINGULAR * scale
+    for effect in np.array(block.effects)[zero]:
+        yield f"The standard deviation of {effect} by {block.group} is estimated as 0: {ADVICE}"
+    start = 0
+    for size in block.pattern:
+        run = np.flatnonzero(~zero[start : start + size]) + start
+        # what is left of each effect when those before it are known, as a share of its sd
+        left = np.abs(np.diagonal(np.linalg.qr(L[run].T / sd[run], mode="r"))) if run.size > 1 else np.ones(1)
+        if left.min() < SINGULAR:
+            names = " and ".join(block.effects[i] for i in run)
+            sign = f" ({np.sign(L[run[0]] @ L[run[1]]):+.0f})" if run.size == 2 else ""
+            yield f"The effects of {names} by {block.group} are estimated as perfectly correlated{sign}: {ADVICE}"
+        start += size

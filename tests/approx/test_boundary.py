@@ -1,0 +1,106 @@
+"""Estimates that do not exist, and estimates at the bounds of their range, are said to be so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayes_glmm as bg
+from bayes_glmm.errors import DataError, EstimationError
+
+LEVELS, ROWS = 12, 6
+
+
+def data() -> pd.DataFrame:
+    rng = np.random.default_rng(7)
+    g = np.repeat(np.arange(LEVELS), ROWS)
+    frame = pd.DataFrame({"g": g.astype(str), "t": np.tile(np.arange(ROWS), LEVELS), "noise": rng.normal(size=len(g))})
+    effect = rng.normal(size=LEVELS)[g]
+    line = np.polynomial.polynomial.polyvander(np.arange(ROWS), 1)
+    around_lines = frame["noise"].to_numpy().reshape(LEVELS, ROWS) @ (np.eye(ROWS) - line @ np.linalg.pinv(line))
+    return frame.assign(
+        x=rng.normal(size=len(g)),
+        # groups that are more alike than chance makes them
+        alike=np.tile([1.0, -1.0, 1.0, -1.0, 1.0, -1.0], LEVELS) + 0.01 * frame["noise"],
+        # one effect behind intercept and slope, and less around it than chance makes
+        fan=effect * (1.0 + 0.5 * frame["t"]) + 0.3 * around_lines.ravel(),
+        shifted=effect + 0.3 * frame["noise"],
+        coin=rng.integers(0, 2, len(g)),
+        concordant=rng.integers(0, 2, LEVELS)[g],
+    )
+
+
+def fit(formula: str, family: str = "gaussian", target: str = "likelihood", **columns: object) -> bg.approx.ApproxFit:
+    return bg.approx.laplace(bg.GLMM(formula, data().assign(**columns), family=family), target)
+
+
+@pytest.mark.parametrize("mixed", [[], [0, 1]], ids=["complete", "quasi-complete"])
+def test_separation_has_no_maximum_likelihood_estimate(mixed: list[int]) -> None:
+    frame = data()
+    frame.loc[mixed, "x"] = 0.0
+    y = (frame["x"] > 0).astype(int)
+    if mixed:
+        y[mixed] = [0, 1]
+    with pytest.raises(EstimationError, match=r"no maximum likelihood estimate\. x separates .*target='posterior'"):
+        fit("y ~ t + x + (1 | g)", "bernoulli", x=frame["x"], y=y)
+    mode = fit("y ~ t + x + (1 | g)", "bernoulli", "posterior", x=frame["x"], y=y)
+    assert mode.converged
+    assert np.isfinite(mode.standard_errors).all()
+
+
+def test_counts_of_zero_in_one_arm_have_no_maximum_likelihood_estimate() -> None:
+    arm = data()["t"] == 0
+    count = np.where(arm, 0, 1 + data()["coin"])
+    with pytest.raises(EstimationError, match="arm separates zeros from other counts"):
+        fit("y ~ arm + (1 | g)", "poisson", arm=arm.astype(int), y=count)
+
+
+def test_what_the_design_refuses_reaches_the_user() -> None:
+    with pytest.raises(DataError, match="linearly dependent"):
+        fit("noise ~ x + I(2 * x) + (1 | g)")
+    with pytest.raises(DataError, match="has one level"):
+        fit("noise ~ x + (1 | only)", only="a")
+
+
+def test_a_standard_deviation_of_0_is_said() -> None:
+    found = fit("alike ~ x + (1 | g)")
+    assert found.converged
+    (message,) = found.messages
+    assert message.startswith("The standard deviation of Intercept by g is estimated as 0")
+    assert message in str(found)
+    # there, the mixed model is the linear model without random effects
+    without = fit("alike ~ x")
+    assert without.messages == ()
+    assert without.log_likelihood == pytest.approx(found.log_likelihood, abs=1e-7)
+    np.testing.assert_allclose(without.beta, found.beta, rtol=1e-5)
+
+
+def test_standard_deviations_are_0_by_the_unit_of_their_column() -> None:
+    found = fit("shifted ~ u + (u || g)", u=1e6 * data()["x"])
+    assert found.converged
+    expected = found.sd("g")[1] * 1e6 < 1e-4 * data()["shifted"].std()
+    assert expected == any("of u by g is estimated as 0" in message for message in found.messages)
+    assert not any("Intercept" in message for message in found.messages)
+
+
+def test_a_correlation_of_1_is_said() -> None:
+    found = fit("fan ~ t + (t | g)")
+    (message,) = found.messages
+    assert message.startswith("The effects of Intercept and t by g are estimated as perfectly correlated (+1)")
+    G = found.G("g")
+    assert G[0, 1] == pytest.approx(np.sqrt(G[0, 0] * G[1, 1]), rel=1e-6)
+    (message,) = fit("fan ~ t + (t | g)", t=-data()["t"]).messages
+    assert "(-1)" in message
+
+
+def test_an_ordinary_fit_says_nothing() -> None:
+    assert fit("shifted ~ t + (1 | g)").messages == ()
+    assert fit("coin ~ t + (1 | g)", "bernoulli", "posterior").messages == ()
+
+
+def test_groups_without_a_mixture_of_zeros_and_ones_have_no_standard_deviation() -> None:
+    found = fit("concordant ~ t + (1 | g)", "bernoulli")
+    assert not found.converged
+    assert any("Every level of g has only successes or only failures" in message for message in found.messages)
+    assert fit("concordant ~ t + (1 | g)", "bernoulli", "posterior").converged
