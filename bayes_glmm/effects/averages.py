@@ -12,6 +12,7 @@ from bayes_glmm.design.frame import check_columns
 from bayes_glmm.effects.grid import given_rows, model_columns
 from bayes_glmm.effects.patterns import distinct, draw_slices, encode
 from bayes_glmm.effects.readings import Reading, fresh_effects, kept_factors, mean_response
+from bayes_glmm.effects.unseen import with_unseen_groups
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.posterior import Posterior
 
@@ -59,7 +60,32 @@ def row_weights(rows: pd.DataFrame, weights: str | np.ndarray | None) -> np.ndar
     return values
 
 
-def averager(
+def averaging(
+    posterior: Posterior,
+    chosen: Sequence[Reading],
+    newdata: pd.DataFrame | None,
+    by: str | Sequence[str] | None,
+    weights: str | np.ndarray | None,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame, Callable[[pd.DataFrame], np.ndarray]]:
+    """The rows to average over, the groups of them (:func:`by_groups`), and what averages versions of these rows.
+
+    The last is a function from rows to their averaged means [draw, group, reading].
+
+    Raises
+    ------
+    SpecError
+        For columns of ``by`` or of weights that are not there, and weights that are not.
+    DataError
+        If there are no rows, or a column is missing.
+    """
+    rows = counterfactual_rows(posterior.design, newdata)
+    posterior = with_unseen_groups(posterior, rows, chosen, seed)
+    groups, member = by_groups(rows, by)
+    return rows, groups, _averager(posterior, chosen, member, row_weights(rows, weights), seed)
+
+
+def _averager(
     posterior: Posterior, chosen: Sequence[Reading], member: np.ndarray, counts: np.ndarray, seed: int
 ) -> Callable[[pd.DataFrame], np.ndarray]:
     """A function from rows to their averaged means [draw, group, reading], each distinct row worked out once."""

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.effects.averages import averager, by_groups, counterfactual_rows, described, labelled, row_weights
+from bayes_glmm.effects.averages import averaging, described, labelled
 from bayes_glmm.effects.contrasts import contrasts_of, meant_for
 from bayes_glmm.effects.estimands import chosen_estimands
 from bayes_glmm.effects.grid import check_variable, factor_columns
 from bayes_glmm.effects.readings import readings
 from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
-from bayes_glmm.effects.unseen import with_unseen_groups
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
 
@@ -96,10 +95,7 @@ def compare(
     check_interval(interval)
     contrasts = contrasts_of(posterior.design, variable, contrast)
     wanted = meant_for(wanted, contrasts, variable)
-    rows = counterfactual_rows(posterior.design, newdata)
-    posterior = with_unseen_groups(posterior, rows, chosen, seed)
-    groups, member = by_groups(rows, by)
-    average = averager(posterior, chosen, member, row_weights(rows, weights), seed)
+    rows, groups, average = averaging(posterior, chosen, newdata, by, weights, seed)
     settings = dict.fromkeys(setting for item in contrasts for setting in item.settings)
     means = {setting: average(setting.apply(posterior.design, rows, variable)) for setting in settings}
     labels, draws = [], []
@@ -161,10 +157,7 @@ def slopes(
     check_variable(design, variable)
     if variable in factor_columns(design):
         raise SpecError(f"{variable!r} is categorical and has no slope.", advice="Use compare().")
-    rows = counterfactual_rows(design, newdata)
-    posterior = with_unseen_groups(posterior, rows, chosen, seed)
-    groups, member = by_groups(rows, by)
-    average = averager(posterior, chosen, member, row_weights(rows, weights), seed)
+    rows, groups, average = averaging(posterior, chosen, newdata, by, weights, seed)
     x = rows[variable].to_numpy(float)
     h = STEP * (float(np.std(design.data[variable].to_numpy(float))) or 1.0)
     up, down = (average(rows.assign(**{variable: moved})) for moved in (x + h, x - h))

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.effects.averages import averager, by_groups, counterfactual_rows, described, row_weights
+from bayes_glmm.effects.averages import averaging, described
 from bayes_glmm.effects.contrasts import contrasts_of, meant_for
 from bayes_glmm.effects.estimands import ESTIMANDS, chosen_estimands
 from bayes_glmm.effects.readings import readings
 from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
-from bayes_glmm.effects.unseen import with_unseen_groups
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
 
@@ -76,10 +75,7 @@ def interact(
     contrasts = contrasts_of(design, variable, contrast)
     moderators = contrasts_of(design, moderator, moderator_contrast)
     wanted = meant_for(meant_for(wanted, contrasts, variable), moderators, moderator)
-    rows = counterfactual_rows(design, newdata)
-    posterior = with_unseen_groups(posterior, rows, chosen, seed)
-    _, member = by_groups(rows, None)
-    average = averager(posterior, chosen, member, row_weights(rows, weights), seed)
+    rows, _, average = averaging(posterior, chosen, newdata, None, weights, seed)
     means = {}
     for at in dict.fromkeys(setting for item in moderators for setting in item.settings):
         moved = at.apply(design, rows, moderator)
