@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 import bayes_glmm as bg
+from bayes_glmm.likelihood import Parameters
 
 LMER = "lme4::lmer ML"
 LAPLACE = "lme4::glmer Laplace (nAGQ=1)"
@@ -110,8 +112,30 @@ class Fit:
 
     @property
     def log_likelihood(self) -> float:
-        """With or without constants, as the method has it."""
-        return self.raw["loglik"]
+        """With all constants; lme4 leaves that of the saturated model out where it uses quadrature."""
+        return self.raw["loglik"] + (self._saturated if "glmer AGHQ" in self.raw["method"] else 0.0)
+
+    @property
+    def _saturated(self) -> float:
+        design, y = self.model.design, self.model.design.y
+        density = {
+            "bernoulli": lambda: np.zeros_like(y),
+            "binomial": lambda: stats.binom.logpmf(y, design.trials, y / design.trials),
+            "poisson": lambda: stats.poisson.logpmf(y, y),
+        }
+        return float(np.sum(density[self.model.spec.family.name]()))
+
+    @property
+    def parameters(self) -> Parameters:
+        """All of them, rounded as they are in the reference."""
+        L = {}
+        for block in self.model.design.blocks:
+            sd = np.array([self.sd[block.group, effect] for effect in block.effects])
+            corr = np.eye(len(sd))
+            if block.correlated:
+                corr[0, 1] = corr[1, 0] = self.corr
+            L[block.group] = sd[:, None] * np.linalg.cholesky(corr)
+        return Parameters(self.beta, L, self.auxiliary)
 
     @property
     def beta(self) -> np.ndarray:
@@ -143,7 +167,7 @@ class Fit:
         """Residual sd or shape, where the family has one."""
         names = tuple(self.model.spec.family.auxiliary)
         value = self.raw["sd_ranef"].get("Residual", self.raw.get("dispersion_sigma"))
-        return {name: value for name in names}
+        return dict.fromkeys(names, value)
 
     def _by_coefficient(self, values: Mapping[str, float]) -> np.ndarray:
         ours = {self._coefficient(name): value for name, value in values.items()}
