@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from numpy.typing import ArrayLike
 
 from bayes_glmm.design import Design, Priors, build_design, resolve_priors
 from bayes_glmm.errors import DataError, choices
+from bayes_glmm.files import whole_folder, write_tree
 from bayes_glmm.spec import ModelSpec
 
 FORMAT = 1
+FILES = MODEL, DRAWS, DATA = "model.json", "draws.nc", "data.parquet"
 
 
 @dataclass(frozen=True)
@@ -77,26 +79,39 @@ class Posterior:
         return sizes["chain"], sizes["draw"]
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``draws.nc``, ``data.parquet`` and ``model.json`` into a folder.
+        """Write ``draws.nc``, ``data.parquet`` and ``model.json`` into a folder, which appears whole or not at all.
 
         Nothing in them runs code when read.
 
         Returns
         -------
         Path
-            The folder.
+            The folder. A posterior that was saved there is replaced, in one step.
+
+        Raises
+        ------
+        DataError
+            If something else is there.
+        OSError
+            If it cannot be written; what was there stays.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.draws.to_netcdf(folder / "draws.nc", engine="h5netcdf")
-        self.design.data.to_parquet(folder / "data.parquet")
-        model = {"format": FORMAT, "model": self.spec.to_dict(), "provenance": self.provenance}
-        (folder / "model.json").write_text(json.dumps(model, indent=2), encoding="utf-8")
-        return folder
+        target = Path(folder).resolve()
+        _check_free(target)
+        model = {
+            "format": FORMAT,
+            "model": self.spec.to_dict(),
+            "dropped": self.design.dropped,
+            "provenance": self.provenance,
+        }
+        with whole_folder(target) as partial:
+            write_tree(partial / DRAWS, self.draws)
+            self.design.data.to_parquet(partial / DATA)
+            (partial / MODEL).write_text(json.dumps(model, indent=2), encoding="utf-8")
+        return Path(folder)
 
 
 def load_posterior(folder: str | Path) -> Posterior:
-    """Read what :meth:`Posterior.save` wrote.
+    """Read what :meth:`Posterior.save` wrote; of the folder of a run, its ``posterior``.
 
     Raises
     ------
@@ -104,20 +119,35 @@ def load_posterior(folder: str | Path) -> Posterior:
         If the folder does not hold a saved posterior, or one of another format.
     """
     folder = Path(folder)
-    missing = [name for name in ("model.json", "draws.nc", "data.parquet") if not (folder / name).is_file()]
+    if (folder / "posterior").is_dir():
+        folder = folder / "posterior"
+    missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise DataError(f"No saved posterior: {missing[0]} is not there.", str(folder), "Name the folder of a run.")
-    model = _read(folder / "model.json", lambda path: dict(json.loads(path.read_text(encoding="utf-8"))))
+    model = _read(folder / MODEL, lambda path: dict(json.loads(path.read_text(encoding="utf-8"))))
     if model.get("format") != FORMAT:
         raise DataError(
             f"The posterior has format {model.get('format')!r}, this version reads {FORMAT}.",
-            str(folder / "model.json"),
+            str(folder / MODEL),
             "Read it with the version of bayes_glmm named under 'provenance'.",
         )
     spec = ModelSpec.from_dict(model["model"])
-    design = build_design(spec, _read(folder / "data.parquet", pd.read_parquet))
-    draws = _read(folder / "draws.nc", lambda path: xr.load_datatree(path, engine="h5netcdf"))
+    design = build_design(spec, _read(folder / DATA, pd.read_parquet))
+    design = replace(design, dropped=model.get("dropped", 0))
+    draws = _read(folder / DRAWS, lambda path: xr.load_datatree(path, engine="h5netcdf"))
     return Posterior(spec, design, resolve_priors(spec, design), draws, model["provenance"])
+
+
+def _check_free(folder: Path) -> None:
+    """A posterior may be saved in a folder: nothing is there, or what a posterior was saved as."""
+    if folder.is_dir():
+        others = sorted(path.name for path in folder.iterdir() if path.name not in FILES)
+    else:
+        others = [folder.name] if folder.exists() else []
+    if others:
+        raise DataError(
+            f"There is something that is not a saved posterior: {others[0]!r}.", str(folder), "Name another folder."
+        )
 
 
 def _read[T](path: Path, reader: Callable[[Path], T]) -> T:
@@ -206,7 +236,8 @@ def posterior_of(
         variables[f"G_{g}"] = (("chain", "draw", effect, f"{effect}_2"), covariance)
         variables[f"sd_{g}"] = (("chain", "draw", effect), sd)
         if block.correlated:
-            corr = covariance / (sd[..., :, None] * sd[..., None, :])
+            with np.errstate(invalid="ignore"):  # an effect without variance has no correlation: NaN
+                corr = covariance / (sd[..., :, None] * sd[..., None, :])
             variables[f"corr_{g}"] = (("chain", "draw", effect, f"{effect}_2"), corr)
         effects_at = (u or {}).get(g, np.zeros((levels, effects)))
         variables[f"u_{g}"] = (("chain", "draw", g, effect), drawn(f"u[{g!r}]", effects_at, levels, effects))

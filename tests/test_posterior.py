@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from bayes_glmm import files
+from bayes_glmm import posterior as posterior_module
+from bayes_glmm.design import build_design
 from bayes_glmm.errors import DataError
 from bayes_glmm.posterior import Posterior, load_posterior, posterior_at
 from bayes_glmm.spec import ModelSpec
@@ -100,6 +105,94 @@ def test_saved_and_read_back_is_the_same(posterior: Posterior, tmp_path: Path) -
         np.testing.assert_array_equal(new.values, old.values)
         np.testing.assert_array_equal(new.index, old.index)
     xr.testing.assert_identical(again.draws, posterior.draws)
+    pd.testing.assert_frame_equal(again.design.data, posterior.design.data)
+
+
+def test_every_kind_of_array_comes_back_to_the_bit(posterior: Posterior, tmp_path: Path) -> None:
+    floats = np.array([[np.nan, -0.0, np.inf, 5e-324, 1.0 / 3.0]])
+    variables = {
+        "float64": floats,
+        "float32": floats.astype(np.float32),
+        "int8": np.array([[-128, 127, 0, 1, 2]], np.int8),
+        "int32": np.array([[-(2**31), 2**31 - 1, 0, 1, 2]], np.int32),
+        "int64": np.array([[-(2**63), 2**63 - 1, 0, 1, 2]]),
+        "uint64": np.array([[2**64 - 1, 2**63, 0, 1, 2]], np.uint64),
+        "bool": np.array([[True, False, True, True, False]]),
+    }
+    coords = {"chain": [3], "draw": [5, 1, 4, 2, 3], "label": ("draw", ["", "ü", "a b", "<b>", "\n"])}
+    attributes = {"sampler": "ours", "seed": 3, "scale": 0.1}
+    extra = xr.Dataset({name: (("chain", "draw"), values) for name, values in variables.items()}, coords, attributes)
+    groups = {"posterior": posterior.draws["posterior"].to_dataset(), "extra": extra}
+    given = replace(posterior, draws=xr.DataTree.from_dict(groups))
+    read = load_posterior(given.save(tmp_path / "run")).draws["extra"].to_dataset()
+    assert attributes == read.attrs
+    assert set(extra.variables) == set(read.variables)
+    for name, expected in extra.variables.items():
+        found = read.variables[name]
+        assert (expected.dims, expected.dtype) == (found.dims, found.dtype)
+        assert expected.to_numpy().tobytes() == found.to_numpy().tobytes()
+
+
+def test_rows_left_out_are_remembered(tmp_path: Path) -> None:
+    spec, data = ModelSpec.from_formula("x ~ t + (1 | g)"), _data()
+    data.loc[[3, 5], "t"] = np.nan
+    made = posterior_at(spec, data.drop([3, 5]), np.zeros((1, 2)), {"g": np.eye(1)}, {"sigma": 1.0})
+    dropped = replace(made, design=build_design(spec, data, "drop"))
+    read = load_posterior(dropped.save(tmp_path / "run"))
+    assert 2 == read.design.dropped
+    pd.testing.assert_frame_equal(dropped.design.data, read.design.data)
+
+
+def test_nothing_is_unpickled(posterior: Posterior, tmp_path: Path, monkeypatch) -> None:
+    folder = posterior.save(tmp_path / "run")
+
+    def caught(*arguments: object, **options: object) -> None:
+        pytest.fail("unpickled")
+
+    for module, name in [(pickle, "load"), (pickle, "loads"), (pickle, "Unpickler")]:
+        monkeypatch.setattr(module, name, caught)
+    assert posterior.sample_shape == load_posterior(folder).sample_shape
+
+
+def test_the_folder_of_a_run_gives_its_posterior(posterior: Posterior, tmp_path: Path) -> None:
+    posterior.save(tmp_path / "run" / "posterior")
+    assert posterior.spec == load_posterior(tmp_path / "run").spec
+
+
+@pytest.mark.parametrize("step", ["draws", "data", "model", "place"])
+def test_a_disk_that_is_full_leaves_what_was_saved_before(
+    posterior: Posterior, tmp_path: Path, monkeypatch, step: str
+) -> None:
+    folder = posterior.save(tmp_path / "run")
+    doubled = posterior.draws.copy()
+    doubled["posterior"] = type(doubled)(posterior.draws["posterior"].dataset * 2.0)
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    where, name = {
+        "draws": (posterior_module, "write_tree"),
+        "data": (pd.DataFrame, "to_parquet"),
+        "model": (Path, "write_text"),
+        "place": (files, "place"),
+    }[step]
+    monkeypatch.setattr(where, name, full)
+    for target in (folder, tmp_path / "other"):
+        with pytest.raises(OSError, match="No space left"):
+            replace(posterior, draws=doubled).save(target)
+    monkeypatch.undo()
+    assert [folder] == list(tmp_path.iterdir())
+    xr.testing.assert_identical(posterior.draws, load_posterior(folder).draws)
+
+
+def test_what_is_not_a_saved_posterior_is_never_replaced(posterior: Posterior, tmp_path: Path) -> None:
+    folder = posterior.save(tmp_path / "run")
+    (folder / "thesis.tex").write_text("precious")
+    (tmp_path / "file").write_text("precious")
+    for target, name in [(folder, "thesis.tex"), (tmp_path / "file", "file")]:
+        with pytest.raises(DataError, match=f"not a saved posterior: '{name}'"):
+            posterior.save(target)
+    assert "precious" == (folder / "thesis.tex").read_text() == (tmp_path / "file").read_text()
 
 
 def test_saving_again_replaces_what_stood_there(posterior: Posterior, tmp_path: Path) -> None:
