@@ -1,13 +1,13 @@
 r"""The effective number of parameters of a mixed model: the trace of its hat matrix.
 
-With T = [X Z], working weights W and the penalty P = diag(0, G^{-1}, ...), the fitted linear predictor is linear in the
-working response, eta = T (T'WT + P)^{-1} T'W y, and
+With T = [X ZR] for random effects u = Rz, z ~ N(0, I), G = RR', working weights W and the penalty P = diag(0, I), the
+fitted linear predictor is linear in the working response, eta = T (T'WT + P)^{-1} T'W y, and
 
-    rho = tr[(T'WT + P)^{-1} T'WT]
+    rho = tr[(T'WT + P)^{-1} T'WT],
 
-lies between the number of fixed effects and that plus the rank of Z (Hodges & Sargent 2001; Vaida & Blanchard 2005,
-where it corrects the conditional AIC). Taken at posterior means. The other count, p of ``diagnostics.loo_by_row``,
-comes from the draws alone.
+also where G is singular, lies between the number of fixed effects and that plus the rank of Z (Hodges & Sargent 2001;
+Vaida & Blanchard 2005, where it corrects the conditional AIC). Taken at posterior means. The other count, p of
+``diagnostics.loo_by_row``, comes from the draws alone.
 """
 
 from __future__ import annotations
@@ -42,12 +42,11 @@ def effective_parameters(posterior: Posterior) -> float:
     """
     design = posterior.design
     columns = [sparse.csr_array(design.X)]
-    penalty: list[np.ndarray] = [np.zeros((design.X.shape[1],) * 2)]
     for block in design.blocks:
-        rows, (levels, effects) = np.arange(len(block.index)), (len(block.levels), len(block.effects))
-        for k in range(effects):
-            columns.append(sparse.csr_array((block.values[:, k], (rows, block.index)), (len(rows), levels)))
-        penalty.append(np.kron(linalg.pinvh(posterior.G(block.group).mean(axis=0)), np.eye(levels)))
+        rows, levels = np.arange(len(block.index)), len(block.levels)
+        variances, vectors = np.linalg.eigh(posterior.G(block.group).mean(axis=0))
+        for values in (block.values @ (vectors * np.sqrt(np.maximum(variances, 0.0)))).T:
+            columns.append(sparse.csr_array((values, (rows, block.index)), (len(rows), levels)))
     T = sparse.hstack(columns, format="csr")
     if T.shape[1] > MOST_COLUMNS:
         raise DataError(
@@ -56,7 +55,10 @@ def effective_parameters(posterior: Posterior) -> float:
             "Use the effective number of parameters of leave-one-out: diagnostics.loo_by_row(posterior).p.",
         )
     information = (T.T @ (T * _working_weights(posterior)[:, None])).toarray()
-    return float(np.trace(linalg.solve(information + linalg.block_diag(*penalty), information, assume_a="pos")))
+    penalty = np.repeat([0.0, 1.0], [design.X.shape[1], T.shape[1] - design.X.shape[1]])
+    scale = 1.0 / np.sqrt(np.diagonal(information) + penalty)  # the trace is the same in any units of the columns
+    information = scale[:, None] * information * scale
+    return float(np.trace(linalg.solve(information + np.diag(penalty * scale**2), information, assume_a="pos")))
 
 
 def _working_weights(posterior: Posterior) -> np.ndarray:

@@ -74,6 +74,17 @@ def test_it_runs_from_the_fixed_effects_to_all_effects():
     assert effective_parameters(all_of_them) == pytest.approx(7.0, abs=1e-6)  # six levels, one of them the intercept
 
 
+def test_directions_without_variance_are_not_free():
+    spec, data = bg.ModelSpec.from_formula("y ~ x + (x | g)"), made_up()
+    g = np.array([1.0, 0.5])
+    singular, close = (
+        posterior_at(spec, data, [1.0, 1.0], {"g": np.outer(g, g) + e * np.eye(2)}, {"sigma": 1.0}) for e in (0, 1e-10)
+    )
+    assert effective_parameters(close) == pytest.approx(effective_parameters(singular), abs=1e-6)
+    nothing = posterior_at(spec, data, [1.0, 1.0], {"g": np.zeros((2, 2))}, {"sigma": 1.0})
+    assert effective_parameters(nothing) == pytest.approx(2.0, abs=1e-12)
+
+
 def test_too_many_effects_are_refused():
     data = pd.DataFrame({"y": np.random.default_rng(1).normal(size=6_100), "g": np.arange(6_100)})
     posterior = posterior_at(bg.ModelSpec.from_formula("y ~ (1 | g)"), data, [0.0], {"g": [[1.0]]}, {"sigma": 1.0})
