@@ -2,5 +2,9 @@
 
 from __future__ import annotations
 
+from bayes_glmm.approx.comparison import LikelihoodRatio as LikelihoodRatio
+from bayes_glmm.approx.comparison import likelihood_ratio as likelihood_ratio
+from bayes_glmm.approx.conditional import ConditionalAIC as ConditionalAIC
+from bayes_glmm.approx.conditional import conditional_aic as conditional_aic
 from bayes_glmm.approx.laplace import laplace as laplace
 from bayes_glmm.approx.result import ApproxFit as ApproxFit

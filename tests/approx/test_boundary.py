@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,7 +33,7 @@ def data() -> pd.DataFrame:
     )
 
 
-def fit(formula: str, family: str = "gaussian", target: str = "likelihood", **columns: object) -> bg.approx.ApproxFit:
+def fit(formula: str, family: str = "gaussian", target: str = "likelihood", **columns: Any) -> bg.approx.ApproxFit:
     return bg.approx.laplace(bg.GLMM(formula, data().assign(**columns), family=family), target)
 
 
@@ -39,9 +41,8 @@ def fit(formula: str, family: str = "gaussian", target: str = "likelihood", **co
 def test_separation_has_no_maximum_likelihood_estimate(mixed: list[int]) -> None:
     frame = data()
     frame.loc[mixed, "x"] = 0.0
-    y = (frame["x"] > 0).astype(int)
-    if mixed:
-        y[mixed] = [0, 1]
+    y = (frame["x"] > 0).to_numpy(int)
+    y[mixed] = range(len(mixed))
     with pytest.raises(EstimationError, match=r"no maximum likelihood estimate\. x separates .*target='posterior'"):
         fit("y ~ t + x + (1 | g)", "bernoulli", x=frame["x"], y=y)
     mode = fit("y ~ t + x + (1 | g)", "bernoulli", "posterior", x=frame["x"], y=y)

@@ -1,0 +1,190 @@
+r"""Likelihood ratio tests of nested models, also where the smaller lies on the boundary of the larger.
+
+Twice the difference of the log likelihoods is chi-square with the number of parameters dropped, if they were free on
+both sides of their value in the smaller model. A variance is not: it cannot be below 0. Dropping one random effect that
+was correlated with k others drops a variance and k covariances, and the reference is an even mixture of chi-square with
+k and with k + 1 degrees of freedom (Self & Liang 1987, case 6; Stram & Lee 1994, case 3); coefficients and covariances
+of other effects dropped as well add to both. For several random effects the mixture depends on the data; the chi-square
+with all parameters then gives an upper bound of the p value: conservative.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+
+from bayes_glmm.approx.result import ApproxFit
+from bayes_glmm.errors import EstimationError, SpecError
+
+_SAME = 1e-8  # of a column: what rounding leaves of one that others explain
+_NOISE = 1e-3  # of twice a log likelihood: how far a maximum may be missed
+
+
+@dataclass(frozen=True)
+class LikelihoodRatio:
+    """A likelihood ratio test.
+
+    Attributes
+    ----------
+    smaller, larger : str
+        The models.
+    statistic : float
+        Twice the difference of the log likelihoods.
+    degrees_of_freedom : tuple of int
+        Of the chi-square reference; two for an even mixture.
+    conservative : bool
+        Whether the true p value is smaller than the one given.
+    p_value : float
+    """
+
+    smaller: str
+    larger: str
+    statistic: float
+    degrees_of_freedom: tuple[int, ...]
+    conservative: bool
+    p_value: float
+
+    @property
+    def reference(self) -> str:
+        """The reference distribution in words."""
+        names = " and ".join(f"chi-square({k})" for k in self.degrees_of_freedom)
+        if len(self.degrees_of_freedom) == 2:
+            return f"even mixture of {names}: one variance is at its boundary"
+        return names + (": conservative, several variances are at their boundary" if self.conservative else "")
+
+    def __str__(self) -> str:
+        sign = "<=" if self.conservative else "="
+        return (
+            f"{self.smaller}\nagainst {self.larger}\n"
+            f"Likelihood ratio {self.statistic:.4f}, {self.reference}; p {sign} {self.p_value:.4g}"
+        )
+
+
+def likelihood_ratio(smaller: ApproxFit, larger: ApproxFit) -> LikelihoodRatio:
+    """Test a model against a larger one that contains it.
+
+    Parameters
+    ----------
+    smaller, larger : ApproxFit
+        By maximum likelihood, with the same method, of the same rows.
+
+    Returns
+    -------
+    LikelihoodRatio
+
+    Raises
+    ------
+    SpecError
+        For fits that cannot be compared: other data, families, methods or none by maximum likelihood; and for models
+        that are not nested, or the same.
+    EstimationError
+        If a fit has not converged, or the larger model's likelihood is the lower one.
+
+    Notes
+    -----
+    The mixtures suppose that the smaller model's own variances are not 0. Approximate likelihoods are compared as if
+    they were exact.
+    """
+    _check_comparable(smaller, larger)
+    q = _coefficients_dropped(smaller, larger)
+    variances, covariances = _parts_dropped(smaller, larger)
+    total = q + covariances + variances
+    if total == 0:
+        raise SpecError("Both fits are of the same model.", str(larger.spec.formula), "Drop a term in one of them.")
+    statistic = 2.0 * (larger.log_likelihood - smaller.log_likelihood)
+    if statistic < -_NOISE:
+        raise EstimationError(
+            f"The larger model has the lower likelihood, by {-0.5 * statistic:.3g}: its search ended too early.",
+            str(larger.spec.formula),
+            "Rescale its columns.",
+        )
+    degrees = (total - 1, total) if variances == 1 else (total,)
+    statistic = max(statistic, 0.0)
+    # chi-square with 0 degrees of freedom is 0 for certain
+    tails = [float(stats.chi2.sf(statistic, k)) if k else float(statistic <= _SAME) for k in degrees]
+    return LikelihoodRatio(
+        smaller=str(smaller.spec.formula),
+        larger=str(larger.spec.formula),
+        statistic=statistic,
+        degrees_of_freedom=degrees,
+        conservative=variances > 1,
+        p_value=float(np.mean(tails)),
+    )
+
+
+def _check_comparable(smaller: ApproxFit, larger: ApproxFit) -> None:
+    for fit in (smaller, larger):
+        if not np.isfinite(fit.log_likelihood) or not fit.method.endswith(", maximum likelihood"):
+            raise SpecError(
+                f"{fit.method} is not a fit by maximum likelihood.",
+                str(fit.spec.formula),
+                "Use bg.approx.laplace(model) or bg.approx.aghq(model) for both models.",
+            )
+    a, b = smaller.design, larger.design
+    if not _equal(a.y, b.y) or not _equal(a.trials, b.trials) or not _equal(a.offset, b.offset):
+        raise SpecError(
+            "The fits are of different responses, rows or offsets.",
+            advice="Rows with missing values may have been left out of one: fit both to the same complete rows.",
+        )
+    for what, one, other in (
+        ("families", smaller.spec.family_name, larger.spec.family_name),
+        ("links", smaller.spec.link_name, larger.spec.link_name),
+        ("methods", smaller.method, larger.method),
+    ):
+        if one != other and (what != "methods" or a.blocks):  # without random effects all methods are one
+            raise SpecError(f"The fits have different {what}: {one} and {other}.", advice="Fit both the same way.")
+    for fit in (smaller, larger):
+        if not fit.converged:
+            raise EstimationError("A fit has not converged.", str(fit.spec.formula), " ".join(fit.messages))
+
+
+def _equal(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return a.shape == b.shape and bool((a == b).all())
+
+
+def _coefficients_dropped(smaller: ApproxFit, larger: ApproxFit) -> int:
+    """How many dimensions the fixed effects lose; both have full rank."""
+    X, wide = smaller.design.X, larger.design.X
+    size = np.maximum(np.linalg.norm(X, axis=0), np.finfo(float).tiny)
+    Q, _ = np.linalg.qr(wide)
+    left = np.linalg.norm(X - Q @ (Q.T @ X), axis=0) / size
+    if (left > _SAME).any():
+        name = smaller.design.coefficients[int(np.argmax(left))]
+        raise SpecError(
+            f"The models are not nested: {name} is not among the fixed effects of the larger.",
+            advice="Give the smaller model first; compare others by AIC.",
+        )
+    return wide.shape[1] - X.shape[1]
+
+
+def _parts_dropped(smaller: ApproxFit, larger: ApproxFit) -> tuple[int, int]:
+    """How many variances and how many covariances of random effects the smaller model has not."""
+    counts = []
+    for few, many in zip(_parts(smaller), _parts(larger), strict=True):
+        if missing := sorted(few - many):
+            group, *effects = missing[0]
+            raise SpecError(
+                f"The models are not nested: the larger has no random {' and '.join(effects)}"
+                f"{', correlated,' if len(effects) > 1 else ''} by {group}.",
+                advice="Give the smaller model first; compare others by AIC.",
+            )
+        counts.append(len(many - few))
+    return counts[0], counts[1]
+
+
+def _parts(fit: ApproxFit) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
+    """Random effects as (group, effect), and correlations as (group, effect, effect)."""
+    effects, correlations = set(), set()
+    for block in fit.design.blocks:
+        effects |= {(block.group, effect) for effect in block.effects}
+        start = 0
+        for size in block.pattern:
+            pairs = combinations(sorted(block.effects[start : start + size]), 2)
+            correlations |= {(block.group, *pair) for pair in pairs}
+            start += size
+    return effects, correlations
