@@ -2,7 +2,7 @@
 
 For one grouping factor with one effect a group, p(y_j | beta, sd) is int prod_i p(y_ij | eta_ij + sd z_ij t) phi(t) dt,
 one-dimensional. The trapezoidal rule on a fixed grid t_k converges exponentially for such integrands (Trefethen &
-Weideman 2014), and groups with the same rows need it once (:mod:`~bayes_glmm.inference.patterns`). The posterior of the
+Weideman 2014), and groups with the same rows need it once (:mod:`~bayes_glmm.design.patterns`). The posterior of the
 parameters is that of the plain model, without its funnel and without the ridge between the intercept and the mean of
 the effects.
 
@@ -24,8 +24,8 @@ import xarray as xr
 from scipy import special
 
 from bayes_glmm.design import Design, Priors
+from bayes_glmm.design.patterns import Patterns, find_patterns
 from bayes_glmm.families import Mean
-from bayes_glmm.inference.patterns import Patterns, find_patterns
 from bayes_glmm.model.builder import auxiliary_parameters, coordinates, fixed_effects, fixed_predictor
 from bayes_glmm.model.random_effects import standard_deviations
 from bayes_glmm.numerics.functions import NUMPY, Functions, pytensor_functions

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from bayes_glmm.design import Design
 from bayes_glmm.families import Mean
 from bayes_glmm.likelihood.factor import Elimination
+from bayes_glmm.likelihood.groups import Groups, groups_of
 from bayes_glmm.likelihood.random_part import RandomPart, random_part
 from bayes_glmm.numerics.series import SERIES, Series, variables
 from bayes_glmm.spec import ModelSpec
@@ -62,12 +64,23 @@ class Likelihood:
         """Offset + X beta [row]."""
         return self.design.offset + self.design.X @ beta
 
-    def rows(self, eta: np.ndarray, auxiliary: Mapping[str, float], order: int) -> Series:
-        """Log p(y_i | eta_i) and its derivatives up to an order in eta_i, and once in auxiliary parameters [row]."""
+    def rows(
+        self, eta: np.ndarray, auxiliary: Mapping[str, float], order: int, which: slice | np.ndarray = slice(None)
+    ) -> Series:
+        """Log p(y_i | eta_i) and its derivatives up to an order in eta_i, and once in auxiliary parameters [..., row].
+
+        ``which`` are the rows that the last axis of eta stands for.
+        """
         moving, parameters = variables(eta, auxiliary, order)
         mean = Mean(moving, self.spec.link, SERIES)
+        trials = None if self.design.trials is None else self.design.trials[which]
         with np.errstate(all="ignore"):  # a step too far shows as a density that is not finite
-            return self.spec.family.log_density(self.design.y, mean, parameters, self.design.trials, SERIES)
+            return self.spec.family.log_density(self.design.y[which], mean, parameters, trials, SERIES)
+
+    @cached_property
+    def groups(self) -> Groups:
+        """The rows by level of the factor that is integrated out first."""
+        return groups_of(self.design, self.part.blocks[0].index)
 
 
 def likelihood_of(spec: ModelSpec, design: Design) -> Likelihood:

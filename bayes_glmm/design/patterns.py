@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from bayes_glmm.design import Design
+from bayes_glmm.design.design import Design
 
 
 @dataclass(frozen=True)

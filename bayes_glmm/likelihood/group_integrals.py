@@ -1,0 +1,279 @@
+r"""Integrals over the random effects of single groups by adaptive Gauss-Hermite quadrature, with their derivatives.
+
+A group has the log integrand h(z) = sum_i l_i(f_i + a_i'z) - z'z / 2, with mode m and curvature P = I + A'WA = C C'
+there. Nodes z_k = m + C^-T x_k stand where it is large (Liu & Pierce 1994; Pinheiro & Bates 1995), and
+
+    log int p(y | z) phi(z) dz  is about  h(m) - log|C| + log sum_k e_k,   e_k = w_k exp(h(z_k) - h(m) + x_k'x_k / 2).
+
+One node is the Laplace approximation. The gradient is that of this value, for any number of nodes: parameters move the
+nodes too. Let bars be averages over nodes with weights e_k, g that of h'(z_k) and Q that of x_k h'(z_k)'C^-T. With
+dC = C low(C^-1 dP C^-T), low(M) the lower triangle of M with half the diagonal (Smith 1995), and dm = P^-1 dh'(m),
+
+    d value = -tr(K dP) / 2 + g'dm + average of dh(z_k),    K = C^-T (I + low(Q) + low(Q)') C^-1.
+
+So with kappa_i = a_i'K a_i, v_i = kappa_i l_i''' / 2, s = P^-1 (g + A'v) and t_i = v_i - W_i a_i's, derivatives of l
+without a bar at the mode,
+
+    d/d f_i = bar(l_i') + t_i
+    d/d a_i = bar(l_i' z) + t_i m + l_i' s - W_i K a_i
+    d/d phi = sum_i  bar(l_phi) + kappa_i l''_phi / 2 + a_i's l'_phi.
+
+Of exact averages, integration by parts makes g = 0 and Q = -I, so K = 0: all that comes of moving nodes vanishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bayes_glmm.likelihood.groups import Groups
+from bayes_glmm.likelihood.likelihood import Likelihood
+from bayes_glmm.numerics.quadrature import product_rule
+from bayes_glmm.numerics.series import Series
+
+_CELLS = 300_000  # densities evaluated at once
+ITERATIONS = 100
+HALVINGS = 30
+DECREMENT = 1e-10  # as of the conditional modes
+
+
+@dataclass(frozen=True)
+class Integrals:
+    """Log integrals and their derivatives.
+
+    Attributes
+    ----------
+    value : array [batch, group]
+    by_fixed : array [batch, row]
+        In f, rows in the order of the groups.
+    by_entry : array [batch, row, effect]
+        In a.
+    by_auxiliary : mapping of name to array [batch, group]
+    """
+
+    value: np.ndarray
+    by_fixed: np.ndarray
+    by_entry: np.ndarray
+    by_auxiliary: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Integrand:
+    """The integrands of all groups, for a batch of linear predictors.
+
+    Attributes
+    ----------
+    likelihood : Likelihood
+    fixed : array [batch, row]
+        The f, rows in the order of ``likelihood.groups``.
+    A : array [row, effect]
+        The a.
+    auxiliary : mapping of name to float
+    """
+
+    likelihood: Likelihood
+    fixed: np.ndarray
+    A: np.ndarray
+    auxiliary: Mapping[str, float]
+
+    @property
+    def groups(self) -> Groups:
+        """The groups."""
+        return self.likelihood.groups
+
+    def rows(self, z: np.ndarray, order: int) -> Series:
+        """Log densities of rows at effects z [..., batch, group, effect], with derivatives."""
+        eta = self.fixed
+        for k, a in enumerate(self.A.T):
+            eta = eta + a * z[..., self.groups.of_row, k]
+        return self.likelihood.rows(eta, self.auxiliary, order, self.groups.rows)
+
+    def log(self, z: np.ndarray, rows: Series) -> np.ndarray:
+        """The h [..., batch, group]; -inf where it is not a number."""
+        value = self.groups.sums(np.broadcast_to(rows.value, (*z.shape[:-2], len(self.groups.rows))))
+        return np.nan_to_num(value - 0.5 * np.sum(z**2, axis=-1), nan=-np.inf, posinf=-np.inf)
+
+    def derivative(self, rows: Series, order: int, parameter: str | None = None) -> np.ndarray:
+        """A derivative at one point a group [batch, row]."""
+        return np.broadcast_to(np.asarray(rows.derivative(order, parameter), float), self.fixed.shape)
+
+    def gradient(self, z: np.ndarray, rows: Series) -> np.ndarray:
+        """The h' [batch, group, effect]."""
+        return self.groups.sums(self.A * self.derivative(rows, 1)[..., None], axis=-2) - z
+
+    def precision(self, weights: np.ndarray) -> np.ndarray:
+        """I + A'WA for the weights of rows [batch, row]."""
+        products = self.A[:, :, None] * self.A[:, None, :]
+        return np.eye(self.A.shape[1]) + self.groups.sums(weights[..., None, None] * products, axis=-3)
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """Integrands with their modes.
+
+    Attributes
+    ----------
+    integrand : Integrand
+    modes : array [batch, group, effect]
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        On first use, if an integrand does not fall away from its mode.
+    """
+
+    integrand: Integrand
+    modes: np.ndarray
+
+    @cached_property
+    def rows(self) -> Series:
+        """Derivatives at the modes."""
+        return self.integrand.rows(self.modes, 3)
+
+    @cached_property
+    def height(self) -> np.ndarray:
+        """The h(m) [batch, group]."""
+        return self.integrand.log(self.modes, self.rows)
+
+    @cached_property
+    def root(self) -> np.ndarray:
+        """The C^-1 [batch, group, effect, effect]."""
+        return np.linalg.inv(np.linalg.cholesky(self.integrand.precision(-self.integrand.derivative(self.rows, 2))))
+
+    def nodes(self, count: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, Series]]:
+        """The nodes, some at a time: x [node, effect], z and e [node, batch, group, (effect)], rows at z."""
+        points, weights = product_rule(count, self.modes.shape[-1])
+        size = max(1, _CELLS // self.integrand.fixed.size)
+        for start in range(0, len(points), size):
+            x, w = points[start : start + size], weights[start : start + size]
+            z = self.modes + np.einsum("...ji,kj->k...i", self.root, x)
+            rows = self.integrand.rows(z, 1)
+            constant = (np.log(w) + 0.5 * np.sum(x**2, axis=-1))[:, None, None]
+            yield x, z, np.exp(self.integrand.log(z, rows) - self.height + constant), rows
+
+
+def group_modes(integrand: Integrand, start: np.ndarray) -> np.ndarray:
+    """Modes of integrands [batch, group, effect], by Newton steps that are halved while they lead down.
+
+    Parameters
+    ----------
+    integrand : Integrand
+    start : array [batch, group, effect]
+    """
+    z = start
+    rows = integrand.rows(z, 2)
+    value = integrand.log(z, rows)
+    for _ in range(ITERATIONS):
+        gradient = integrand.gradient(z, rows)
+        # on the way to a mode rows that bend the integrand up are left out
+        precision = integrand.precision(np.maximum(-integrand.derivative(rows, 2), 0.0))
+        step = np.linalg.solve(precision, gradient[..., None])[..., 0]
+        decrement = np.sum(gradient * step, axis=-1)
+        scale = np.ones_like(value)
+        for _ in range(HALVINGS):
+            new = z + scale[..., None] * step
+            rows = integrand.rows(new, 2)
+            found = integrand.log(new, rows)
+            down = (found < value) & (decrement > DECREMENT)
+            if not down.any():
+                break
+            scale = np.where(down, 0.5 * scale, scale)
+        z, value = new, found
+        if (decrement < DECREMENT).all():
+            break
+    return z
+
+
+def integrate(adapted: Adapted, nodes: int) -> Integrals:
+    """Integrate random effects out.
+
+    Parameters
+    ----------
+    adapted : Adapted
+    nodes : int
+        Of each dimension.
+    """
+    integrand, m, root = adapted.integrand, adapted.modes, adapted.root
+    groups, A, of_row = integrand.groups, integrand.A, integrand.groups.of_row
+    transposed = np.swapaxes(root, -1, -2)
+    average = _averages(adapted, nodes)
+
+    slope = groups.sums(A * average.first[..., None], axis=-2)
+    g = slope - m - _times(transposed, average.x)
+    xh = groups.sums(average.first_x[..., :, None] * A[:, None, :], axis=-3)
+    Q = (xh - average.x[..., :, None] * m[..., None, :] - average.xx @ root) @ transposed
+    symmetric = np.tril(Q) + np.swapaxes(np.tril(Q, -1), -1, -2)
+    K = transposed @ (np.eye(A.shape[1]) + symmetric) @ root
+
+    first, weights = integrand.derivative(adapted.rows, 1), -integrand.derivative(adapted.rows, 2)
+    Ka = _times(K[:, of_row], A)
+    kappa = np.sum(Ka * A, axis=-1)
+    v = 0.5 * kappa * integrand.derivative(adapted.rows, 3)
+    s = _times(transposed @ root, g + groups.sums(A * v[..., None], axis=-2))[:, of_row]
+    As = np.sum(A * s, axis=-1)
+    t = v - weights * As
+    first_z = average.first[..., None] * m[:, of_row] + _times(transposed[:, of_row], average.first_x)
+    by_entry = first_z + t[..., None] * m[:, of_row] + first[..., None] * s - weights[..., None] * Ka
+    by_auxiliary = {
+        name: average.auxiliary[name]
+        + groups.sums(
+            0.5 * kappa * integrand.derivative(adapted.rows, 2, name) + As * integrand.derivative(adapted.rows, 1, name)
+        )
+        for name in integrand.auxiliary
+    }
+    log_root = np.sum(np.log(np.diagonal(root, axis1=-2, axis2=-1)), axis=-1)
+    value = adapted.height + log_root + np.log(average.total)
+    return Integrals(value, average.first + t, by_entry, by_auxiliary)
+
+
+@dataclass(frozen=True)
+class _Averages:
+    """Averages over the nodes of groups: of x and x x' [batch, group, ...], of l' and l' x [batch, row, ...]."""
+
+    total: np.ndarray
+    x: np.ndarray
+    xx: np.ndarray
+    first: np.ndarray
+    first_x: np.ndarray
+    auxiliary: Mapping[str, np.ndarray]
+
+
+def _averages(adapted: Adapted, nodes: int) -> _Averages:
+    integrand, groups = adapted.integrand, adapted.integrand.groups
+    of_row, d = groups.of_row, adapted.modes.shape[-1]
+    shape, rows_shape = adapted.modes.shape[:2], integrand.fixed.shape
+    total, x, xx = np.zeros(shape), np.zeros((*shape, d)), np.zeros((*shape, d, d))
+    first, first_x = np.zeros(rows_shape), np.zeros((*rows_shape, d))
+    auxiliary = {name: np.zeros(shape) for name in integrand.auxiliary}
+    for points, _, e, rows in adapted.nodes(nodes):
+        e_row = e[..., of_row]
+        weighted = _weighted(e_row, rows.derivative(1))
+        total += e.sum(axis=0)
+        x += np.tensordot(e, points, (0, 0))
+        xx += np.tensordot(e, points[:, :, None] * points[:, None, :], (0, 0))
+        first += weighted.sum(axis=0)
+        first_x += np.tensordot(weighted, points, (0, 0))
+        for name, sums in auxiliary.items():
+            sums += groups.sums(_weighted(e_row, rows.derivative(0, name)).sum(axis=0))
+    by_row = total[:, of_row]
+    return _Averages(
+        total,
+        x / total[..., None],
+        xx / total[..., None, None],
+        first / by_row,
+        first_x / by_row[..., None],
+        {name: sums / total for name, sums in auxiliary.items()},
+    )
+
+
+def _weighted(e: np.ndarray, derivative: np.ndarray) -> np.ndarray:
+    """Their product; 0 where the density is 0, whatever its derivative is."""
+    with np.errstate(all="ignore"):
+        return np.where(e > 0.0, e * derivative, 0.0)
+
+
+def _times(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    return np.einsum("...ij,...j->...i", matrices, vectors)

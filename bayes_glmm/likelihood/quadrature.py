@@ -1,0 +1,104 @@
+"""Adaptive Gauss-Hermite quadrature of the log likelihood with the random effects integrated out, and its gradient.
+
+For one grouping factor the integral is a product over groups (:mod:`~bayes_glmm.likelihood.group_integrals`); for a
+factor nested in another it is nested quadrature (:mod:`~bayes_glmm.likelihood.nested`). Crossed factors have no such
+product.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayes_glmm.errors import SpecError
+from bayes_glmm.likelihood.group_integrals import Adapted, Integrand, integrate
+from bayes_glmm.likelihood.laplace import Evaluation, laplace_log_likelihood
+from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
+from bayes_glmm.likelihood.modes import Modes, conditional_modes
+from bayes_glmm.likelihood.nested import nested_quadrature
+
+MOST_EFFECTS = 3
+MOST_NODES = 200  # beyond, weights of the outer nodes are too small for floating point numbers
+
+
+def aghq_log_likelihood(
+    likelihood: Likelihood, parameters: Parameters, start: np.ndarray | None = None, nodes: int = 25
+) -> Evaluation:
+    """The log of p(y | beta, L, phi) by adaptive Gauss-Hermite quadrature.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        One that :func:`check_quadrature` accepts.
+    parameters : Parameters
+    start : array [column of z], optional
+        Where to start the search for the conditional modes.
+    nodes : int
+        Of each dimension. One node is the Laplace approximation.
+
+    Returns
+    -------
+    Evaluation
+        The gradient is that of the value, whatever the number of nodes.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If there is no conditional mode with a positive definite curvature.
+    """
+    if not likelihood.part.blocks:
+        return laplace_log_likelihood(likelihood, parameters, start)
+    modes = conditional_modes(likelihood, parameters, start)
+    if len(likelihood.part.blocks) == 1:
+        return _one_factor(likelihood, parameters, modes, nodes)
+    return nested_quadrature(likelihood, parameters, modes, nodes)
+
+
+def check_quadrature(likelihood: Likelihood, nodes: int) -> None:
+    """Refuse what quadrature cannot do.
+
+    Raises
+    ------
+    SpecError
+        For more than three effects a group, factors that are not nested, or no nodes.
+    """
+    blocks, advice = likelihood.part.blocks, "Use bg.approx.laplace(model)."
+    if not 1 <= nodes <= MOST_NODES:
+        raise SpecError(f"Quadrature takes 1 to {MOST_NODES} nodes, not {nodes}.")
+    if len(blocks) == 1 and len(blocks[0].effects) > MOST_EFFECTS:
+        raise SpecError(
+            f"{blocks[0].group!r} has {len(blocks[0].effects)} effects a level; quadrature takes {MOST_EFFECTS}.",
+            advice=advice,
+        )
+    if len(blocks) > 2:
+        raise SpecError(
+            f"Quadrature takes two grouping factors, one nested in the other; here are {len(blocks)}.", advice=advice
+        )
+    if len(blocks) == 2:
+        inner, outer = blocks
+        pairs = len(np.unique(np.column_stack([inner.index, outer.index]), axis=0))
+        if pairs > len(inner.levels):
+            raise SpecError(
+                f"The factors {inner.group!r} and {outer.group!r} are crossed; quadrature takes nested ones.",
+                advice=advice,
+            )
+        if len(inner.effects) > 1 or len(outer.effects) > 1:
+            raise SpecError("Quadrature takes one effect a level of nested factors.", advice=advice)
+
+
+def one_factor(likelihood: Likelihood, parameters: Parameters, modes: Modes) -> Adapted:
+    """The integrands of the groups of a model with one grouping factor, at their modes."""
+    groups, (block,) = likelihood.groups, likelihood.part.blocks
+    fixed = likelihood.fixed(parameters.beta)[None, groups.rows]
+    A = likelihood.part.values(parameters.L)[groups.rows]
+    z = likelihood.part.split(modes.z)[block.group]
+    return Adapted(Integrand(likelihood, fixed, A, parameters.auxiliary), z[None, groups.level])
+
+
+def _one_factor(likelihood: Likelihood, parameters: Parameters, modes: Modes, nodes: int) -> Evaluation:
+    groups, (block,) = likelihood.groups, likelihood.part.blocks
+    found = integrate(one_factor(likelihood, parameters, modes), nodes)
+    count = groups.count[groups.of_row]
+    beta = likelihood.design.X[groups.rows].T @ (count * found.by_fixed[0])
+    L = np.tril(block.values[groups.rows].T @ (count[:, None] * found.by_entry[0]))
+    auxiliary = {name: float(groups.count @ by_group[0]) for name, by_group in found.by_auxiliary.items()}
+    return Evaluation(float(groups.count @ found.value[0]), Parameters(beta, {block.group: L}, auxiliary), modes)
