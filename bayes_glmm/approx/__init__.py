@@ -7,4 +7,5 @@ from bayes_glmm.approx.comparison import likelihood_ratio as likelihood_ratio
 from bayes_glmm.approx.conditional import ConditionalAIC as ConditionalAIC
 from bayes_glmm.approx.conditional import conditional_aic as conditional_aic
 from bayes_glmm.approx.laplace import laplace as laplace
+from bayes_glmm.approx.pql import pql as pql
 from bayes_glmm.approx.result import ApproxFit as ApproxFit

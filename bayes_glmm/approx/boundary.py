@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
+from bayes_glmm.approx.result import ApproxFit
 from bayes_glmm.design import Design, RandomBlock, findings
 from bayes_glmm.errors import EstimationError
 from bayes_glmm.likelihood import Parameters
 from bayes_glmm.spec import ModelSpec
 
 SINGULAR = 1e-4  # a standard deviation below this share of the linear predictor's scale is 0
-ADVICE = (
-    "a boundary (singular) fit; simplify the random term, or use target='posterior', whose priors keep away from it."
-)
+MODE = "bg.approx.laplace(model, target='posterior')"
+ADVICE = f"a boundary (singular) fit; simplify the random term, or use {MODE}, whose priors keep away from it."
 
 
 def refuse_separated(spec: ModelSpec, design: Design) -> None:
@@ -29,9 +30,15 @@ def refuse_separated(spec: ModelSpec, design: Design) -> None:
             raise EstimationError(
                 f"There is no maximum likelihood estimate. {finding.what}",
                 finding.where,
-                "Use target='posterior', the mode under the model's priors, or model.fit(); or merge levels that have "
-                "few rows.",
+                f"Use {MODE}, the mode under the model's priors, or model.fit(); or merge levels that have few rows.",
             )
+
+
+def with_bounds(fit: ApproxFit) -> ApproxFit:
+    """What an estimate without priors, which keep away from the bounds, must say of them."""
+    endless = unbounded(fit.spec, fit.design)
+    messages = (*fit.messages, *endless, *at_boundary(fit.spec, fit.design, fit.parameters))
+    return replace(fit, messages=messages, converged=fit.converged and not endless)
 
 
 def unbounded(spec: ModelSpec, design: Design) -> tuple[str, ...]:
@@ -41,7 +48,7 @@ def unbounded(spec: ModelSpec, design: Design) -> tuple[str, ...]:
     failures = (1.0 if design.trials is None else design.trials) - design.y
     return tuple(
         f"Every level of {block.group} has only successes or only failures: the likelihood grows for ever with the "
-        f"standard deviation by {block.group}, and the estimates are where the search stopped. Use target='posterior'."
+        f"standard deviation by {block.group}, and what is shown is no estimate of it. Use {MODE}."
         for block in design.blocks
         if not (_some(block, design.y) & _some(block, failures)).any()
     )

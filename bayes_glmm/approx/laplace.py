@@ -6,9 +6,8 @@ import time
 from dataclasses import replace
 from typing import Literal
 
-import numpy as np
-
-from bayes_glmm.approx.boundary import at_boundary, refuse_separated, unbounded
+from bayes_glmm.approx.boundary import refuse_separated, with_bounds
+from bayes_glmm.approx.henderson import predicted_effects
 from bayes_glmm.approx.result import ApproxFit, Model, RandomEffects
 from bayes_glmm.errors import SpecError
 from bayes_glmm.likelihood import Estimate, Likelihood, likelihood_of, maximum_a_posteriori, maximum_likelihood
@@ -62,14 +61,7 @@ def fit_by(model: Model, log_likelihood: LogLikelihood, name: str, target: Targe
     seconds = time.perf_counter() - start
     fit = approx_fit(f"{name}, {kind}", model, likelihood, estimate, seconds)
     fit = replace(fit, objective=log_likelihood)
-    return _with_bounds(fit) if target == "likelihood" else fit
-
-
-def _with_bounds(fit: ApproxFit) -> ApproxFit:
-    """What maximum likelihood, without priors that keep estimates away from their bounds, must say."""
-    endless = unbounded(fit.spec, fit.design)
-    messages = (*fit.messages, *endless, *at_boundary(fit.spec, fit.design, fit.parameters))
-    return replace(fit, messages=messages, converged=fit.converged and not endless)
+    return with_bounds(fit) if target == "likelihood" else fit
 
 
 def approx_fit(method: str, model: Model, likelihood: Likelihood, estimate: Estimate, seconds: float) -> ApproxFit:
@@ -87,7 +79,7 @@ def approx_fit(method: str, model: Model, likelihood: Likelihood, estimate: Esti
         covariance=maximum.covariance,
         logarithmic=estimate.logarithmic,
         log_likelihood=estimate.log_likelihood,
-        random_effects=predicted_effects(likelihood, estimate),
+        random_effects=_random_effects(likelihood, estimate),
         converged=maximum.converged,
         messages=tuple(messages),
         seconds=seconds,
@@ -95,19 +87,11 @@ def approx_fit(method: str, model: Model, likelihood: Likelihood, estimate: Esti
     )
 
 
-def predicted_effects(likelihood: Likelihood, estimate: Estimate) -> RandomEffects:
-    """Conditional modes, and their prediction error variance by Henderson's equations."""
-    part, modes, L = likelihood.part, estimate.evaluation.modes, estimate.parameters.L
+def _random_effects(likelihood: Likelihood, estimate: Estimate) -> RandomEffects:
+    """Conditional modes, and their prediction error variance."""
+    modes = estimate.evaluation.modes
     weights = -by_row(modes.rows, 2, len(modes.eta))
-    A = part.matrix(modes.factor.values)
+    A = likelihood.part.matrix(modes.factor.values)
     follow = -modes.factor.solve(A.T @ (weights[:, None] * likelihood.design.X))
     beta = estimate.maximum.covariance[estimate.layout.beta, estimate.layout.beta]
-    u, covariance, by_beta = {}, {}, {}
-    own = modes.factor.own_covariances()
-    for group, z in part.split(modes.z).items():
-        root = L[group]
-        u[group] = z @ root.T
-        by_beta[group] = np.einsum("kl,jlc->jkc", root, part.split(follow)[group])
-        spread = by_beta[group] @ beta @ by_beta[group].transpose(0, 2, 1)
-        covariance[group] = root @ own[group] @ root.T + spread
-    return RandomEffects(u, covariance, by_beta)
+    return predicted_effects(modes.factor, estimate.parameters, modes.z, follow, beta)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -72,17 +72,14 @@ def maximum_likelihood(
     at, scale = _start(likelihood, layout, start)
     x = layout.vector(at)
     evaluate = _Evaluator(likelihood, log_likelihood, layout)
-    maximum = maximise(evaluate, x, scale)
+    maximum = upright(layout, maximise(evaluate, x, scale))
+    return _estimate(likelihood, log_likelihood, layout, maximum, logarithmic=False)
+
+
+def upright(layout: Layout, maximum: Maximum) -> Maximum:
+    """The same maximum with diagonals of L that are not negative."""
     turn = np.where(layout.upright(maximum.x) * maximum.x < 0, -1.0, 1.0)  # columns of L that change sign
-    upright = Maximum(
-        maximum.x * turn,
-        maximum.value,
-        turn[:, None] * maximum.precision * turn,
-        maximum.evaluations,
-        maximum.converged,
-        maximum.message,
-    )
-    return _estimate(likelihood, log_likelihood, layout, upright, logarithmic=False)
+    return replace(maximum, x=maximum.x * turn, precision=turn[:, None] * maximum.precision * turn)
 
 
 def maximum_a_posteriori(

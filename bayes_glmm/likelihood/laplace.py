@@ -76,10 +76,6 @@ def _gradient(likelihood: Likelihood, parameters: Parameters, modes: Modes) -> P
     As = A @ s
     r = first + v - weights * As
     by_entry = r[:, None] * modes.z[part.columns] + first[:, None] * s[part.columns] - weights[:, None] * own
-    L, column = {}, 0
-    for block, width in zip(part.blocks, part.widths, strict=True):
-        L[block.group] = np.tril(block.values.T @ by_entry[:, column : column + width])
-        column += width
     auxiliary = {
         name: float(
             np.sum(
@@ -90,4 +86,4 @@ def _gradient(likelihood: Likelihood, parameters: Parameters, modes: Modes) -> P
         )
         for name in parameters.auxiliary
     }
-    return Parameters(likelihood.design.X.T @ r, L, auxiliary)
+    return Parameters(likelihood.design.X.T @ r, part.by_factor(by_entry), auxiliary)

@@ -66,6 +66,14 @@ class RandomPart:
         pointers = np.arange(self.rows + 1) * self.columns.shape[1]
         return sparse.csr_array((values.ravel(), self.columns.ravel(), pointers), shape=(self.rows, self.size))
 
+    def by_factor(self, by_entry: np.ndarray) -> dict[str, np.ndarray]:
+        """Derivatives in the lower triangles of L from those in the entries of A [row, own effect]."""
+        result, column = {}, 0
+        for block, width in zip(self.blocks, self.widths, strict=True):
+            result[block.group] = np.tril(block.values.T @ by_entry[:, column : column + width])
+            column += width
+        return result
+
     def split(self, z: np.ndarray) -> dict[str, np.ndarray]:
         """The vector z by grouping factor, each [level, effect, ...]."""
         return {
