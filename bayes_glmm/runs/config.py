@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,12 +81,12 @@ def _explained(
             return f"The key {dotted!r} is missing.", "Add it."
         case "literal_error":
             valid = [str(option).strip() for option in str(context["expected"]).replace(" or ", ", ").split(",")]
-            return f"{dotted} cannot be {value!r}.", choices(str(value), [option.strip("'") for option in valid])
+            return f"{dotted} cannot be {_short(value)}.", choices(str(value), [option.strip("'") for option in valid])
         case "value_error":
             reason = message.removeprefix("Value error, ")
             return f"{dotted} {reason}.", ""
         case "string_type" if isinstance(value, bool | int | float):
-            return f"{dotted} should be text, found {value!r}.", "Put it in quotes."
+            return f"{dotted} should be text, found {_short(value)}.", "Put it in quotes."
         case _:
             reason = (
                 message.replace("Input should", "should", 1)
@@ -109,5 +110,4 @@ def _keys(section: Sequence[str]) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return reprlib.Repr(maxlevel=3, maxstring=60, maxother=60).repr(value)

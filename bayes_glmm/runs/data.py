@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import hashlib
 from pathlib import Path
 
@@ -9,11 +11,12 @@ import pandas as pd
 
 from bayes_glmm.datasets import load_dataset
 from bayes_glmm.design.frame import check_columns
-from bayes_glmm.errors import DataError, choices
+from bayes_glmm.errors import DataError, GLMMError, choices
 from bayes_glmm.runs.document import Document
 from bayes_glmm.runs.schema import DataSection
 
 FORMATS = (".csv", ".csv.gz", ".parquet")
+MOST_COLUMNS = 50_000  # a million take pandas minutes
 
 
 def read_data(section: DataSection, document: Document) -> pd.DataFrame:
@@ -38,13 +41,19 @@ def read_data(section: DataSection, document: Document) -> pd.DataFrame:
             data = read_table(data_path(section, document))
     for column, levels in section.categories.items():
         with document.at("data", "categories", column):
-            data = data.assign(**{column: _factor(data, column, levels)})
+            factor = _factor(data, column, levels)
+            data = data.copy(deep=False)
+            data[column] = factor
     return data
 
 
 def data_path(section: DataSection, document: Document) -> Path:
     """The data file of a config."""
-    return document.path.parent / Path(section.file or "").expanduser()
+    path = Path(section.file or "")
+    try:
+        return document.path.parent / path.expanduser()
+    except RuntimeError:  # ~somebody without a home: a name like any other
+        return document.path.parent / path
 
 
 def data_hash(section: DataSection, document: Document) -> str:
@@ -66,17 +75,39 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     if not path.name.endswith(FORMATS):
         raise DataError("The format of the file is not known.", str(path), f"Use {', '.join(FORMATS)}.")
-    if not path.is_file():
-        there = [other.name for other in path.parent.glob("*") if other.name.endswith(FORMATS)]
-        raise DataError("There is no such data file.", str(path), choices(path.name, sorted(there)) if there else "")
+    _check_place(path)
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (
-        ValueError,
-        OSError,
-        EOFError,
-    ) as error:  # what pandas, pyarrow and gzip raise for a damaged or foreign file
+        return pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+    except GLMMError:
+        raise
+    # what pandas, pyarrow, csv and gzip raise for a damaged or foreign file
+    except (ValueError, OSError, EOFError, csv.Error) as error:
         raise DataError(f"The file cannot be read as a table: {error}", str(path)) from error
+
+
+def _check_place(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise DataError("A folder stands in place of the data file.", str(path), "Name a file.")
+        if path.is_file():
+            return
+        beside = [other.name for other in path.parent.iterdir() if other.is_file() and other.name.endswith(FORMATS)]
+    except OSError:  # no such folder, or a name too long to be
+        beside = []
+    raise DataError("There is no such data file.", str(path), choices(path.name, sorted(beside)) if beside else "")
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """A CSV file; names that stand twice still do, where pandas would number them."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig") as file:
+        header = next(csv.reader(file), [])
+    if len(header) > MOST_COLUMNS:
+        raise DataError(f"The file has {len(header):,} columns.", str(path), f"Keep at most {MOST_COLUMNS:,}.")
+    table = pd.read_csv(path)
+    if len(header) == table.shape[1]:
+        table.columns = pd.Index([name or numbered for name, numbered in zip(header, table.columns, strict=True)])
+    return table
 
 
 def _factor(data: pd.DataFrame, column: str, levels: list) -> pd.Categorical:

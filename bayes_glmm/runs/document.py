@@ -15,15 +15,45 @@ from typing import Any
 
 import yaml
 
-from bayes_glmm.errors import ConfigError, GLMMError
+from bayes_glmm.errors import ConfigError, GLMMError, is_storable
 
 Key = str | int
+_KEY_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+
+
+_MOST_VALUES, _MOST_LEVELS = 100_000, 50  # of a file: with aliases written out, and one within another
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader with YAML 1.2's truth values and floats."""
+    """The safe loader with YAML 1.2's truth values and floats, for text, numbers, lists and mappings."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """A node and those within, to a depth that Python can follow."""
+        self.depth += 1
+        if self.depth > _MOST_LEVELS:
+            mark = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(None, None, f"values stand over {_MOST_LEVELS} levels deep", mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """A value; one that its tag does not fit has a place too."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, KeyError) as error:  # !!int x, and numbers of thousands of digits
+            problem = f"a value does not fit its tag, {node.tag.removeprefix('tag:yaml.org,2002:')!r}"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
 
 
+_PLAIN_TAGS = ("null", "bool", "int", "float", "str", "seq", "map")
+_Loader.yaml_constructors = {
+    tag: function
+    for tag, function in yaml.SafeLoader.yaml_constructors.items()
+    if tag is None or tag.removeprefix("tag:yaml.org,2002:") in _PLAIN_TAGS
+}
 _OTHER_TAGS = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in _OTHER_TAGS]
@@ -101,19 +131,22 @@ def read_document(path: str | Path) -> Document:
     Raises
     ------
     ConfigError
-        If there is no such file, it is not YAML, a key stands twice, or its top level is not a mapping.
+        If there is no such file, it cannot be read, it is not YAML, a key is no text or stands twice, or its top level
+        is not a mapping.
     """
     path = Path(path)
-    if not path.is_file():
-        near = sorted(other.name for other in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
-        raise ConfigError("There is no such config file.", str(path), f"There are: {', '.join(near)}." if near else "")
+    _check_place(path)
     try:
         loader = _Loader(path.read_text(encoding="utf-8"))
         node = loader.get_single_node()
-        _check_keys(path, node, set())
+        if node is not None and _check_node(path, node, {}) > _MOST_VALUES:
+            what = f"The file unfolds to over {_MOST_VALUES:,} values: aliases of aliases."
+            raise ConfigError(what, str(path), "Write the values out.")
         values: Any = None if node is None else loader.construct_document(node)
     except UnicodeDecodeError as error:
         raise ConfigError("The file is not text in UTF-8.", str(path), "Save it as UTF-8.") from error
+    except OSError as error:
+        raise ConfigError(f"The file cannot be read: {error.strerror}.", str(path)) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
@@ -122,6 +155,16 @@ def read_document(path: str | Path) -> Document:
     if not isinstance(node, yaml.MappingNode):
         raise ConfigError("The file holds no keys.", f"{path}, line 1", "Write sections: data, model, sampler, ...")
     return Document(path, values, node)
+
+
+def _check_place(path: Path) -> None:
+    try:
+        if path.is_file():
+            return
+        near = sorted(other.name for other in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+    except OSError:  # a name too long to be
+        near = []
+    raise ConfigError("There is no such config file.", str(path), f"There are: {', '.join(near)}." if near else "")
 
 
 def document_text(values: dict[str, Any]) -> str:
@@ -139,26 +182,38 @@ def _child(node: yaml.Node, key: Key) -> tuple[int, yaml.Node] | None:
     return None
 
 
-def _check_keys(path: Path, node: yaml.Node | None, seen: set[int]) -> None:
-    """No mapping names a key twice: YAML would silently take the last. Each node once, however often it is aliased."""
-    if node is None or id(node) in seen or isinstance(node, yaml.ScalarNode):
-        return
-    seen.add(id(node))
-    if isinstance(node, yaml.SequenceNode):
-        children = list(node.value)
-    else:
-        children = [value for _, value in node.value]
-        first: dict[str, int] = {}
-        for key, _ in node.value:
-            line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode):
-                raise ConfigError("A key is not a word.", f"{path}, line {line}", "Write key: value.")
-            if key.value in first:
-                raise ConfigError(
-                    f"The key {key.value!r} stands twice.",
-                    f"{path}, line {line}; first on line {first[key.value]}",
-                    "Leave one of them out.",
-                )
-            first[key.value] = line
-    for child in children:
-        _check_keys(path, child, seen)
+def _check_node(path: Path, node: yaml.Node, sizes: dict[int, int]) -> int:
+    """Text is text, no mapping names a key twice (YAML would take the last); how many values, aliases written out.
+
+    Each node is visited once, however often it is aliased.
+    """
+    if id(node) in sizes:
+        return sizes[id(node)]
+    sizes[id(node)] = 1  # for an alias of itself, inside
+    if isinstance(node, yaml.ScalarNode):
+        if not is_storable(node.value):
+            place = f"{path}, line {node.start_mark.line + 1}"
+            raise ConfigError("A text holds a character that no file can.", place, "Take NUL and half characters out.")
+        return 1
+    if isinstance(node, yaml.MappingNode):
+        _check_keys(path, node)
+    children = [value for _, value in node.value] if isinstance(node, yaml.MappingNode) else node.value
+    sizes[id(node)] = 1 + sum(_check_node(path, child, sizes) for child in children)
+    return sizes[id(node)]
+
+
+def _check_keys(path: Path, node: yaml.MappingNode) -> None:
+    first: dict[str, int] = {}
+    for key, _ in node.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            raise ConfigError("A key is not a word.", f"{path}, line {line}", "Write key: value.")
+        if key.tag not in _KEY_TAGS or not is_storable(key.value):
+            raise ConfigError(f"The key {key.value!r} is not text.", f"{path}, line {line}", "Put it in quotes.")
+        if key.value in first:
+            raise ConfigError(
+                f"The key {key.value!r} stands twice.",
+                f"{path}, line {line}; first on line {first[key.value]}",
+                "Leave one of them out.",
+            )
+        first[key.value] = line

@@ -100,15 +100,15 @@ class ModelSection(Section):
 class SamplerSection(Section):
     """How to sample: the fields of :class:`bayes_glmm.inference.Settings`."""
 
-    draws: int = Field(default=Settings.draws, ge=1)
-    tune: int = Field(default=Settings.tune, ge=1)
-    chains: int = Field(default=Settings.chains, ge=1)
-    seed: int = Field(default=Settings.seed, ge=0)
+    draws: int = Field(default=Settings.draws, ge=1, le=1_000_000)
+    tune: int = Field(default=Settings.tune, ge=1, le=1_000_000)
+    chains: int = Field(default=Settings.chains, ge=1, le=1_000)
+    seed: int = Field(default=Settings.seed, ge=0, le=2**32 - 1)
     engine: str = Settings.engine
     coordinates: str = Settings.coordinates
     target_accept: float = Field(default=Settings.target_accept, gt=0.0, lt=1.0)
-    max_treedepth: int = Field(default=Settings.max_treedepth, ge=1)
-    cores: int = Field(default=Settings.cores, ge=0)
+    max_treedepth: int = Field(default=Settings.max_treedepth, ge=1, le=30)
+    cores: int = Field(default=Settings.cores, ge=0, le=10_000)
 
 
 class EffectSection(Section):
