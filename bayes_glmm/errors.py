@@ -87,7 +87,10 @@ def is_storable(text: str) -> bool:
     >>> is_storable("ü"), is_storable("a\x00"), is_storable("\ud800")
     (True, False, False)
     """
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        return b"\x00" not in text.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def _shown(text: str) -> str:

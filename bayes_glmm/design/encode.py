@@ -128,6 +128,7 @@ def _new_index(block: RandomBlock, data: pd.DataFrame, known: bool) -> np.ndarra
                 "Add the column, or average over the random effects.",
             )
         return np.full(len(data), -1)
+    check_columns(data, columns)
     complete = data[list(columns)].notna().all(axis=1)
     labels = pd.Series("(missing)", index=data.index, dtype=object)
     if complete.any():
@@ -169,7 +170,7 @@ def _check_known(design: Design, data: pd.DataFrame) -> None:
         unknown = ~data[column].isin(seen.unique())
         if unknown.any():
             raise DataError(
-                f"The model has not seen {column} {data[column][unknown].iloc[0]!r}.",
+                f"The model has not seen {column} {data[column][unknown].tolist()[0]!r}.",
                 rows_text(np.flatnonzero(unknown)),
                 choices("", [str(level) for level in sorted(seen.unique(), key=str)]),
             )

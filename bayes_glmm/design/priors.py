@@ -30,6 +30,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design.design import Design, RandomBlock
+from bayes_glmm.design.start import check_start
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.spec import ModelSpec, Prior
@@ -74,7 +75,8 @@ def resolve_priors(spec: ModelSpec, design: Design) -> Priors:
     Raises
     ------
     SpecError
-        If a prior is set for a name that the model does not have; the message lists the names it has.
+        If a prior is set for a name that the model does not have (the message lists the names it has), and if the
+        response has no density near the middle of the priors.
     """
     defaults = dict(_defaults(spec, design))
     addresses = {parameter: _addresses(parameter) for parameter in defaults}
@@ -88,6 +90,7 @@ def resolve_priors(spec: ModelSpec, design: Design) -> Priors:
         entries[parameter] = chosen or default
         if chosen is not None:
             given.add(parameter)
+    check_start(spec, design, entries)
     return Priors(entries, frozenset(given))
 
 

@@ -1,0 +1,66 @@
+"""Whether the model can start: somewhere near the middle of the priors every row must have a density.
+
+Samplers look for a first point there. Where a link lets the mean leave the family's range (identity under gamma or
+poisson), or an offset is out of all proportion, they find none and end in an error of their own that names no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from bayes_glmm.design.design import Design
+from bayes_glmm.errors import SpecError, rows_text
+from bayes_glmm.families import Mean
+from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.spec import ModelSpec, Prior
+
+_ATTEMPTS = 100
+
+
+def check_start(spec: ModelSpec, design: Design, priors: Mapping[str, Prior]) -> None:
+    """Look for coefficients within 1 of the priors' means, u = 0, at which every row has a density.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    design : Design
+    priors : mapping of parameter to Prior
+        Where one of a coefficient is not normal nothing is checked: its middle is not known here.
+
+    Raises
+    ------
+    SpecError
+        If there are none.
+    """
+    of_beta = [priors[f"beta[{name}]"] for name in design.coefficients]
+    if any(prior.distribution != "Normal" for prior in of_beta):
+        return
+    middle = np.array([_mean(prior) for prior in of_beta])
+    rng = np.random.default_rng(0)
+    bad = np.arange(len(design.y))
+    for attempt in range(_ATTEMPTS):
+        beta = middle + (rng.uniform(-1.0, 1.0, len(middle)) if attempt else 0.0)
+        found = np.flatnonzero(~np.isfinite(_log_density(spec, design, beta)))
+        if not found.size:
+            return
+        bad = min(bad, found, key=len)
+    raise SpecError(
+        f"The model cannot start: with the {spec.link_name} link the {spec.family_name} family gives the response no "
+        "density near the middle of the priors.",
+        f"{spec.formula}, {rows_text(bad)}",
+        "Check the offset and the scale of columns, add an intercept, or choose a link that keeps the mean in range.",
+    )
+
+
+def _mean(prior: Prior) -> float:
+    mean = dict(prior.keyword).get("mu", prior.positional[0] if prior.positional else 0.0)
+    return mean if isinstance(mean, int | float) else 0.0
+
+
+def _log_density(spec: ModelSpec, design: Design, beta: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        mean = Mean(design.offset + design.X @ beta, spec.link, NUMPY)
+        auxiliary = dict.fromkeys(spec.family.auxiliary, 1.0)
+        return np.asarray(spec.family.log_density(design.y, mean, auxiliary, design.trials, NUMPY))
