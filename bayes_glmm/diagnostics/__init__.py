@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from bayes_glmm.diagnostics import convergence, loo, predictive
+from bayes_glmm.diagnostics import convergence, loo, loo_groups, predictive
 from bayes_glmm.diagnostics.check import Check as Check
 from bayes_glmm.diagnostics.check import Checks as Checks
 from bayes_glmm.diagnostics.check import Skipped as Skipped
 from bayes_glmm.diagnostics.loo import LOO as LOO
 from bayes_glmm.diagnostics.loo import loo_by_row as loo_by_row
+from bayes_glmm.diagnostics.loo_groups import loo_by_group as loo_by_group
 from bayes_glmm.diagnostics.summary import summary as summary
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.posterior import Posterior
@@ -56,6 +57,7 @@ CHECKS: tuple[CheckEntry, ...] = (
     CheckEntry("groups", group="predictive", function=predictive.check_groups),
     CheckEntry("serial", group="predictive", function=predictive.check_serial),
     CheckEntry("loo", group="loo", function=loo.check_loo),
+    CheckEntry("loo_groups", group="loo", function=loo_groups.check_loo_groups),
 )
 
 
@@ -66,8 +68,8 @@ def check(posterior: Posterior, group: str = "convergence") -> Checks:
     ----------
     posterior : Posterior
     group : {"convergence", "predictive", "loo"}
-        Whether the chains found the posterior, whether the model could have made the data, or how well each row is
-        predicted without it.
+        Whether the chains found the posterior, whether the model could have made the data, or how well each row and
+        each group is predicted without it.
 
     Returns
     -------

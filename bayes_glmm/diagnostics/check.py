@@ -29,9 +29,9 @@ _MEANING: dict[str, dict[Overall, str]] = {
         "do not use": "The model does not describe the data; intervals and probabilities depend on it.",
     },
     "loo": {
-        "fit to use": "Each row could be left out: the predictive accuracy is known.",
-        "look": "Some rows matter too much to be left out: the predictive accuracy is little known.",
-        "do not use": "Some rows matter too much to be left out: no predictive accuracy can be had this way.",
+        "fit to use": "Rows and groups could be left out: the predictive accuracy is known.",
+        "look": "Some rows or groups matter too much to be left out: the predictive accuracy is little known.",
+        "do not use": "Some rows or groups matter too much to be left out: no predictive accuracy can be had so.",
     },
 }
 _LENGTH = {"ess_bulk", "ess_tail", "mcse"}  # whether there are draws enough, not whether they are right

@@ -1,13 +1,13 @@
 """Leave-one-out by row: how well each row would have been predicted without it, and whether the draws can tell.
 
 **Conditional** LOO: a row's group keeps its other rows, so this predicts a new row of a *known* group. It says nothing
-about new groups. Computed by Pareto-smoothed importance sampling (Vehtari, Gelman & Gabry 2017, Statistics and
-Computing 27, 1413-1432), some rows at a time. Leaving out whole groups is another function of the same form, and
-another row of ``CHECKS``.
+about new groups, which ``loo_groups`` leaves out. Computed by Pareto-smoothed importance sampling (Vehtari, Gelman &
+Gabry 2017, Statistics and Computing 27, 1413-1432), some rows at a time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +27,7 @@ from bayes_glmm.predictive import conditional_predictor
 SOURCE = "Vehtari, Simpson, Gelman, Yao & Gabry (2024), Pareto smoothed importance sampling, JMLR 25(72)"
 LIMIT = 200_000_000  # rows times draws
 CHUNK_VALUES = 4_000_000
-_FEWEST = 100  # draws
+FEWEST = 100  # draws
 _SHOWN = 5
 
 
@@ -38,14 +38,23 @@ class LOO:
     Attributes
     ----------
     pointwise : DataFrame
-        One row a data row: ``elpd``, the log density of the row given all others, ``pareto_k``, and ``p``, by how much
-        the row improves its own density.
+        One row an item left out, a data row or a group: ``elpd``, its log density given all others, ``pareto_k``, and
+        ``p``, by how much it improves its own density. The index is the number of the row, or the level of the group.
     good_k : float
         Largest Pareto k whose elpd can be trusted with this many draws.
+    draws : int
+        How many draws were used.
     """
 
     pointwise: pd.DataFrame
     good_k: float
+    draws: int
+
+    @property
+    def failing(self) -> list[int | str]:
+        """Items whose elpd cannot be trusted, worst first: those to refit without."""
+        k = self.pointwise["pareto_k"].sort_values(ascending=False, kind="stable")
+        return k.index[k > self.good_k].tolist()
 
     @property
     def elpd(self) -> float:
@@ -54,7 +63,7 @@ class LOO:
 
     @property
     def se(self) -> float:
-        """Standard error of ``elpd``: rows taken as a sample of rows."""
+        """Standard error of ``elpd``: the items taken as a sample of such items."""
         return float(np.sqrt(len(self.pointwise)) * self.pointwise["elpd"].std(ddof=1))
 
     @property
@@ -87,52 +96,77 @@ def loo_by_row(posterior: Posterior, relative_efficiency: float | None = None) -
             f"Keep fewer draws ({LIMIT // rows:,} or fewer; posterior.draws is an ArviZ DataTree), or use k-fold.",
         )
     if relative_efficiency is None:
-        relative_efficiency = _relative_efficiency(posterior)
-    relative_efficiency = max(relative_efficiency, 225.0 / size)  # the tail is a fifth of the draws at most
+        relative_efficiency = efficiency(posterior, size)
     parts = []
     step = max(1, CHUNK_VALUES // size)
     for start in range(0, rows, step):
         density = _log_density(posterior, slice(start, start + step)).reshape(chains, draws, -1)
-        parts.append(_smoothed(density, relative_efficiency))
-    elpd, k, p = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return LOO(pd.DataFrame({"elpd": elpd, "pareto_k": k, "p": p}), min(1.0 - 1.0 / np.log10(size), 0.7))
+        parts.append(smoothed(density, relative_efficiency))
+    return LOO(pd.concat(parts, ignore_index=True), good_k(size), size)
 
 
 def check_loo(posterior: Posterior) -> Check | Skipped:
     """Can the draws tell how each row would be predicted without it? Fails above k = 1: no mean exists."""
     name, title = "loo", "Pareto k, LOO by row"
     chains, draws = posterior.sample_shape
-    if chains * draws < _FEWEST:
-        return Skipped(name, title, f"It takes {_FEWEST} draws at least.")
+    if chains * draws < FEWEST:
+        return Skipped(name, title, f"It takes {FEWEST} draws at least.")
     found = loo_by_row(posterior)
-    ordered = found.pointwise.sort_values("pareto_k", ascending=False, kind="stable")
-    worst = float(ordered["pareto_k"].iloc[0])
-    missing = int((ordered["pareto_k"] > found.good_k).sum())
-    verdict: Verdict = "pass" if missing == 0 else "look" if worst <= 1.0 else "fail"
-    shown = ordered.head(max(missing, _SHOWN))
+    return pareto_check(
+        name, title, found,
+        finding=f"elpd {found.elpd:.1f} (se {found.se:.1f}) for new rows of known groups, p {found.p:.1f}",
+        labels=[f"row {i}" for i in found.pointwise.index],
+        unit="rows",
+        advice="Without these rows the posterior would be another: elpd is not to be trusted for comparing models, the "
+        "draws themselves may be. Look at the rows (errors, outliers, groups of one or two rows), or refit without "
+        "them: k-fold.",
+    )  # fmt: skip
+
+
+def pareto_check(
+    name: str, title: str, found: LOO, finding: str, labels: Sequence[str], unit: str, advice: str
+) -> Check:
+    """The verdict on the worst Pareto k.
+
+    Parameters
+    ----------
+    name, title : str
+    found : LOO
+    finding : str
+        What was found, without the number of items that miss.
+    labels : sequence of str
+        Of the items left out.
+    unit : str
+        What they are, in the plural.
+    advice : str
+        What to do about those that miss.
+    """
     evidence = pd.DataFrame(
-        {"row": [f"row {i}" for i in shown.index], "value": shown["pareto_k"], "elpd": shown["elpd"]}
-    )
+        {"item": labels, "value": found.pointwise["pareto_k"].array, "elpd": found.pointwise["elpd"].array}
+    ).sort_values("value", ascending=False, kind="stable", ignore_index=True)
+    worst, missing = float(evidence["value"].iloc[0]), len(found.failing)
+    verdict: Verdict = "pass" if missing == 0 else "look" if worst <= 1.0 else "fail"
     return Check(
         name, title, verdict, worst, found.good_k, "below",
-        finding=f"elpd {found.elpd:.1f} (se {found.se:.1f}) for new rows of known groups, p {found.p:.1f}"
-        + (f"; {missing} of {len(ordered)} rows miss" if missing else ""),
-        evidence=evidence.reset_index(drop=True),
-        advice=() if verdict == "pass" else (
-            "Without these rows the posterior would be another: elpd is not to be trusted for comparing models, the "
-            "draws themselves may be. Look at the rows (errors, outliers, groups of one or two rows), or refit "
-            "without them: k-fold.",
-        ),
+        finding=finding + (f"; {missing} of {len(evidence)} {unit} miss" if missing else ""),
+        evidence=evidence.head(max(missing, _SHOWN)),
+        advice=() if verdict == "pass" else (advice,),
         source=SOURCE,
     )  # fmt: skip
 
 
-def _smoothed(density: np.ndarray, relative_efficiency: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pointwise elpd, Pareto k and p from log densities [chain, draw, row]."""
+def good_k(draws: int) -> float:
+    """Largest Pareto k to trust with so many draws (Vehtari et al. 2024)."""
+    return float(min(1.0 - 1.0 / np.log10(draws), 0.7))
+
+
+def smoothed(density: np.ndarray, relative_efficiency: float) -> pd.DataFrame:
+    """``elpd``, ``pareto_k`` and ``p`` of each item from log densities [chain, draw, item]."""
     from arviz_stats.base import array_stats
 
     flat = density.reshape(-1, density.shape[2])
     size = len(flat)
+    relative_efficiency = max(relative_efficiency, 225.0 / size)  # the tail is a fifth of the draws at most
     tail = int(3.0 * np.sqrt(size / relative_efficiency) if size * relative_efficiency > 225 else size / 5)
     lowest = np.partition(flat, tail - 1, axis=0)[:tail]
     stuck = np.ptp(lowest, axis=0) == 0  # a chain that stood still: no distribution can be fitted to its tail
@@ -141,17 +175,19 @@ def _smoothed(density: np.ndarray, relative_efficiency: float) -> tuple[np.ndarr
     p = special.logsumexp(flat, axis=0) - np.log(size) - elpd
     if not stuck.all():
         moving = density[..., ~stuck]
-        elpd[~stuck], k[~stuck], p[~stuck] = array_stats.loo(
-            moving, chain_axis=0, draw_axis=1, r_eff=relative_efficiency
-        )
-    return elpd, k, p
+        with np.errstate(all="ignore"):  # a tail so long that its fit overflows has a large k all the same
+            elpd[~stuck], k[~stuck], p[~stuck] = array_stats.loo(
+                moving, chain_axis=0, draw_axis=1, r_eff=relative_efficiency
+            )
+    return pd.DataFrame({"elpd": elpd, "pareto_k": k, "p": p})
 
 
-def _relative_efficiency(posterior: Posterior) -> float:
+def efficiency(posterior: Posterior, used: int) -> float:
+    """Effective draws a draw used: the mean bulk ESS of the parameters over that number, 1 at most."""
     labels, draws = parameters(posterior, per_level=False)
     if not labels:
         return 1.0
-    return float(min(1.0, np.nanmean(ess_bulk(draws)) / draws[0].size))
+    return float(min(1.0, np.nanmean(ess_bulk(draws)) / used))
 
 
 def _log_density(posterior: Posterior, rows: slice) -> np.ndarray:

@@ -60,6 +60,8 @@ def broken(family: str = "gaussian") -> Posterior:
     posterior = good(family)
     rng = np.random.default_rng(2)
     drawn = posterior.draws["posterior"].to_dataset()
+    wide = np.exp(0.25 * rng.normal(size=(CHAINS, DRAWS, 1)))  # draws that groups are at odds with
+    drawn["sd_g"], drawn["G_g"] = drawn["sd_g"] * wide, drawn["G_g"] * wide[..., None] ** 2
     stuck = drawn.map(lambda variable: variable.where(variable["chain"] > 0, variable.isel(draw=0) + 1e-3))
     statistics = sampler_statistics(rng)
     statistics["diverging"] = statistics["diverging"] | (rng.random((CHAINS, DRAWS)) < 0.1)

@@ -9,6 +9,7 @@ from bayes_glmm.diagnostics import Checks, check
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.html import badge, figure, heading, interval, paragraph, table
 from bayes_glmm.report.predictive_figures import predictive_figure
+from bayes_glmm.report.sections.verdict import checks_table
 
 LOO_VALUES = 20_000_000  # rows times draws; above, leaving out takes longer than a reader waits
 
@@ -40,16 +41,17 @@ def _loo(posterior: Posterior) -> Markup:
         return paragraph(
             'Leave-one-out is left out for data of this size; ask for it with <code>fit.check("loo")</code>.'
         )
-    found = check(posterior, "loo").checks
-    if not found:
+    found = check(posterior, "loo")
+    if not found.checks:
         return Markup("")
     return (
-        heading("Leave-one-out by row")
-        + paragraph("{badge} {finding}.", badge=badge(found[0].verdict), finding=found[0].finding)
+        heading("Leaving out rows and groups")
+        + checks_table(found)
         + paragraph(
-            "How well each row would have been predicted without it, by Pareto-smoothed importance sampling. The "
-            "row's group keeps its other rows: this is about new rows of <em>known</em> groups, not about new groups.",
+            "How well each row, and each group, would have been predicted without it, by Pareto-smoothed importance "
+            "sampling. By row, the row's group keeps its other rows: this is about new rows of <em>known</em> groups. "
+            "By group, random effects are averaged over: this is about <em>new</em> groups.",
             kind="note",
         )
-        + Markup("").join(paragraph("{advice}", advice=advice) for advice in found[0].advice)
+        + Markup("").join(paragraph("{advice}", advice=advice) for advice in found.advice)
     )
