@@ -33,21 +33,35 @@ def random_effects(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
     SpecError
         For a prior that cannot be.
     """
+    z = pm.Normal(f"z_{block.group}", 0.0, 1.0, dims=(block.group, f"{block.group}_effect"))
+    return contribution(block, effects(block, z, covariance_root(block, priors)))
+
+
+def covariance_root(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
+    """Add ``sd_g``, ``G_g`` and, where effects are correlated, ``corr_g``; L [effect, effect] with G = L L'.
+
+    Raises
+    ------
+    SpecError
+        For a prior that cannot be.
+    """
     g = block.group
     effect, effect_2 = f"{g}_effect", f"{g}_effect_2"
     sd = standard_deviations(block, priors)
-    z = pm.Normal(f"z_{g}", 0.0, 1.0, dims=(g, effect))
     if block.correlated:
         C = _correlation_factor(block, _lkj_shape(g, priors[f"corr_{g}"]))
         pm.Deterministic(f"corr_{g}", C @ C.T, dims=(effect, effect_2))
         L = sd[:, None] * C
-        u = z @ L.T
         pm.Deterministic(f"G_{g}", L @ L.T, dims=(effect, effect_2))
-    else:
-        u = z * sd
-        pm.Deterministic(f"G_{g}", pt.diag(sd**2), dims=(effect, effect_2))
-    u = pm.Deterministic(f"u_{g}", u, dims=(g, effect))
-    return contribution(block, u)
+        return L
+    pm.Deterministic(f"G_{g}", pt.diag(sd**2), dims=(effect, effect_2))
+    return pt.diag(sd)
+
+
+def effects(block: RandomBlock, z: pt.TensorVariable, L: pt.TensorVariable) -> pt.TensorVariable:
+    """Add ``u_g`` = L z [level, effect] to the model in context."""
+    u = z @ L.T if block.correlated else z * pt.diagonal(L)
+    return pm.Deterministic(f"u_{block.group}", u, dims=(block.group, f"{block.group}_effect"))
 
 
 def standard_deviations(block: RandomBlock, priors: Priors) -> pt.TensorVariable:

@@ -57,12 +57,18 @@ def vector_variable(
         _checked_distribution(parameter, prior, support) for parameter, prior in zip(parameters, priors, strict=True)
     ]
     if len({_form(prior) for prior in priors}) == 1:
-        arguments = [_arguments(prior) for prior in priors]
-        positional = [np.array(values) for values in zip(*(values for values, _ in arguments), strict=True)]
-        keyword = {key: np.array([named[key] for _, named in arguments]) for key, _ in priors[0].keyword}
+        positional, keyword = _stacked(priors)
         return distributions[0](name, *positional, **keyword, dims=dim)
     scalars = [scalar_variable(parameter, prior, support) for parameter, prior in zip(parameters, priors, strict=True)]
     return pm.Deterministic(name, pt.stack(scalars), dims=dim)
+
+
+def log_density(priors: Sequence[Prior], values: pt.TensorVariable) -> pt.TensorVariable:
+    """The summed log prior density of values [entry], one prior an entry."""
+    if len({_form(prior) for prior in priors}) == 1:
+        positional, keyword = _stacked(priors)
+        return pm.logp(getattr(pm, priors[0].distribution).dist(*positional, **keyword), values).sum()
+    return sum(log_density([prior], values[j : j + 1]) for j, prior in enumerate(priors))
 
 
 def _arguments(prior: Prior) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
@@ -71,6 +77,13 @@ def _arguments(prior: Prior) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
         [np.array(value, float) for value in prior.positional],
         {name: np.array(value, float) for name, value in prior.keyword},
     )
+
+
+def _stacked(priors: Sequence[Prior]) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+    """The arguments of priors of one form, each as an array over the priors."""
+    arguments = [_arguments(prior) for prior in priors]
+    positional = [np.array(values) for values in zip(*(values for values, _ in arguments), strict=True)]
+    return positional, {key: np.array([named[key] for _, named in arguments]) for key, _ in priors[0].keyword}
 
 
 def _form(prior: Prior) -> tuple[Any, ...]:

@@ -1,0 +1,183 @@
+r"""Whitened coordinates: NUTS moves in w, close to N(0, I) whatever the variances are; beta and the effects follow.
+
+    (beta, z_others) = mode + root w,       z_others moved and stretched with the variances
+    z_j = C_j^-T (C_j^-1 L'b_j + w_j)       for the factor with most effects, C_j C_j' = I + L'H_j L,
+    b_j = R_j - S_j beta - (cross products with the other factors' u)
+
+with the numbers of :mod:`~bayes_glmm.inference.whitening`. This is an exact change of coordinates of the plain model's
+posterior, log|dz/dw| = -sum log|C_j| + (the others' stretch) + constant; the parabolas only decide how well it mixes.
+Given beta and the variances, a row's parabola is the conditional posterior of a Gaussian model exactly, so the funnel
+between the variances and the effects and the ridge between the intercept and their mean are gone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from bayes_glmm.design import Priors, RandomBlock
+from bayes_glmm.families import Mean
+from bayes_glmm.inference.whitening import Whitening
+from bayes_glmm.model.builder import auxiliary_parameters, coordinates, fixed_predictor
+from bayes_glmm.model.random_effects import contribution, covariance_root, effects
+from bayes_glmm.model.variables import log_density
+from bayes_glmm.numerics.functions import pytensor_functions
+
+
+def whitened_model(whitening: Whitening, priors: Priors) -> pm.Model:
+    """The posterior of the plain model over whitened coordinates, as a PyMC model.
+
+    Its variables ``beta``, ``sd_g``, ``z_g``, ``u_g``, ... are those of the plain model; those named ``white_...`` are
+    what NUTS moves in, and of no interest.
+
+    Raises
+    ------
+    SpecError
+        For a prior that cannot be.
+    """
+    design, spec = whitening.design, whitening.spec
+    blocks = [whitening.main, *whitening.others]
+    with pm.Model(coords=coordinates(design)) as model:
+        L = {block.group: covariance_root(block, priors) for block in blocks}
+        auxiliary = auxiliary_parameters(spec, priors)
+        beta, others, stretch = _fixed_and_others(whitening, model)
+        u = {block.group: effects(block, z, L[block.group]) for block, z in zip(whitening.others, others, strict=True)}
+        z, log_jacobian = _main_effects(whitening, L[whitening.main.group], beta, list(u.values()))
+        u[whitening.main.group] = effects(whitening.main, z, L[whitening.main.group])
+        pm.Potential("log_jacobian", log_jacobian + stretch)
+        squares = sum((one**2).sum() for one in [z, *others])
+        size = sum(len(block.levels) * len(block.effects) for block in blocks)
+        pm.Potential("log_prior_z", -0.5 * squares - 0.5 * size * math.log(2.0 * math.pi))
+        if beta is not None:
+            pm.Potential("log_prior_beta", log_density([priors[f"beta[{c}]"] for c in design.coefficients], beta))
+        eta = fixed_predictor(design.X, design.offset, beta)
+        for block in design.blocks:
+            eta = eta + contribution(block, u[block.group])
+        mean = Mean(eta, spec.link, pytensor_functions())
+        observed = design.y.astype(np.int64) if spec.family.discrete else design.y
+        trials = None if design.trials is None else design.trials.astype(np.int64)
+        spec.family.likelihood(pm, design.response, mean, auxiliary, trials, observed, "row")
+    _start_at_the_mode(whitening, model)
+    return model
+
+
+def _fixed_and_others(
+    whitening: Whitening, model: pm.Model
+) -> tuple[pt.TensorVariable | None, list[pt.TensorVariable], Any]:
+    """Beta, the standardised effects of each other factor, and the log Jacobian of both."""
+    names, mode = whitening.design.coefficients, whitening.estimate.parameters
+    p = len(names)
+    if not len(whitening.root):
+        return None, [], 0.0
+    w = pm.Flat("white_fixed", shape=len(whitening.root))
+    moved = pt.dot(whitening.root, w)
+    beta = pm.Deterministic("beta", mode.beta + moved[:p], dims="coefficient") if names else None
+    log_jacobian: Any = float(np.log(np.diagonal(whitening.root)).sum())
+    others, start = [], 0
+    for block in whitening.others:
+        place = slice(start, start + len(block.levels) * len(block.effects))
+        z, stretch = _other_effects(whitening, block, model[f"sd_{block.group}"], moved[p:][place], place)
+        others.append(_named(block, z))
+        log_jacobian = log_jacobian + stretch
+        start = place.stop
+    return beta, others, log_jacobian
+
+
+def _other_effects(
+    whitening: Whitening, block: RandomBlock, sd: pt.TensorVariable, moved: pt.TensorVariable, place: slice
+) -> tuple[pt.TensorVariable, pt.TensorVariable]:
+    """Standardised effects [level, effect] of a factor, as the variances move their mean and spread."""
+    shape = (len(block.levels), len(block.effects))
+    at = np.sqrt(np.diagonal(whitening.estimate.parameters.G(block.group)))
+    information = whitening.others_information[place].reshape(shape)
+    mode, moved = whitening.others_z[place].reshape(shape), moved.reshape(shape)
+    columns, stretch = [], []
+    for k in range(shape[1]):
+        ratio = (1.0 + information[:, k] * at[k] ** 2) / (1.0 + information[:, k] * sd[k] ** 2)
+        columns.append(mode[:, k] / at[k] * sd[k] * ratio + pt.sqrt(ratio) * moved[:, k])
+        stretch.append(0.5 * pt.log(ratio).sum())
+    return pt.stack(columns, axis=1), sum(stretch)
+
+
+def _main_effects(
+    whitening: Whitening, L: pt.TensorVariable, beta: pt.TensorVariable | None, others: list[pt.TensorVariable]
+) -> tuple[pt.TensorVariable, pt.TensorVariable]:
+    """Standardised effects of the factor with most of them [level, effect], and their log Jacobian."""
+    block, H = whitening.main, whitening.H
+    levels, d = whitening.R.shape
+    right: Any = whitening.R
+    if beta is not None:
+        right = right - pt.dot(whitening.S.reshape(levels * d, -1), beta).reshape((levels, d))
+    if others:
+        rows, columns, values = whitening.cross
+        flat = pt.concatenate([u.ravel() for u in others])
+        pulled = pt.zeros(levels * d)[rows].inc(values * flat[columns])
+        right = right - pulled.reshape((levels, d))
+    w = pm.Flat(f"white_{block.group}", shape=(levels, d))
+    root = {(i, k): L[i, k] for i in range(d) for k in range(i + 1) if _free(block, i, k)}
+    HL = {(i, k): sum(H[:, i, j] * root[j, k] for j in range(d) if (j, k) in root) for i in range(d) for k in range(d)}
+    P = {
+        (k, m): float(k == m) + sum(root[i, k] * HL[i, m] for i in range(d) if (i, k) in root)
+        for k in range(d)
+        for m in range(k + 1)
+    }
+    C = _cholesky(P, d)
+    b = [sum(root[i, k] * right[:, i] for i in range(d) if (i, k) in root) for k in range(d)]
+    z = _backward(C, [y + w[:, k] for k, y in enumerate(_forward(C, b))])
+    return _named(block, pt.stack(z, axis=1)), -sum(pt.log(C[k, k]).sum() for k in range(d))
+
+
+def _free(block: RandomBlock, i: int, k: int) -> bool:
+    """Whether two effects are in one run of the pattern of correlation."""
+    runs = np.repeat(np.arange(len(block.pattern)), block.pattern)
+    return bool(runs[i] == runs[k])
+
+
+def _named(block: RandomBlock, z: pt.TensorVariable) -> pt.TensorVariable:
+    return pm.Deterministic(f"z_{block.group}", z, dims=(block.group, f"{block.group}_effect"))
+
+
+def _cholesky(P: dict, d: int) -> dict:
+    """Lower Cholesky factors of many small matrices, entry by entry over the levels."""
+    C: dict = {}
+    for j in range(d):
+        C[j, j] = pt.sqrt(P[j, j] - sum(C[j, k] ** 2 for k in range(j)))
+        for i in range(j + 1, d):
+            C[i, j] = (P[i, j] - sum(C[i, k] * C[j, k] for k in range(j))) / C[j, j]
+    return C
+
+
+def _forward(C: dict, b: list) -> list:
+    """C^-1 b."""
+    y: list = []
+    for i, value in enumerate(b):
+        y.append((value - sum(C[i, k] * y[k] for k in range(i))) / C[i, i])
+    return y
+
+
+def _backward(C: dict, y: list) -> list:
+    """C'^-1 y."""
+    d = len(y)
+    z: dict = {}
+    for i in reversed(range(d)):
+        z[i] = (y[i] - sum(C[k, i] * z[k] for k in range(i + 1, d))) / C[i, i]
+    return [z[i] for i in range(d)]
+
+
+def _start_at_the_mode(whitening: Whitening, model: pm.Model) -> None:
+    """Initial values of the variances and auxiliary parameters; white variables start at 0, their mode."""
+    mode = whitening.estimate.parameters
+    for block in [whitening.main, *whitening.others]:
+        sd = np.sqrt(np.diagonal(mode.G(block.group)))
+        name = f"sd_{block.group}"
+        if model[name] in model.free_RVs:
+            model.set_initval(model[name], sd)
+        else:
+            for effect, value in zip(block.effects, sd, strict=True):
+                model.set_initval(model[f"{name}[{effect}]"], value)
+    for name, value in mode.auxiliary.items():
+        model.set_initval(model[name], value)

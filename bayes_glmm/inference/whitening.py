@@ -1,0 +1,169 @@
+r"""Numbers for whitened coordinates, from the mode of the posterior by the Laplace approximation.
+
+At the mode the rows' log densities are replaced by parabolas, with working weights W and working responses y*. Given
+beta, the variances and the random effects of the other factors, the effects u_j of the factor with most of them are
+then Gaussian with precision H_j + G^-1, H_j = sum_i W_i z_i z_i', and the mean that follows from R_j = sum_i W_i z_i
+y*_i, S_j = sum_i W_i z_i x_i' and the cross products with the other factors' columns. All of these are fixed numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from bayes_glmm.design import Design, Priors, RandomBlock
+from bayes_glmm.errors import EstimationError, SpecError
+from bayes_glmm.likelihood import Likelihood, likelihood_of, maximum_a_posteriori
+from bayes_glmm.likelihood.estimate import Estimate
+from bayes_glmm.likelihood.modes import by_row
+from bayes_glmm.likelihood.priors import log_density
+from bayes_glmm.spec import ModelSpec
+
+MOST_EFFECTS = 4  # effects a level whose Cholesky factors are written out
+MOST_OTHERS = 2_500  # random effects of the other factors: a dense triangle of 25 MB
+ON_THE_REAL_LINE = ("Normal", "StudentT", "Cauchy", "Laplace", "Logistic", "Flat")
+_SMALLEST_WEIGHT = 1e-6  # of the largest: rows that say nothing, or bend upward
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """The parabolas at the mode, in the form that the change of coordinates needs.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    design : Design
+    main : RandomBlock
+        The factor with most random effects.
+    others : tuple of RandomBlock
+    estimate : Estimate
+        The mode.
+    H : array [level, effect, effect]
+    R : array [level, effect]
+    S : array [level, effect, coefficient]
+    cross : (array, array, array)
+        Row (level and effect of the main factor), column (other random effect) and value of ``Z_main' W Z_others``.
+    root : array [coefficient + other random effect, the same]
+        Upper triangular; the covariance of (beta, z of the others) at the mode is ``root @ root.T``.
+    others_z : array [other random effect]
+        Their modes, standardised.
+    others_information : array [other random effect]
+        How precisely the data tell each u, were its prior flat.
+    """
+
+    spec: ModelSpec
+    design: Design
+    main: RandomBlock
+    others: tuple[RandomBlock, ...]
+    estimate: Estimate
+    H: np.ndarray
+    R: np.ndarray
+    S: np.ndarray
+    cross: tuple[np.ndarray, np.ndarray, np.ndarray]
+    root: np.ndarray
+    others_z: np.ndarray
+    others_information: np.ndarray
+
+
+def whitening_for(spec: ModelSpec, design: Design, priors: Priors) -> tuple[Whitening | None, str]:
+    """The whitening of a model; None where there is none, and why."""
+    if not design.blocks:
+        return None, "there are no random effects"
+    bounded = [name for name in design.coefficients if priors[f"beta[{name}]"].distribution not in ON_THE_REAL_LINE]
+    if bounded:
+        return None, f"the prior of {bounded[0]} is not one on the whole real line"
+    try:
+        likelihood = likelihood_of(spec, design)
+        main, others = likelihood.part.blocks[0], likelihood.part.blocks[1:]
+        if len(main.effects) > MOST_EFFECTS or likelihood.elimination.rest > MOST_OTHERS:
+            return None, "there are too many effects a level, or too many levels beside the largest factor"
+        estimate = maximum_a_posteriori(likelihood, priors)
+    except (SpecError, EstimationError, np.linalg.LinAlgError) as error:
+        return None, f"the Laplace approximation failed ({error})"
+    if not estimate.maximum.converged:
+        return None, f"the Laplace approximation did not converge ({estimate.maximum.message})"
+    return _whitening(likelihood, main, others, estimate, priors), ""
+
+
+def _whitening(
+    likelihood: Likelihood, main: RandomBlock, others: tuple[RandomBlock, ...], estimate: Estimate, priors: Priors
+) -> Whitening:
+    design, modes = likelihood.design, estimate.evaluation.modes
+    n, (q, d) = len(design.y), (len(main.levels), len(main.effects))
+    weights = -by_row(modes.rows, 2, n)
+    weights = np.maximum(weights, _SMALLEST_WEIGHT * weights.max())
+    response = weights * (modes.eta - design.offset) + by_row(modes.rows, 1, n)
+    Z, index = main.values, main.index
+
+    def by_level(values: np.ndarray) -> np.ndarray:
+        columns = values.reshape(n, -1)
+        sums = [np.bincount(index, column, q) for column in columns.T]
+        return np.array(sums).T.reshape(q, *values.shape[1:])
+
+    WZ = weights[:, None] * Z
+    root = _root(likelihood, estimate, priors, weights)
+    information = _others_information(likelihood, estimate)
+    return Whitening(
+        spec=likelihood.spec,
+        design=design,
+        main=main,
+        others=others,
+        estimate=estimate,
+        H=by_level(WZ[:, :, None] * Z[:, None, :]),
+        R=by_level(Z * response[:, None]),
+        S=by_level(WZ[:, :, None] * design.X[:, None, :]),
+        cross=_cross(likelihood, WZ),
+        root=root,
+        others_z=modes.z[q * d :],
+        others_information=information,
+    )
+
+
+def _cross(likelihood: Likelihood, WZ: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    elimination = likelihood.elimination
+    if not elimination.rest:
+        nothing = np.empty(0, dtype=int)
+        return nothing, nothing, np.empty(0)
+    values = np.hstack([block.values for block in likelihood.part.blocks[1:]])
+    place, columns, pointers = elimination.cross
+    data = np.bincount(place, (WZ[:, :, None] * values[:, None, :]).ravel(), len(columns))
+    return np.repeat(np.arange(elimination.eliminated), np.diff(pointers)), columns, data
+
+
+def _root(likelihood: Likelihood, estimate: Estimate, priors: Priors, weights: np.ndarray) -> np.ndarray:
+    """Root of the covariance of (beta, z of the others) at the mode, the main factor's effects integrated out."""
+    factor, X = estimate.evaluation.modes.factor, likelihood.design.X
+    n, p = likelihood.elimination.eliminated, X.shape[1]
+    A = likelihood.part.matrix(factor.values)
+    cross = A.T @ (weights[:, None] * X)
+    swept = likelihood.elimination.blocks(factor.D_root) @ cross[:n]
+    precision = np.empty((p + len(factor.S_root),) * 2)
+    precision[:p, :p] = X.T @ (weights[:, None] * X) - swept.T @ swept + np.diag(_prior_precision(estimate, priors))
+    precision[p:, :p] = cross[n:] - factor.V.T @ swept
+    precision[:p, p:] = precision[p:, :p].T
+    precision[p:, p:] = factor.S_root @ factor.S_root.T
+    lower = np.linalg.cholesky(precision)
+    return linalg.solve_triangular(lower, np.eye(len(lower)), lower=True).T
+
+
+def _prior_precision(estimate: Estimate, priors: Priors) -> np.ndarray:
+    """Curvature of the log prior of each coefficient at the mode, where it bends down."""
+    result = []
+    for name, value in zip(estimate.layout.coefficients, estimate.parameters.beta, strict=True):
+        prior, step = priors[f"beta[{name}]"], 1e-4 * (1.0 + abs(value))
+        slopes = [log_density(prior, value + move)[1] for move in (-step, step)]
+        result.append(max(0.0, (slopes[0] - slopes[1]) / (2.0 * step)))
+    return np.array(result)
+
+
+def _others_information(likelihood: Likelihood, estimate: Estimate) -> np.ndarray:
+    """The precision of u that the data add to the prior's, from the variance of z at the mode."""
+    own = estimate.evaluation.modes.factor.own_covariances()
+    result = [np.empty(0)]
+    for block in likelihood.part.blocks[1:]:
+        sd = np.sqrt(np.diagonal(estimate.parameters.G(block.group)))
+        variance = np.diagonal(own[block.group], axis1=1, axis2=2)
+        result.append((np.maximum(1.0 / variance - 1.0, 0.0) / sd**2).ravel())
+    return np.concatenate(result)
