@@ -77,7 +77,7 @@ def approx_fit(method: str, model: Model, likelihood: Likelihood, estimate: Esti
         layout=estimate.layout,
         x=maximum.x,
         covariance=maximum.covariance,
-        logarithmic=estimate.logarithmic,
+        free=estimate.free,
         log_likelihood=estimate.log_likelihood,
         random_effects=_random_effects(likelihood, estimate),
         converged=maximum.converged,

@@ -76,8 +76,8 @@ class ApproxFit(EffectMethods):
         The estimates as one vector.
     covariance : array [parameter, parameter]
         Of x; NaN where the method has none.
-    logarithmic : bool
-        Whether x has the diagonals of L by their logarithms.
+    free : bool
+        Whether x and its covariance are over free coordinates (:meth:`bayes_glmm.likelihood.Layout.free`).
     log_likelihood : float
         Random effects integrated out, all constants included; NaN where the method has none.
     random_effects : RandomEffects or None
@@ -103,7 +103,7 @@ class ApproxFit(EffectMethods):
     layout: Layout
     x: np.ndarray
     covariance: np.ndarray
-    logarithmic: bool
+    free: bool
     log_likelihood: float
     random_effects: RandomEffects | None
     converged: bool
@@ -211,7 +211,7 @@ class ApproxFit(EffectMethods):
         noise = rng.standard_normal((half, len(self.x)))
         moves = noise @ _root(self.covariance).T
         x = self.x + np.concatenate([moves, -moves])
-        parameters = [self.layout.parameters(entries(self.layout, row) if self.logarithmic else row) for row in x]
+        parameters = [self.layout.parameters(self.layout.bound(row) if self.free else row) for row in x]
         beta = np.array([one.beta for one in parameters])
         G = {b.group: np.array([one.G(b.group) for one in parameters]) for b in self.layout.blocks}
         auxiliary = {name: np.array([one.auxiliary[name] for one in parameters]) for name in self.layout.auxiliary}

@@ -33,7 +33,7 @@ class Estimate:
     evaluation : Evaluation
         At the parameters: conditional modes, gradient.
     layout : Layout
-    logarithmic : bool
+    free : bool
         Whether the coordinates of ``maximum`` have the diagonals of L by their logarithms.
     maximum : Maximum
     """
@@ -42,7 +42,7 @@ class Estimate:
     log_likelihood: float
     evaluation: Evaluation
     layout: Layout
-    logarithmic: bool
+    free: bool
     maximum: Maximum
 
 
@@ -73,7 +73,7 @@ def maximum_likelihood(
     x = layout.vector(at)
     evaluate = _Evaluator(likelihood, log_likelihood, layout)
     maximum = upright(layout, maximise(evaluate, x, scale))
-    return _estimate(likelihood, log_likelihood, layout, maximum, logarithmic=False)
+    return _estimate(likelihood, log_likelihood, layout, maximum, free=False)
 
 
 def upright(layout: Layout, maximum: Maximum) -> Maximum:
@@ -90,8 +90,8 @@ def maximum_a_posteriori(
 ) -> Estimate:
     """Maximise the posterior density of the parameters, over coordinates without bounds.
 
-    A mode depends on the coordinates. These are beta, the log-Cholesky factors of G and log auxiliary parameters, in
-    which posteriors are closest to Gaussian; the density includes their Jacobian.
+    A mode depends on the coordinates. These are beta, log standard deviations, ratios of entries of L for correlations
+    (:meth:`Layout.free`) and log auxiliary parameters; the density includes their Jacobian.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def maximum_a_posteriori(
     Returns
     -------
     Estimate
-        Coordinates: the :class:`Layout`'s with logarithms of the diagonals of L.
+        Coordinates: the free ones.
 
     Raises
     ------
@@ -115,20 +115,15 @@ def maximum_a_posteriori(
     """
     layout = layout_of(likelihood)
     at, scale = _start(likelihood, layout, start)
-    x = layout.vector(at)
-    y = np.where(layout.diagonal, np.log(np.maximum(np.abs(x), 1e-3)), x)
-    to_log = np.where(layout.diagonal, np.maximum(np.abs(x), 1e-3), 1.0)
-    maximum = maximise(
-        LogPosterior(_Evaluator(likelihood, log_likelihood, layout), LogPrior(layout, priors), layout),
-        y,
-        scale / to_log[:, None] / to_log,
-    )
-    return _estimate(likelihood, log_likelihood, layout, maximum, logarithmic=True)
+    scale[layout.theta, layout.theta] = THETA_ERROR**2 * np.eye(len(layout.entries))
+    objective = LogPosterior(_Evaluator(likelihood, log_likelihood, layout), LogPrior(layout, priors), layout)
+    maximum = maximise(objective, layout.free(layout.vector(at)), scale)
+    return _estimate(likelihood, log_likelihood, layout, maximum, free=True)
 
 
 @dataclass(frozen=True)
 class LogPosterior:
-    """Log likelihood plus log prior over the logarithmic coordinates y, and its gradient."""
+    """Log likelihood plus log prior over the free coordinates y, and its gradient."""
 
     log_likelihood: Callable[[np.ndarray], tuple[float, np.ndarray]]
     log_prior: LogPrior
@@ -139,14 +134,8 @@ class LogPosterior:
         prior, prior_slope = self.log_prior(y)
         if prior == -np.inf:
             return prior, prior_slope
-        x = entries(self.layout, y)
-        value, slope = self.log_likelihood(x)
-        return value + prior, slope * np.where(self.layout.diagonal, x, 1.0) + prior_slope
-
-
-def entries(layout: Layout, y: np.ndarray) -> np.ndarray:
-    """The layout's vector x of logarithmic coordinates y."""
-    return np.where(layout.diagonal, np.exp(np.minimum(y, 350.0)), y)
+        value, slope = self.log_likelihood(self.layout.bound(y))
+        return value + prior, self.layout.pulled_back(y, slope) + prior_slope
 
 
 class _Evaluator:
@@ -189,8 +178,8 @@ def _start(likelihood: Likelihood, layout: Layout, start: Parameters | None) -> 
 
 
 def _estimate(
-    likelihood: Likelihood, log_likelihood: LogLikelihood, layout: Layout, maximum: Maximum, logarithmic: bool
+    likelihood: Likelihood, log_likelihood: LogLikelihood, layout: Layout, maximum: Maximum, free: bool
 ) -> Estimate:
-    parameters = layout.parameters(entries(layout, maximum.x) if logarithmic else maximum.x)
+    parameters = layout.parameters(layout.bound(maximum.x) if free else maximum.x)
     evaluation = log_likelihood(likelihood, parameters, None)
-    return Estimate(parameters, evaluation.value, evaluation, layout, logarithmic, maximum)
+    return Estimate(parameters, evaluation.value, evaluation, layout, free, maximum)

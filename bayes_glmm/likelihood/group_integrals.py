@@ -154,6 +154,11 @@ class Adapted:
             constant = (np.log(w) + 0.5 * np.sum(x**2, axis=-1))[:, None, None]
             yield x, z, np.exp(self.integrand.log(z, rows) - self.height + constant), rows
 
+    def log_integral(self, total: np.ndarray) -> np.ndarray:
+        """The log integrals of sums of e, both [batch, group]."""
+        log_root = np.sum(np.log(np.diagonal(self.root, axis1=-2, axis2=-1)), axis=-1)
+        return self.height + log_root + np.log(total)
+
 
 def group_modes(integrand: Integrand, start: np.ndarray) -> np.ndarray:
     """Modes of integrands [batch, group, effect], by Newton steps that are halved while they lead down.
@@ -224,9 +229,7 @@ def integrate(adapted: Adapted, nodes: int) -> Integrals:
         )
         for name in integrand.auxiliary
     }
-    log_root = np.sum(np.log(np.diagonal(root, axis1=-2, axis2=-1)), axis=-1)
-    value = adapted.height + log_root + np.log(average.total)
-    return Integrals(value, average.first + t, by_entry, by_auxiliary)
+    return Integrals(adapted.log_integral(average.total), average.first + t, by_entry, by_auxiliary)
 
 
 @dataclass(frozen=True)

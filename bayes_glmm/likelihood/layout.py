@@ -57,10 +57,41 @@ class Layout:
         return slice(len(self.coefficients), len(self.coefficients) + len(self.entries))
 
     @cached_property
-    def diagonal(self) -> np.ndarray:
-        """True for the diagonal entries of L [entry of x]."""
-        p, a = len(self.coefficients), len(self.auxiliary)
-        return np.array([False] * p + [i == j for _, i, j in self.entries] + [False] * a)
+    def rows(self) -> tuple[np.ndarray, ...]:
+        """Where each row of each L stands, within its run of correlated effects; the diagonal entry is the last."""
+        rows: dict[tuple[str, int], list[int]] = {}
+        for position, (group, i, _) in enumerate(self.entries, start=self.theta.start):
+            rows.setdefault((group, i), []).append(position)
+        return tuple(map(np.array, rows.values()))
+
+    def bound(self, y: np.ndarray) -> np.ndarray:
+        """The vector x of free coordinates y: rows of L from their length and the ratios of their entries."""
+        x = y.copy()
+        for row in self.rows:
+            sd = np.exp(np.minimum(y[row[-1]], 350.0))
+            x[row] = sd * np.append(y[row[:-1]], 1.0) / np.sqrt(1.0 + y[row[:-1]] @ y[row[:-1]])
+        return x
+
+    def free(self, x: np.ndarray) -> np.ndarray:
+        """The free coordinates of a vector x whose diagonals of L are positive.
+
+        Row k of L becomes the ratios L_kj / L_kk, which say how correlated effect k is with those before it, and the
+        logarithm of its length, the standard deviation.
+        """
+        y = x.copy()
+        for row in self.rows:
+            y[row] = np.append(x[row[:-1]] / x[row[-1]], np.log(np.linalg.norm(x[row])))
+        return y
+
+    def pulled_back(self, y: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        """Derivatives in y from derivatives in x."""
+        result = slope.copy()
+        x = self.bound(y)
+        for row in self.rows:
+            ratios, along = y[row[:-1]], x[row] @ slope[row]
+            result[row[-1]] = along
+            result[row[:-1]] = x[row[-1]] * slope[row[:-1]] - ratios * along / (1.0 + ratios @ ratios)
+        return result
 
     def parameters(self, x: np.ndarray) -> Parameters:
         """The parameters of a vector."""

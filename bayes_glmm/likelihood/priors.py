@@ -1,9 +1,10 @@
 r"""Log densities of the priors, without PyMC, in coordinates without bounds.
 
-The coordinates y are those of :class:`~bayes_glmm.likelihood.layout.Layout`, diagonals of L by their logarithms. For a
-run of d correlated effects with L = diag(sd) C, the Cholesky factor C of an LKJ(eta) matrix has density proportional to
-prod_k C_kk^(d - k + 2 eta - 2) (Lewandowski, Kurowicka & Joe 2009; Stan reference manual), and row k of L has volume
-sd_k^(k - 1) / C_kk d(sd_k) dC_k; so the density of L is prod_k p(sd_k) C_kk^(d - k + 2 eta - 1) / sd_k^(k - 1).
+The coordinates y are the free ones of :class:`~bayes_glmm.likelihood.layout.Layout`. For a run of d correlated effects
+with L = diag(sd) C the Cholesky factor C of an LKJ(eta) matrix has a density proportional to the product over k of
+C_kk^(d - k + 2 eta - 2) (Lewandowski, Kurowicka & Joe 2009; Stan reference manual). Row k of C is (rho, 1) /
+sqrt(1 + |rho|^2), rho its k - 1 ratios, with |dC / drho| = C_kk^(k + 1). So the density over y is the product of
+p(sd_k) sd_k C_kk^(d + 2 eta - 1).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from bayes_glmm.design import Priors, RandomBlock
+from bayes_glmm.design import Priors
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.likelihood.layout import Layout
 from bayes_glmm.numerics.functions import Functions
@@ -133,44 +134,22 @@ class LogPrior:
             density, slope = log_density(self.priors[name], number)
             value += density + float(y[j])
             gradient[j] = slope * number + 1.0
-        for row in self._rows():
-            added, by_entry = row.density(y)
-            value += added
-            gradient[row.entries] += by_entry
+        for row, (prior, power) in zip(self.layout.rows, self._rows(), strict=True):
+            sd, squares = math.exp(min(y[row[-1]], 350.0)), float(y[row[:-1]] @ y[row[:-1]])
+            density, slope = log_density(prior, sd)
+            value += density + float(y[row[-1]]) - 0.5 * power * math.log1p(squares)
+            gradient[row[-1]] = slope * sd + 1.0
+            gradient[row[:-1]] = -power * y[row[:-1]] / (1.0 + squares)
         return (value, gradient) if np.isfinite(value) else (-np.inf, np.zeros_like(y))
 
-    def _rows(self) -> Iterator[_Row]:
-        """The rows of every L, each with what it contributes."""
-        position = self.layout.theta.start
+    def _rows(self) -> Iterator[tuple[Prior, float]]:
+        """Of each row of each L: the prior of its standard deviation, and the power of C_kk."""
         for block in self.layout.blocks:
-            for effect, order, size in _places(block):
-                prior = self.priors[f"sd_{block.group}[{effect}]"]
-                shape = _lkj_shape(self.priors[f"corr_{block.group}"]) if size > 1 else 1.0
-                entries = np.arange(position, position + order)
-                yield _Row(entries, prior, size - order + 2.0 * shape - 1.0 if size > 1 else 0.0)
-                position += order
-
-
-@dataclass(frozen=True)
-class _Row:
-    """Row k of the factor of one run: its entries of y (the last one logarithmic), and the power of C_kk."""
-
-    entries: np.ndarray
-    prior: Prior
-    power: float
-
-    def density(self, y: np.ndarray) -> tuple[float, np.ndarray]:
-        row = y[self.entries].copy()
-        log_last = row[-1]
-        row[-1] = math.exp(min(log_last, 350.0))
-        sd = float(np.linalg.norm(row))
-        density, slope = log_density(self.prior, sd)
-        order = len(row)
-        value = density + self.power * (log_last - math.log(sd)) - (order - 1) * math.log(sd) + log_last
-        by_sd = slope - (self.power + order - 1) / sd
-        gradient = by_sd * row / sd
-        gradient[-1] = gradient[-1] * row[-1] + self.power + 1.0
-        return value, gradient
+            shape = _lkj_shape(self.priors[f"corr_{block.group}"]) if block.correlated else 1.0
+            names = iter(block.effects)
+            for size in block.pattern:
+                for _ in range(size):
+                    yield self.priors[f"sd_{block.group}[{next(names)}]"], size + 2.0 * shape - 1.0
 
 
 def log_density(prior: Prior, x: float) -> tuple[float, float]:
@@ -198,10 +177,3 @@ def log_density(prior: Prior, x: float) -> tuple[float, float]:
 
 def _lkj_shape(prior: Prior) -> float:
     return float((*prior.positional, *dict(prior.keyword).values())[0])  # type: ignore[arg-type]
-
-
-def _places(block: RandomBlock) -> Iterator[tuple[str, int, int]]:
-    """Name, row number within its run (1, 2, ...) and size of the run, of each effect."""
-    names = iter(block.effects)
-    for size in block.pattern:
-        yield from ((next(names), k + 1, size) for k in range(size))

@@ -13,7 +13,6 @@ import bayes_glmm as bg
 from bayes_glmm.design import resolve_priors
 from bayes_glmm.errors import SpecError
 from bayes_glmm.likelihood import layout_of, likelihood_of
-from bayes_glmm.likelihood.estimate import entries
 from bayes_glmm.likelihood.priors import DENSITIES, LogPrior, log_density
 from bayes_glmm.spec import Prior
 from tests.likelihood import cases
@@ -71,7 +70,7 @@ def test_change_of_coordinates(formula: str) -> None:
     log_prior = LogPrior(layout, resolve_priors(model.spec, model.design))
 
     def natural(y: np.ndarray) -> np.ndarray:
-        parameters = layout.parameters(entries(layout, y))
+        parameters = layout.parameters(layout.bound(y))
         values = [*parameters.beta, *parameters.auxiliary.values()]
         for block in layout.blocks:
             G = parameters.G(block.group)
@@ -83,7 +82,7 @@ def test_change_of_coordinates(formula: str) -> None:
         return lambda y: float(natural(y)[k])
 
     def expected(y: np.ndarray) -> float:
-        parameters = layout.parameters(entries(layout, y))
+        parameters = layout.parameters(layout.bound(y))
         total = sum(
             log_density(model.priors[f"beta[{name}]"], value)[0]
             for name, value in zip(layout.coefficients, parameters.beta, strict=True)
