@@ -1,0 +1,167 @@
+"""The speed table: for a family and a link, what one row adds to the log likelihood and to its gradient.
+
+log p(y | eta, a) = sum_i row(y_i, n_i, eta_i, a) + shared(statistics, a)
+
+with a the family's auxiliary parameter, if it has one, and n the trials. ``shared`` gathers what does not depend on
+eta: it is evaluated once a call, over statistics that are taken from the data once. A pair that is not in the table is
+left to PyTensor; a new entry is one record, which :mod:`~bayes_glmm.inference.kernels.operations` makes fast.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from bayes_glmm.inference.kernels.elementary import elementary, exp, log1p_unit, log_gamma, log_rising
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The log likelihood of a family under a link, in the form that a compiled loop takes.
+
+    Attributes
+    ----------
+    row : function, compiled
+        ``(y, n, eta, a, log_a) -> (value, d value / d eta, d value / d a)`` of one row, by arithmetic and
+        :mod:`~bayes_glmm.inference.kernels.elementary` alone, so that rows fill vectors. ``a`` is positive.
+    shared : function, compiled
+        ``(statistics, a, log_a) -> (value, d value / d a)``, of all rows together.
+    statistics : function
+        ``(y, n) -> array``, what ``shared`` needs of the data; NumPy.
+    """
+
+    row: Callable[..., Any]
+    shared: Callable[..., Any]
+    statistics: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@elementary
+def _constant(statistics, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
+    """A term of the data alone."""
+    return statistics[0], 0.0
+
+
+@elementary
+def _binomial_logit(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
+    # y eta - n log(1 + e^eta), from the tail that eta is in: both tails keep their relative accuracy
+    t = exp(-abs(eta))
+    beyond = y - n if eta > 0.0 else y
+    tail = n * (t / (1.0 + t))
+    return beyond * eta - n * log1p_unit(t), beyond + (tail if eta > 0.0 else -tail), 0.0
+
+
+@elementary
+def _bernoulli_logit(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
+    return _binomial_logit(y, 1.0, eta, a, log_a)
+
+
+def _binomial_statistics(y: np.ndarray, n: np.ndarray) -> np.ndarray:
+    ways = special.gammaln(n + 1.0) - special.gammaln(y + 1.0) - special.gammaln(n - y + 1.0)
+    return np.array([ways.sum()])
+
+
+@elementary
+def _poisson_log(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
+    rate = exp(eta)
+    return y * eta - rate, y - rate, 0.0
+
+
+@elementary
+def _negative_binomial_log(y, n, eta, phi, log_phi):  # type: ignore[no-untyped-def] # pragma: no cover
+    # binomial in form, with log odds x = log(mu / phi): -y log(1 + e^-x) - phi log(1 + e^x)
+    x = eta - log_phi
+    t = exp(-abs(x))
+    log1p, large = log1p_unit(t), 1.0 / (1.0 + t)
+    small = t * large
+    mu_share = large if x > 0.0 else small  # mu / (mu + phi)
+    phi_share = small if x > 0.0 else large
+    value = (-phi if x > 0.0 else y) * x - (y + phi) * log1p
+    slope = mu_share - y * phi_share / phi - log1p - max(x, 0.0)
+    return value, y * phi_share - phi * mu_share, slope
+
+
+@elementary
+def _negative_binomial_shared(statistics, phi, log_phi):  # type: ignore[no-untyped-def] # pragma: no cover
+    # sum_i log Gamma(y_i + phi) - log Gamma(phi), one step from each distinct y to the next for all rows above it
+    value, slope = statistics[0], 0.0
+    for k in range(1, len(statistics), 3):
+        step, step_slope = log_rising(phi + statistics[k], statistics[k + 1])
+        value += statistics[k + 2] * step
+        slope += statistics[k + 2] * step_slope
+    return value, slope
+
+
+def _negative_binomial_statistics(y: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """The term of the data alone; then, for each step between distinct y: start, length, number of rows above."""
+    above, count = np.unique(y[y > 0.0], return_counts=True)
+    start = np.concatenate([[0.0], above])[:-1]
+    rows_above = np.cumsum(count[::-1])[::-1]
+    steps = np.column_stack([start, above - start, rows_above])
+    return np.concatenate([[-special.gammaln(y + 1.0).sum()], steps.ravel()])
+
+
+@elementary
+def _gamma_log(y, n, eta, phi, log_phi):  # type: ignore[no-untyped-def] # pragma: no cover
+    relative = y * exp(-eta)  # y / mu
+    return -phi * (eta + relative), phi * (relative - 1.0), -(eta + relative)
+
+
+@elementary
+def _gamma_shared(statistics, phi, log_phi):  # type: ignore[no-untyped-def] # pragma: no cover
+    rows, sum_log_y = statistics[0], statistics[1]
+    value, slope = log_gamma(phi)
+    return (
+        rows * (phi * log_phi - value) + (phi - 1.0) * sum_log_y,
+        rows * (log_phi + 1.0 - slope) + sum_log_y,
+    )
+
+
+@elementary
+def _gaussian_identity(y, n, eta, sigma, log_sigma):  # type: ignore[no-untyped-def] # pragma: no cover
+    standardised = (y - eta) / sigma
+    return -0.5 * standardised * standardised, standardised / sigma, standardised * standardised / sigma
+
+
+@elementary
+def _gaussian_shared(statistics, sigma, log_sigma):  # type: ignore[no-untyped-def] # pragma: no cover
+    rows = statistics[0]
+    return -rows * (log_sigma + 0.5 * math.log(2.0 * math.pi)), -rows / sigma
+
+
+KERNELS: dict[tuple[str, str], Kernel] = {
+    ("bernoulli", "logit"): Kernel(
+        row=_bernoulli_logit,
+        shared=_constant,
+        statistics=lambda y, n: np.zeros(1),
+    ),
+    ("binomial", "logit"): Kernel(
+        row=_binomial_logit,
+        shared=_constant,
+        statistics=_binomial_statistics,
+    ),
+    ("poisson", "log"): Kernel(
+        row=_poisson_log,
+        shared=_constant,
+        statistics=lambda y, n: np.array([-special.gammaln(y + 1.0).sum()]),
+    ),
+    ("negative_binomial", "log"): Kernel(
+        row=_negative_binomial_log,
+        shared=_negative_binomial_shared,
+        statistics=_negative_binomial_statistics,
+    ),
+    ("gamma", "log"): Kernel(
+        row=_gamma_log,
+        shared=_gamma_shared,
+        statistics=lambda y, n: np.array([len(y), np.log(y).sum()]),
+    ),
+    ("gaussian", "identity"): Kernel(
+        row=_gaussian_identity,
+        shared=_gaussian_shared,
+        statistics=lambda y, n: np.array([float(len(y))]),
+    ),
+}

@@ -1,0 +1,45 @@
+"""What the compiled passes read: the data of a design in the order and the layout in which they are read fastest."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayes_glmm.design import Design
+from bayes_glmm.inference.kernels.entries import Kernel
+
+
+def response_inputs(kernel: Kernel, design: Design, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Response and trials [row], in the order given, and what the kernel's ``shared`` needs of them."""
+    y = design.y[order]
+    # a family without trials never reads them: y stands in, so that no further memory is passed over
+    trials = y if design.trials is None else design.trials[order]
+    return y, trials, np.asarray(kernel.statistics(y, trials), float)
+
+
+def predictor_inputs(design: Design, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """X [coefficient, row], Z [term, row] and index [term, row], with rows in the order given.
+
+    A term is one effect of one grouping factor; ``index`` is its position among the effects of all factors, each
+    factor's [level, effect] raveled, one after the other. An offset is a last row of X, whose coefficient is 1.
+    """
+    offset = [design.offset] if design.offset.any() else []
+    X = np.array([*design.X.T, *offset]).reshape(-1, len(order))
+    Z, index, count = [], [], 0
+    for block in design.blocks:
+        effects = len(block.effects)
+        Z += [*block.values.T]
+        index += [count + block.index * effects + k for k in range(effects)]
+        count += len(block.levels) * effects
+    return (
+        np.ascontiguousarray(X[:, order]),
+        np.ascontiguousarray(np.array(Z).reshape(-1, len(order))[:, order]),
+        np.ascontiguousarray(np.array(index, dtype=np.int32).reshape(-1, len(order))[:, order]),
+    )
+
+
+def row_order(design: Design) -> np.ndarray:
+    """Rows of one level after each other, coarse factors first, so that sums over levels are sums over runs."""
+    if not design.blocks:
+        return np.arange(len(design.y))
+    finest_first = sorted(design.blocks, key=lambda block: -len(block.levels))
+    return np.lexsort([block.index for block in finest_first])

@@ -1,0 +1,47 @@
+"""Importing this module teaches PyTensor's JAX backend the fused likelihoods; JAX is imported with it.
+
+JAX fuses and differentiates by itself: it gets the family's own log density, so an entry of the speed table owes it
+nothing, and the model is the same for every engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.scipy import special
+from pytensor.link.jax.dispatch import jax_funcify
+
+from bayes_glmm.families import FAMILIES, LINKS, Mean
+from bayes_glmm.inference.kernels.loops import FORMS
+from bayes_glmm.inference.kernels.operation import FusedLogLikelihood
+from bayes_glmm.numerics.functions import Functions
+
+_NAMESPACES = (jnp, special, jax.nn)
+JAX = Functions(
+    **{
+        name: next(getattr(namespace, name) for namespace in _NAMESPACES if hasattr(namespace, name))
+        for name in Functions.__dataclass_fields__
+    }
+)
+
+
+@jax_funcify.register(FusedLogLikelihood)
+def _jax_form(op: FusedLogLikelihood, **_: Any) -> Callable[..., Any]:
+    form, family, link = FORMS[op.form], FAMILIES[op.family], LINKS[op.link]
+
+    def fused_log_likelihood(*inputs: Any) -> tuple[Any, ...]:
+        named = dict(zip((*form.data, *form.parameters), inputs, strict=True))
+
+        def log_likelihood(parameters: dict[str, Any]) -> Any:
+            mean = Mean(form.eta(named | parameters), link, JAX)
+            auxiliary = dict.fromkeys(family.auxiliary, parameters["auxiliary"])
+            trials = named["trials"] if family.response == "successes" else None
+            return family.log_density(named["y"], mean, auxiliary, trials, JAX).sum()
+
+        value, gradient = jax.value_and_grad(log_likelihood)({name: named[name] for name in form.parameters})
+        return value, *(gradient[name] for name in form.parameters)
+
+    return fused_log_likelihood

@@ -1,0 +1,161 @@
+"""The compiled passes over the rows: one a form of the linear predictor, each made for any entry of the speed table.
+
+``predictor`` takes eta as it is. ``design`` makes it from X, Z, beta and u, a block of rows at a time: a block stays in
+the nearest cache while it becomes eta, then the gradient in eta, then its share of the gradients in beta and u.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+
+from bayes_glmm.inference.kernels.entries import Kernel
+
+BLOCK = 1024  # rows: 8 kB
+
+# Sums may be reordered, so that they fill vectors; what inf and NaN mean stays.
+_fused = numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to hand over the linear predictor.
+
+    Attributes
+    ----------
+    data : tuple of str
+        Inputs that the data decide.
+    parameters : tuple of str
+        Inputs that have a gradient.
+    eta : function
+        ``inputs by name -> eta [row]``, for NumPy and JAX: what the pass computes, written out.
+    make : function
+        ``Kernel -> compiled function`` of data and parameters, in this order, to the log likelihood and its gradient
+        in each parameter.
+    """
+
+    data: tuple[str, ...]
+    parameters: tuple[str, ...]
+    eta: Callable[[Mapping[str, Any]], Any]
+    make: Callable[[Kernel], Callable[..., Any]]
+
+
+def _make_predictor_pass(kernel: Kernel) -> Callable[..., Any]:
+    rows_pass, shared = _make_rows_pass(kernel), kernel.shared
+
+    @_fused
+    def fused_log_likelihood(y, trials, statistics, eta, auxiliary):  # type: ignore[no-untyped-def] # pragma: no cover
+        a = auxiliary.item()
+        log_a = math.log(a)
+        shared_value, shared_slope = shared(statistics, a, log_a)
+        rows = eta.copy()
+        value, slope = rows_pass(y, trials, rows, a, log_a)
+        return np.asarray(value + shared_value), rows, np.asarray(slope + shared_slope)
+
+    return fused_log_likelihood
+
+
+def _make_design_pass(kernel: Kernel) -> Callable[..., Any]:
+    rows_pass, shared = _make_rows_pass(kernel), kernel.shared
+
+    @_fused
+    def fused_log_likelihood(  # type: ignore[no-untyped-def] # pragma: no cover
+        y, trials, statistics, X, Z, index, beta, u, auxiliary
+    ):
+        a = auxiliary.item()
+        log_a = math.log(a)
+        value, slope = shared(statistics, a, log_a)
+        beta_gradient, u_gradient = np.zeros(len(beta)), np.zeros(len(u))
+        block = np.empty(BLOCK)
+        for start in range(0, len(y), BLOCK):
+            stop = min(start + BLOCK, len(y))
+            rows = block[: stop - start]
+            rows[:] = 0.0
+            _add_columns(rows, X, start, beta)
+            _add_effects(rows, Z, index, start, u)
+            block_value, block_slope = rows_pass(y[start:stop], trials[start:stop], rows, a, log_a)
+            value += block_value
+            slope += block_slope
+            _sum_columns(rows, X, start, beta_gradient)
+            _sum_effects(rows, Z, index, start, u_gradient)
+        return np.asarray(value), beta_gradient, u_gradient, np.asarray(slope)
+
+    return fused_log_likelihood
+
+
+FORMS: dict[str, Form] = {
+    "predictor": Form(
+        data=("y", "trials", "statistics"),
+        parameters=("eta", "auxiliary"),
+        eta=lambda inputs: inputs["eta"],
+        make=_make_predictor_pass,
+    ),
+    # X [coefficient, row] and Z [term, row], a term being one effect of one grouping factor; u holds the effects of all
+    # factors, and index [term, row] says which of them a row has
+    "design": Form(
+        data=("y", "trials", "statistics", "X", "Z", "index"),
+        parameters=("beta", "u", "auxiliary"),
+        eta=lambda inputs: inputs["beta"] @ inputs["X"] + (inputs["u"][inputs["index"]] * inputs["Z"]).sum(axis=0),
+        make=_make_design_pass,
+    ),
+}
+
+
+def _make_rows_pass(kernel: Kernel) -> Callable[..., Any]:
+    """Turns rows of eta into rows of the gradient, in place; returns the sums of the value and of its slope in a."""
+    row = kernel.row
+
+    @_fused
+    def rows_pass(y, trials, rows, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
+        value, slope = 0.0, 0.0
+        for i in range(len(rows)):
+            row_value, rows[i], row_slope = row(y[i], trials[i], rows[i], a, log_a)
+            value += row_value
+            slope += row_slope
+        return value, slope
+
+    return rows_pass
+
+
+@_fused
+def _add_columns(rows, X, start, beta):  # type: ignore[no-untyped-def] # pragma: no cover
+    for c in range(len(X)):
+        coefficient, column = beta[c], X[c, start : start + len(rows)]
+        for i in range(len(rows)):
+            rows[i] += coefficient * column[i]
+
+
+@_fused
+def _add_effects(rows, Z, index, start, u):  # type: ignore[no-untyped-def] # pragma: no cover
+    for t in range(len(Z)):
+        values, position = Z[t, start : start + len(rows)], index[t, start : start + len(rows)]
+        for i in range(len(rows)):
+            rows[i] += u[position[i]] * values[i]
+
+
+@_fused
+def _sum_columns(rows, X, start, gradient):  # type: ignore[no-untyped-def] # pragma: no cover
+    for c in range(len(X)):
+        total, column = 0.0, X[c, start : start + len(rows)]
+        for i in range(len(rows)):
+            total += column[i] * rows[i]
+        gradient[c] += total
+
+
+@_fused
+def _sum_effects(rows, Z, index, start, gradient):  # type: ignore[no-untyped-def] # pragma: no cover
+    # rows of one level mostly follow each other: their sum waits in a register for the next level
+    for t in range(len(Z)):
+        values, position = Z[t, start : start + len(rows)], index[t, start : start + len(rows)]
+        total, level = 0.0, position[0]
+        for i in range(len(rows)):
+            if position[i] != level:
+                gradient[level] += total
+                total, level = 0.0, position[i]
+            total += values[i] * rows[i]
+        gradient[level] += total

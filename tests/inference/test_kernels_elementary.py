@@ -1,0 +1,72 @@
+"""The functions that kernels are made of, against mpmath."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numba
+import numpy as np
+import pytest
+
+from bayes_glmm.inference.kernels.elementary import exp, log1p_unit, log_gamma, log_rising
+
+UNIT = 2.0**-52
+RNG = np.random.default_rng(1)
+
+
+def over_array(function: Callable[[float], float], x: np.ndarray) -> np.ndarray:
+    """The function in a loop that is long enough to be made of vector instructions."""
+
+    @numba.njit
+    def loop(x: np.ndarray, result: np.ndarray) -> None:
+        for i in range(len(x)):
+            result[i] = function(x[i])
+
+    result = np.empty_like(x)
+    loop(x, result)
+    return result
+
+
+def relative_error(actual: np.ndarray, exact: Callable[..., Any], x: np.ndarray) -> float:
+    with mpmath.workdps(40):
+        pairs = [(mpmath.mpf(a), exact(mpmath.mpf(b))) for a, b in zip(actual.tolist(), x.tolist(), strict=True)]
+        return float(max(abs(a - b) / abs(b) if b else abs(a) for a, b in pairs))
+
+
+def test_exp() -> None:
+    x = np.concatenate([RNG.uniform(-708, 709.7, 3000), RNG.normal(0, 1, 1000), [0.0, -0.0, 1e-300, -708.0, 709.78]])
+    assert relative_error(over_array(exp, x), mpmath.exp, x) <= UNIT
+
+
+def test_exp_leaves_the_doubles_as_it_should() -> None:
+    x = np.array([-np.inf, -1e300, -746.0, 710.0, 1e300, np.inf, np.nan] * 3)
+    np.testing.assert_array_equal(over_array(exp, x), [0.0, 0.0, 0.0, np.inf, np.inf, np.inf, np.nan] * 3)
+    subnormal = np.linspace(-745.0, -709.0, 50)
+    np.testing.assert_allclose(over_array(exp, subnormal), np.exp(subnormal), rtol=0, atol=1e-323)
+
+
+def test_log1p_unit() -> None:
+    t = np.concatenate([[0.0, 1.0], RNG.uniform(0, 1, 2000), 10.0 ** RNG.uniform(-300, 0, 2000)])
+    assert relative_error(over_array(log1p_unit, t), mpmath.log1p, t) <= 2 * UNIT
+
+
+@pytest.mark.parametrize("x", [1e-300, 1e-5, 0.3, 1.0, 1.5, 2.0, 2.4, 9.99, 10.0, 37.0, 1e5, 1e15])
+def test_log_gamma(x: float) -> None:
+    value, slope = log_gamma(x)
+    # near its zeros, at 1 and 2, it is a difference of numbers of about 15
+    assert value == pytest.approx(float(mpmath.loggamma(x)), rel=1e-14, abs=1e-14)
+    assert slope == pytest.approx(float(mpmath.digamma(x)), rel=1e-14, abs=1e-14)
+
+
+@pytest.mark.parametrize("m", [0, 1, 2, 3, 9, 250, 100_000])
+@pytest.mark.parametrize("x", [1e-90, 1e-5, 0.3, 2.4, 9.99, 37.0, 1e5, 1e15, 1e90])
+def test_log_rising(x: float, m: int) -> None:
+    value, slope = log_rising(x, float(m))
+    with mpmath.workdps(220):  # log Gamma(1e90) has 90 digits before those that matter, 1 + 1e-90 as many after
+        z = mpmath.mpf(x)
+        expected = mpmath.loggamma(z + m) - mpmath.loggamma(z)
+        expected_slope = mpmath.digamma(z + m) - mpmath.digamma(z)
+    assert value == pytest.approx(float(expected), rel=1e-14, abs=1e-14)
+    assert slope == pytest.approx(float(expected_slope), rel=1e-14)
