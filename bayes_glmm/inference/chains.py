@@ -54,6 +54,12 @@ def in_folder(folder: Path) -> Gather:
     return gather
 
 
+def count_chains(folder: Path) -> int:
+    """How many finished chains a folder holds of the last call."""
+    calls = [int(file.stem.split("-")[0]) for file in folder.glob("*-*.nc")]
+    return calls.count(max(calls, default=0))
+
+
 def _plain(tree: xr.DataTree) -> xr.DataTree:
     """The draws and statistics of a chain, without attributes and object columns, which netCDF cannot hold."""
     groups = {name: node.to_dataset() for name, node in tree.children.items() if "chain" in node.sizes}

@@ -95,5 +95,10 @@ def _provenance(settings: Settings, seconds: float) -> dict[str, Any]:
         "settings": asdict(settings),
         "seconds": round(seconds, 3),
         "python": platform.python_version(),
-        "versions": {package: version(package) for package in _PACKAGES},
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """The versions of what the draws depend on."""
+    return {package: version(package) for package in _PACKAGES}

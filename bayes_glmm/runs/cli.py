@@ -11,9 +11,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from bayes_glmm.runs.run import RunResult
 
 DO_NOT_USE, WRONG, INTERRUPTED = 1, 2, 130
 
@@ -70,21 +73,24 @@ def run(
 ) -> None:
     """Fit a model, diagnose it, average over its random effects, write the report."""
     with _errors_explained():
-        from rich.console import Console
-
         from bayes_glmm.runs.run import run as run_config
-        from bayes_glmm.runs.show import show_result
 
         overrides = _overrides(
             draws=draws, tune=tune, chains=chains, seed=seed, engine=engine, data=data, output=output
         )
-        result = run_config(config, overwrite, overrides, progress=not quiet)
-        if quiet:
-            typer.echo(f"{result.checks.verdict}: {result.folder}")
-        else:
-            show_result(Console(), result)
-        if result.checks.verdict == "do not use":
-            raise typer.Exit(DO_NOT_USE)
+        _tell(run_config(config, overwrite, overrides, progress=not quiet), quiet)
+
+
+@app.command()
+def resume(
+    folder: Annotated[Path, typer.Argument(help="The folder that the run would be in.", show_default=False)],
+    quiet: Quiet = False,
+) -> None:
+    """Finish a run whose process was stopped: finished chains are kept, the others drawn from their beginning."""
+    with _errors_explained():
+        from bayes_glmm.runs.run import resume as resume_run
+
+        _tell(resume_run(folder, progress=not quiet), quiet)
 
 
 @app.command()
@@ -129,6 +135,20 @@ def data(
             table.to_csv(output, index=False)
 
 
+def _tell(result: RunResult, quiet: bool) -> None:
+    """Print a finished run; its verdict is the exit code."""
+    from rich.console import Console
+
+    from bayes_glmm.runs.show import show_result
+
+    if quiet:
+        typer.echo(f"{result.checks.verdict}: {result.folder}")
+    else:
+        show_result(Console(), result)
+    if result.checks.verdict == "do not use":
+        raise typer.Exit(DO_NOT_USE)
+
+
 def _overrides(
     data: Path | None = None, output: Path | None = None, **sampler: int | str | None
 ) -> dict[str, dict[str, Any]]:
@@ -152,10 +172,18 @@ def _errors_explained() -> Iterator[None]:
     except BrokenPipeError:
         raise  # the reader of a pipe had enough, as in `| head`: typer ends quietly
     except (GLMMError, OSError) as error:
-        typer.secho(f"Error: {error}", fg=typer.colors.RED, err=True)
+        typer.secho(" ".join([f"Error: {error}", *getattr(error, "__notes__", [])]), fg=typer.colors.RED, err=True)
         raise typer.Exit(WRONG) from error
     except KeyboardInterrupt as error:
-        typer.secho("Interrupted: nothing was written.", err=True)
+        _tell_interrupted(error)
         raise typer.Exit(INTERRUPTED) from error
+    except SystemExit as error:
+        _tell_interrupted(error)
+        raise
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _tell_interrupted(error: BaseException) -> None:
+    """That it stopped, and what is kept."""
+    typer.secho(" ".join(["Interrupted.", *getattr(error, "__notes__", [])]), err=True)

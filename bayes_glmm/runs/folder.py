@@ -1,16 +1,105 @@
-"""The folder of a run, written beside its place and renamed into it when whole: what stands there is finished."""
+"""The folder of a run, and the hidden one beside it in which the run is made: what stands under the name is finished.
+
+``.NAME.partial`` holds ``start.json`` (what was begun), ``chains/`` (each chain from the moment it is finished),
+``run/`` (the results, which become the folder ``NAME`` by one renaming) and ``lock`` (who is at work). Whenever the
+process ends, it is one of three: with ``start.json`` it can be resumed; without, but with a whole ``run/``, it only has
+to be renamed; else it is rubbish.
+"""
 
 from __future__ import annotations
 
+import errno
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bayes_glmm.errors import ConfigError
+from bayes_glmm.files import place
+from bayes_glmm.inference.chains import count_chains
+from bayes_glmm.runs.lock import locked
 
 RECORD = "run.json"  # the last file written; a folder with it is a run
+_PREFIX, _SUFFIX = ".", ".partial"
+
+
+@dataclass(frozen=True)
+class Partial:
+    """A run in the making.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it will stand.
+    """
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """The hidden folder beside it."""
+        return self.folder.parent / f"{_PREFIX}{self.folder.name}{_SUFFIX}"
+
+    @property
+    def start(self) -> Path:
+        """What was begun."""
+        return self.path / "start.json"
+
+    @property
+    def chains(self) -> Path:
+        """Finished chains."""
+        return self.path / "chains"
+
+    @property
+    def run(self) -> Path:
+        """The results, written when all chains are finished."""
+        return self.path / "run"
+
+    @property
+    def finished_chains(self) -> int:
+        """How many chains need not be drawn again."""
+        return count_chains(self.chains)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it only has to be put in its place."""
+        return not self.start.exists() and is_run(self.run)
+
+    @property
+    def worth_keeping(self) -> bool:
+        """Whether it saves any sampling."""
+        return self.whole or (self.start.exists() and self.finished_chains > 0)
+
+    @property
+    def state(self) -> str:
+        """How far it is, and how to go on, for a message."""
+        n = self.finished_chains
+        found = "All results are" if self.whole else f"{n} finished chain{' is' if n == 1 else 's are'}"
+        return f"{found} kept: 'bayes-glmm resume {shown(self.folder)}' goes on from there."
+
+    def clear(self) -> None:
+        """Remove all but the lock; first what makes it resumable, so that a half-removed one is rubbish."""
+        self.start.unlink(missing_ok=True)
+        (self.run / RECORD).unlink(missing_ok=True)
+        for path in list(self.path.iterdir()):
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != "lock":
+                path.unlink()
+
+
+def shown(folder: Path) -> str:
+    """A path as people type it: from the working directory, where it lies below."""
+    return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)
+
+
+def partial_run(folder: str | Path) -> Partial:
+    """The run in the making of a folder; the hidden folder may be named itself."""
+    folder = Path(folder).resolve()
+    if folder.name.startswith(_PREFIX) and folder.name.endswith(_SUFFIX):
+        folder = folder.with_name(folder.name.removeprefix(_PREFIX).removesuffix(_SUFFIX))
+    return Partial(folder)
 
 
 def check_target(folder: Path, overwrite: bool) -> None:
@@ -37,52 +126,111 @@ def is_run(folder: Path) -> bool:
 
 
 @contextmanager
-def run_folder(folder: str | Path, overwrite: bool = False) -> Iterator[Path]:
-    """A folder to write a run into, which appears under its name when the block ends well.
+def new_run(folder: str | Path, overwrite: bool = False) -> Iterator[Partial]:
+    """A run to write; :func:`put_in_place` ends it.
 
     Parameters
     ----------
     folder : str or Path
     overwrite : bool
-        Whether to replace a run that is there.
+        Whether to replace a run that is there, finished or not.
 
     Yields
     ------
-    Path
-        A hidden folder beside it, ``.NAME.<letters>.partial``. Removed if the block raises, Ctrl-C included; it stays
-        only if the process is killed outright.
+    Partial
+        If the block raises, Ctrl-C included, it stays where a chain is finished, and is removed where none is.
 
     Raises
     ------
     ConfigError
-        As :func:`check_target`.
+        As :func:`check_target`; if an unfinished run is there or another process is writing it; if the disk does not
+        take it.
     """
-    folder = Path(folder).absolute()
-    check_target(folder, overwrite)
-    partial = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.partial"
+    partial = partial_run(folder)
+    check_target(partial.folder, overwrite)
     try:
-        partial.mkdir(parents=True)
+        partial.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"The output folder cannot be made: {error}", str(folder), "Name another folder.") from error
-    try:
+    with _explained(partial), locked(partial.path), _removed_if_worthless(partial):
+        if partial.worth_keeping and not overwrite:
+            raise ConfigError(
+                "An unfinished run is there.", str(partial.path), f"{partial.state} --overwrite starts it anew."
+            )
+        partial.clear()
+        partial.chains.mkdir()
         yield partial
-        check_target(folder, overwrite)  # another run may have ended there meanwhile
-        _replace(partial, folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
-def _replace(partial: Path, folder: Path) -> None:
-    """Rename; a run that was there is set aside first, and put back if the renaming fails."""
-    if not folder.exists():
-        partial.rename(folder)
-        return
-    aside = partial.with_suffix(".replaced")
-    folder.rename(aside)
+@contextmanager
+def resumed_run(folder: str | Path) -> Iterator[Partial]:
+    """An unfinished run to go on with; :func:`put_in_place` ends it.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, another process is writing it, or the disk does not take it.
+    """
+    partial = partial_run(folder)
+    if not partial.path.is_dir():
+        raise _nothing_to_resume(partial)
+    with _explained(partial), locked(partial.path):
+        if not partial.start.exists() and not partial.whole:
+            raise _nothing_to_resume(partial)
+        yield partial
+
+
+def put_in_place(partial: Partial, overwrite: bool) -> None:
+    """The results become the folder, in one step, and the hidden folder goes.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`check_target`: something may have come there meanwhile.
+    """
+    check_target(partial.folder, overwrite)
+    partial.start.unlink(missing_ok=True)
+    place(partial.run, partial.folder)
+    shutil.rmtree(partial.path, ignore_errors=True)
+
+
+@contextmanager
+def _removed_if_worthless(partial: Partial) -> Iterator[None]:
+    """After an error, leave nothing behind that saves no sampling."""
     try:
-        partial.rename(folder)
-    except OSError:
-        aside.rename(folder)
+        yield
+    except BaseException:
+        if not partial.worth_keeping:
+            shutil.rmtree(partial.path, ignore_errors=True)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def _explained(partial: Partial) -> Iterator[None]:
+    """After an error, say what is kept; an error of the disk becomes one that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = ["Make room on the disk." if full else "See that the folder can be written."]
+        advice += [partial.state] if partial.worth_keeping else []
+        what = f"The run cannot be written: {error.strerror or error}."
+        raise ConfigError(what, str(error.filename or partial.path), " ".join(advice)) from error
+    except ConfigError:
+        raise
+    except BaseException as error:
+        if partial.worth_keeping:
+            error.add_note(partial.state)
+        raise
+
+
+def _nothing_to_resume(partial: Partial) -> ConfigError:
+    if is_run(partial.folder):
+        return ConfigError("This run is finished.", str(partial.folder), "There is nothing to resume.")
+    others = sorted(
+        partial_run(path).folder.name
+        for path in partial.folder.parent.glob(f"{_PREFIX}*{_SUFFIX}")
+        if partial_run(path).worth_keeping
+    )
+    advice = f"Unfinished there: {', '.join(others)}." if others else "Start it with 'bayes-glmm run CONFIG'."
+    return ConfigError("There is no unfinished run here.", str(partial.folder), advice)

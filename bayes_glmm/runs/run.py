@@ -1,31 +1,29 @@
-"""The four things the command line does, as functions: run, check, report, data."""
+"""What the command line does, as functions: run, resume, check, report, data."""
 
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bayes_glmm.datasets import DATASETS, load_dataset
-from bayes_glmm.design.notation import equations
 from bayes_glmm.diagnostics import Checks
 from bayes_glmm.diagnostics import check as check_posterior
 from bayes_glmm.errors import ConfigError
+from bayes_glmm.files import write_file
 from bayes_glmm.glmm import Fit
 from bayes_glmm.inference import sample
 from bayes_glmm.posterior import Posterior, load_posterior
-from bayes_glmm.runs.config import config_text
-from bayes_glmm.runs.data import data_hash, data_path
 from bayes_glmm.runs.figures import write_figures
-from bayes_glmm.runs.folder import RECORD, is_run, run_folder
+from bayes_glmm.runs.folder import RECORD, Partial, is_run, new_run, put_in_place, resumed_run
 from bayes_glmm.runs.job import Job, prepare
+from bayes_glmm.runs.resume import INPUTS, reopen, write_start
 from bayes_glmm.runs.tables import result_tables
 
 Overrides = Mapping[str, Mapping[str, Any]]
@@ -66,7 +64,7 @@ def run(
     ----------
     config_path : str or Path
     overwrite : bool
-        Whether to replace a run that stands in the output folder.
+        Whether to replace a run that stands in the output folder, finished or not.
     overrides : mapping of section to mapping of key to value, optional
         Values in place of the file's, as ``{"sampler": {"draws": 200}}``.
     progress : bool
@@ -84,20 +82,66 @@ def run(
         If the engine is not installed.
     """
     job = prepare(config_path, overrides)
-    with run_folder(job.folder, overwrite) as partial:
-        started, clock = datetime.now(UTC), time.perf_counter()
-        settings = replace(job.settings, progress=progress)
-        posterior = sample(job.spec, job.design, job.priors, settings)
-        if job.config.outputs.log_likelihood:
-            posterior = Fit(posterior).with_log_likelihood().posterior
-        checks = {group: check_posterior(posterior, group) for group in ("convergence", "predictive")}
-        tables = result_tables(posterior, job.effects)
-        _write_inputs(job, partial)
-        _write_results(job, partial, posterior, tables, checks)
-        record = _record(job, posterior, checks["convergence"], started, time.perf_counter() - clock)
-        _write_json(partial / RECORD, record)
+    with new_run(job.folder, overwrite) as partial:
+        return _finish(job, partial, write_start(job, partial, overrides or {}, overwrite), progress)
+
+
+def resume(folder: str | Path, progress: bool = False) -> RunResult:
+    """Finish a run whose process was stopped: chains that are finished are kept, the others drawn from their beginning.
+
+    The result is that of a run which was not stopped, to the bit.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where the run would stand.
+    progress : bool
+        Whether to show the sampler's progress bar.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing to resume, another process is at it, or config, data, model or the version of this package
+        are not what the run began with.
+    """
+    with resumed_run(folder) as partial:
+        if not partial.whole:
+            job, start = reopen(partial)
+            return _finish(job, partial, start, progress)
+        put_in_place(partial, overwrite=True)  # whether it may be was settled before it was whole
+    return _read_result(partial.folder)
+
+
+def _finish(job: Job, partial: Partial, start: dict[str, Any], progress: bool) -> RunResult:
+    """Draw the chains that are missing, and write the results."""
+    clock, kept = time.perf_counter(), partial.finished_chains
+    settings = replace(job.settings, progress=progress)
+    posterior = sample(job.spec, job.design, job.priors, settings, partial.chains)
+    if job.config.outputs.log_likelihood:
+        posterior = Fit(posterior).with_log_likelihood().posterior
+    checks = {group: check_posterior(posterior, group) for group in ("convergence", "predictive")}
+    tables = result_tables(posterior, job.effects)
+    shutil.rmtree(partial.run, ignore_errors=True)  # of a process that was stopped while it wrote
+    partial.run.mkdir()
+    for name in INPUTS:
+        shutil.copyfile(partial.path / name, partial.run / name)
+    _write_results(job, partial.run, posterior, tables, checks)
+    record = _record(job, posterior, checks["convergence"], start, time.perf_counter() - clock)
+    if kept:
+        record["resumed"] = {"chains_kept": kept, "versions_at_start": start["versions"]}
+    write_file(partial.run / RECORD, _json(record))
+    put_in_place(partial, start["overwrite"])
     report = job.folder / "report.html" if job.config.outputs.report else None
     return RunResult(job.folder, checks["convergence"], checks["predictive"], tables, posterior, report)
+
+
+def _read_result(folder: Path) -> RunResult:
+    """A finished run, from its folder."""
+    posterior = load_posterior(folder)
+    tables = {path.stem: pd.read_csv(path) for path in sorted((folder / "tables").glob("*.csv"))}
+    checks, predictive = check_posterior(posterior), check_posterior(posterior, "predictive")
+    report = folder / "report.html"
+    return RunResult(folder, checks, predictive, tables, posterior, report if report.exists() else None)
 
 
 def check(config_path: str | Path, overrides: Overrides | None = None) -> Job:
@@ -149,17 +193,6 @@ def data(name: str | None = None) -> pd.DataFrame:
     return pd.DataFrame([{"name": d.name, "title": d.title, "source": d.source} for d in DATASETS.values()])
 
 
-def _write_inputs(job: Job, folder: Path) -> None:
-    """``config.yaml``, which runs again from where it stands, and ``model.txt``."""
-    config = job.config.model_copy(update={"title": job.title})
-    if config.data.file is not None:
-        path = os.path.relpath(data_path(config.data, job.document).resolve(), folder.resolve())
-        config = config.model_copy(update={"data": config.data.model_copy(update={"file": Path(path).as_posix()})})
-    (folder / "config.yaml").write_text(config_text(config), encoding="utf-8")
-    text = "\n".join([str(job.spec), "", *equations(job.spec, job.design, job.priors)])
-    (folder / "model.txt").write_text(text + "\n", encoding="utf-8")
-
-
 def _write_results(
     job: Job, folder: Path, posterior: Posterior, tables: Mapping[str, pd.DataFrame], checks: Mapping[str, Checks]
 ) -> None:
@@ -167,7 +200,7 @@ def _write_results(
     (folder / "tables").mkdir()
     for name, table in tables.items():
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
-    _write_json(folder / "diagnostics.json", {group: found.to_dict() for group, found in checks.items()})
+    write_file(folder / "diagnostics.json", _json({group: found.to_dict() for group, found in checks.items()}))
     if job.config.outputs.figures:
         write_figures(posterior, tables, folder / "figures")
     if job.config.outputs.report:
@@ -180,19 +213,18 @@ def _render(posterior: Posterior, path: Path, title: str, checks: Mapping[str, C
     render(posterior, path, title, checks)
 
 
-def _record(job: Job, posterior: Posterior, checks: Checks, started: datetime, seconds: float) -> dict[str, Any]:
-    source = job.config.data.file or f"dataset {job.config.data.dataset}"
+def _record(job: Job, posterior: Posterior, checks: Checks, start: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     return {
         "title": job.title,
         "model": str(job.spec),
         "verdict": checks.verdict,
-        "started": started.isoformat(timespec="seconds"),
+        "started": start["started"],
         "seconds": round(seconds, 1),
-        "data": {"source": source, "sha256": data_hash(job.config.data, job.document), "rows": len(job.data)},
+        "data": start["data"],
         "rows_used": len(job.design.y),
         "sampling": posterior.provenance,
     }
 
 
-def _write_json(path: Path, values: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+def _json(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, indent=2, allow_nan=False) + "\n"

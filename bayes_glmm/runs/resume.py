@@ -1,0 +1,132 @@
+"""What a run began with, and whether that still holds when it is resumed.
+
+Chains of one posterior may only be joined where all were drawn from the same: config, data, model and version of this
+package are compared with those of the start, and what differs is refused. Other packages may have changed: their chains
+have the same distribution, and the record tells.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bayes_glmm.design.notation import equations
+from bayes_glmm.errors import ConfigError
+from bayes_glmm.files import write_file
+from bayes_glmm.inference.sample import versions
+from bayes_glmm.runs.config import config_text, read_config
+from bayes_glmm.runs.data import data_hash, data_path
+from bayes_glmm.runs.folder import Partial, check_target, shown
+from bayes_glmm.runs.job import Job, prepare
+
+FORMAT = 1
+INPUTS = CONFIG, MODEL = "config.yaml", "model.txt"  # which a finished run holds too
+_ANEW = "start anew with 'bayes-glmm run CONFIG --overwrite'"
+log = logging.getLogger(__name__)
+
+
+def write_start(
+    job: Job, partial: Partial, overrides: Mapping[str, Mapping[str, Any]], overwrite: bool
+) -> dict[str, Any]:
+    """Write ``config.yaml``, which runs again from where the run will stand, ``model.txt`` and ``start.json``.
+
+    Returns
+    -------
+    dict
+        What ``start.json`` says.
+    """
+    config = job.config.model_copy(update={"title": job.title})
+    if config.data.file is not None:
+        path = os.path.relpath(data_path(config.data, job.document).resolve(), partial.folder)
+        config = config.model_copy(update={"data": config.data.model_copy(update={"file": Path(path).as_posix()})})
+    write_file(partial.path / CONFIG, config_text(config))
+    write_file(partial.path / MODEL, _model_text(job))
+    start = {
+        "format": FORMAT,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "overwrite": overwrite,
+        "config": {
+            "path": str(job.document.path.resolve()),
+            "overrides": overrides,
+            "values": job.config.model_dump(mode="json"),
+        },
+        "data": {
+            "source": job.config.data.file or f"dataset {job.config.data.dataset}",
+            "sha256": data_hash(job.config.data, job.document),
+            "rows": len(job.data),
+        },
+        "versions": versions(),
+    }
+    write_file(partial.start, json.dumps(start, indent=2))
+    return start
+
+
+def reopen(partial: Partial) -> tuple[Job, dict[str, Any]]:
+    """The job of an unfinished run, and what ``start.json`` says.
+
+    Raises
+    ------
+    ConfigError
+        If the config, the data, the model or the version of this package is not what the run began with.
+    """
+    try:
+        start = json.loads(partial.start.read_text(encoding="utf-8"))
+        if start["format"] != FORMAT:
+            raise ValueError(f"format {start['format']}")
+    except (ValueError, KeyError) as error:
+        raise ConfigError(
+            f"This version does not know what was begun: {error}.",
+            str(partial.start),
+            f"Use the one that began it, or {_ANEW}.",
+        ) from error
+    changed = [f"{name} {old} -> {new}" for name, old, new in _differences(start["versions"], versions())]
+    if own := [text for text in changed if text.startswith("bayes-glmm ")]:
+        raise _refused(f"bayes_glmm is another version than at the start: {own[0]}.", partial, "Install that version")
+    check_target(partial.folder, start["overwrite"])
+    _check_config(start["config"], partial)
+    job = prepare(partial.path / CONFIG, {"outputs": {"folder": shown(partial.folder)}})
+    if data_hash(job.config.data, job.document) != start["data"]["sha256"]:
+        raise _refused(f"The data have changed since the start: {start['data']['source']}.", partial, "Put them back")
+    if _model_text(job) != (partial.path / MODEL).read_text(encoding="utf-8"):
+        what = f"The same config now gives another model ({', '.join(changed) or 'no package has changed'})."
+        raise _refused(what, partial, "Install the versions of the start")
+    if changed:
+        log.warning(
+            "The chains that are missing are drawn with other versions than at the start: %s.", ", ".join(changed)
+        )
+    return job, start
+
+
+def _check_config(began: Mapping[str, Any], partial: Partial) -> None:
+    """The config file says what it said; one that is gone says nothing."""
+    path = Path(began["path"])
+    if not path.is_file():
+        return
+    try:
+        now = read_config(path, began["overrides"])[0].model_dump(mode="json")
+    except ConfigError as error:
+        raise _refused(f"The config has changed since the start, and is wrong now: {error.what}", partial) from error
+    if changed := [f"{name}: {old!r} -> {new!r}" for name, old, new in _differences(began["values"], now)]:
+        raise _refused(f"The config {shown(path)} has changed since the start: {'; '.join(changed)}.", partial)
+
+
+def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """What differs between plain values, by dotted name."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            yield from _differences(old.get(key), new.get(key), f"{name}.{key}".removeprefix("."))
+    elif old != new:
+        yield name, old, new
+
+
+def _refused(what: str, partial: Partial, undo: str = "Undo the change") -> ConfigError:
+    return ConfigError(what, str(partial.path), f"{undo} to finish the run, or {_ANEW}.")
+
+
+def _model_text(job: Job) -> str:
+    return "\n".join([str(job.spec), "", *equations(job.spec, job.design, job.priors)]) + "\n"
