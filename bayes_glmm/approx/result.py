@@ -17,7 +17,7 @@ import pandas as pd
 from bayes_glmm.design import Design, Priors
 from bayes_glmm.effects import EffectMethods, Estimates
 from bayes_glmm.likelihood import Layout, Parameters
-from bayes_glmm.likelihood.estimate import LogLikelihood, entries
+from bayes_glmm.likelihood.estimate import LogLikelihood
 from bayes_glmm.posterior import Posterior, posterior_of
 from bayes_glmm.spec import ModelSpec
 
