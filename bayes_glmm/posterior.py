@@ -19,12 +19,13 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayes_glmm.design import Design, Priors, build_design, resolve_priors
-from bayes_glmm.errors import DataError, choices
+from bayes_glmm.errors import DataError, GLMMError, choices
 from bayes_glmm.files import whole_folder, write_tree
 from bayes_glmm.spec import ModelSpec
 
 FORMAT = 1
 FILES = MODEL, DRAWS, DATA = "model.json", "draws.nc", "data.parquet"
+_DAMAGED = "It is damaged: fit the model again."
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def load_posterior(folder: str | Path) -> Posterior:
     Raises
     ------
     DataError
-        If the folder does not hold a saved posterior, or one of another format.
+        If the folder does not hold a saved posterior, or one of another format; if a file is damaged, or does not fit
+        the others.
     """
     folder = Path(folder)
     if (folder / "posterior").is_dir():
@@ -124,18 +126,53 @@ def load_posterior(folder: str | Path) -> Posterior:
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise DataError(f"No saved posterior: {missing[0]} is not there.", str(folder), "Name the folder of a run.")
-    model = _read(folder / MODEL, lambda path: dict(json.loads(path.read_text(encoding="utf-8"))))
+    model = _read(folder / MODEL, _model_record)
     if model.get("format") != FORMAT:
         raise DataError(
             f"The posterior has format {model.get('format')!r}, this version reads {FORMAT}.",
             str(folder / MODEL),
             "Read it with the version of bayes_glmm named under 'provenance'.",
         )
-    spec = ModelSpec.from_dict(model["model"])
-    design = build_design(spec, _read(folder / DATA, pd.read_parquet))
-    design = replace(design, dropped=model.get("dropped", 0))
-    draws = _read(folder / DRAWS, lambda path: xr.load_datatree(path, engine="h5netcdf"))
-    return Posterior(spec, design, resolve_priors(spec, design), draws, model["provenance"])
+    data = _read(folder / DATA, pd.read_parquet)
+    draws = _read(folder / DRAWS, lambda path: xr.load_datatree(path, engine="h5netcdf", phony_dims="access"))
+    try:
+        spec = ModelSpec.from_dict(model["model"])
+        design = replace(build_design(spec, data), dropped=model.get("dropped", 0))
+        priors = resolve_priors(spec, design)
+    except GLMMError as error:
+        raise DataError(f"The saved model does not hold: {error}", str(folder / MODEL), _DAMAGED) from error
+    _check_draws(spec, design, draws, folder / DRAWS)
+    return Posterior(spec, design, priors, draws, model["provenance"])
+
+
+def _model_record(path: Path) -> dict[str, Any]:
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(record, dict):
+        raise ValueError("it is not a record")
+    kinds = {"model": dict, "provenance": dict, "dropped": int}
+    if wrong := [key for key, kind in kinds.items() if not isinstance(({"dropped": 0} | record).get(key), kind)]:
+        raise ValueError(f"{wrong[0]!r} is missing or of another kind")
+    return record
+
+
+def _check_draws(spec: ModelSpec, design: Design, draws: xr.DataTree, path: Path) -> None:
+    """The draws are those of the model: every parameter is there as numbers, under the model's labels."""
+    labels: dict[str, tuple[str, ...]] = {"coefficient": design.coefficients}
+    dims: dict[str, tuple[str, ...]] = {"beta": ("coefficient",), **dict.fromkeys(spec.family.auxiliary, ())}
+    for block in design.blocks:
+        g, effect = block.group, f"{block.group}_effect"
+        labels |= {g: block.levels, effect: block.effects}
+        dims |= {f"u_{g}": (g, effect), f"sd_{g}": (effect,), f"G_{g}": (effect, f"{effect}_2")}
+    found = draws["posterior"].dataset if "posterior" in draws.children else xr.Dataset()
+    for name, expected in dims.items():
+        variable = found.get(name)
+        if variable is None or set(variable.dims) != {"chain", "draw", *expected} or variable.dtype.kind != "f":
+            raise DataError(
+                f"{path.name} does not fit the model: {name} is missing or of another form.", str(path), _DAMAGED
+            )
+    for dim, expected in labels.items():
+        if dim not in found.coords or found[dim].values.tolist() != list(expected):
+            raise DataError(f"{path.name} does not fit the model: the labels of {dim} differ.", str(path), _DAMAGED)
 
 
 def _check_free(folder: Path) -> None:
@@ -153,10 +190,9 @@ def _check_free(folder: Path) -> None:
 def _read[T](path: Path, reader: Callable[[Path], T]) -> T:
     try:
         return reader(path)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path.name} cannot be read: {error}", str(path), "It is damaged: fit the model again."
-        ) from error
+    # what json, pyarrow and h5py raise for damaged and foreign files; RuntimeError of json where lists never end
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise DataError(f"{path.name} cannot be read: {error}", str(path), _DAMAGED) from error
 
 
 def posterior_at(

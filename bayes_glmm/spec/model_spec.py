@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +77,8 @@ class ModelSpec:
         SpecError
             For an unknown or missing key, and as :meth:`from_formula`.
         """
+        if not isinstance(mapping, Mapping):
+            raise SpecError(f"A model is a {type(mapping).__name__}.", advice="Give its parts by name.")
         known = ("formula", *_PARTS, "family", "link", "priors")
         for key in mapping:
             if key not in known:
@@ -88,7 +90,14 @@ class ModelSpec:
         elif "response" not in mapping:
             raise SpecError("A model needs a 'formula', or at least a 'response'.")
         else:
-            random = tuple(_random_term(term) for term in mapping.get("random") or ())
+            for key in ("response", "trials", "fixed", "offset"):
+                _check_text(
+                    key, mapping.get(key, "1" if key == "fixed" else None), required=key in ("response", "fixed")
+                )
+            terms = mapping.get("random") or ()
+            if not isinstance(terms, Sequence) or isinstance(terms, str):
+                raise SpecError(f"The random terms are a {type(terms).__name__}.", advice="Give a list of them.")
+            random = tuple(_random_term(term) for term in terms)
             parts_text = Formula(
                 mapping["response"], mapping.get("fixed", "1"), random, mapping.get("trials"), mapping.get("offset")
             )
@@ -99,6 +108,8 @@ class ModelSpec:
     def _checked(
         cls, formula: Formula, family: str, link: str | None, priors: Mapping[str, str | Prior] | None
     ) -> ModelSpec:
+        _check_text("family", family)
+        _check_text("link", link)
         found, chosen = family_and_link(family, link)
         if formula.trials is not None and found.response != "successes":
             raise SpecError(f"The {family} family takes no trials.", str(formula), "Use family='binomial'.")
@@ -147,6 +158,11 @@ class ModelSpec:
         return f"{self.formula}   [{self.family_name}, {self.link_name} link]"
 
 
+def _check_text(key: str, value: Any, required: bool = False) -> None:
+    if (value is None and required) or not isinstance(value, str | None):
+        raise SpecError(f"The {key} of a model is text, not {type(value).__name__}.", advice="Put it in quotes.")
+
+
 def _random_term(mapping: Mapping[str, Any]) -> RandomTerm:
     known = ("effects", "group", "correlated")
     if not isinstance(mapping, Mapping):
@@ -156,4 +172,6 @@ def _random_term(mapping: Mapping[str, Any]) -> RandomTerm:
             raise SpecError(f"A random term has no {key!r}.", str(dict(mapping)), choices(key, known))
     if missing := [key for key in known[:2] if key not in mapping]:
         raise SpecError(f"A random term needs {missing[0]!r}.", str(dict(mapping)))
+    if not isinstance(mapping.get("correlated", True), bool):
+        raise SpecError("'correlated' of a random term is true or false.", str(dict(mapping)))
     return RandomTerm(str(mapping["effects"]), str(mapping["group"]), bool(mapping.get("correlated", True)))
