@@ -179,7 +179,8 @@ def _parts_dropped(smaller: ApproxFit, larger: ApproxFit) -> tuple[int, int]:
 
 def _parts(fit: ApproxFit) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
     """Random effects as (group, effect), and correlations as (group, effect, effect)."""
-    effects, correlations = set(), set()
+    effects: set[tuple[str, ...]] = set()
+    correlations: set[tuple[str, ...]] = set()
     for block in fit.design.blocks:
         effects |= {(block.group, effect) for effect in block.effects}
         start = 0
