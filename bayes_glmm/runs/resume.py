@@ -75,7 +75,7 @@ def reopen(partial: Partial) -> tuple[Job, dict[str, Any]]:
         If the config, the data, the model or the version of this package is not what the run began with.
     """
     try:
-        start = json.loads(partial.start.read_text(encoding="utf-8"))
+        start = dict(json.loads(partial.start.read_text(encoding="utf-8")))
         if start["format"] != FORMAT:
             raise ValueError(f"format {start['format']}")
     except (ValueError, KeyError) as error:
@@ -89,9 +89,8 @@ def reopen(partial: Partial) -> tuple[Job, dict[str, Any]]:
         raise _refused(f"bayes_glmm is another version than at the start: {own[0]}.", partial, "Install that version")
     check_target(partial.folder, start["overwrite"])
     _check_config(start["config"], partial)
+    _check_data(start["data"], partial)
     job = prepare(partial.path / CONFIG, {"outputs": {"folder": shown(partial.folder)}})
-    if data_hash(job.config.data, job.document) != start["data"]["sha256"]:
-        raise _refused(f"The data have changed since the start: {start['data']['source']}.", partial, "Put them back")
     if _model_text(job) != (partial.path / MODEL).read_text(encoding="utf-8"):
         what = f"The same config now gives another model ({', '.join(changed) or 'no package has changed'})."
         raise _refused(what, partial, "Install the versions of the start")
@@ -113,6 +112,14 @@ def _check_config(began: Mapping[str, Any], partial: Partial) -> None:
         raise _refused(f"The config has changed since the start, and is wrong now: {error.what}", partial) from error
     if changed := [f"{name}: {old!r} -> {new!r}" for name, old, new in _differences(began["values"], now)]:
         raise _refused(f"The config {shown(path)} has changed since the start: {'; '.join(changed)}.", partial)
+
+
+def _check_data(began: Mapping[str, Any], partial: Partial) -> None:
+    """The data are the same, byte by byte; for a file that is gone, reading it will say so."""
+    config, document = read_config(partial.path / CONFIG)
+    there = config.data.file is None or data_path(config.data, document).is_file()
+    if there and data_hash(config.data, document) != began["sha256"]:
+        raise _refused(f"The data have changed since the start: {began['source']}.", partial, "Put them back")
 
 
 def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
