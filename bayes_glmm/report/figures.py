@@ -6,6 +6,7 @@ The data are black, what the model replicates is grey; chains have those of the 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DATA, REPLICATED = "#1b1b1b", "#9aa3ad"
+# what XML cannot hold: Matplotlib writes each label as shapes, and as a comment just as it is
+_NOT_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 CHAINS = ("#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
 
@@ -35,7 +38,7 @@ def saved(canvas: Figure) -> bytes:
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "bayes_glmm", "svg.fonttype": "path"}):
         canvas.savefig(buffer, format="svg", dpi=144, metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+    return _NOT_XML.sub(b"", buffer.getvalue())
 
 
 def forest(table: pd.DataFrame, xlabel: str) -> bytes:

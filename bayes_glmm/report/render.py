@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -53,14 +54,18 @@ def render(
     spec = posterior.spec
     chains, draws = posterior.sample_shape
     family = spec.family.title[0].upper() + spec.family.title[1:]
+    with warnings.catch_warnings():
+        # a label in a script that the font lacks: boxes in the picture, the label itself in the tables
+        warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)
+        rendered = [
+            (section.title, section.anchor, section.render(posterior, *(found[group] for group in section.checks)))
+            for section in SECTIONS
+        ]
     page = environment.get_template("template.html.j2").render(
         title=title or str(spec.formula),
         subtitle=f"{family} model with {spec.link_name} link" + (f": {spec.formula}" if title else ""),
         facts=[f"{len(posterior.design.y):,} rows", *_groups(posterior), f"{chains} × {draws:,} draws"],
-        sections=[
-            (section.title, section.anchor, section.render(posterior, *(found[group] for group in section.checks)))
-            for section in SECTIONS
-        ],
+        sections=rendered,
         style=Markup(resources.files("bayes_glmm.report").joinpath("style.css").read_text(encoding="utf-8")),
     )
     if path is not None:
