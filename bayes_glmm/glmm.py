@@ -106,7 +106,7 @@ class GLMM:
     def fit(
         self,
         draws: int = 1000,
-        tune: int = 1000,
+        tune: int | None = None,
         chains: int = 4,
         seed: int | None = None,
         engine: str = "nutpie",
@@ -120,12 +120,14 @@ class GLMM:
 
         Parameters
         ----------
-        draws, tune, chains
-            Draws kept and warm-up draws of each chain.
+        draws, chains
+            Draws kept of each chain, and how many chains.
+        tune : int, optional
+            Warm-up draws of each chain; without, as many as the coordinates need.
         seed : int, optional
             The same seed on the same machine gives the same draws; without one, a fresh seed is drawn and recorded.
         engine : {"nutpie", "pymc", "numpyro"}
-        coordinates : {"auto", "plain", "integrated"}
+        coordinates : {"auto", "plain", "whitened", "integrated"}
             What the sampler moves in; the posterior is the same in all.
         target_accept, max_treedepth, cores, progress
             See :class:`bayes_glmm.inference.Settings`.
@@ -201,7 +203,7 @@ class Fit(effects.EffectMethods):
         return diagnostics.summary(self.posterior)
 
     def check(self, group: str = "convergence") -> diagnostics.Checks:
-        """Whether to believe the draws: ``"convergence"``; whether the model fits: ``"predictive"``, ``"loo"``."""
+        """Whether to believe the draws: ``"convergence"``; the model: ``"predictive"``, ``"loo"``, ``"sensitivity"``."""
         return diagnostics.check(self.posterior, group)
 
     def with_log_likelihood(self) -> Fit:

@@ -1,7 +1,8 @@
 """What NUTS moves in: coordinates of one and the same posterior, handed back under the plain model's names.
 
-``plain`` moves in beta, theta and the standardised effects z; ``integrated`` in beta and theta alone. ``auto`` takes
-the integrated ones where the integral is cheap, and says so in the provenance.
+``plain`` moves in beta, theta and the standardised effects z; ``integrated`` in beta and theta alone; ``whitened`` in
+all of them, straightened by the Laplace approximation. ``auto`` takes the integrated ones where the integral is cheap,
+the whitened ones else, the plain ones where neither can be, and says so in the provenance.
 """
 
 from __future__ import annotations
@@ -9,28 +10,75 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 from bayes_glmm.design import Design, Priors
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.inference.engines import Engine
-from bayes_glmm.inference.integrated import draw_effects, integral_for, integrated_model, quadrature_error
+from bayes_glmm.inference.integrated import (
+    Integral,
+    draw_effects,
+    integral_for,
+    integrated_model,
+    quadrature_error,
+)
 from bayes_glmm.inference.settings import Settings
+from bayes_glmm.inference.settled import settled
+from bayes_glmm.inference.whitened import WHITE, whitened_model
+from bayes_glmm.inference.whitening import Whitening, whitening_for
 from bayes_glmm.model import build_model
 from bayes_glmm.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import pymc as pm
 
 log = logging.getLogger(__name__)
 
 Drawn = tuple[xr.DataTree, dict[str, Any]]
+Sampler = Callable[[ModelSpec, Design, Priors, Engine, Settings], Drawn]
 ATTEMPTS = 3  # each with twice the nodes
 WORST_QUADRATURE_ERROR = 0.01  # in log likelihood: the posterior density is then right to 1 %
+LONG_WARM_UP = 1000
+SHORT_WARM_UP = 300  # where the scales are known beforehand
+
+
+def sample_auto(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
+    """Draw in the coordinates expected to mix best."""
+    integral = integral_for(spec, design)
+    if integral is not None and integral.cheap:
+        return _sample_integrated(integral, priors, engine, settings)
+    whitening, why = whitening_for(spec, design, priors)
+    if whitening is not None:
+        return _sample_whitened(whitening, priors, engine, settings)
+    log.info("Sampling in plain coordinates: %s.", why)
+    drawn, how = sample_plain(spec, design, priors, engine, settings)
+    return drawn, how | {"why": why}
 
 
 def sample_plain(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
     """Draw in the coordinates of the plain model."""
-    return engine.sample(build_model(spec, design, priors), settings), {"coordinates": "plain"}
+    drawn, tune = _draw(build_model(spec, design, priors), engine, settings, LONG_WARM_UP)
+    return drawn, {"coordinates": "plain", "tune": tune}
+
+
+def sample_whitened(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
+    """Draw in coordinates whitened by the Laplace approximation.
+
+    Raises
+    ------
+    SpecError
+        If the model has none.
+    """
+    whitening, why = whitening_for(spec, design, priors)
+    if whitening is None:
+        raise SpecError(
+            f"This model cannot be sampled in whitened coordinates: {why}.",
+            str(spec.formula),
+            "Use coordinates='auto'.",
+        )
+    return _sample_whitened(whitening, priors, engine, settings)
 
 
 def sample_integrated(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
@@ -51,8 +99,43 @@ def sample_integrated(spec: ModelSpec, design: Design, priors: Priors, engine: E
             str(spec.formula),
             "They are for one grouping factor, one effect a group and little data in each. Use coordinates='auto'.",
         )
+    return _sample_integrated(integral, priors, engine, settings)
+
+
+COORDINATES: dict[str, Sampler] = {
+    "auto": sample_auto,
+    "plain": sample_plain,
+    "whitened": sample_whitened,
+    "integrated": sample_integrated,
+}
+
+
+def get_coordinates(name: str) -> Sampler:
+    """The coordinates of that name.
+
+    Raises
+    ------
+    SpecError
+        For a name that is not known.
+    """
+    if name not in COORDINATES:
+        raise SpecError(f"There are no coordinates {name!r}.", advice=choices(name, COORDINATES))
+    return COORDINATES[name]
+
+
+def _sample_whitened(whitening: Whitening, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
+    drawn, tune = _draw(whitened_model(whitening, priors), engine, settings, SHORT_WARM_UP)
+    groups = {name: node.to_dataset() for name, node in drawn.children.items()}
+    kept = {
+        name: data.drop_vars([variable for variable in data.data_vars if str(variable).startswith(WHITE)])
+        for name, data in groups.items()
+    }
+    return xr.DataTree.from_dict(kept), {"coordinates": "whitened", "tune": tune}
+
+
+def _sample_integrated(integral: Integral, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
     for _ in range(ATTEMPTS):
-        drawn = engine.sample(integrated_model(integral, priors), settings)
+        drawn, tune = _draw(integrated_model(integral, priors), engine, settings, SHORT_WARM_UP)
         posterior = drawn["posterior"].to_dataset()
         error = quadrature_error(integral, posterior)
         if error <= WORST_QUADRATURE_ERROR:
@@ -61,30 +144,19 @@ def sample_integrated(spec: ModelSpec, design: Design, priors: Priors, engine: E
         integral = replace(integral, nodes=2 * integral.nodes - 1)
     else:
         log.warning("The quadrature does not settle: sampling in plain coordinates.")
-        return sample_plain(spec, design, priors, engine, settings)
+        return sample_plain(integral.spec, integral.design, priors, engine, settings)
     groups = {name: node.to_dataset() for name, node in drawn.children.items()}
     groups["posterior"] = draw_effects(integral, posterior, settings.seed)
     how = {"coordinates": "integrated", "nodes": integral.nodes, "quadrature_error": float(f"{error:.2g}")}
-    return xr.DataTree.from_dict(groups), how
+    return xr.DataTree.from_dict(groups), how | {"tune": tune}
 
 
-COORDINATES: dict[str, Callable[[ModelSpec, Design, Priors, Engine, Settings], Drawn]] = {
-    "plain": sample_plain,
-    "integrated": sample_integrated,
-}
-
-
-def choose_coordinates(name: str, spec: ModelSpec, design: Design) -> str:
-    """The coordinates of that name; for ``"auto"``, those expected to mix best.
-
-    Raises
-    ------
-    SpecError
-        For a name that is not known.
-    """
-    if name == "auto":
-        integral = integral_for(spec, design)
-        return "integrated" if integral is not None and integral.cheap else "plain"
-    if name not in COORDINATES:
-        raise SpecError(f"There are no coordinates {name!r}.", advice=choices(name, ["auto", *COORDINATES]))
-    return name
+def _draw(model: pm.Model, engine: Engine, settings: Settings, warm_up: int) -> tuple[xr.DataTree, int]:
+    """Draws and the length of their warm-up: what was asked for; else a usual one, lengthened if it was too short."""
+    if settings.tune is not None:
+        return engine.sample(model, settings), settings.tune
+    drawn = engine.sample(model, replace(settings, tune=warm_up))
+    if warm_up >= LONG_WARM_UP or settled(drawn):
+        return drawn, warm_up
+    log.info("The chains have not settled after %d draws of warm-up: sampling anew with %d.", warm_up, LONG_WARM_UP)
+    return engine.sample(model, replace(settings, tune=LONG_WARM_UP)), LONG_WARM_UP

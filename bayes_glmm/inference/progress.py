@@ -33,7 +33,7 @@ def chain_progress(settings: Settings, chains: Sequence[int]) -> Iterator[Callab
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), disable=not settings.progress) as bars:
-        total = settings.tune + settings.draws
+        total = (settings.tune or 0) + settings.draws
         tasks = {chain: bars.add_task("", False, total, number=chain, state="waits") for chain in chains}
 
         def reporter(chain: int) -> Report:

@@ -15,7 +15,7 @@ import xarray as xr
 
 from bayes_glmm.design import Design, Priors
 from bayes_glmm.inference.chains import in_folder
-from bayes_glmm.inference.coordinates import COORDINATES, choose_coordinates
+from bayes_glmm.inference.coordinates import get_coordinates
 from bayes_glmm.inference.engines import get_engine
 from bayes_glmm.inference.settings import Settings
 from bayes_glmm.posterior import Posterior
@@ -56,11 +56,11 @@ def sample(
     if chains is not None:
         engine = replace(engine, gather=in_folder(chains))
     start = time.perf_counter()
-    coordinates = choose_coordinates(settings.coordinates, spec, design)
+    draw = get_coordinates(settings.coordinates)
     with warnings.catch_warnings():
         # of the C backend, which no engine uses
         warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS", UserWarning)
-        drawn, how = COORDINATES[coordinates](spec, design, priors, engine, settings)
+        drawn, how = draw(spec, design, priors, engine, settings)
     seconds = time.perf_counter() - start
     groups = {"posterior": drawn["posterior"].to_dataset(), "sample_stats": drawn["sample_stats"].to_dataset()}
     if "warmup_posterior" in drawn.children:

@@ -14,8 +14,11 @@ class Settings:
 
     Attributes
     ----------
-    draws, tune : int
-        Draws kept and warm-up draws, of each chain.
+    draws : int
+        Draws kept of each chain.
+    tune : int, optional
+        Warm-up draws of each chain. If not given, as many as the coordinates usually need (1,000 in plain ones, 300 in
+        others), and 1,000 where diagnostics ask for more.
     chains : int
     seed : int
         The same seed on the same machine gives the same draws.
@@ -26,7 +29,7 @@ class Settings:
     max_treedepth : int
         At most 2^max_treedepth gradients a draw.
     coordinates : str
-        What NUTS moves in; a name in ``bayes_glmm.inference.COORDINATES``, or ``"auto"``. The posterior is the same.
+        What NUTS moves in; a name in ``bayes_glmm.inference.COORDINATES``. The posterior is the same.
     cores : int
         Chains that run at the same time; 0 for as many as the machine has.
     progress : bool
@@ -39,7 +42,7 @@ class Settings:
     """
 
     draws: int = 1000
-    tune: int = 1000
+    tune: int | None = None
     chains: int = 4
     seed: int = 0
     engine: str = "nutpie"
@@ -51,8 +54,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("draws", "tune", "chains", "max_treedepth"):
-            if getattr(self, name) < 1:
-                raise SpecError(f"{name} is {getattr(self, name)}, but must be at least 1.")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise SpecError(f"{name} is {value}, but must be at least 1.")
         if self.seed < 0:
             raise SpecError(f"seed is {self.seed}, but must not be negative.")
         if not 0 < self.target_accept < 1:

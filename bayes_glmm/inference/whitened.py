@@ -27,6 +27,8 @@ from bayes_glmm.model.random_effects import contribution, covariance_root, effec
 from bayes_glmm.model.variables import log_density
 from bayes_glmm.numerics.functions import pytensor_functions
 
+WHITE = "white_"  # what NUTS moves in
+
 
 def whitened_model(whitening: Whitening, priors: Priors) -> pm.Model:
     """The posterior of the plain model over whitened coordinates, as a PyMC model.
@@ -73,7 +75,7 @@ def _fixed_and_others(
     p = len(names)
     if not len(whitening.root):
         return None, [], 0.0
-    w = pm.Flat("white_fixed", shape=len(whitening.root))
+    w = pm.Flat(f"{WHITE}fixed", shape=len(whitening.root))
     moved = pt.dot(whitening.root, w)
     beta = pm.Deterministic("beta", mode.beta + moved[:p], dims="coefficient") if names else None
     log_jacobian: Any = float(np.log(np.diagonal(whitening.root)).sum())
@@ -117,7 +119,7 @@ def _main_effects(
         flat = pt.concatenate([u.ravel() for u in others])
         pulled = pt.zeros(levels * d)[rows].inc(values * flat[columns])
         right = right - pulled.reshape((levels, d))
-    w = pm.Flat(f"white_{block.group}", shape=(levels, d))
+    w = pm.Flat(f"{WHITE}{block.group}", shape=(levels, d))
     root = {(i, k): L[i, k] for i in range(d) for k in range(i + 1) if _free(block, i, k)}
     HL = {(i, k): sum(H[:, i, j] * root[j, k] for j in range(d) if (j, k) in root) for i in range(d) for k in range(d)}
     P = {

@@ -105,7 +105,7 @@ def _read_spec(config: Config, document: Document) -> ModelSpec:
 
 
 def _read_settings(config: Config, document: Document) -> Settings:
-    for key, valid in (("engine", ENGINES), ("coordinates", ["auto", *COORDINATES])):
+    for key, valid in (("engine", ENGINES), ("coordinates", COORDINATES)):
         with document.at("sampler", key):
             if (name := getattr(config.sampler, key)) not in valid:
                 raise SpecError(f"The sampler has no {key} {name!r}.", advice=choices(name, valid))

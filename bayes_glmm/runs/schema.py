@@ -101,7 +101,7 @@ class SamplerSection(Section):
     """How to sample: the fields of :class:`bayes_glmm.inference.Settings`."""
 
     draws: int = Field(default=Settings.draws, ge=1, le=1_000_000)
-    tune: int = Field(default=Settings.tune, ge=1, le=1_000_000)
+    tune: int | None = Field(default=Settings.tune, ge=1, le=1_000_000)
     chains: int = Field(default=Settings.chains, ge=1, le=1_000)
     seed: int = Field(default=Settings.seed, ge=0, le=2**32 - 1)
     engine: str = Settings.engine
