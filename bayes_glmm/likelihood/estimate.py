@@ -71,7 +71,7 @@ def maximum_likelihood(
     layout = layout_of(likelihood)
     at, scale = _start(likelihood, layout, start)
     x = layout.vector(at)
-    evaluate = _Evaluator(likelihood, log_likelihood, layout)
+    evaluate = Evaluator(likelihood, log_likelihood, layout)
     maximum = upright(layout, maximise(evaluate, x, scale))
     return _estimate(likelihood, log_likelihood, layout, maximum, free=False)
 
@@ -116,7 +116,7 @@ def maximum_a_posteriori(
     layout = layout_of(likelihood)
     at, scale = _start(likelihood, layout, start)
     scale[layout.theta, layout.theta] = THETA_ERROR**2 * np.eye(len(layout.entries))
-    objective = LogPosterior(_Evaluator(likelihood, log_likelihood, layout), LogPrior(layout, priors), layout)
+    objective = LogPosterior(Evaluator(likelihood, log_likelihood, layout), LogPrior(layout, priors), layout)
     maximum = maximise(objective, layout.free(layout.vector(at)), scale)
     return _estimate(likelihood, log_likelihood, layout, maximum, free=True)
 
@@ -138,7 +138,7 @@ class LogPosterior:
         return value + prior, self.layout.pulled_back(y, slope) + prior_slope
 
 
-class _Evaluator:
+class Evaluator:
     """The objective of a search. It remembers the last conditional modes, where the next search for them starts."""
 
     def __init__(self, likelihood: Likelihood, log_likelihood: LogLikelihood, layout: Layout) -> None:
