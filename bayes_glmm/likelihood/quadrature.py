@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayes_glmm.design import RandomBlock
 from bayes_glmm.errors import SpecError
 from bayes_glmm.likelihood.group_integrals import Adapted, Integrand, integrate
 from bayes_glmm.likelihood.laplace import Evaluation, laplace_log_likelihood
@@ -17,7 +18,8 @@ from bayes_glmm.likelihood.modes import Modes, conditional_modes
 from bayes_glmm.likelihood.nested import nested_quadrature
 
 MOST_EFFECTS = 3
-MOST_NODES = 200  # beyond, weights of the outer nodes are too small for floating point numbers
+ADVICE = "Use bg.approx.laplace(model)."
+MOST_NODES = 200  # at about twice as many, weights of outer nodes leave the floating point numbers
 
 
 def aghq_log_likelihood(
@@ -61,28 +63,30 @@ def check_quadrature(likelihood: Likelihood, nodes: int) -> None:
     SpecError
         For more than three effects a group, factors that are not nested, or no nodes.
     """
-    blocks, advice = likelihood.part.blocks, "Use bg.approx.laplace(model)."
+    blocks = likelihood.part.blocks
     if not 1 <= nodes <= MOST_NODES:
         raise SpecError(f"Quadrature takes 1 to {MOST_NODES} nodes, not {nodes}.")
     if len(blocks) == 1 and len(blocks[0].effects) > MOST_EFFECTS:
         raise SpecError(
             f"{blocks[0].group!r} has {len(blocks[0].effects)} effects a level; quadrature takes {MOST_EFFECTS}.",
-            advice=advice,
+            advice=ADVICE,
         )
     if len(blocks) > 2:
         raise SpecError(
-            f"Quadrature takes two grouping factors, one nested in the other; here are {len(blocks)}.", advice=advice
+            f"Quadrature takes two grouping factors, one nested in the other; here are {len(blocks)}.", advice=ADVICE
         )
     if len(blocks) == 2:
-        inner, outer = blocks
-        pairs = len(np.unique(np.column_stack([inner.index, outer.index]), axis=0))
-        if pairs > len(inner.levels):
-            raise SpecError(
-                f"The factors {inner.group!r} and {outer.group!r} are crossed; quadrature takes nested ones.",
-                advice=advice,
-            )
-        if len(inner.effects) > 1 or len(outer.effects) > 1:
-            raise SpecError("Quadrature takes one effect a level of nested factors.", advice=advice)
+        _check_nested(*blocks)
+
+
+def _check_nested(inner: RandomBlock, outer: RandomBlock) -> None:
+    if len(inner.effects) > 1 or len(outer.effects) > 1:
+        raise SpecError("Quadrature takes one effect a level of nested factors.", advice=ADVICE)
+    pairs = np.unique(np.column_stack([inner.index, outer.index]), axis=0)
+    if len(pairs) > len(inner.levels):
+        raise SpecError(
+            f"The factors {inner.group!r} and {outer.group!r} are crossed; quadrature takes nested ones.", advice=ADVICE
+        )
 
 
 def one_factor(likelihood: Likelihood, parameters: Parameters, modes: Modes) -> Adapted:

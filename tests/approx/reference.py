@@ -117,13 +117,10 @@ class Fit:
 
     @property
     def _saturated(self) -> float:
-        design, y = self.model.design, self.model.design.y
-        density = {
-            "bernoulli": lambda: np.zeros_like(y),
-            "binomial": lambda: stats.binom.logpmf(y, design.trials, y / design.trials),
-            "poisson": lambda: stats.poisson.logpmf(y, y),
-        }
-        return float(np.sum(density[self.model.spec.family.name]()))
+        y, trials = self.model.design.y, self.model.design.trials
+        if trials is not None:
+            return float(np.sum(stats.binom.logpmf(y, trials, y / trials)))
+        return float(np.sum(stats.poisson.logpmf(y, y))) if self.model.spec.family_name == "poisson" else 0.0
 
     @property
     def parameters(self) -> Parameters:
@@ -196,7 +193,7 @@ def _reference(shared: Path) -> dict[str, Any]:
 
 @cache
 def _model(name: str, shared: Path) -> bg.GLMM:
-    study = next(study for study in STUDIES if study.name == name)
+    study = study_named(name)
     (file,) = (shared / "data").glob(f"{study.dataset}.csv*")
     return bg.GLMM(study.formula, study.prepare(pd.read_csv(file)), study.family)
 
@@ -411,3 +408,8 @@ STUDIES = (
 def reference_cases() -> list[Case]:
     """All fits by maximum likelihood of models that are here."""
     return [Case(study, method) for study in STUDIES for method in study.methods]
+
+
+def study_named(name: str) -> Study:
+    """The study of that name."""
+    return {study.name: study for study in STUDIES}[name]

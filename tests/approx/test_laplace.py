@@ -9,7 +9,13 @@ from bayes_glmm.likelihood import laplace_log_likelihood, likelihood_of
 from tests.approx.reference import LAPLACE, LMER, STUDIES, Case, Fit, reference_cases
 
 SLOW = {True: pytest.mark.slow, False: ()}
-CASES = [pytest.param(case, id=case.name, marks=SLOW[case.study.slow]) for case in reference_cases() if case.nodes == 1]
+
+
+def marks(case: Case) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.slow] if case.study.slow else []
+
+
+CASES = [pytest.param(case, id=case.name, marks=marks(case)) for case in reference_cases() if case.nodes == 1]
 # lme4 stops its search for the conditional modes at 1e-7 of the deviance, so that its values lie below the Laplace
 # approximation: by less than 0.001, but for these. Its standard errors are finite differences of such values.
 LME4_LIES_BELOW = {"abortion": 0.25, "hdp remission": 0.04, "epil rows": 0.004}

@@ -1,0 +1,242 @@
+r"""Maximum likelihood by the EM algorithm, with the random effects as missing data: a second way to the same maximum.
+
+E-step: the distribution of each group's effects given the data and the current parameters, as nodes z_jk of adaptive
+quadrature with probabilities p_jk. M-step: the expected log density of data and effects, the sum over j and k of
+p_jk (log p(y_j | u_jk) + log N(u_jk; 0, G)), falls into two. G is the average of u u', of correlated effects only, and
+(beta, phi) are those of a regression with the offsets z_i'u_jk, by Newton's method.
+
+Every iteration raises the likelihood (Dempster, Laird & Rubin 1977), to the accuracy of the quadrature, and none needs
+the gradient of an integral. It takes the more iterations the larger the share of missing information is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from scipy import linalg
+
+from bayes_glmm.approx.aghq import with_error
+from bayes_glmm.approx.boundary import refuse_separated, with_bounds
+from bayes_glmm.approx.laplace import approx_fit
+from bayes_glmm.approx.result import ApproxFit, Model
+from bayes_glmm.errors import SpecError
+from bayes_glmm.likelihood import Estimate, Layout, Likelihood, Parameters, layout_of, likelihood_of
+from bayes_glmm.likelihood.maximum import Maximum
+from bayes_glmm.likelihood.modes import conditional_modes
+from bayes_glmm.likelihood.quadrature import aghq_log_likelihood, check_quadrature, one_factor
+from bayes_glmm.likelihood.start import starting_parameters
+
+REMAINING = 1e-8  # of the log likelihood still to gain: about 1e-4 standard errors
+FALL = 1e-6  # of the log likelihood in an iteration, beyond rounding
+NEWTON_STEPS, HALVINGS, DECREMENT = 20, 20, 1e-8
+_STEP = 1e-4  # of finite differences
+
+
+def em(model: Model, nodes: int = 25, iterations: int = 2000) -> ApproxFit:
+    """Fit a model by the EM algorithm with adaptive quadrature.
+
+    Parameters
+    ----------
+    model : GLMM
+        With one grouping factor of at most three effects.
+    nodes : int
+        Of each dimension.
+    iterations : int
+        At most.
+
+    Returns
+    -------
+    ApproxFit
+        ``details["log_likelihoods"]`` has the log likelihood before each iteration. Standard errors come from the
+        second derivative of the log likelihood by quadrature at the last iteration.
+
+    Raises
+    ------
+    EstimationError
+        If the estimate does not exist.
+    SpecError
+        For more than one grouping factor, or more than three effects.
+
+    Examples
+    --------
+    >>> import bayes_glmm as bg
+    >>> model = bg.GLMM("p(germinated, n) ~ extract + (1 | plate)", bg.datasets.seeds(), family="binomial")
+    >>> bool(abs(em(model).log_likelihood - bg.approx.aghq(model).log_likelihood) < 1e-6)
+    True
+    """
+    begin = time.perf_counter()
+    likelihood = likelihood_of(model.spec, model.design)
+    if len(likelihood.part.blocks) != 1:
+        raise SpecError("EM takes one grouping factor.", advice="Use bg.approx.laplace(model).")
+    check_quadrature(likelihood, nodes)
+    refuse_separated(model.spec, model.design)
+    parameters, _ = starting_parameters(likelihood)
+    values: list[float] = []
+    z, remaining = None, np.inf
+    for _ in range(iterations):
+        effects, z = expectation(likelihood, parameters, nodes, z)
+        values.append(effects.log_likelihood)
+        remaining = still_to_gain(values)
+        if remaining < REMAINING:
+            break
+        parameters = maximisation(likelihood, parameters, effects)
+    estimate = _estimate(likelihood, parameters, nodes, len(values), remaining < REMAINING)
+    seconds = time.perf_counter() - begin
+    fit = approx_fit(f"EM with {nodes} nodes, maximum likelihood", model, likelihood, estimate, seconds)
+    fall = float(-np.min(np.diff(values), initial=0.0))
+    messages = (f"The log likelihood fell by {fall:.2g} in an iteration: {nodes} nodes are too few.",)
+    fit = replace(
+        fit,
+        objective=partial(aghq_log_likelihood, nodes=nodes),
+        messages=(*fit.messages, *(messages if fall > FALL else ())),
+        details={**fit.details, "iterations": len(values), "log_likelihoods": np.array(values)},
+    )
+    return with_error(with_bounds(fit), nodes)
+
+
+@dataclass(frozen=True)
+class Effects:
+    """The random effects given the data, as points with probabilities.
+
+    Attributes
+    ----------
+    z : array [node, group, effect]
+        Standardised, for each group that stands for others like it.
+    probability : array [node, group]
+    log_likelihood : float
+        At the parameters that they are conditional on.
+    """
+
+    z: np.ndarray
+    probability: np.ndarray
+    log_likelihood: float
+
+
+def expectation(
+    likelihood: Likelihood, parameters: Parameters, nodes: int, start: np.ndarray | None = None
+) -> tuple[Effects, np.ndarray]:
+    """The E-step; also returns the conditional modes, where the next one may start."""
+    modes = conditional_modes(likelihood, parameters, start)
+    adapted = one_factor(likelihood, parameters, modes)
+    found = [(z[:, 0], e[:, 0]) for _, z, e, _ in adapted.nodes(nodes)]
+    z, e = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    total = e.sum(axis=0)
+    value = float(likelihood.groups.count @ adapted.log_integral(total[None])[0])
+    return Effects(z, e / total, value), modes.z
+
+
+def maximisation(likelihood: Likelihood, parameters: Parameters, effects: Effects) -> Parameters:
+    """The M-step: parameters of the largest expected log density of data and effects."""
+    (block,), groups = likelihood.part.blocks, likelihood.groups
+    u = effects.z @ parameters.L[block.group].T
+    share = effects.probability * groups.count
+    G = np.einsum("kg,kgi,kgj->ij", share, u, u) / groups.count.sum()
+    correlated = linalg.block_diag(*[np.ones((size, size)) for size in block.pattern])
+    regression = Regression(
+        likelihood,
+        np.einsum("rd,krd->kr", block.values[groups.rows], u[:, groups.of_row]),
+        share[:, groups.of_row],
+    )
+    beta, auxiliary = regression.maximum(parameters.beta, parameters.auxiliary)
+    return Parameters(beta, {block.group: np.linalg.cholesky(G * correlated)}, auxiliary)
+
+
+@dataclass(frozen=True)
+class Regression:
+    """The expected log density of the data given the effects, a function of w = (beta, log phi).
+
+    Attributes
+    ----------
+    likelihood : Likelihood
+    random : array [node, row]
+        What the effects add to the linear predictor, rows in the order of the groups.
+    share : array [node, row]
+        Probability of the node times the number of groups that the row's group stands for.
+    """
+
+    likelihood: Likelihood
+    random: np.ndarray
+    share: np.ndarray
+
+    def __call__(self, w: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Value, gradient, and the second derivative in beta."""
+        rows = self.likelihood.groups.rows
+        X = self.likelihood.design.X[rows]
+        names = tuple(self.likelihood.spec.family.auxiliary)
+        with np.errstate(over="ignore"):
+            auxiliary = dict(zip(names, np.exp(w[X.shape[1] :]), strict=True))
+        eta = self.likelihood.fixed(w[: X.shape[1]])[rows] + self.random
+        density = self.likelihood.rows(eta, auxiliary, 2, rows)
+        value = float(np.sum(self.share * density.value))
+        by_phi = [value * np.sum(self.share * density.derivative(0, name)) for name, value in auxiliary.items()]
+        gradient = np.concatenate([X.T @ np.sum(self.share * density.derivative(1), axis=0), by_phi])
+        bend = np.sum(self.share * density.derivative(2), axis=0)
+        return (value if np.isfinite(value) else -np.inf), gradient, X.T @ (bend[:, None] * X)
+
+    def maximum(self, beta: np.ndarray, auxiliary: Mapping[str, float]) -> tuple[np.ndarray, dict[str, float]]:
+        """The largest value's beta and phi, by Newton steps that are halved while they lead down."""
+        p = len(beta)
+        w = np.concatenate([beta, np.log(list(auxiliary.values()))]) if auxiliary else beta
+        value, gradient, bend = self(w)
+        for _ in range(NEWTON_STEPS):
+            step = self._newton_step(w, gradient, bend)
+            better = ((new := w + 0.5**k * step, *self(new)) for k in range(HALVINGS))
+            found = next((point for point in better if point[1] >= value), None)
+            decrement = float(gradient @ step)
+            if found is None:
+                break
+            w, value, gradient, bend = found
+            if decrement < DECREMENT:
+                break
+        return w[:p], dict(zip(auxiliary, map(float, np.exp(w[p:])), strict=True))
+
+    def _newton_step(self, w: np.ndarray, gradient: np.ndarray, bend: np.ndarray) -> np.ndarray:
+        """Uphill also where the second derivative is not negative definite."""
+        p = len(bend)
+        hessian = np.zeros((len(w), len(w)))
+        hessian[:p, :p] = bend
+        for j in range(p, len(w)):
+            move = _STEP * np.eye(len(w))[j]
+            hessian[j] = hessian[:, j] = (self(w + move)[1] - self(w - move)[1]) / (2.0 * _STEP)
+        scale = np.sqrt(np.abs(np.diagonal(hessian)))
+        values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
+        return vectors @ (vectors.T @ (gradient / scale) / np.maximum(np.abs(values), 1e-10)) / scale
+
+
+def still_to_gain(values: list[float]) -> float:
+    """What the log likelihood will still gain if its gains go on to shrink as the last two (Aitken's rule)."""
+    if len(values) < 3:
+        return np.inf
+    before, last = values[-2] - values[-3], values[-1] - values[-2]
+    if abs(last) < 1e-12 * abs(values[-1]):  # rounding
+        return 0.0
+    return last * last / (before - last) if 0.0 < last < before else np.inf
+
+
+def _estimate(likelihood: Likelihood, parameters: Parameters, nodes: int, count: int, converged: bool) -> Estimate:
+    layout = layout_of(likelihood)
+    evaluation = aghq_log_likelihood(likelihood, parameters, None, nodes)
+    x = layout.vector(parameters)
+    precision = _precision(likelihood, layout, x, nodes)
+    message = "" if converged else f"{count} iterations were not enough"
+    maximum = Maximum(x, evaluation.value, precision, count, converged, message)
+    return Estimate(parameters, evaluation.value, evaluation, layout, False, maximum)
+
+
+def _precision(likelihood: Likelihood, layout: Layout, x: np.ndarray, nodes: int) -> np.ndarray:
+    """Central differences of the gradient of the log likelihood by quadrature."""
+
+    def gradient(x: np.ndarray) -> np.ndarray:
+        at = layout.parameters(x)
+        return layout.gradient(aghq_log_likelihood(likelihood, at, None, nodes).gradient, at)
+
+    scale = np.sqrt(np.mean(likelihood.design.X**2, axis=0))
+    steps = np.full(len(x), _STEP)
+    steps[layout.beta] /= scale
+    steps[layout.theta] *= np.maximum(np.abs(x[layout.theta]), 1e-3)
+    rows = [(gradient(x + h * e) - gradient(x - h * e)) / (2.0 * h) for h, e in zip(steps, np.eye(len(x)), strict=True)]
+    return -0.5 * (np.array(rows) + np.array(rows).T)

@@ -1,0 +1,114 @@
+"""EM climbs to the maximum that quadrature finds directly, and never falls on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayes_glmm as bg
+from bayes_glmm.approx.em import Regression, expectation, maximisation, still_to_gain
+from bayes_glmm.likelihood import laplace_log_likelihood, layout_of
+from bayes_glmm.likelihood.quadrature import aghq_log_likelihood
+from tests.approx.reference import study_named
+from tests.likelihood import cases
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes"),
+    [
+        ("seeds", 15),
+        ("beitler_landis", 15),
+        ("spinal", 35),
+        ("cbpp", 15),
+        ("epil overdispersed", 15),
+        ("epil slopes", 9),
+        ("sleepstudy", 5),
+        ("sleepstudy uncorrelated", 5),
+    ],
+)
+def test_em_climbs_to_the_maximum_of_the_quadrature(name: str, nodes: int, shared: Path) -> None:
+    model = study_named(name).model(shared)
+    found, expected = bg.approx.em(model, nodes), bg.approx.aghq(model, nodes)
+    assert found.converged
+    values = found.details["log_likelihoods"]
+    assert isinstance(values, np.ndarray)
+    assert (np.diff(values) > -1e-9 * np.abs(values[-1])).all()
+    assert 0.0 <= expected.log_likelihood - found.log_likelihood + 1e-9 < 2e-8
+    errors = np.sqrt(np.diagonal(expected.covariance))
+    # what is left of the log likelihood, 1e-8, is sqrt(2e-8) standard errors
+    assert (np.abs(found.x - expected.x) < 2e-4 * errors).all()
+    np.testing.assert_allclose(np.sqrt(np.diagonal(found.covariance)), errors, rtol=2e-4)
+
+
+@pytest.mark.parametrize("structure", ["intercept", "correlated"])
+@pytest.mark.parametrize("family", bg.FAMILIES)
+def test_every_iteration_raises_the_likelihood_of_every_family(family: str, structure: str) -> None:
+    likelihood = cases.likelihood(family, structure)
+    parameters = cases.parameters(likelihood)
+    nodes = 25 if structure == "intercept" else 15
+    values = []
+    for _ in range(4):
+        effects, _ = expectation(likelihood, parameters, nodes)
+        assert effects.log_likelihood == pytest.approx(aghq_log_likelihood(likelihood, parameters, None, nodes).value)
+        values.append(effects.log_likelihood)
+        parameters = maximisation(likelihood, parameters, effects)
+    assert (np.diff(values) > 0.0).all()
+
+
+def test_the_steps_for_a_gaussian_model_are_the_closed_ones() -> None:
+    """Laird & Ware (1982): moments of the conditional, then least squares and averages."""
+    likelihood = cases.likelihood("gaussian", "correlated")
+    parameters, design = cases.parameters(likelihood), likelihood.design
+    (block,) = design.blocks
+    factor = laplace_log_likelihood(likelihood, parameters).modes
+    u = factor.z.reshape(-1, 2) @ parameters.L["g"].T
+    covariance = parameters.L["g"] @ factor.factor.own_covariances()["g"] @ parameters.L["g"].T
+    residual = design.y - np.sum(block.values * u[block.index], axis=1)
+    beta = np.linalg.lstsq(design.X, residual)[0]
+    spread = np.einsum("ij,ijk,ik->i", block.values, covariance[block.index], block.values)
+    sigma = np.sqrt(np.mean((residual - design.X @ beta) ** 2 + spread))
+    found = maximisation(likelihood, parameters, expectation(likelihood, parameters, 5)[0])
+    np.testing.assert_allclose(found.beta, beta, atol=1e-6)
+    assert sigma == pytest.approx(found.auxiliary["sigma"], abs=1e-5)
+    np.testing.assert_allclose(found.G("g"), np.mean(u[:, :, None] * u[:, None, :] + covariance, axis=0), rtol=1e-9)
+
+
+def test_the_score_of_the_regression_is_that_of_the_likelihood() -> None:
+    """Fisher's identity: the expected score of data and effects is the score of the data."""
+    likelihood = cases.likelihood("negative_binomial", "correlated")
+    parameters = cases.parameters(likelihood)
+    effects, _ = expectation(likelihood, parameters, 25)
+    (block,), groups = likelihood.part.blocks, likelihood.groups
+    u = effects.z @ parameters.L["g"].T
+    random = np.einsum("rd,krd->kr", block.values[groups.rows], u[:, groups.of_row])
+    regression = Regression(likelihood, random, (effects.probability * groups.count)[:, groups.of_row])
+    _, gradient, _ = regression(np.append(parameters.beta, np.log(parameters.auxiliary["phi"])))
+    layout = layout_of(likelihood)
+    expected = layout.gradient(aghq_log_likelihood(likelihood, parameters, nodes=25).gradient, parameters)
+    np.testing.assert_allclose(gradient, np.append(expected[layout.beta], expected[-1]), rtol=1e-7)
+
+
+def test_gains_that_shrink_by_half_have_as_much_left_as_the_last() -> None:
+    assert 1.0 == pytest.approx(still_to_gain([-8.0, -6.0, -5.0]))
+    assert np.inf == still_to_gain([-8.0, -6.0])
+    assert np.inf == still_to_gain([-8.0, -7.0, -5.0])
+    assert 0.0 == still_to_gain([-6.0, -5.0, -5.0])
+
+
+def test_too_few_iterations_are_said() -> None:
+    found = bg.approx.em(seeds(), iterations=5)
+    assert not found.converged
+    assert any("5 iterations were not enough" in message for message in found.messages)
+
+
+def seeds() -> bg.GLMM:
+    return bg.GLMM("p(germinated, n) ~ extract + (1 | plate)", bg.datasets.seeds(), family="binomial")
+
+
+def test_more_than_one_factor_is_refused() -> None:
+    data = pd.DataFrame({"y": [0, 1, 1, 0], "g": ["a", "a", "b", "b"], "h": ["s", "t", "s", "t"]})
+    with pytest.raises(bg.SpecError, match=r"one grouping factor.*laplace"):
+        bg.approx.em(bg.GLMM("y ~ (1 | g) + (1 | h)", data, family="bernoulli"))
