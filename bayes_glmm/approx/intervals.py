@@ -1,0 +1,88 @@
+"""Confidence intervals of coefficients, standard deviations and auxiliary parameters."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bayes_glmm.approx.profile import surface_of, with_first
+from bayes_glmm.approx.result import ApproxFit
+from bayes_glmm.effects.tidy import check_interval
+from bayes_glmm.errors import SpecError, choices
+
+METHODS = ("wald", "profile")
+
+
+def intervals(fit: ApproxFit, method: Literal["wald", "profile"] = "wald", level: float = 0.95) -> pd.DataFrame:
+    """Confidence intervals of all coefficients, standard deviations and auxiliary parameters.
+
+    Parameters
+    ----------
+    fit : ApproxFit
+    method : {"wald", "profile"}
+        From the curvature at the estimates, of standard deviations and auxiliary parameters on the log scale; or from
+        where the profile likelihood has fallen by half a chi-square quantile, which takes some hundred evaluations of
+        the likelihood for each parameter.
+    level : float
+        Such as 0.95.
+
+    Returns
+    -------
+    DataFrame
+        One row a parameter: ``kind``, ``parameter``, ``estimate``, ``lower``, ``upper``. NaN where the curvature is
+        unknown. For a standard deviation a profile may end at 0; where its estimate is 0, Wald's says nothing: 0 to
+        infinity.
+
+    Raises
+    ------
+    SpecError
+        For an unknown method or level, or a profile of a fit that has maximised no likelihood.
+    EstimationError
+        If a profile has no clear maximum to fall from.
+    """
+    check_interval(level)
+    if method not in METHODS:
+        raise SpecError(f"There are no intervals {method!r}.", advice=choices(method, METHODS))
+    rows = fit.summary()[["kind", "parameter", "estimate"]]
+    rows = rows[~rows["kind"].str.startswith("correlation")].reset_index(drop=True)
+    ends = _wald(fit, level) if method == "wald" else _profile(fit, level)
+    return pd.concat([rows, pd.DataFrame(ends, columns=["lower", "upper"])], axis=1)
+
+
+def _wald(fit: ApproxFit, level: float) -> np.ndarray:
+    """Lower and upper ends [parameter, 2], in the order of the summary."""
+    reach = stats.norm.isf(0.5 * (1.0 - level)) * np.array([-1.0, 1.0])
+    rest = slice(fit.layout.theta.stop, None)
+    sds = np.array([_log_sd(fit, row) for row in fit.layout.rows]).reshape(-1, 2)
+    logs = np.vstack([sds, np.column_stack([fit.x[rest], np.sqrt(np.diagonal(fit.covariance)[rest])])])
+    with np.errstate(over="ignore"):
+        positive = np.exp(logs[:, :1] + reach * logs[:, 1:])
+    return np.vstack([fit.beta[:, None] + reach * fit.standard_errors[:, None], positive])
+
+
+def _log_sd(fit: ApproxFit, row: np.ndarray) -> tuple[float, float]:
+    """The logarithm of a standard deviation, the length of a row of L, and its standard error."""
+    x, covariance = fit.x[row], fit.covariance[np.ix_(row, row)]
+    if fit.free:  # it is a coordinate itself
+        return float(x[-1]), float(np.sqrt(covariance[-1, -1]))
+    sd = max(float(np.linalg.norm(x)), np.finfo(float).tiny)
+    slope = x / sd
+    return float(np.log(sd)), float(np.sqrt(slope @ covariance @ slope) / sd)
+
+
+def _profile(fit: ApproxFit, level: float) -> np.ndarray:
+    """Lower and upper ends [parameter, 2], in the order of the summary."""
+    quantile = float(stats.chi2.ppf(level, 1))
+    surface, theta = surface_of(fit), fit.layout.theta
+    beta = [surface.interval(j, quantile) for j in range(theta.start)]
+    sds = []
+    for block in fit.layout.blocks:
+        for effect, name in enumerate(block.effects):
+            first = with_first(fit, block, effect)
+            j = first.layout.names.index(f"L_{block.group}[{name}, {name}]")
+            sds.append(surface_of(first).interval(j, quantile, positive=True))
+    auxiliary = [np.exp(surface.interval(j, quantile)) for j in range(theta.stop, len(fit.x))]
+    return np.array([*beta, *sds, *auxiliary])
