@@ -24,6 +24,7 @@ from bayes_glmm.inference.integrated import (
     integrated_model,
     quadrature_error,
 )
+from bayes_glmm.inference.kernels import fast_likelihood
 from bayes_glmm.inference.settings import Settings
 from bayes_glmm.inference.settled import settled
 from bayes_glmm.inference.whitened import WHITE, whitened_model
@@ -59,7 +60,7 @@ def sample_auto(spec: ModelSpec, design: Design, priors: Priors, engine: Engine,
 
 def sample_plain(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
     """Draw in the coordinates of the plain model."""
-    drawn, tune = _draw(build_model(spec, design, priors), engine, settings, LONG_WARM_UP)
+    drawn, tune = _draw(build_model(spec, design, priors, fast_likelihood), engine, settings, LONG_WARM_UP)
     return drawn, {"coordinates": "plain", "tune": tune}
 
 

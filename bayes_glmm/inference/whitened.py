@@ -20,12 +20,11 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_glmm.design import Priors, RandomBlock
-from bayes_glmm.families import Mean
+from bayes_glmm.inference.kernels import fast_likelihood
 from bayes_glmm.inference.whitening import Whitening
-from bayes_glmm.model.builder import auxiliary_parameters, coordinates, fixed_predictor
-from bayes_glmm.model.random_effects import contribution, covariance_root, effects
+from bayes_glmm.model.builder import auxiliary_parameters, coordinates
+from bayes_glmm.model.random_effects import covariance_root, effects
 from bayes_glmm.model.variables import log_density
-from bayes_glmm.numerics.functions import pytensor_functions
 
 WHITE = "white_"  # what NUTS moves in
 
@@ -56,13 +55,7 @@ def whitened_model(whitening: Whitening, priors: Priors) -> pm.Model:
         pm.Potential("log_prior_z", -0.5 * squares - 0.5 * size * math.log(2.0 * math.pi))
         if beta is not None:
             pm.Potential("log_prior_beta", log_density([priors[f"beta[{c}]"] for c in design.coefficients], beta))
-        eta = fixed_predictor(design.X, design.offset, beta)
-        for block in design.blocks:
-            eta = eta + contribution(block, u[block.group])
-        mean = Mean(eta, spec.link, pytensor_functions())
-        observed = design.y.astype(np.int64) if spec.family.discrete else design.y
-        trials = None if design.trials is None else design.trials.astype(np.int64)
-        spec.family.likelihood(pm, design.response, mean, auxiliary, trials, observed, "row")
+        fast_likelihood(spec, design, beta, u, auxiliary)
     _start_at_the_mode(whitening, model)
     return model
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -9,13 +12,30 @@ import pytensor.tensor as pt
 from bayes_glmm.design import Design, Priors
 from bayes_glmm.errors import SpecError
 from bayes_glmm.families import Mean
-from bayes_glmm.model.random_effects import random_effects
+from bayes_glmm.model.random_effects import contribution, random_effects
 from bayes_glmm.model.variables import scalar_variable, vector_variable
 from bayes_glmm.numerics.functions import pytensor_functions
 from bayes_glmm.spec import ModelSpec
 
+Likelihood = Callable[[ModelSpec, Design, Any, Mapping[str, Any], Mapping[str, Any]], None]
 
-def build_model(spec: ModelSpec, design: Design, priors: Priors) -> pm.Model:
+
+def plain_likelihood(
+    spec: ModelSpec, design: Design, beta: Any, u: Mapping[str, Any], auxiliary: Mapping[str, Any]
+) -> None:
+    """Add the response to the model in context, as PyMC's distribution of the family."""
+    eta = fixed_predictor(design.X, design.offset, beta)
+    for block in design.blocks:
+        eta = eta + contribution(block, u[block.group])
+    mean = Mean(eta, spec.link, pytensor_functions())
+    observed = design.y.astype(np.int64) if spec.family.discrete else design.y
+    trials = None if design.trials is None else design.trials.astype(np.int64)
+    spec.family.likelihood(pm, design.response, mean, auxiliary, trials, observed, "row")
+
+
+def build_model(
+    spec: ModelSpec, design: Design, priors: Priors, add_likelihood: Likelihood = plain_likelihood
+) -> pm.Model:
     """Write the plain model of a specification for its data.
 
     Parameters
@@ -24,6 +44,8 @@ def build_model(spec: ModelSpec, design: Design, priors: Priors) -> pm.Model:
     design : Design
     priors : Priors
         One a parameter.
+    add_likelihood : function
+        Adds log p(y | beta, u, auxiliary) to the model.
 
     Returns
     -------
@@ -37,18 +59,14 @@ def build_model(spec: ModelSpec, design: Design, priors: Priors) -> pm.Model:
         For a prior that cannot be, or a response named like a parameter.
     """
     with pm.Model(coords=coordinates(design)) as model:
-        eta = fixed_predictor(design.predictors.X, design.offset, fixed_effects(design, priors))
-        for block in design.blocks:
-            eta = eta + random_effects(block, priors)
+        beta = fixed_effects(design, priors)
+        u = {block.group: random_effects(block, priors) for block in design.blocks}
         auxiliary = auxiliary_parameters(spec, priors)
         if design.response in model.named_vars:
             raise SpecError(
                 f"The response has the name of a parameter, {design.response!r}.", advice="Rename the column."
             )
-        mean = Mean(eta, spec.link, pytensor_functions())
-        observed = design.y.astype(np.int64) if spec.family.discrete else design.y
-        trials = None if design.trials is None else design.trials.astype(np.int64)
-        spec.family.likelihood(pm, design.response, mean, auxiliary, trials, observed, "row")
+        add_likelihood(spec, design, beta, u, auxiliary)
     return model
 
 

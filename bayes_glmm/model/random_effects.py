@@ -25,8 +25,8 @@ def random_effects(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
 
     Returns
     -------
-    tensor [row]
-        What the block adds to the linear predictor, gathered by index.
+    tensor [level, effect]
+        The random effects u.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def random_effects(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
         For a prior that cannot be.
     """
     z = pm.Normal(f"z_{block.group}", 0.0, 1.0, dims=(block.group, f"{block.group}_effect"))
-    return contribution(block, effects(block, z, covariance_root(block, priors)))
+    return effects(block, z, covariance_root(block, priors))
 
 
 def covariance_root(block: RandomBlock, priors: Priors) -> pt.TensorVariable:

@@ -1,8 +1,8 @@
 """Fused likelihoods: log likelihood and gradient in one compiled pass over the rows, for the usual families and links.
 
 ``KERNELS`` is a speed table: a pair of family and link that it lacks is left to PyTensor, which gives the same numbers.
-Two functions put an entry into a model. :func:`fused_likelihood` takes the coefficients and the random effects, and is
-the faster one; :func:`fused_likelihood_of_eta` takes any linear predictor.
+:func:`fast_likelihood` is what models take. Below it, :func:`fused_likelihood` takes the coefficients and the random
+effects, and is the faster one; :func:`fused_likelihood_of_eta` takes any linear predictor.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_glmm.design import Design
@@ -18,6 +19,7 @@ from bayes_glmm.inference.kernels.entries import KERNELS as KERNELS
 from bayes_glmm.inference.kernels.entries import Kernel as Kernel
 from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs, row_order
 from bayes_glmm.inference.kernels.operation import FusedLogLikelihood as FusedLogLikelihood
+from bayes_glmm.model.builder import plain_likelihood
 from bayes_glmm.spec import ModelSpec
 
 
@@ -81,6 +83,17 @@ def fused_likelihood_of_eta(
         return None
     response = response_inputs(KERNELS[key], design, np.arange(len(design.y)))
     return FusedLogLikelihood("predictor", *key)(*response, eta, _auxiliary(auxiliary))[0]
+
+
+def fast_likelihood(
+    spec: ModelSpec, design: Design, beta: Any, u: Mapping[str, Any], auxiliary: Mapping[str, Any]
+) -> None:
+    """Add log p(y | beta, u, auxiliary) to the model in context: fused where there is a kernel, PyMC's elsewhere."""
+    fused = fused_likelihood(spec, design, beta, u, auxiliary)
+    if fused is None:
+        plain_likelihood(spec, design, beta, u, auxiliary)
+    else:
+        pm.Potential("log_likelihood", fused)
 
 
 def _auxiliary(auxiliary: Mapping[str, Any]) -> Any:
