@@ -62,9 +62,11 @@ class LinearMixedModel:
         Raises
         ------
         numpy.linalg.LinAlgError
-            If the coefficients cannot be told apart.
+            If the coefficients cannot be told apart, or weights are not finite.
         """
         part, weights = self.elimination.part, self.weights / variances.auxiliary.get("dispersion", 1.0)
+        if not np.isfinite(weights).all():
+            raise np.linalg.LinAlgError("weights that are not finite")
         values = part.values(variances.L)
         A, factor = part.matrix(values), factorise(self.elimination, values, weights)
         WX = weights[:, None] * self.X

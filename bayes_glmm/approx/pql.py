@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from bayes_glmm.approx.boundary import refuse_separated, with_bounds
+from bayes_glmm.approx.boundary import MODE, refuse_separated, with_bounds
 from bayes_glmm.approx.henderson import Criterion, LinearMixedModel, Solution
 from bayes_glmm.approx.result import ApproxFit, Model
 from bayes_glmm.approx.working import joint_mode
@@ -27,6 +27,7 @@ from bayes_glmm.likelihood.start import starting_parameters
 Dispersion = Literal["family", "estimate"]
 POWER = {"gaussian": 2.0, "gamma": -1.0}  # the dispersion is this power of the auxiliary parameter
 ITERATIONS = 200
+FULL_STEPS = 20  # shorter ones after them, which end a circle
 SETTLED = 1e-7  # squared standard errors by which the variances still move
 AWAY_FROM_ZERO = 0.1  # of the first guess of a standard deviation
 FEW_TRIALS = 10  # a level: a standard deviation of 1 comes out near 0.6 for 2 binary responses, 0.8 for 5, 0.9 for 10
@@ -42,8 +43,8 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
         How the variances are estimated from the working response.
     dispersion : {"family", "estimate"}
         The factor phi in Var(y | u) = phi V(mu): 1 for binomial and Poisson responses and estimated for Gaussian and
-        gamma ones (sigma^2, 1 / shape); or estimated for all, which allows for over-dispersion. Binary responses have
-        none: for them an estimate, as MASS::glmmPQL makes it, only takes up what the approximation gets wrong.
+        gamma ones (sigma^2, 1 / shape); or estimated for the former too, which allows for over-dispersion. Binary
+        responses have none: 1 is all they take.
 
     Returns
     -------
@@ -72,8 +73,9 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
         found = _alternate(likelihood, criterion, dispersion)
     except np.linalg.LinAlgError as error:
         raise EstimationError(
-            "The coefficients cannot be told apart where the search arrived.",
-            advice="Look for columns that separate the response, or are nearly combinations of others.",
+            "The search ran out of what numbers can tell apart: coefficients, random effects or the dispersion fit the "
+            "response without an error.",
+            advice=f"Look for columns or groups that separate the response, or use {MODE}.",
         ) from error
     layout = layout_of(likelihood)
     parameters, covariance = _estimates(likelihood, layout, found)
@@ -86,7 +88,7 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
         layout=layout,
         x=layout.vector(parameters),
         covariance=covariance,
-        logarithmic=False,
+        free=False,
         log_likelihood=float("nan"),
         random_effects=found.solution.random_effects(),
         converged=not found.complaint,
@@ -107,6 +109,11 @@ def _check(model: Model, criterion: str, dispersion: str) -> None:
     if dispersion not in ("family", "estimate"):
         raise SpecError(f"There is no dispersion {dispersion!r}.", advice="Valid: 'family', 'estimate'.")
     family = model.spec.family
+    if dispersion == "estimate" and family.response == "binary":
+        raise SpecError(
+            "Binary responses have no over-dispersion: their variance is mu (1 - mu), whatever varies.",
+            advice="Leave dispersion='family', or count successes of trials: p(successes, trials) with binomial.",
+        )
     if family.auxiliary and family.name not in POWER:
         raise SpecError(
             f"Penalised quasi-likelihood has no {family.name} family: its variance must be phi V(mu).",
@@ -146,7 +153,10 @@ class _Found:
 
 
 def _alternate(likelihood: Likelihood, criterion: Criterion, dispersion: Dispersion) -> _Found:
-    """Modes given the variances, variances given the modes, until the variances stay."""
+    """Modes given the variances, variances given the modes, until the variances stay.
+
+    Each search for the variances starts away from 0, where their likelihood is even and its slope tells nothing.
+    """
     first, _ = starting_parameters(likelihood)
     family = likelihood.spec.family
     free = dispersion == "estimate" or family.name in POWER
@@ -154,15 +164,19 @@ def _alternate(likelihood: Likelihood, criterion: Criterion, dispersion: Dispers
     scale = [value ** POWER[family.name] for value in first.auxiliary.values()] or [1.0]
     x = layout.vector(Parameters(np.empty(0), first.L, {"dispersion": scale[0]}))
     sizes = np.array([first.L[group][i, i] for group, i, _ in layout.entries] + [1.0] * free)
-    beta, z = first.beta, conditional_modes(likelihood, first).z
-    solution, at_mode = joint_mode(likelihood, layout.parameters(x), beta, z)
+    least = AWAY_FROM_ZERO * np.append(x[layout.theta], [0.0] * free)
+    z = conditional_modes(likelihood, first).z
+    solution, at_mode = joint_mode(likelihood, layout.parameters(x), first.beta, z)
     settled, iterations = False, 0
     while not settled and iterations < ITERATIONS:
-        maximum = upright(layout, _variances(solution.model, criterion, layout, x, sizes))
-        moved, x = maximum.x - x, maximum.x
-        settled = float(moved @ maximum.precision @ moved) < SETTLED
-        solution, at_mode = joint_mode(likelihood, layout.parameters(x), solution.beta, solution.z)
         iterations += 1
+        start = np.where(np.abs(x) < least, least, x)
+        maximum = upright(layout, _variances(solution.model, criterion, layout, start, sizes))
+        step = maximum.x - x
+        settled = float(step @ maximum.precision @ step) < SETTLED
+        x = x + step * (1.0 if settled else min(1.0, FULL_STEPS / iterations))
+        near = solution.model.solve(layout.parameters(x))
+        solution, at_mode = joint_mode(likelihood, near.variances, near.beta, near.z)
     complaints = [
         "" if settled else f"variances and modes still move each other after {iterations} iterations",
         "" if at_mode else "the search for the modes ended before the gradient was zero",
@@ -172,12 +186,9 @@ def _alternate(likelihood: Likelihood, criterion: Criterion, dispersion: Dispers
 
 
 def _variances(
-    working: LinearMixedModel, criterion: Criterion, layout: Layout, x: np.ndarray, sizes: np.ndarray
+    working: LinearMixedModel, criterion: Criterion, layout: Layout, start: np.ndarray, sizes: np.ndarray
 ) -> Maximum:
-    """The variances that are most likely for a working response.
-
-    The search starts away from 0, where the likelihood is even in a standard deviation and its slope tells nothing.
-    """
+    """The variances that are most likely for a working response."""
 
     def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
         variances = layout.parameters(x)
@@ -191,10 +202,8 @@ def _variances(
             return -np.inf, np.zeros_like(x)
         return value, layout.gradient(solution.gradient(criterion), variances)
 
-    if not len(x):
-        return Maximum(x, 0.0, np.empty((0, 0)), 0, True, "")
-    least = AWAY_FROM_ZERO * sizes
-    start = np.where(layout.diagonal & (np.abs(x) < least), least, x)
+    if not len(start):
+        return Maximum(start, 0.0, np.empty((0, 0)), 0, True, "")
     return maximise(objective, start, np.diag((THETA_ERROR * sizes) ** 2))
 
 

@@ -12,8 +12,8 @@ from bayes_glmm.numerics.functions import NUMPY
 
 STEPS = 100
 HALVINGS = 30
-DECREMENT = 1e-10  # twice what a step gains
-ROUNDING = 1e-12  # of a sum over rows, relative
+DECREMENT = 1e-9  # twice what a step gains
+ROUNDING = 1e-14  # of a sum over rows, relative
 
 
 def working_model(likelihood: Likelihood, eta: np.ndarray) -> LinearMixedModel:

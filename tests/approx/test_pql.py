@@ -95,7 +95,7 @@ VARIANCE: dict[str, Transform] = {
 }
 FIXED = [
     Fixed("salamander_mating", "bernoulli", "logit"),
-    Fixed("salamander_mating", "bernoulli", "logit", "ML", "estimate"),
+    Fixed("salamander_mating", "bernoulli", "logit", "ML"),
     Fixed("cbpp", "binomial", "logit"),
     Fixed("cbpp", "binomial", "logit", "ML"),
     Fixed("seeds", "binomial", "cloglog"),
@@ -286,3 +286,5 @@ def test_unknown_choices_are_refused() -> None:
         bg.approx.pql(model, "reml")
     with pytest.raises(SpecError, match="no dispersion 'fixed'"):
         bg.approx.pql(model, dispersion="fixed")
+    with pytest.raises(SpecError, match="Binary responses have no over-dispersion"):
+        bg.approx.pql(model, dispersion="estimate")
