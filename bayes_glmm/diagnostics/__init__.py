@@ -1,4 +1,4 @@
-"""Posterior to Checks: whether to believe the draws, whether the model could have made the data, how it predicts.
+"""Posterior to Checks: whether to believe the draws, could the model have made the data, what do the priors do.
 
 ``CHECKS`` is the table; a new check is one function and one row of it.
 """
@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from bayes_glmm.diagnostics import convergence, loo, loo_groups, predictive
+from bayes_glmm.diagnostics import sensitivity as power_scaling
 from bayes_glmm.diagnostics.check import Check as Check
 from bayes_glmm.diagnostics.check import Checks as Checks
 from bayes_glmm.diagnostics.check import Skipped as Skipped
 from bayes_glmm.diagnostics.loo import LOO as LOO
 from bayes_glmm.diagnostics.loo import loo_by_row as loo_by_row
 from bayes_glmm.diagnostics.loo_groups import loo_by_group as loo_by_group
+from bayes_glmm.diagnostics.sensitivity import sensitivity as sensitivity
 from bayes_glmm.diagnostics.summary import summary as summary
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.posterior import Posterior
 
-CheckGroup = Literal["convergence", "predictive", "loo"]
+CheckGroup = Literal["convergence", "predictive", "loo", "sensitivity"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class CheckEntry:
     ----------
     name : str
         The name of the Check it makes.
-    group : {"convergence", "predictive", "loo"}
+    group : {"convergence", "predictive", "loo", "sensitivity"}
     function : function
         ``Posterior -> Check | Skipped``.
     """
@@ -58,6 +60,7 @@ CHECKS: tuple[CheckEntry, ...] = (
     CheckEntry("serial", group="predictive", function=predictive.check_serial),
     CheckEntry("loo", group="loo", function=loo.check_loo),
     CheckEntry("loo_groups", group="loo", function=loo_groups.check_loo_groups),
+    CheckEntry("sensitivity", group="sensitivity", function=power_scaling.check_sensitivity),
 )
 
 
@@ -67,9 +70,9 @@ def check(posterior: Posterior, group: str = "convergence") -> Checks:
     Parameters
     ----------
     posterior : Posterior
-    group : {"convergence", "predictive", "loo"}
-        Whether the chains found the posterior, whether the model could have made the data, or how well each row and
-        each group is predicted without it.
+    group : {"convergence", "predictive", "loo", "sensitivity"}
+        Whether the chains found the posterior, whether the model could have made the data, how well each row and each
+        group is predicted without it, or what would change with the priors.
 
     Returns
     -------

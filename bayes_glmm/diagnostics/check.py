@@ -33,6 +33,11 @@ _MEANING: dict[str, dict[Overall, str]] = {
         "look": "Some rows or groups matter too much to be left out: the predictive accuracy is little known.",
         "do not use": "Some rows or groups matter too much to be left out: no predictive accuracy can be had so.",
     },
+    "sensitivity": {
+        "fit to use": "Weaker or stronger priors would change little.",
+        "look": "Some parameters would change with their priors.",
+        "do not use": "The priors decide.",
+    },
 }
 _LENGTH = {"ess_bulk", "ess_tail", "mcse"}  # whether there are draws enough, not whether they are right
 _COLOURS = {"pass": "green", "look": "yellow", "fail": "red"}
@@ -132,7 +137,7 @@ class Checks:
     ----------
     checks : tuple of Check
     skipped : tuple of Skipped
-    group : {"convergence", "predictive", "loo"}
+    group : {"convergence", "predictive", "loo", "sensitivity"}
         What they are about.
     """
 

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_glmm.design import build_design
+from bayes_glmm.design import Priors, build_design
 from bayes_glmm.posterior import Posterior, posterior_at
-from bayes_glmm.spec import ModelSpec
+from bayes_glmm.spec import ModelSpec, Prior
 
 CHAINS, DRAWS = 4, 500
 LEVELS, ROWS = 30, 20
@@ -70,7 +70,9 @@ def broken(family: str = "gaussian") -> Posterior:
     data = posterior.design.data.copy()
     data["y"] = wild(posterior, rng)
     design = build_design(posterior.spec, data)
-    return replace(with_draws(posterior, stuck, statistics), design=design)
+    stubborn = posterior.priors.entries | {"beta[x]": Prior.parse("Normal(-5, 0.1)")}
+    priors = Priors(stubborn, frozenset({"beta[x]"}))
+    return replace(with_draws(posterior, stuck, statistics), design=design, priors=priors)
 
 
 def wild(posterior: Posterior, rng: np.random.Generator) -> np.ndarray:

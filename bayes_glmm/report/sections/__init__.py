@@ -10,6 +10,7 @@ from bayes_glmm.report.sections.data import render_data
 from bayes_glmm.report.sections.model import render_model
 from bayes_glmm.report.sections.population import render_population
 from bayes_glmm.report.sections.predictive import render_predictive
+from bayes_glmm.report.sections.priors import render_priors
 from bayes_glmm.report.sections.variance import render_variance
 from bayes_glmm.report.sections.verdict import render_verdict
 
@@ -22,6 +23,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "Could the model have made the data?", anchor="predictive", render=render_predictive, checks=("predictive",)
     ),
+    Section("Prior and data", anchor="priors", render=render_priors),
     Section("Chains", anchor="chains", render=render_chains),
     Section("Data", anchor="data", render=render_data),
     Section("Model", anchor="model", render=render_model),

@@ -1,0 +1,80 @@
+"""Densities of priors at numbers: on a grid, and at the draws of the parameters they belong to.
+
+Top-level parameters only: coefficients, standard deviations, correlations and the family's own. Random effects have no
+prior of their own but N(0, G), which is part of the model.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from bayes_glmm.design import RandomBlock
+from bayes_glmm.diagnostics.parameters import parameters
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.spec import Prior
+
+
+def log_density(prior: Prior, values: np.ndarray) -> np.ndarray:
+    """The log density of a prior at some values, by PyMC.
+
+    Parameters
+    ----------
+    prior : Prior
+        Of one number.
+    values : array
+    """
+    import pymc as pm
+    from pytensor.compile.mode import Mode
+
+    positional = [np.array(value, float) for value in prior.positional]
+    keyword = {name: np.array(value, float) for name, value in prior.keyword}
+    distribution = getattr(pm, prior.distribution).dist(*positional, **keyword)
+    # one evaluation is not worth a compiler
+    return pm.logp(distribution, values).eval(mode=Mode(linker="py", optimizer="fast_compile"))
+
+
+def log_correlation_density(posterior: Posterior, block: RandomBlock, first: int, values: np.ndarray) -> np.ndarray:
+    """The log density of one correlation under LKJ(eta): r = 2 b - 1, b ~ Beta(a, a), a = eta - 1 + d / 2.
+
+    Lewandowski, Kurowicka & Joe (2009), Journal of Multivariate Analysis 100, 1989-2001, section 3.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    block : RandomBlock
+    first : int
+        Position of one of the two effects; d is the size of its run.
+    values : array
+        Between -1 and 1.
+    """
+    run = next(run for run in runs(block) if first in run)
+    a = _shape(posterior, block) - 1.0 + 0.5 * len(run)
+    return stats.beta.logpdf(0.5 * (values + 1.0), a, a) - np.log(2.0)
+
+
+def log_prior(posterior: Posterior) -> np.ndarray:
+    """The log prior density of all top-level parameters together, up to a constant [chain, draw]."""
+    total = np.zeros(posterior.sample_shape)
+    labels, draws = parameters(posterior, per_level=False)
+    for label, values in zip(labels, draws, strict=True):
+        if label in posterior.priors.entries:
+            total += log_density(posterior.priors[label], values)
+    for block in posterior.design.blocks:
+        if block.correlated:
+            R = posterior.draws["posterior"][f"corr_{block.group}"].transpose("chain", "draw", ...).to_numpy()
+            eta = _shape(posterior, block)
+            for run in runs(block):
+                total += (eta - 1.0) * np.linalg.slogdet(R[..., run, :][..., run])[1]
+    return total
+
+
+def runs(block: RandomBlock) -> list[np.ndarray]:
+    """Positions of the effects of each run that is correlated among itself."""
+    ends = np.cumsum(block.pattern)
+    return [np.arange(end - size, end) for size, end in zip(block.pattern, ends, strict=True)]
+
+
+def _shape(posterior: Posterior, block: RandomBlock) -> float:
+    prior = posterior.priors[f"corr_{block.group}"]
+    return float([*prior.positional, *(value for _, value in prior.keyword)][0])  # type: ignore[arg-type]

@@ -1,0 +1,99 @@
+"""What the priors said, and what the data made of it: the density of each before and after."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from bayes_glmm.design import RandomBlock
+from bayes_glmm.diagnostics import sensitivity
+from bayes_glmm.diagnostics.parameters import parameters
+from bayes_glmm.diagnostics.prior_density import log_correlation_density, log_density
+from bayes_glmm.diagnostics.sensitivity import THRESHOLD, judged
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.report.html import badge, details, figure, paragraph, table
+from bayes_glmm.report.prior_figures import Before, before_and_after
+
+PANELS = 24
+FEWEST = 50  # draws
+POINTS = 200
+
+
+def render_priors(posterior: Posterior) -> Markup:
+    """Small pictures of priors and posteriors, the sensitivity in a sentence and in a table."""
+    labels, draws = parameters(posterior, per_level=False)
+    if not labels or draws[0].size < FEWEST:
+        return paragraph("There are too few draws to picture.")
+    frame = sensitivity(posterior)
+    order = np.argsort(-frame["prior"].to_numpy(), kind="stable")[:PANELS]
+    shown = [_before(posterior, labels[i], draws[i].ravel(), frame["prior"].iloc[i]) for i in np.sort(order)]
+    note = f" Of {len(labels)} parameters, the {PANELS} most sensitive to the prior." if len(labels) > PANELS else ""
+    caption = (
+        "Grey: the prior. Blue: the posterior. Both are drawn to the same height: where the grey line is flat across "
+        f"the blue, the prior has no say. Marked with a star: sensitive to the prior.{note}"
+    )
+    moved = [panel.label for panel in shown if panel.sensitive]
+    which = ", ".join(moved) or "none"
+    alt = f"Prior and posterior densities of {len(shown)} parameters. Sensitive to the prior: {which}."
+    found = judged(frame)
+    sentence = "Weaker or stronger priors would change little." if found.verdict == "pass" else " ".join(found.advice)
+    parts = [
+        paragraph("{mark} {sentence}", mark=badge(found.verdict), sentence=sentence),
+        figure(before_and_after(shown), alt, caption),
+        details("Sensitivity of all parameters", _table(posterior, frame)),
+    ]
+    return Markup("").join(parts)
+
+
+def _before(posterior: Posterior, label: str, draws: np.ndarray, sensitive: float) -> Before:
+    """The prior's log density on a grid around the posterior, one width of it to each side."""
+    low, high = np.quantile(draws, [0.001, 0.999])
+    limits = _support(posterior, label)
+    low, high = max(low - (high - low), limits[0]), min(high + (high - low), limits[1])
+    inside = 1e-4 * (high - low)  # densities may have no value at the ends of their support
+    grid = np.linspace(low + inside, high - inside, POINTS)
+    return Before(label, grid, _log_prior(posterior, label, grid), draws, bool(sensitive > THRESHOLD))
+
+
+def _support(posterior: Posterior, label: str) -> tuple[float, float]:
+    if label.startswith("beta["):
+        return -np.inf, np.inf
+    return (-1.0, 1.0) if label.startswith("corr_") else (0.0, np.inf)
+
+
+def _log_prior(posterior: Posterior, label: str, grid: np.ndarray) -> np.ndarray:
+    if label in posterior.priors.entries:
+        return log_density(posterior.priors[label], grid)
+    block, first = _correlation(posterior, label)
+    return log_correlation_density(posterior, block, first, grid)
+
+
+def _correlation(posterior: Posterior, label: str) -> tuple[RandomBlock, int]:
+    """The block of a correlation, and the position of the first of its effects."""
+    for block in posterior.design.blocks:
+        for k, effect in enumerate(block.effects):
+            if label.startswith(f"corr_{block.group}[{effect}, "):
+                return block, k
+    raise KeyError(label)
+
+
+def _prior_text(posterior: Posterior, label: str) -> str:
+    entries = posterior.priors.entries
+    return str(entries[label] if label in entries else entries[label.partition("[")[0]])
+
+
+def _table(posterior: Posterior, frame: pd.DataFrame) -> Markup:
+    columns = {
+        "parameter": list(frame.index),
+        "prior": [_prior_text(posterior, str(label)) for label in frame.index],
+        "sensitivity to the prior": frame["prior"].tolist(),
+        "to the data": frame["likelihood"].tolist(),
+        "finding": frame["finding"].tolist(),
+    }
+    return table(columns.items()) + paragraph(
+        "How far the posterior of a parameter moves when the priors of all, or the likelihood, are doubled in weight; "
+        "above {threshold} it counts. The distribution of the random effects is part of the model and stays as it is. "
+        "After Kallioinen, Paananen, Bürkner &amp; Vehtari (2024).",
+        kind="note", threshold=THRESHOLD,
+    )  # fmt: skip
