@@ -10,7 +10,6 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_glmm.design import Design, Priors
-from bayes_glmm.errors import SpecError
 from bayes_glmm.families import Mean
 from bayes_glmm.model.random_effects import contribution, random_effects
 from bayes_glmm.model.variables import scalar_variable, vector_variable
@@ -56,16 +55,12 @@ def build_model(
     Raises
     ------
     SpecError
-        For a prior that cannot be, or a response named like a parameter.
+        For a prior that cannot be.
     """
     with pm.Model(coords=coordinates(design)) as model:
         beta = fixed_effects(design, priors)
         u = {block.group: random_effects(block, priors) for block in design.blocks}
         auxiliary = auxiliary_parameters(spec, priors)
-        if design.response in model.named_vars:
-            raise SpecError(
-                f"The response has the name of a parameter, {design.response!r}.", advice="Rename the column."
-            )
         add_likelihood(spec, design, beta, u, auxiliary)
     return model
 

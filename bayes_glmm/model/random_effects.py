@@ -33,8 +33,9 @@ def random_effects(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
     SpecError
         For a prior that cannot be.
     """
+    L = covariance_root(block, priors)
     z = pm.Normal(f"z_{block.group}", 0.0, 1.0, dims=(block.group, f"{block.group}_effect"))
-    return effects(block, z, covariance_root(block, priors))
+    return effects(block, z, L)
 
 
 def covariance_root(block: RandomBlock, priors: Priors) -> pt.TensorVariable:

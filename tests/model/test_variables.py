@@ -66,7 +66,7 @@ def test_counts_and_trials_are_whole_numbers() -> None:
 
 @pytest.mark.parametrize("name", ["sigma", "beta", "sd_g", "u_g"])
 def test_a_response_named_like_a_parameter_is_refused(name: str) -> None:
-    with pytest.raises(bg.SpecError, match=rf"name of a parameter, '{name}'.*Rename the column"):
+    with pytest.raises(bg.SpecError, match=rf"cannot be called '{name}'.*Rename the column"):
         _ = bg.GLMM(f"{name} ~ x + (1 | g)", small_data().rename(columns={"y": name})).pymc
 
 
