@@ -23,7 +23,7 @@ from bayes_glmm.approx.aghq import with_error
 from bayes_glmm.approx.boundary import refuse_separated, with_bounds
 from bayes_glmm.approx.laplace import approx_fit
 from bayes_glmm.approx.result import ApproxFit, Model
-from bayes_glmm.errors import SpecError
+from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Estimate, Layout, Likelihood, Parameters, layout_of, likelihood_of
 from bayes_glmm.likelihood.maximum import Maximum
 from bayes_glmm.likelihood.modes import conditional_modes
@@ -51,13 +51,13 @@ def em(model: Model, nodes: int = 25, iterations: int = 2000) -> ApproxFit:
     Returns
     -------
     ApproxFit
-        ``details["log_likelihoods"]`` has the log likelihood before each iteration. Standard errors come from the
-        second derivative of the log likelihood by quadrature at the last iteration.
+        ``details["log_likelihoods"]`` has the log likelihood at the start and after each iteration. Standard errors
+        come from the second derivative of the log likelihood by quadrature at the last one.
 
     Raises
     ------
     EstimationError
-        If the estimate does not exist.
+        If the estimate does not exist, or an iteration cannot be.
     SpecError
         For more than one grouping factor, or more than three effects.
 
@@ -74,17 +74,14 @@ def em(model: Model, nodes: int = 25, iterations: int = 2000) -> ApproxFit:
         raise SpecError("EM takes one grouping factor.", advice="Use bg.approx.laplace(model).")
     check_quadrature(likelihood, nodes)
     refuse_separated(model.spec, model.design)
-    parameters, _ = starting_parameters(likelihood)
-    values: list[float] = []
-    z, remaining = None, np.inf
-    for _ in range(iterations):
-        effects, z = expectation(likelihood, parameters, nodes, z)
-        values.append(effects.log_likelihood)
-        remaining = still_to_gain(values)
-        if remaining < REMAINING:
-            break
-        parameters = maximisation(likelihood, parameters, effects)
-    estimate = _estimate(likelihood, parameters, nodes, len(values), remaining < REMAINING)
+    try:
+        parameters, values = _climb(likelihood, nodes, iterations)
+    except np.linalg.LinAlgError as error:
+        raise EstimationError(
+            "EM came to a covariance, or to effects of a group, without a distribution.",
+            advice="Use bg.approx.aghq(model), which stays inside.",
+        ) from error
+    estimate = _estimate(likelihood, parameters, nodes, values)
     seconds = time.perf_counter() - begin
     fit = approx_fit(f"EM with {nodes} nodes, maximum likelihood", model, likelihood, estimate, seconds)
     fall = float(-np.min(np.diff(values), initial=0.0))
@@ -93,9 +90,21 @@ def em(model: Model, nodes: int = 25, iterations: int = 2000) -> ApproxFit:
         fit,
         objective=partial(aghq_log_likelihood, nodes=nodes),
         messages=(*fit.messages, *(messages if fall > FALL else ())),
-        details={**fit.details, "iterations": len(values), "log_likelihoods": np.array(values)},
+        details={**fit.details, "iterations": len(values) - 1, "log_likelihoods": np.array(values)},
     )
     return with_error(with_bounds(fit), nodes)
+
+
+def _climb(likelihood: Likelihood, nodes: int, iterations: int) -> tuple[Parameters, list[float]]:
+    """The last parameters, and the log likelihoods on the way to them."""
+    parameters, _ = starting_parameters(likelihood)
+    effects, z = expectation(likelihood, parameters, nodes)
+    values = [effects.log_likelihood]
+    while still_to_gain(values) > REMAINING and len(values) <= iterations:
+        parameters = maximisation(likelihood, parameters, effects)
+        effects, z = expectation(likelihood, parameters, nodes, z)
+        values.append(effects.log_likelihood)
+    return parameters, values
 
 
 @dataclass(frozen=True)
@@ -172,7 +181,7 @@ class Regression:
         eta = self.likelihood.fixed(w[: X.shape[1]])[rows] + self.random
         density = self.likelihood.rows(eta, auxiliary, 2, rows)
         value = float(np.sum(self.share * density.value))
-        by_phi = [value * np.sum(self.share * density.derivative(0, name)) for name, value in auxiliary.items()]
+        by_phi = [phi * np.sum(self.share * density.derivative(0, name)) for name, phi in auxiliary.items()]
         gradient = np.concatenate([X.T @ np.sum(self.share * density.derivative(1), axis=0), by_phi])
         bend = np.sum(self.share * density.derivative(2), axis=0)
         return (value if np.isfinite(value) else -np.inf), gradient, X.T @ (bend[:, None] * X)
@@ -217,13 +226,14 @@ def still_to_gain(values: list[float]) -> float:
     return last * last / (before - last) if 0.0 < last < before else np.inf
 
 
-def _estimate(likelihood: Likelihood, parameters: Parameters, nodes: int, count: int, converged: bool) -> Estimate:
+def _estimate(likelihood: Likelihood, parameters: Parameters, nodes: int, values: list[float]) -> Estimate:
     layout = layout_of(likelihood)
     evaluation = aghq_log_likelihood(likelihood, parameters, None, nodes)
     x = layout.vector(parameters)
     precision = _precision(likelihood, layout, x, nodes)
-    message = "" if converged else f"{count} iterations were not enough"
-    maximum = Maximum(x, evaluation.value, precision, count, converged, message)
+    converged = still_to_gain(values) <= REMAINING
+    message = f"{len(values) - 1} iterations were not enough; EM creeps where a variance is 0, bg.approx.aghq does not"
+    maximum = Maximum(x, evaluation.value, precision, len(values), converged, "" if converged else message)
     return Estimate(parameters, evaluation.value, evaluation, layout, False, maximum)
 
 
@@ -237,6 +247,7 @@ def _precision(likelihood: Likelihood, layout: Layout, x: np.ndarray, nodes: int
     scale = np.sqrt(np.mean(likelihood.design.X**2, axis=0))
     steps = np.full(len(x), _STEP)
     steps[layout.beta] /= scale
-    steps[layout.theta] *= np.maximum(np.abs(x[layout.theta]), 1e-3)
+    sizes = [layout.parameters(x).L[group][i, i] for group, i, _ in layout.entries]
+    steps[layout.theta] *= np.maximum(sizes, 1e-3)
     rows = [(gradient(x + h * e) - gradient(x - h * e)) / (2.0 * h) for h, e in zip(steps, np.eye(len(x)), strict=True)]
     return -0.5 * (np.array(rows) + np.array(rows).T)

@@ -16,6 +16,8 @@ where rows move m and P as in the Laplace approximation, which one node is.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from bayes_glmm.likelihood.group_integrals import Adapted, Integrals, Integrand, group_modes, integrate
@@ -39,69 +41,83 @@ def nested_quadrature(likelihood: Likelihood, parameters: Parameters, modes: Mod
         Of each dimension.
     """
     part, groups = likelihood.part, likelihood.groups
-    outer = part.blocks[1]
-    rows, n = groups.rows, len(modes.eta)
-    of_row = outer.index[rows]  # outer group of the rows, in the order of the inner groups
-    count = len(outer.levels)
-    values = modes.factor.values
-    alpha = values[rows, 1]
-
-    p = modes.factor.solve(np.repeat([0.0, 1.0], [part.starts[1], count]))
-    variance, m = p[part.starts[1] :], modes.z[part.starts[1] :]
+    inner_columns, outer = part.starts[1], part.blocks[1]
+    levels = len(outer.levels)
+    p = modes.factor.solve(np.repeat([0.0, 1.0], [inner_columns, levels]))
+    variance, m = p[inner_columns:], modes.z[inner_columns:]
     x, w = gauss_hermite(nodes)
-    z = m + np.sqrt(variance) * x[:, None]  # [node, outer group]
-    inner = _inner(likelihood, parameters, modes, z, nodes)
+    z = m + np.sqrt(variance) * x[:, None]
+    inner = _inner(likelihood, parameters, modes, p, z, nodes)
 
-    def sums(by_inner_row: np.ndarray) -> np.ndarray:
-        return _sums(by_inner_row, of_row, count)
-
-    h = _sums(inner.value, outer.index[rows[groups.starts]], count) - 0.5 * z**2
+    h = _sums(inner.value, outer.index[groups.rows[groups.starts]], levels) - 0.5 * z**2
     exponent = h + (np.log(w) + 0.5 * x**2)[:, None]
     highest = exponent.max(axis=0)
     e = np.exp(exponent - highest)
     total = e.sum(axis=0)
-    weight = e / total
     value = float(np.sum(highest + np.log(total) + 0.5 * np.log(variance)))
 
-    slope = sums(inner.by_fixed * alpha) - z
+    weight = e / total
+    slope = _sums(inner.by_fixed * modes.factor.values[groups.rows, 1], outer.index[groups.rows], levels) - z
     g = np.sum(weight * slope, axis=0)
     Q = np.sqrt(variance) * np.sum(weight * x[:, None] * slope, axis=0)
+    gradient = _gradient(likelihood, modes, inner, _Outer(z, weight, p, (1.0 + Q) / variance, g))
+    return Evaluation(value, gradient, modes)
 
-    A = part.matrix(values)
+
+@dataclass(frozen=True)
+class _Outer:
+    """The outer nodes: z and weight [node, outer group], p [column of z], (1 + Q) / sigma^2 and g [outer group]."""
+
+    z: np.ndarray
+    weight: np.ndarray
+    p: np.ndarray
+    c: np.ndarray
+    g: np.ndarray
+
+
+def _inner(
+    likelihood: Likelihood, parameters: Parameters, modes: Modes, p: np.ndarray, z: np.ndarray, nodes: int
+) -> Integrals:
+    """The integrals of the inner groups at each node z [node, outer group] of the outer effects."""
+    groups, outer, inner_columns = likelihood.groups, likelihood.part.blocks[1], likelihood.part.starts[1]
+    values = modes.factor.values[groups.rows]
+    fixed = likelihood.fixed(parameters.beta)[groups.rows] + values[:, 1] * z[:, outer.index[groups.rows]]
+    integrand = Integrand(likelihood, fixed, values[:, :1], parameters.auxiliary)
+    # a straight line through the joint mode is near the inner modes
+    of_group = outer.index[groups.rows[groups.starts]]
+    along = p[:inner_columns] / p[inner_columns:][of_group]
+    start = modes.z[:inner_columns] + along * (z - modes.z[inner_columns:])[:, of_group]
+    return integrate(Adapted(integrand, group_modes(integrand, start[..., None])), nodes)
+
+
+def _gradient(likelihood: Likelihood, modes: Modes, inner: Integrals, outer: _Outer) -> Parameters:
+    part, groups, n = likelihood.part, likelihood.groups, len(modes.eta)
+    columns, block = part.columns, part.blocks[1]
+    A = part.matrix(modes.factor.values)
     first, weights = by_row(modes.rows, 1, n), -by_row(modes.rows, 2, n)
-    Ap = A @ p
-    c = ((1.0 + Q) / variance)[outer.index]
+    Ap, c = A @ outer.p, outer.c[block.index]
     kappa = c * Ap**2
     v = 0.5 * kappa * by_row(modes.rows, 3, n)
-    s = modes.factor.solve(A.T @ v + np.concatenate([np.zeros(part.starts[1]), g]))
+    s = modes.factor.solve(A.T @ v + np.concatenate([np.zeros(part.starts[1]), outer.g]))
     As = A @ s
-    t = v - weights * As
-    columns = part.columns
-    by_entry = t[:, None] * modes.z[columns] + first[:, None] * s[columns] - (weights * c * Ap)[:, None] * p[columns]
-    by_fixed = t.copy()
-    node_weight = weight[:, of_row]
-    by_fixed[rows] += np.sum(node_weight * inner.by_fixed, axis=0)
-    by_entry[rows, 0] += np.sum(node_weight * inner.by_entry[..., 0], axis=0)
-    by_entry[rows, 1] += np.sum(node_weight * inner.by_fixed * z[:, of_row], axis=0)
-    inner_weight = weight[:, outer.index[rows[groups.starts]]]
+    by_fixed = v - weights * As
+    by_entry = by_fixed[:, None] * modes.z[columns] + first[:, None] * s[columns]
+    by_entry -= (weights * c * Ap)[:, None] * outer.p[columns]
+
+    rows = groups.rows
+    of_row, of_group = block.index[rows], block.index[rows[groups.starts]]
+    weighted = outer.weight[:, of_row] * inner.by_fixed
+    by_fixed[rows] += weighted.sum(axis=0)
+    by_entry[rows, 0] += np.sum(outer.weight[:, of_row] * inner.by_entry[..., 0], axis=0)
+    by_entry[rows, 1] += np.sum(weighted * outer.z[:, of_row], axis=0)
     auxiliary = {
         name: float(
-            np.sum(inner_weight * by_group)
+            np.sum(outer.weight[:, of_group] * by_group)
             + np.sum(0.5 * kappa * by_row(modes.rows, 2, n, name) + As * by_row(modes.rows, 1, n, name))
         )
         for name, by_group in inner.by_auxiliary.items()
     }
-    return Evaluation(value, Parameters(likelihood.design.X.T @ by_fixed, part.by_factor(by_entry), auxiliary), modes)
-
-
-def _inner(likelihood: Likelihood, parameters: Parameters, modes: Modes, z: np.ndarray, nodes: int) -> Integrals:
-    """The integrals of the inner groups at each node of the outer effects."""
-    groups, outer = likelihood.groups, likelihood.part.blocks[1]
-    values = modes.factor.values[groups.rows]
-    fixed = likelihood.fixed(parameters.beta)[groups.rows] + values[:, 1] * z[:, outer.index[groups.rows]]
-    integrand = Integrand(likelihood, fixed, values[:, :1], parameters.auxiliary)
-    start = np.broadcast_to(modes.z[: likelihood.part.starts[1], None], (len(z), len(groups.starts), 1))
-    return integrate(Adapted(integrand, group_modes(integrand, start)), nodes)
+    return Parameters(likelihood.design.X.T @ by_fixed, part.by_factor(by_entry), auxiliary)
 
 
 def _sums(values: np.ndarray, index: np.ndarray, count: int) -> np.ndarray:

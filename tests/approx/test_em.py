@@ -99,13 +99,21 @@ def test_gains_that_shrink_by_half_have_as_much_left_as_the_last() -> None:
 
 
 def test_too_few_iterations_are_said() -> None:
-    found = bg.approx.em(seeds(), iterations=5)
+    model = bg.GLMM("p(germinated, n) ~ extract + (1 | plate)", bg.datasets.seeds(), family="binomial")
+    found = bg.approx.em(model, iterations=5)
     assert not found.converged
+    assert 5 == found.details["iterations"]
     assert any("5 iterations were not enough" in message for message in found.messages)
 
 
-def seeds() -> bg.GLMM:
-    return bg.GLMM("p(germinated, n) ~ extract + (1 | plate)", bg.datasets.seeds(), family="binomial")
+def test_groups_that_do_not_differ_bring_em_to_a_crawl_that_it_admits() -> None:
+    data = pd.DataFrame({"y": np.tile([0, 1, 0, 1, 1], 12), "g": np.repeat(np.arange(12), 5)})
+    model = bg.GLMM("y ~ (1 | g)", data, family="bernoulli")
+    found, expected = bg.approx.em(model, nodes=9, iterations=300), bg.approx.aghq(model, nodes=9)
+    assert not found.converged
+    assert any("aghq does not" in message for message in found.messages)
+    assert 0.0 < expected.log_likelihood - found.log_likelihood < 0.1
+    assert expected.sd("g")[0] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_more_than_one_factor_is_refused() -> None:
