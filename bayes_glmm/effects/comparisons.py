@@ -16,7 +16,7 @@ import pandas as pd
 from bayes_glmm.effects.averages import averaging, described, labelled
 from bayes_glmm.effects.contrasts import contrasts_of, meant_for
 from bayes_glmm.effects.estimands import chosen_estimands
-from bayes_glmm.effects.grid import check_variable, factor_columns
+from bayes_glmm.effects.grid import check_variable, factor_columns, with_value
 from bayes_glmm.effects.readings import readings
 from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
 from bayes_glmm.errors import SpecError
@@ -160,7 +160,7 @@ def slopes(
     rows, groups, average = averaging(posterior, chosen, newdata, by, weights, seed)
     x = rows[variable].to_numpy(float)
     h = STEP * (float(np.std(design.data[variable].to_numpy(float))) or 1.0)
-    up, down = (average(rows.assign(**{variable: moved})) for moved in (x + h, x - h))
+    up, down = (average(with_value(design, rows, variable, moved)) for moved in (x + h, x - h))
     draws = (up - down) / (2.0 * h)
     labels = pd.DataFrame(
         [(g, reading.label) for g in range(len(groups)) for reading in chosen], columns=["group", "effect"]

@@ -114,7 +114,10 @@ def reference_grid(design: Design, variables: str | Sequence[str], at: Mapping[s
 
 def with_value(design: Design, rows: pd.DataFrame, variable: str, value: Any) -> pd.DataFrame:
     """A copy of the rows in which one column has one value (or the values of an array [row]): a counterfactual."""
-    return rows.assign(**{variable: as_column(design, variable, pd.Series(value, index=rows.index))})
+    changed = rows.copy(deep=False)
+    # not rows.assign(): a column may be called self
+    changed[variable] = as_column(design, variable, pd.Series(value, index=rows.index))
+    return changed
 
 
 def model_columns(design: Design, groups: Sequence[str] = ()) -> list[str]:
