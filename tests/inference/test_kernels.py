@@ -21,12 +21,17 @@ from scipy import stats
 import bayes_glmm as bg
 from bayes_glmm.families import family_and_link
 from bayes_glmm.inference import ENGINES, Settings
-from bayes_glmm.inference.kernels import KERNELS, FusedLogLikelihood, fused_likelihood, fused_likelihood_of_eta
+from bayes_glmm.inference.kernels import (
+    KERNELS,
+    FusedLogLikelihood,
+    fast_likelihood,
+    fused_likelihood,
+    fused_likelihood_of_eta,
+)
 from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs, row_order
 from bayes_glmm.inference.kernels.loops import FORMS
 from bayes_glmm.inference.kernels.operation import compiled
-from bayes_glmm.model.builder import auxiliary_parameters, coordinates, fixed_effects
-from bayes_glmm.model.random_effects import random_effects
+from bayes_glmm.model import build_model
 
 PYTHON = Mode(linker="py", optimizer="fast_compile")  # a few evaluations are not worth a compiler
 EVERY = pytest.mark.parametrize(("family", "link"), KERNELS, ids=["-".join(key) for key in KERNELS])
@@ -108,6 +113,18 @@ def test_value_and_gradient_are_mpmaths(family: str, link: str) -> None:
     auxiliary = AUXILIARY[next(iter(record.auxiliary), "")]
     for row, eta, a in itertools.product(ROWS[record.response], ETA, auxiliary):
         assert largest_error(family, link, row, eta, a) <= 1e-12, f"(y, n) = {row}, eta = {eta}, a = {a}"
+
+
+@EVERY
+def test_only_nan_gives_nan(family: str, link: str) -> None:
+    record, _ = family_and_link(family, link)
+    for row in ROWS[record.response]:
+        y, n = (np.full(24, number) for number in row)
+        statistics = np.asarray(KERNELS[family, link].statistics(y, n), float)
+        for eta in (-1e300, -1e3, 1e3, 1e300, np.nan):
+            outputs = compiled("predictor", family, link)(y, n, statistics, np.full(24, eta), np.array(1.3))
+            for output in outputs[: 2 + bool(record.auxiliary)]:
+                assert (np.isnan(output) == np.isnan(eta)).all(), f"(y, n) = {row}, eta = {eta}: {output}"
 
 
 @cache
@@ -236,18 +253,6 @@ def test_numba_keeps_one_compilation_for_all_data(form: str) -> None:
         np.testing.assert_allclose(one, 3.0 * other, rtol=1e-12)
 
 
-def fused_model(model: bg.GLMM) -> pm.Model:
-    """The plain model with the fused likelihood in place of the response."""
-    with pm.Model(coords=coordinates(model.design)) as fused:
-        beta = fixed_effects(model.design, model.priors)
-        for block in model.design.blocks:
-            random_effects(block, model.priors)
-        u = {block.group: fused[f"u_{block.group}"] for block in model.design.blocks}
-        auxiliary = auxiliary_parameters(model.spec, model.priors)
-        pm.Potential("log_likelihood", fused_likelihood(model.spec, model.design, beta, u, auxiliary))
-    return fused
-
-
 # nutpie's compilation alone takes some ten seconds, so the other engines wait for -m slow
 ENGINE = [pytest.param(name, marks=[] if name == "nutpie" else pytest.mark.slow) for name in ENGINES]
 
@@ -256,12 +261,15 @@ ENGINE = [pytest.param(name, marks=[] if name == "nutpie" else pytest.mark.slow)
 def test_engines_sample_the_plain_model(engine: str) -> None:
     if engine == "numpyro":
         pytest.importorskip("numpyro")
-        import bayes_glmm.inference.kernels.jax_form  # noqa: F401
     rng = np.random.default_rng(10)
     data = pd.DataFrame({"y": rng.poisson(3, 40), "x": rng.normal(size=40), "g": np.repeat(np.arange(8), 5)})
-    model = bg.GLMM("y ~ x + (1 | g)", data, family="negative_binomial")
+    # a large phi costs PyMC's density its digits: log Gamma(y + phi) - log Gamma(phi)
+    priors = {"phi": "Gamma(2, 1)"}
+    model = bg.GLMM("y ~ x + (1 | g)", data, family="negative_binomial", priors=priors)
     settings = Settings(draws=10, tune=20, chains=1, seed=1, cores=1, progress=False)
-    tree = ENGINES[engine].sample(fused_model(model), settings)
+    fused = build_model(model.spec, model.design, model.priors, fast_likelihood)
+    assert not fused.observed_RVs
+    tree = ENGINES[engine].sample(fused, settings)
     plain, statistics = model.pymc, tree["sample_stats"]
     log_density = plain.compile_logp(mode=PYTHON)
     of_engine = statistics["logp" if "logp" in statistics else "lp"].to_numpy()[0]

@@ -26,6 +26,8 @@ def sample_numpyro(model: pm.Model, settings: Settings, chains: Sequence[int], k
     """
     from pymc.sampling.jax import sample_numpyro_nuts
 
+    import bayes_glmm.inference.kernels.jax_form  # noqa: F401  # JAX learns the fused likelihoods
+
     drawn = sample_numpyro_nuts(
         draws=settings.draws,
         tune=settings.tune,
