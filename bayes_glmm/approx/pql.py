@@ -62,9 +62,10 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
 
     Notes
     -----
-    For Gaussian responses with identity link this is restricted maximum likelihood, exact. Else it is an approximation,
-    and for binary responses with few rows a group a biased one: standard deviations come out too small, coefficients
-    too close to 0 (Breslow & Lin 1995), and more data do not mend it. :func:`aghq` has no such bias.
+    For Gaussian responses with identity link this is (restricted) maximum likelihood, exact. Else it is an
+    approximation, and for binary responses with few rows a group a biased one: standard deviations come out too small,
+    coefficients too close to 0 (Breslow & Lin 1995), and more groups do not mend it. For 126 pairs of yes and no (the
+    spinal data of the tests) the standard deviation is 1.26 where maximum likelihood, by :func:`aghq`, has 3.00.
     """
     start = time.perf_counter()
     _check(model, criterion, dispersion)

@@ -252,6 +252,20 @@ def test_variances_that_do_not_settle_are_said(shared: Path, monkeypatch: pytest
     assert found.messages[0] == "Not converged: variances and modes still move each other after 1 iterations."
 
 
+def test_shorter_steps_end_a_circle(monkeypatch: pytest.MonkeyPatch) -> None:
+    g = list("3741474859253532067171944776196706363821")
+    x = np.fromstring(
+        "7.7 10.3 -12.7 9.7 -8.1 6.1 4.3 -17 -13.4 9.2 -6.1 -15.7 -22 -1.9 13 -15.8 -4.2 10.7 -16.5 -14.3 "
+        "-4.4 -1.8 -14.3 15 -5.9 0.2 7 0.1 4 0.2 23.8 7.9 -2.7 3.3 17.9 -2.3 -18 20.3 0.6 6.3",
+        sep=" ",
+    )
+    y = np.isin(np.arange(40), [0, 1, 7, 13, 19, 22, 26, 32]).astype(int)
+    model = bg.GLMM("y ~ x + (x | g)", pd.DataFrame({"x": x, "y": y, "g": g}), "poisson")
+    assert bg.approx.pql(model, dispersion="estimate").converged
+    monkeypatch.setattr(sys.modules["bayes_glmm.approx.pql"], "FULL_STEPS", 1000)
+    assert not bg.approx.pql(model, dispersion="estimate").converged
+
+
 def test_columns_that_separate_have_no_estimate() -> None:
     apart = coin(y=(coin()["x"] > 0).to_numpy().astype(int))
     with pytest.raises(EstimationError, match="x separates failures from successes"):
