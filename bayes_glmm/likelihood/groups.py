@@ -25,15 +25,12 @@ class Groups:
         Its level of the grouping factor.
     count : array [group]
         How many levels have the same rows.
-    of_level : array [level]
-        The group that stands for a level.
     """
 
     rows: np.ndarray
     starts: np.ndarray
     level: np.ndarray
     count: np.ndarray
-    of_level: np.ndarray
 
     @cached_property
     def of_row(self) -> np.ndarray:
@@ -55,8 +52,8 @@ def groups_of(design: Design, index: np.ndarray) -> Groups:
         Levels of the factor whose effects are integrated out first. Levels that look alike stand once if it is the only
         factor.
     """
-    of_level = find_patterns(design).of_level if len(design.blocks) == 1 else np.arange(index.max() + 1)
-    _, level, count = np.unique(of_level, return_index=True, return_counts=True)
+    alike = find_patterns(design).of_level if len(design.blocks) == 1 else np.arange(index.max() + 1)
+    _, level, count = np.unique(alike, return_index=True, return_counts=True)
     order = np.argsort(index, kind="stable")
     rows = order[np.isin(index[order], level)]
-    return Groups(rows, np.searchsorted(index[rows], level), level, count, of_level)
+    return Groups(rows, np.searchsorted(index[rows], level), level, count)
