@@ -17,6 +17,9 @@ SINGULAR = 1e-4  # a standard deviation below this share of the linear predictor
 MODE = "bg.approx.laplace(model, target='posterior')"
 ADVICE = f"a boundary (singular) fit; simplify the random term, or use {MODE}, whose priors keep away from it."
 
+ENDLESS = 1e4  # a shape above it adds nothing
+LIMITS = {("negative_binomial", "phi"): "poisson", ("student_t", "nu"): "gaussian"}  # families as a shape grows
+
 
 def refuse_separated(spec: ModelSpec, design: Design) -> None:
     """Stop where columns separate the response: the likelihood has no maximum.
@@ -60,7 +63,7 @@ def _some(block: RandomBlock, counts: np.ndarray) -> np.ndarray:
 
 
 def at_boundary(spec: ModelSpec, design: Design, parameters: Parameters) -> tuple[str, ...]:
-    """What to say of standard deviations at 0, and of effects that determine each other.
+    """What to say of standard deviations at 0, effects that determine each other, and shapes without end.
 
     Parameters
     ----------
@@ -72,11 +75,15 @@ def at_boundary(spec: ModelSpec, design: Design, parameters: Parameters) -> tupl
     Returns
     -------
     tuple of str
-        One message a standard deviation or set of effects; empty inside the bounds.
+        One message a standard deviation, set of effects or shape; empty inside the bounds.
     """
     real = spec.link_name == "identity" and spec.family.response == "real"
     scale = float(np.std(design.y)) if real else 1.0
-    return tuple(text for block in design.blocks for text in _of_block(block, parameters.L[block.group], scale))
+    messages = [text for block in design.blocks for text in _of_block(block, parameters.L[block.group], scale)]
+    for (family, name), limit in LIMITS.items():
+        if spec.family_name == family and parameters.auxiliary[name] > ENDLESS:
+            messages.append(f"{name} is estimated as infinite, where the {family} family is {limit}: use that one.")
+    return tuple(messages)
 
 
 def _of_block(block: RandomBlock, L: np.ndarray, scale: float) -> Iterator[str]:

@@ -87,6 +87,17 @@ def likelihood_ratio(smaller: ApproxFit, larger: ApproxFit) -> LikelihoodRatio:
     -----
     The mixtures suppose that the smaller model's own variances are not 0. Approximate likelihoods are compared as if
     they were exact.
+
+    Examples
+    --------
+    >>> import bayes_glmm as bg
+    >>> def fit(formula):
+    ...     return bg.approx.laplace(bg.GLMM(formula, bg.datasets.clinics(), family="binomial"))
+    >>> test = likelihood_ratio(fit("p(favourable, n) ~ treatment"), fit("p(favourable, n) ~ treatment + (1 | clinic)"))
+    >>> test.reference
+    'even mixture of chi-square(0) and chi-square(1): one variance is at its boundary'
+    >>> test.p_value < 1e-10
+    True
     """
     _check_comparable(smaller, larger)
     q = _coefficients_dropped(smaller, larger)

@@ -21,7 +21,6 @@ from bayes_glmm.errors import EstimationError
 from bayes_glmm.families import FAMILIES, Link, Mean
 from bayes_glmm.numerics.functions import NUMPY
 
-LARGEST_GROUP = 4_000  # rows; the correction solves a dense system of that size
 ITERATIONS = 100
 TOLERANCE = 1e-8  # of the estimating function, in standard deviations of it
 
@@ -140,7 +139,7 @@ class Solution:
     ----------
     beta : array [coefficient]
     covariances : mapping of "robust", "naive", "bias_corrected" to array [coefficient, coefficient]
-        NaN where a group is too large to correct for.
+        NaN where it was not asked for.
     alpha : float or array [position, position]
         The working correlation's parameter, or matrix; 0 for independence.
     dispersion : float
@@ -161,7 +160,7 @@ class Solution:
         return 2.0 / phi * float(penalty - rows.quasi_likelihood(self.beta))
 
 
-def solve(rows: Rows, correlation: Correlation, start: np.ndarray) -> Solution:
+def solve(rows: Rows, correlation: Correlation, start: np.ndarray, correct: bool = True) -> Solution:
     """Solve the equations.
 
     Parameters
@@ -169,6 +168,8 @@ def solve(rows: Rows, correlation: Correlation, start: np.ndarray) -> Solution:
     rows : Rows
     correlation : Correlation
     start : array [coefficient]
+    correct : bool
+        Whether to correct the sandwich: a dense system of the size of each group.
 
     Returns
     -------
@@ -177,7 +178,7 @@ def solve(rows: Rows, correlation: Correlation, start: np.ndarray) -> Solution:
     Raises
     ------
     EstimationError
-        If the steps leave the range of means.
+        If means leave their range, or the working correlation is singular.
     """
     from statsmodels.genmod import cov_struct
     from statsmodels.genmod.generalized_estimating_equations import GEE
@@ -185,7 +186,6 @@ def solve(rows: Rows, correlation: Correlation, start: np.ndarray) -> Solution:
     # columns of one length and at right angles: the estimating function has one scale, which the tolerance is of
     Q, R = np.linalg.qr(rows.X)
     unit = np.sqrt(len(Q))
-    correctable = np.bincount(rows.group).max() <= LARGEST_GROUP
     structure = getattr(cov_struct, correlation.structure)(**correlation.options)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # what they say is seen in the solution
@@ -199,7 +199,7 @@ def solve(rows: Rows, correlation: Correlation, start: np.ndarray) -> Solution:
             offset=rows.offset,
         ).fit(
             start_params=R @ start / unit,
-            cov_type="bias_reduced" if correctable else "robust",
+            cov_type="bias_reduced" if correct else "robust",
             scale="X2",
             ddof_scale=0,
             maxiter=ITERATIONS,
@@ -207,12 +207,12 @@ def solve(rows: Rows, correlation: Correlation, start: np.ndarray) -> Solution:
         )
     if found is None or not np.isfinite(found.params).all():
         raise EstimationError(
-            "The estimating equations lead out of the range of the mean.",
-            f"link {rows.link.name}",
-            "Use the family's first link, or corr='independence'.",
+            "The steps towards a solution break off: means leave their range, or the working correlation is singular.",
+            f"link {rows.link.name}, {correlation.structure.lower()}",
+            "Use corr='independence', or the family's first link.",
         )
     back = unit * np.linalg.inv(R)
-    corrected = found.cov_robust_bc if correctable else np.full_like(found.cov_robust, np.nan)
+    corrected = found.cov_robust_bc if correct else np.full_like(found.cov_robust, np.nan)
     named = {"robust": found.cov_robust, "naive": found.cov_naive, "bias_corrected": corrected}
     return Solution(
         beta=back @ found.params,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time as clock
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -11,18 +10,20 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bayes_glmm.approx.boundary import refuse_separated
-from bayes_glmm.approx.estimating import CORRELATIONS, LARGEST_GROUP, QUASI, Correlation, Rows, Solution, solve
+from bayes_glmm.approx.estimating import CORRELATIONS, QUASI, Correlation, Rows, Solution, solve
+from bayes_glmm.approx.grouped_rows import check_positions, marginal_model, outermost, positions, rows_of
 from bayes_glmm.approx.result import ApproxFit, Model
-from bayes_glmm.design import Design, RandomBlock, build_design, resolve_priors
+from bayes_glmm.design import Design, RandomBlock, resolve_priors
 from bayes_glmm.effects import EffectMethods
-from bayes_glmm.errors import DataError, SpecError, choices
+from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.likelihood import Parameters, layout_of, likelihood_of, maximum_likelihood
 from bayes_glmm.spec import ModelSpec
 
 Errors = Literal["robust", "naive", "bias_corrected"]
 ERRORS = ("robust", "naive", "bias_corrected")
 FEW_GROUPS = 40
-MOST_ROWS = 1_000_000
+LARGEST_GROUP = 4_000  # rows; the correction solves a dense system of that size
+ALONE = 1e-9  # of a coefficient's information: all that other groups may add where one decides it
 
 
 def gee(
@@ -65,6 +66,15 @@ def gee(
     population-averaged mean is linear on the link scale, else nearly; :func:`side_by_side` shows both. Trials of a
     binomial response are rows of their own, all equally correlated in a group. AR(1) takes rows that follow each other
     as one step apart. The shape of a negative binomial is estimated without correlation, then taken as known.
+
+    Examples
+    --------
+    >>> import bayes_glmm as bg
+    >>> fit = gee(bg.GLMM("p(favourable, n) ~ treatment + (1 | clinic)", bg.datasets.clinics(), family="binomial"))
+    >>> fit.details["standard_errors"].round(3).reset_index()
+           coefficient  robust  naive  bias_corrected
+    0        Intercept   0.470  0.410           0.536
+    1  treatment[drug]   0.233  0.233           0.276
     """
     start = clock.perf_counter()
     correlation = _check(model.spec, corr, errors)
@@ -75,9 +85,10 @@ def gee(
     refuse_separated(spec, design)
     likelihood = likelihood_of(spec, design)
     independent = maximum_likelihood(likelihood).parameters
-    rows = _rows(spec, design, block, independent, _position(correlation, design, block, time))
-    _check_rows(rows, correlation, corr)
-    found = solve(rows, correlation, independent.beta)
+    rows = rows_of(spec, design, block, independent, positions(correlation, model.design, block, time))
+    check_positions(rows, correlation, corr)
+    uncorrected = _uncorrected(rows, design, block)
+    found = solve(rows, correlation, independent.beta, correct=not uncorrected)
     auxiliary = {**independent.auxiliary, **rows.quasi.auxiliary(found.dispersion)}
     parameters, layout = Parameters(found.beta, {}, auxiliary), layout_of(likelihood)
     x = layout.vector(parameters)
@@ -97,7 +108,7 @@ def gee(
         log_likelihood=float("nan"),
         random_effects=None,
         converged=not complaints,
-        messages=(*complaints, *_hints(block, errors, found)),
+        messages=(*complaints, *uncorrected, *_few(block, errors)),
         seconds=clock.perf_counter() - start,
         details={
             "working_correlation": found.alpha,
@@ -161,101 +172,6 @@ def _check(spec: ModelSpec, corr: str, errors: str) -> Correlation:
     return CORRELATIONS[corr]
 
 
-def outermost(design: Design) -> RandomBlock:
-    """The grouping factor in which all others are nested.
-
-    Raises
-    ------
-    SpecError
-        If there is none.
-    """
-    if not design.blocks:
-        raise SpecError("GEE needs to know which rows form a group.", advice="Add a random term, such as (1 | g).")
-    block = min(design.blocks, key=lambda block: len(block.levels))
-    for other in design.blocks:
-        if len(np.unique(np.column_stack([other.index, block.index]), axis=0)) > len(other.levels):
-            raise SpecError(
-                f"{other.group} and {block.group} are crossed; GEE has one kind of group.",
-                advice="Leave the random terms of one out, or use bg.approx.laplace(model) and its "
-                "marginal_coefficients().",
-            )
-    return block
-
-
-def marginal_model(model: Model) -> tuple[ModelSpec, Design]:
-    """The model without its random terms and priors, for the same rows."""
-    spec = replace(model.spec, formula=replace(model.spec.formula, random=()), priors={})
-    return spec, replace(build_design(spec, model.design.data), dropped=model.design.dropped)
-
-
-def _position(correlation: Correlation, design: Design, block: RandomBlock, time: str | ArrayLike | None) -> np.ndarray:
-    """Where each row stands in its group [row]: by time the same in all groups, else by the order of the data."""
-    if time is None or not correlation.ordered:
-        return pd.Series(block.index).groupby(block.index).cumcount().to_numpy()
-    if isinstance(time, str):
-        if time not in design.data:
-            raise SpecError(f"The formula has no column {time!r}.", "time", choices(time, design.data.columns))
-        time = design.data[time]
-    values = np.asarray(time)
-    if values.shape != design.y.shape:
-        raise DataError(f"There are {values.size} times for {len(design.y)} rows.", "time")
-    position = np.unique(values, return_inverse=True)[1]
-    twice = pd.DataFrame({"group": block.index, "position": position}).duplicated()
-    if twice.any():
-        row = int(np.flatnonzero(twice)[0])
-        raise DataError(
-            f"Two rows of {block.group} {block.levels[block.index[row]]} have the time {values[row]}.",
-            f"time, row {row}",
-            "Give times that differ within a group.",
-        )
-    return position
-
-
-def _rows(spec: ModelSpec, design: Design, block: RandomBlock, independent: Parameters, position: np.ndarray) -> Rows:
-    """Rows of the data in the order of their positions; a row for each trial."""
-    order = np.lexsort((position, block.index))
-    y = design.y
-    if design.trials is not None:
-        trials = design.trials.astype(int)
-        if trials.sum() > MOST_ROWS:
-            raise SpecError(
-                f"{trials.sum():,} trials are too many: each is a row of its own.",
-                advice=f"GEE takes {MOST_ROWS:,}; use bg.approx.laplace(model) and its marginal_coefficients().",
-            )
-        order = np.repeat(np.arange(len(y)), trials)
-        y = (np.arange(len(order)) - np.repeat(np.cumsum(trials) - trials, trials) < design.y[order]).astype(float)
-    else:
-        y = y[order]
-    quasi = QUASI[spec.family_name]
-    return Rows(
-        y=y,
-        offset=design.offset[order],
-        X=design.X[order],
-        group=block.index[order],
-        position=position[order],
-        link=spec.link,
-        quasi=quasi,
-        auxiliary={**independent.auxiliary, **quasi.unit},
-    )
-
-
-def _check_rows(rows: Rows, correlation: Correlation, corr: str) -> None:
-    """An unstructured correlation needs every two positions in some group."""
-    if correlation.structure != "Unstructured":
-        return
-    size = int(rows.position.max()) + 1
-    seen = np.zeros((np.max(rows.group) + 1, size))
-    seen[rows.group, rows.position] = 1.0
-    together = seen.T @ seen
-    if together.min() < 2:
-        i, j = np.unravel_index(np.argmin(together), together.shape)
-        raise DataError(
-            f"Fewer than two groups have both their rows {i + 1} and {j + 1}: their correlation is unknown.",
-            f"corr={corr!r}, {size} positions",
-            "Use ar1 or exchangeable, or a time with fewer values.",
-        )
-
-
 def standard_errors(design: Design, found: Solution) -> pd.DataFrame:
     """All three kinds [coefficient, kind]."""
     errors = {kind: np.sqrt(np.diagonal(covariance)) for kind, covariance in found.covariances.items()}
@@ -271,14 +187,31 @@ def _complaints(found: Solution, correlation: Correlation, rows: Rows) -> tuple[
     return ()
 
 
-def _hints(block: RandomBlock, errors: str, found: Solution) -> tuple[str, ...]:
-    """What to know of the standard errors."""
-    hints = []
-    if errors == "robust" and len(block.levels) < FEW_GROUPS:
-        hints.append(
-            f"{len(block.levels)} groups: robust standard errors are too small for fewer than about {FEW_GROUPS}; use "
-            "errors='bias_corrected'."
-        )
-    if np.isnan(found.covariances["bias_corrected"]).any():
-        hints.append(f"A group has more than {LARGEST_GROUP:,} rows: no bias-corrected standard errors.")
-    return tuple(hints)
+def _uncorrected(rows: Rows, design: Design, block: RandomBlock) -> tuple[str, ...]:
+    """Why standard errors cannot be corrected for few groups."""
+    if np.bincount(rows.group).max() > LARGEST_GROUP:
+        return (f"A group has more than {LARGEST_GROUP:,} rows: no bias-corrected standard errors.",)
+    Q, R = np.linalg.qr(design.X)
+    order = np.argsort(block.index, kind="stable")
+    parts = np.split(Q[order], np.flatnonzero(np.diff(block.index[order])) + 1)
+    shares, directions = np.linalg.eigh(np.array([part.T @ part for part in parts]))
+    i = int(np.argmax(shares[:, -1]))
+    if shares[i, -1] < 1.0 - ALONE:
+        return ()
+    direction = np.abs(np.linalg.solve(R, directions[i, :, -1])) * np.linalg.norm(design.X, axis=0)
+    names = np.array(design.coefficients)[direction > 1e-6 * direction.max()]
+    level = block.levels[block.index[order][sum(len(part) for part in parts[:i])]]
+    return (
+        f"{block.group} {level} alone decides {' and '.join(names)}: robust standard errors mean nothing there, and "
+        "cannot be corrected for few groups; use errors='naive'.",
+    )
+
+
+def _few(block: RandomBlock, errors: str) -> tuple[str, ...]:
+    """What to know of robust standard errors in few groups."""
+    if errors != "robust" or len(block.levels) >= FEW_GROUPS:
+        return ()
+    return (
+        f"{len(block.levels)} groups: robust standard errors are too small for fewer than about {FEW_GROUPS}; use "
+        "errors='bias_corrected'.",
+    )

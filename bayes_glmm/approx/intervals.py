@@ -42,6 +42,16 @@ def intervals(fit: ApproxFit, method: Literal["wald", "profile"] = "wald", level
         For an unknown method or level, or a profile of a fit that has maximised no likelihood.
     EstimationError
         If a profile has no clear maximum to fall from.
+
+    Examples
+    --------
+    >>> import bayes_glmm as bg
+    >>> model = bg.GLMM("p(favourable, n) ~ treatment + (1 | clinic)", bg.datasets.clinics(), family="binomial")
+    >>> intervals(bg.approx.laplace(model), "profile").round(2)
+               kind        parameter  estimate  lower  upper
+    0   coefficient        Intercept     -1.20  -2.47  -0.02
+    1   coefficient  treatment[drug]      0.74   0.16   1.34
+    2  sd of clinic        Intercept      1.39   0.80   2.69
     """
     check_interval(level)
     if method not in METHODS:

@@ -95,6 +95,16 @@ def test_a_correlation_of_1_is_said() -> None:
     assert "(-1)" in message
 
 
+def test_counts_without_overdispersion_are_poisson() -> None:
+    even = np.tile([3, 2, 3, 2, 3, 2], LEVELS)
+    found = fit("even ~ x", "negative_binomial", even=even)
+    assert (
+        "phi is estimated as infinite, where the negative_binomial family is poisson: use that one." in found.messages
+    )
+    poisson = fit("even ~ x", "poisson", even=even)
+    assert poisson.log_likelihood == pytest.approx(found.log_likelihood, abs=1e-3)
+
+
 def test_an_ordinary_fit_says_nothing() -> None:
     assert fit("shifted ~ t + (1 | g)").messages == ()
     assert fit("coin ~ t + (1 | g)", "bernoulli", "posterior").messages == ()

@@ -223,6 +223,16 @@ def test_trials_are_rows(corr: str) -> None:
     assert two.details["working_correlation"] == pytest.approx(one.details["working_correlation"])
 
 
+def test_groups_of_one_row_are_independent() -> None:
+    frame = data().assign(g=lambda d: np.arange(len(d)))
+    expected = fit("count", "poisson", "independence", frame)
+    for corr in ("exchangeable", "ar1", "unstructured"):
+        found = fit("count", "poisson", corr, frame)
+        assert found.converged
+        assert_allclose(expected.beta, found.beta, rtol=1e-8)
+        assert_allclose(expected.standard_errors, found.standard_errors, rtol=1e-8)
+
+
 def test_groups_are_those_of_the_outermost_factor() -> None:
     frame = data().assign(h=lambda d: d["t"] // 2)
     nested = bg.approx.gee(bg.GLMM("real ~ x + (1 | g/h)", frame))
@@ -306,6 +316,29 @@ def test_few_groups_are_said() -> None:
     assert any("12 groups" in message for message in fit("real", "gaussian", frame=frame).messages)
     assert fit("real", "gaussian", frame=frame, errors="bias_corrected").messages == ()
     assert fit("real", "gaussian").messages == ()
+
+
+def test_a_coefficient_that_one_group_decides_is_said() -> None:
+    frame = data().assign(only=lambda d: (d["g"] == 7).astype(float))
+    found = bg.approx.gee(bg.GLMM("real ~ x + only + (1 | g)", frame))
+    (message,) = found.messages
+    assert message.startswith("g 7 alone decides only: robust standard errors mean nothing")
+    assert found.details["standard_errors"]["bias_corrected"].isna().all()
+    # the sandwich is far too small
+    assert (
+        found.details["standard_errors"].loc["only", "robust"]
+        < 0.5 * found.details["standard_errors"].loc["only", "naive"]
+    )
+    two = data().assign(only=lambda d: d["g"].isin([7, 8]).astype(float))
+    assert bg.approx.gee(bg.GLMM("real ~ x + only + (1 | g)", two)).messages == ()
+
+
+def test_a_working_correlation_that_cannot_be_is_refused() -> None:
+    frame = pd.DataFrame({"g": np.repeat(np.arange(50), 6), "real": np.tile([3, 2, 3, 2, 3, 2], 50), "x": 0.0})
+    frame["x"] = np.random.default_rng(1).normal(size=300)
+    with pytest.raises(EstimationError, match="the working correlation is singular"):
+        fit("real", "poisson", frame=frame)
+    assert fit("real", "poisson", "independence", frame=frame).converged
 
 
 def test_what_gee_refuses() -> None:
