@@ -191,7 +191,7 @@ def _read[T](path: Path, reader: Callable[[Path], T]) -> T:
     try:
         return reader(path)
     # what json, pyarrow and h5py raise for damaged and foreign files; RuntimeError of json where lists never end
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         raise DataError(f"{path.name} cannot be read: {error}", str(path), _DAMAGED) from error
 
 

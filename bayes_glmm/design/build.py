@@ -12,7 +12,7 @@ from bayes_glmm.design.design import Design, Predictors, RandomBlock
 from bayes_glmm.design.encode import Encoder, evaluate_offset, group_labels, predictor_columns
 from bayes_glmm.design.expressions import common_matrix, labels_of, values_of
 from bayes_glmm.design.frame import check_levels, complete_rows
-from bayes_glmm.design.response import read_response, read_trials, response_columns
+from bayes_glmm.design.response import own_columns, read_response, read_trials, response_columns
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.spec import ModelSpec, RandomTerm
 
@@ -74,7 +74,7 @@ def _check_names(spec: ModelSpec, inputs: tuple[str, ...], groups: tuple[str, ..
     """No name of the data says something else in the model."""
     formula = spec.formula
     response = formula.response.strip("`")
-    if response in inputs:
+    if len(own := own_columns(formula.response)) == 1 and own[0] in (*inputs, *groups):
         raise SpecError("The response also stands on the right.", str(formula), "Leave it out there.")
     if "Intercept" in inputs:
         raise SpecError("A column cannot be called 'Intercept' in a formula.", str(formula), "Rename it.")

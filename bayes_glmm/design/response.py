@@ -23,10 +23,15 @@ def response_columns(spec: ModelSpec) -> tuple[str, ...]:
     SpecError
         If formulae cannot read it.
     """
-    response, trials = spec.formula.response, spec.formula.trials
+    trials = spec.formula.trials
+    names = [*own_columns(spec.formula.response), *(columns_of(arithmetic(trials)) if trials else [])]
+    return tuple(dict.fromkeys(names))
+
+
+def own_columns(response: str) -> list[str]:
+    """Columns that the response itself uses, trials left out."""
     match = _LEVEL.match(response)
-    names = columns_of(match["column"] if match else response)
-    return tuple(dict.fromkeys([*names, *(columns_of(arithmetic(trials)) if trials else [])]))
+    return columns_of(match["column"] if match else response)
 
 
 def read_response(spec: ModelSpec, rows: pd.DataFrame) -> tuple[np.ndarray, str | None]:
