@@ -65,7 +65,8 @@ def gee(
     The coefficients are those of :func:`bayes_glmm.effects.marginal_coefficients` of the mixed model, exactly where the
     population-averaged mean is linear on the link scale, else nearly; :func:`side_by_side` shows both. Trials of a
     binomial response are rows of their own, all equally correlated in a group. AR(1) takes rows that follow each other
-    as one step apart. The shape of a negative binomial is estimated without correlation, then taken as known.
+    as one step apart. The shape of a negative binomial is estimated without correlation, then taken as known. QIC (Pan
+    2001) compares working correlations, and for families without a dispersion of their own also formulas.
 
     Examples
     --------
@@ -143,11 +144,11 @@ def side_by_side(fit: ApproxFit, other: EffectMethods) -> pd.DataFrame:
     SpecError
         For a fit that is not a GEE, or models with other coefficients.
     """
+    if not fit.method.startswith("GEE"):
+        raise SpecError(f"{fit.method} is not a GEE.", advice="Give bg.approx.gee(model) first.")
     table = other.marginal_coefficients().table
     table = table[table["effect"] == "population-averaged"].set_index("coefficient")
     names = list(fit.design.coefficients)
-    if not fit.method.startswith("GEE"):
-        raise SpecError(f"{fit.method} is not a GEE.", advice="Give bg.approx.gee(model) first.")
     if names != list(table.index):
         raise SpecError("The models have different coefficients.", advice="Fit both from the same formula.")
     result = pd.DataFrame({"coefficient": names, "gee": fit.beta, "gee_standard_error": fit.standard_errors})
