@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from bayes_glmm.diagnostics import convergence, loo, loo_groups, predictive
+from bayes_glmm.diagnostics import calibration, convergence, loo, loo_groups, predictive, residuals
 from bayes_glmm.diagnostics import sensitivity as power_scaling
 from bayes_glmm.diagnostics.check import Check as Check
 from bayes_glmm.diagnostics.check import Checks as Checks
@@ -17,6 +17,8 @@ from bayes_glmm.diagnostics.check import Skipped as Skipped
 from bayes_glmm.diagnostics.loo import LOO as LOO
 from bayes_glmm.diagnostics.loo import loo_by_row as loo_by_row
 from bayes_glmm.diagnostics.loo_groups import loo_by_group as loo_by_group
+from bayes_glmm.diagnostics.residuals import loo_pit as loo_pit
+from bayes_glmm.diagnostics.residuals import quantile_residuals as quantile_residuals
 from bayes_glmm.diagnostics.sensitivity import sensitivity as sensitivity
 from bayes_glmm.diagnostics.summary import summary as summary
 from bayes_glmm.errors import SpecError, choices
@@ -60,6 +62,8 @@ CHECKS: tuple[CheckEntry, ...] = (
     CheckEntry("serial", group="predictive", function=predictive.check_serial),
     CheckEntry("loo", group="loo", function=loo.check_loo),
     CheckEntry("loo_groups", group="loo", function=loo_groups.check_loo_groups),
+    CheckEntry("pit", group="loo", function=residuals.check_pit),
+    CheckEntry("calibration", group="loo", function=calibration.check_calibration),
     CheckEntry("sensitivity", group="sensitivity", function=power_scaling.check_sensitivity),
 )
 

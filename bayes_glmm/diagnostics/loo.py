@@ -167,9 +167,7 @@ def smoothed(density: np.ndarray, relative_efficiency: float) -> pd.DataFrame:
     flat = density.reshape(-1, density.shape[2])
     size = len(flat)
     relative_efficiency = max(relative_efficiency, 225.0 / size)  # the tail is a fifth of the draws at most
-    tail = int(3.0 * np.sqrt(size / relative_efficiency) if size * relative_efficiency > 225 else size / 5)
-    lowest = np.partition(flat, tail - 1, axis=0)[:tail]
-    stuck = np.ptp(lowest, axis=0) == 0  # a chain that stood still: no distribution can be fitted to its tail
+    stuck = stuck_tails(flat, relative_efficiency)
     elpd = np.log(size) - special.logsumexp(-flat, axis=0)
     k = np.full(flat.shape[1], np.inf)
     p = special.logsumexp(flat, axis=0) - np.log(size) - elpd
@@ -182,6 +180,13 @@ def smoothed(density: np.ndarray, relative_efficiency: float) -> pd.DataFrame:
     return pd.DataFrame({"elpd": elpd, "pareto_k": k, "p": p})
 
 
+def stuck_tails(density: np.ndarray, relative_efficiency: float) -> np.ndarray:
+    """Items, of log densities [draw, item], whose chain stood still: no distribution can be fitted to their tail."""
+    size = len(density)
+    tail = int(3.0 * np.sqrt(size / relative_efficiency) if size * relative_efficiency > 225 else size / 5)
+    return np.ptp(np.partition(density, tail - 1, axis=0)[:tail], axis=0) == 0
+
+
 def efficiency(posterior: Posterior, used: int) -> float:
     """Effective draws a draw used: the mean bulk ESS of the parameters over that number, 1 at most."""
     labels, draws = parameters(posterior, per_level=False)
@@ -192,10 +197,17 @@ def efficiency(posterior: Posterior, used: int) -> float:
 
 def _log_density(posterior: Posterior, rows: slice) -> np.ndarray:
     """Log p(y_i | u, beta, ...) of some rows under all draws [draw, row]."""
-    design, family = posterior.design, posterior.spec.family
+    mean, auxiliary, trials = of_rows(posterior, rows)
+    return posterior.spec.family.log_density(posterior.design.y[rows], mean, auxiliary, trials, NUMPY)
+
+
+def of_rows(
+    posterior: Posterior, rows: slice | np.ndarray, draws: slice | np.ndarray = slice(None)
+) -> tuple[Mean, dict[str, np.ndarray], np.ndarray | None]:
+    """Conditional mean [draw, row], auxiliary parameters [draw, 1] and trials [row] of some rows under some draws."""
+    design = posterior.design
     blocks = tuple(replace(b, values=b.values[rows], index=b.index[rows]) for b in design.blocks)
     some = Predictors(design.X[rows], design.offset[rows], blocks)
-    mean = Mean(conditional_predictor(posterior, some), posterior.spec.link, NUMPY)
-    auxiliary = {name: value[:, None] for name, value in posterior.auxiliary.items()}
-    trials = None if design.trials is None else design.trials[rows]
-    return family.log_density(design.y[rows], mean, auxiliary, trials, NUMPY)
+    mean = Mean(conditional_predictor(posterior, some, draws), posterior.spec.link, NUMPY)
+    auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
+    return mean, auxiliary, None if design.trials is None else design.trials[rows]

@@ -88,7 +88,7 @@ def check_sd(posterior: Posterior) -> Check | Skipped:
         return Skipped(name, title, "The mean of 0/1 responses decides their sd.")
     share, _ = _response(posterior)
     found = _compare(posterior, "all rows", lambda y: share(y).std(axis=1))
-    return _check(name, title, [found], f"The spread is off: {_wider_family(posterior)}.")
+    return _check(name, title, [found], f"The spread is off: {wider_family(posterior)}.")
 
 
 def check_zeros(posterior: Posterior) -> Check | Skipped:
@@ -98,7 +98,7 @@ def check_zeros(posterior: Posterior) -> Check | Skipped:
         return Skipped(name, title, "Only counts have zeros to count.")
     found = _compare(posterior, "all rows", lambda y: (y == 0).mean(axis=1))
     return _check(
-        name, title, [found], f"The number of zeros is off: {_wider_family(posterior)}, or find what makes the zeros."
+        name, title, [found], f"The number of zeros is off: {wider_family(posterior)}, or find what makes the zeros."
     )
 
 
@@ -112,7 +112,7 @@ def check_max(posterior: Posterior) -> Check | Skipped:
     found = [_compare(posterior, "largest", lambda y: y.max(axis=1), spread)]
     if kind == "real":
         found.append(_compare(posterior, "smallest", lambda y: y.min(axis=1), spread))
-    return _check(name, title, found, f"Extreme rows are off: check them, and {_wider_family(posterior)}.")
+    return _check(name, title, found, f"Extreme rows are off: check them, and {wider_family(posterior)}.")
 
 
 def check_groups(posterior: Posterior) -> Check | Skipped:
@@ -142,7 +142,7 @@ def check_dispersion(posterior: Posterior) -> Check | Skipped:
     observed, replicated = (np.square(residuals).mean(axis=1) for residuals in _pearson(posterior))
     found = Comparison("all rows", observed, replicated)
     advice = (
-        f"Rows vary {'more' if found.difference > 0 else 'less'} than the family allows: {_wider_family(posterior)}."
+        f"Rows vary {'more' if found.difference > 0 else 'less'} than the family allows: {wider_family(posterior)}."
     )
     return _check(name, title, [found], advice)
 
@@ -191,7 +191,7 @@ def _grade(comparison: Comparison) -> Verdict:
     return "fail" if comparison.tail < FAIL and abs(comparison.difference) > MATTERS else "look"
 
 
-def _wider_family(posterior: Posterior) -> str:
+def wider_family(posterior: Posterior) -> str:
     """What to try where the spread is off."""
     return {
         "poisson": 'try family="negative_binomial", or an effect that varies by row, (1 | row)',
