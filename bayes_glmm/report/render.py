@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
+from markupsafe import Markup
+
 from bayes_glmm.diagnostics import Checks, check
+from bayes_glmm.files import write_file
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.sections import SECTIONS
 
@@ -38,16 +39,6 @@ def render(
     str
         The page. Everything that comes from the data is escaped.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=PackageLoader("bayes_glmm.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     found = dict(checks or {})
     for group in {group for section in SECTIONS for group in section.checks} - set(found):
         found[group] = check(posterior, group)
@@ -61,31 +52,59 @@ def render(
             (section.title, section.anchor, section.render(posterior, *(found[group] for group in section.checks)))
             for section in SECTIONS
         ]
-    page = environment.get_template("template.html.j2").render(
+    return page(
         title=title or str(spec.formula),
         subtitle=f"{family} model with {spec.link_name} link" + (f": {spec.formula}" if title else ""),
         facts=[f"{len(posterior.design.y):,} rows", *_groups(posterior), f"{chains} × {draws:,} draws"],
         sections=rendered,
+        path=path,
+    )
+
+
+def page(
+    title: str,
+    subtitle: str,
+    facts: Sequence[str],
+    sections: Sequence[tuple[str, str, Markup]],
+    path: str | Path | None = None,
+) -> str:
+    """A page in the style of the report.
+
+    Parameters
+    ----------
+    title, subtitle : str
+    facts : sequence of str
+        For the line below.
+    sections : sequence of (title, anchor, HTML)
+    path : str or Path, optional
+        A file to write it to: all of it or, if that fails, nothing.
+
+    Returns
+    -------
+    str
+        The page.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("bayes_glmm.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text = environment.get_template("template.html.j2").render(
+        title=title,
+        subtitle=subtitle,
+        facts=facts,
+        sections=sections,
         style=Markup(resources.files("bayes_glmm.report").joinpath("style.css").read_text(encoding="utf-8")),
     )
     if path is not None:
-        _write(Path(path), page)
-    return page
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write_file(Path(path), text)
+    return text
 
 
 def _groups(posterior: Posterior) -> list[str]:
     return [f"{len(block.levels):,} levels of {block.group}" for block in posterior.design.blocks]
-
-
-def _write(path: Path, page: str) -> None:
-    """Write beside the place, then move: a reader never meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(page)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -115,6 +115,28 @@ def report(folder: Annotated[Path, typer.Argument(help="The folder of a finished
 
 
 @app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of finished runs, two or more.", show_default=False)],
+    html: Annotated[Path | None, typer.Option("--html", help="Write a page to this file instead of printing.")] = None,
+) -> None:
+    """Put finished runs side by side: verdicts, leave-one-out by row, effects."""
+    with _errors_explained():
+        from rich.console import Console
+
+        from bayes_glmm.runs.compare import compare as compare_runs
+        from bayes_glmm.runs.show import show_comparison
+
+        comparison = compare_runs(folders)
+        if html is None:
+            show_comparison(Console(), comparison)
+        else:
+            from bayes_glmm.runs.compare_html import write_comparison
+
+            write_comparison(comparison, html)
+            typer.echo(html)
+
+
+@app.command()
 def data(
     name: Annotated[str | None, typer.Argument(help="A data set; the list of them without one.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write a CSV file instead of printing.")] = None,

@@ -2,13 +2,14 @@
 
 ``.NAME.partial`` holds ``start.json`` (what was begun), ``chains/`` (each chain from the moment it is finished),
 ``run/`` (the results, which become the folder ``NAME`` by one renaming) and ``lock`` (who is at work). Whenever the
-process ends, it is one of three: with ``start.json`` it can be resumed; without, but with a whole ``run/``, it only has
-to be renamed; else it is rubbish.
+process ends, a ``start.json`` means that the run can be resumed, unless the run that stands under the name is the one
+it began; all else is rubbish.
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,26 +63,27 @@ class Partial:
         return count_chains(self.chains)
 
     @property
-    def whole(self) -> bool:
-        """Whether it only has to be put in its place."""
-        return not self.start.exists() and is_run(self.run)
+    def resumable(self) -> bool:
+        """Whether a run was begun, and does not stand in its place."""
+        if not self.start.is_file():
+            return False
+        return not is_run(self.folder) or _started(self.folder / RECORD) != _started(self.start)
 
     @property
     def worth_keeping(self) -> bool:
         """Whether it saves any sampling."""
-        return self.whole or (self.start.exists() and self.finished_chains > 0)
+        return self.resumable and self.finished_chains > 0
 
     @property
     def state(self) -> str:
         """How far it is, and how to go on, for a message."""
         n = self.finished_chains
-        found = "All results are" if self.whole else f"{n} finished chain{' is' if n == 1 else 's are'}"
-        return f"{found} kept: 'bayes-glmm resume {shown(self.folder)}' goes on from there."
+        found = f"{n} finished chain{' is' if n == 1 else 's are'} kept"
+        return f"{found}: 'bayes-glmm resume {shown(self.folder)}' goes on from there."
 
     def clear(self) -> None:
         """Remove all but the lock; first what makes it resumable, so that a half-removed one is rubbish."""
         self.start.unlink(missing_ok=True)
-        (self.run / RECORD).unlink(missing_ok=True)
         for path in list(self.path.iterdir()):
             if path.is_dir():
                 shutil.rmtree(path)
@@ -123,6 +125,21 @@ def check_target(folder: Path, overwrite: bool) -> None:
 def is_run(folder: Path) -> bool:
     """Whether a folder holds a finished run."""
     return (folder / RECORD).is_file()
+
+
+def check_finished(folder: Path) -> None:
+    """A folder holds a finished run.
+
+    Raises
+    ------
+    ConfigError
+        If it does not.
+    """
+    if is_run(folder):
+        return
+    unfinished = partial_run(folder).worth_keeping
+    advice = partial_run(folder).state if unfinished else "Name the folder that 'bayes-glmm run' wrote."
+    raise ConfigError("There is no finished run here.", str(folder), advice)
 
 
 @contextmanager
@@ -175,7 +192,7 @@ def resumed_run(folder: str | Path) -> Iterator[Partial]:
     if not partial.path.is_dir():
         raise _nothing_to_resume(partial)
     with _explained(partial), locked(partial.path):
-        if not partial.start.exists() and not partial.whole:
+        if not partial.resumable:
             raise _nothing_to_resume(partial)
         yield partial
 
@@ -189,8 +206,8 @@ def put_in_place(partial: Partial, overwrite: bool) -> None:
         As :func:`check_target`: something may have come there meanwhile.
     """
     check_target(partial.folder, overwrite)
-    partial.start.unlink(missing_ok=True)
     place(partial.run, partial.folder)
+    partial.clear()
     shutil.rmtree(partial.path, ignore_errors=True)
 
 
@@ -222,6 +239,14 @@ def _explained(partial: Partial) -> Iterator[None]:
         if partial.worth_keeping:
             error.add_note(partial.state)
         raise
+
+
+def _started(path: Path) -> str | None:
+    """When a run was begun, to the microsecond: what tells one from another."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["started"])
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _nothing_to_resume(partial: Partial) -> ConfigError:

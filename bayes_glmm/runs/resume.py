@@ -48,7 +48,7 @@ def write_start(
     write_file(partial.path / MODEL, _model_text(job))
     start = {
         "format": FORMAT,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": datetime.now(UTC).isoformat(),
         "overwrite": overwrite,
         "config": {
             "path": str(job.document.path.resolve()),

@@ -15,13 +15,12 @@ import pandas as pd
 from bayes_glmm.datasets import DATASETS, load_dataset
 from bayes_glmm.diagnostics import Checks
 from bayes_glmm.diagnostics import check as check_posterior
-from bayes_glmm.errors import ConfigError
 from bayes_glmm.files import write_file
 from bayes_glmm.glmm import Fit
 from bayes_glmm.inference import sample
 from bayes_glmm.posterior import Posterior, load_posterior
 from bayes_glmm.runs.figures import write_figures
-from bayes_glmm.runs.folder import RECORD, Partial, is_run, new_run, put_in_place, resumed_run
+from bayes_glmm.runs.folder import RECORD, Partial, check_finished, new_run, put_in_place, resumed_run
 from bayes_glmm.runs.job import Job, prepare
 from bayes_glmm.runs.resume import INPUTS, reopen, write_start
 from bayes_glmm.runs.tables import result_tables
@@ -105,11 +104,8 @@ def resume(folder: str | Path, progress: bool = False) -> RunResult:
         are not what the run began with.
     """
     with resumed_run(folder) as partial:
-        if not partial.whole:
-            job, start = reopen(partial)
-            return _finish(job, partial, start, progress)
-        put_in_place(partial, overwrite=True)  # whether it may be was settled before it was whole
-    return _read_result(partial.folder)
+        job, start = reopen(partial)
+        return _finish(job, partial, start, progress)
 
 
 def _finish(job: Job, partial: Partial, start: dict[str, Any], progress: bool) -> RunResult:
@@ -133,15 +129,6 @@ def _finish(job: Job, partial: Partial, start: dict[str, Any], progress: bool) -
     put_in_place(partial, start["overwrite"])
     report = job.folder / "report.html" if job.config.outputs.report else None
     return RunResult(job.folder, checks["convergence"], checks["predictive"], tables, posterior, report)
-
-
-def _read_result(folder: Path) -> RunResult:
-    """A finished run, from its folder."""
-    posterior = load_posterior(folder)
-    tables = {path.stem: pd.read_csv(path) for path in sorted((folder / "tables").glob("*.csv"))}
-    checks, predictive = check_posterior(posterior), check_posterior(posterior, "predictive")
-    report = folder / "report.html"
-    return RunResult(folder, checks, predictive, tables, posterior, report if report.exists() else None)
 
 
 def check(config_path: str | Path, overrides: Overrides | None = None) -> Job:
@@ -169,8 +156,7 @@ def rebuild_report(folder: str | Path) -> Path:
         If the folder holds no finished run.
     """
     folder = Path(folder)
-    if not is_run(folder):
-        raise ConfigError("There is no finished run here.", str(folder), "Name the folder that 'bayes-glmm run' wrote.")
+    check_finished(folder)
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     partial = folder / ".report.html.partial"
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
@@ -9,9 +11,11 @@ from rich.text import Text
 
 from bayes_glmm.design import findings
 from bayes_glmm.design.notation import equations
+from bayes_glmm.diagnostics.check import number_text
+from bayes_glmm.runs.compare import Comparison, table_title
 from bayes_glmm.runs.job import Job
 from bayes_glmm.runs.run import RunResult
-from bayes_glmm.runs.tables import SIDE_BY_SIDE
+from bayes_glmm.runs.tables import NUMBERS, SIDE_BY_SIDE, interval_text
 
 
 def show_result(console: Console, result: RunResult) -> None:
@@ -27,7 +31,7 @@ def show_result(console: Console, result: RunResult) -> None:
     console.print(_table(wide, f"Coefficients ({result.posterior.spec.link_name} scale)"))
     for name, table in tables.items():
         if kind := next((text for start, text in _AVERAGES.items() if name.startswith(start)), None):
-            labels = [column for column in table.columns if column not in (*_NUMBERS, "effect")]
+            labels = [column for column in table.columns if column not in (*NUMBERS, "effect")]
             console.print()
             console.print(_table(side_by_side(table, labels), kind.format(y=result.posterior.design.response)))
     console.print("\nPosterior mean and 95% interval. Population-averaged: random effects averaged over.", style="dim")
@@ -50,6 +54,19 @@ def show_job(console: Console, job: Job) -> None:
         console.print(Text.assemble(("\nNote: ", "bold yellow"), str(found)))
 
 
+def show_comparison(console: Console, comparison: Comparison) -> None:
+    """Runs side by side: verdicts, leave-one-out, effects."""
+    console.print(_table(comparison.runs, "Verdicts"))
+    console.print()
+    if comparison.loo is not None:
+        console.print(_table(comparison.loo.map(_short), "Leave-one-out by row"))
+    console.print(Text(comparison.loo_note, "dim" if comparison.loo is not None else "yellow"))
+    for name, table in comparison.effects.items():
+        console.print()
+        console.print(_table(table, table_title(name)))
+    console.print("\nPosterior mean and 95% interval; – where a run has no such estimate.", style="dim")
+
+
 def show_datasets(console: Console, datasets: pd.DataFrame) -> None:
     """The data sets that come with the package."""
     console.print(_table(datasets, "Data sets"))
@@ -57,7 +74,6 @@ def show_datasets(console: Console, datasets: pd.DataFrame) -> None:
 
 
 _AVERAGES = {"compare_": "Averaged means of {y} compared", "slopes_": "Average slopes of the mean of {y}"}
-_NUMBERS = ("estimate", "sd", "lower", "upper", "probability")
 
 
 def side_by_side(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
@@ -70,15 +86,17 @@ def side_by_side(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
     >>> side_by_side(pd.DataFrame(rows | numbers), ["coefficient"]).iloc[0].tolist()
     ['x', '1 [0.5, 1.5]', '0.6 [0.3, 0.9]']
     """
-    text = table.assign(text=[_interval(*row) for row in table[["estimate", "lower", "upper"]].itertuples(index=False)])
+    text = table.assign(
+        text=[interval_text(*row) for row in table[["estimate", "lower", "upper"]].itertuples(index=False)]
+    )
     effects = list(dict.fromkeys(text["effect"]))
     keys = text[labels].astype(str)
     wide = text.assign(**keys).pivot_table(index=labels, columns="effect", values="text", aggfunc="first", sort=False)
     return wide.reset_index()[[*labels, *effects]]
 
 
-def _interval(estimate: float, lower: float, upper: float) -> str:
-    return f"{estimate:.3g} [{lower:.3g}, {upper:.3g}]"
+def _short(value: Any) -> str:
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def _table(frame: pd.DataFrame, title: str) -> Table:

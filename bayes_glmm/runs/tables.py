@@ -15,6 +15,7 @@ from bayes_glmm.runs.answers import answer
 from bayes_glmm.runs.schema import EffectSection
 
 SIDE_BY_SIDE = "marginal_coefficients"
+NUMBERS = ("estimate", "sd", "lower", "upper", "probability")  # columns of tables that do not say what is estimated
 
 
 def result_tables(posterior: Posterior, effects: Sequence[EffectSection]) -> dict[str, pd.DataFrame]:
@@ -49,3 +50,14 @@ def _free_name(name: str, taken: dict[str, pd.DataFrame]) -> str:
     while free in taken:
         free, number = f"{name}_{number}", number + 1
     return free
+
+
+def interval_text(estimate: float, lower: float, upper: float) -> str:
+    """An estimate with its interval.
+
+    Examples
+    --------
+    >>> interval_text(0.12345, -1.0, 2.5)
+    '0.123 [-1, 2.5]'
+    """
+    return f"{estimate:.3g} [{lower:.3g}, {upper:.3g}]"

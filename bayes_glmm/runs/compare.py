@@ -1,0 +1,227 @@
+"""Finished runs side by side: verdicts, leave-one-out by row, effects.
+
+Leave-one-out ranks models of the *same* response in the *same* rows; of others it would rank data. So runs of different
+data, rows or responses are shown without it. Differences of elpd and their standard errors are ArviZ's (Vehtari, Gelman
+& Gabry 2017, Statistics and Computing 27, 1413-1432), weights those of stacking (Yao et al. 2018, Bayesian Analysis 13,
+917-1007).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.diagnostics import LOO, loo_by_row
+from bayes_glmm.errors import ConfigError, DataError
+from bayes_glmm.posterior import Posterior, load_posterior
+from bayes_glmm.runs.folder import RECORD, check_finished
+from bayes_glmm.runs.tables import NUMBERS, SIDE_BY_SIDE, interval_text
+
+_ABSENT = "–"
+_LOO_MEANING = (
+    "elpd: expected log predictive density of a new row of a known group; higher is better. A difference within two "
+    "standard errors (dse) decides nothing. Weight: of stacking, the mixture that would predict best."
+)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run, as it is compared.
+
+    Attributes
+    ----------
+    name : str
+        What tables call it.
+    folder : Path
+    record, diagnostics : dict
+        Its ``run.json`` and ``diagnostics.json``.
+    """
+
+    name: str
+    folder: Path
+    record: dict[str, Any]
+    diagnostics: dict[str, Any]
+
+    @cached_property
+    def posterior(self) -> Posterior:
+        """The draws, read when they are asked for."""
+        return load_posterior(self.folder)
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Its tables of estimates by name."""
+        tables = {path.stem: pd.read_csv(path) for path in sorted((self.folder / "tables").glob("*.csv"))}
+        if SIDE_BY_SIDE in tables:
+            tables["coefficients"] = tables.pop(SIDE_BY_SIDE)  # it has all that the other has
+        return {name: table for name, table in tables.items() if {"estimate", "lower", "upper"} <= set(table.columns)}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side.
+
+    Attributes
+    ----------
+    runs : DataFrame
+        One row a run: model, verdicts, sizes.
+    loo : DataFrame or None
+        One row a run, best first; None where it would not be fair.
+    loo_note : str
+        What the columns mean; or why there are none.
+    effects : dict of str to DataFrame
+        By table: one row an estimate, one column a run.
+    """
+
+    runs: pd.DataFrame
+    loo: pd.DataFrame | None
+    loo_note: str
+    effects: dict[str, pd.DataFrame]
+
+
+def compare(folders: Sequence[str | Path]) -> Comparison:
+    """Put finished runs side by side.
+
+    Parameters
+    ----------
+    folders : sequence of str or Path
+        Two or more.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer than two, one stands twice, or one holds no finished run.
+    """
+    paths = [Path(folder) for folder in folders]
+    if len({path.resolve() for path in paths}) < max(2, len(paths)):
+        raise ConfigError("A comparison takes two different runs, or more.", ", ".join(map(str, paths)))
+    for path in paths:
+        check_finished(path)
+    runs = [_read(name, path) for name, path in zip(_names(paths), paths, strict=True)]
+    reason = _why_no_loo(runs)
+    loo, note = (None, reason) if reason else _loo(runs)
+    return Comparison(_overview(runs), loo, note, _effects(runs))
+
+
+def table_title(name: str) -> str:
+    """The name of a table for people: ``compare_treatment`` is ``Compare treatment``."""
+    words = name.replace("_", " ")
+    return words[0].upper() + words[1:]
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The names of the folders; with what stands above where two are alike."""
+    names = [path.resolve().name for path in paths]
+    return names if len(set(names)) == len(names) else [str(path) for path in paths]
+
+
+def _read(name: str, folder: Path) -> Finished:
+    record, diagnostics = (
+        json.loads((folder / file).read_text(encoding="utf-8")) for file in (RECORD, "diagnostics.json")
+    )
+    return Finished(name, folder, record, diagnostics)
+
+
+def _overview(runs: Sequence[Finished]) -> pd.DataFrame:
+    settings = [run.record["sampling"]["settings"] for run in runs]
+    return pd.DataFrame(
+        {
+            "run": [run.name for run in runs],
+            "model": [run.record["model"] for run in runs],
+            "draws": [f"{chosen['chains']} x {chosen['draws']}" for chosen in settings],
+            "rows": [run.record["rows_used"] for run in runs],
+            "convergence": [run.diagnostics["convergence"]["verdict"] for run in runs],
+            "predictive": [run.diagnostics["predictive"]["verdict"] for run in runs],
+        }
+    )
+
+
+def _why_no_loo(runs: Sequence[Finished]) -> str:
+    """Why leave-one-out would not compare like with like; nothing if it would."""
+    first = runs[0]
+    for run in runs[1:]:
+        pair = f"{first.name} and {run.name}"
+        if first.record["data"]["sha256"] != run.record["data"]["sha256"]:
+            return f"No leave-one-out: {pair} have different data. It compares models of the same rows only."
+        a, b = first.posterior, run.posterior
+        if a.design.response != b.design.response:
+            return f"No leave-one-out: the responses of {pair} differ: {a.design.response}, {b.design.response}."
+        if not np.array_equal(a.design.y, b.design.y):
+            return f"No leave-one-out: {pair} use different rows of the data. Leave the same rows out of both."
+        if a.spec.family.discrete != b.spec.family.discrete:
+            return (
+                f"No leave-one-out: of {pair} one has probabilities, the other densities "
+                f"({a.spec.family_name}, {b.spec.family_name})."
+            )
+    return ""
+
+
+def _loo(runs: Sequence[Finished]) -> tuple[pd.DataFrame | None, str]:
+    """Leave-one-out of all runs, best first, and what it means."""
+    from arviz_stats import compare as compare_elpd
+
+    try:
+        found = {run.name: loo_by_row(run.posterior) for run in runs}
+    except DataError as error:
+        return None, f"No leave-one-out: {error}"
+    table = compare_elpd({run.name: _as_arviz(run, found[run.name]) for run in runs}, round_to="none")
+    table = table[["elpd", "se", "elpd_diff", "dse", "p", "weight"]].rename_axis("run").reset_index()
+    missing = [int((found[name].pointwise["pareto_k"] > found[name].good_k).sum()) for name in table["run"]]
+    note = _LOO_MEANING
+    if any(missing):
+        note += " Rows whose Pareto k is too large have an elpd that is not to be trusted: refit without them (k-fold)."
+    return table.assign(**{"rows with k too large": missing}), note
+
+
+def _as_arviz(run: Finished, loo: LOO) -> Any:
+    """A result of ours as ArviZ's own."""
+    import xarray as xr
+    from arviz_stats.utils import ELPDDataLOO
+
+    chains, draws = run.posterior.sample_shape
+    by_row = {name: xr.DataArray(loo.pointwise[name].to_numpy(), dims="row") for name in ("elpd", "pareto_k")}
+    return ELPDDataLOO(
+        elpd=loo.elpd,
+        se=loo.se,
+        p=loo.p,
+        n_samples=chains * draws,
+        n_data_points=len(loo.pointwise),
+        scale="log",
+        warning=bool((loo.pointwise["pareto_k"] > loo.good_k).any()),
+        good_k=loo.good_k,
+        elpd_i=by_row["elpd"],
+        pareto_k=by_row["pareto_k"],
+    )
+
+
+def _effects(runs: Sequence[Finished]) -> dict[str, pd.DataFrame]:
+    """Every table that a run has, one column a run."""
+    names = dict.fromkeys(name for run in runs for name in run.tables)
+    tables = {name: _side_by_side({run.name: run.tables.get(name) for run in runs}) for name in names}
+    scales = {run.name: run.posterior.spec.link_name for run in runs}
+    if len(set(scales.values())) == 1:
+        return tables
+    text = ", ".join(f"{name} on the {link} scale" for name, link in scales.items())
+    return {f"{name}: {text}" if name in ("coefficients", "variance") else name: tables[name] for name in tables}
+
+
+def _side_by_side(tables: Mapping[str, pd.DataFrame | None]) -> pd.DataFrame:
+    """Estimates of runs in columns of text, ``estimate [lower, upper]``; a dash where a run has no such row."""
+    columns = []
+    labels: dict[str, None] = {}
+    for name, table in tables.items():
+        if table is not None:
+            keys = [column for column in table.columns if column not in NUMBERS]
+            labels |= dict.fromkeys(keys)
+            text = [interval_text(*row) for row in table[["estimate", "lower", "upper"]].itertuples(index=False)]
+            columns.append(table[keys].astype(str).assign(run=name, text=text))
+    long = pd.concat(columns, ignore_index=True).fillna("")
+    wide = long.pivot_table(index=list(labels), columns="run", values="text", aggfunc="first", sort=False)
+    wide = wide.reindex(columns=list(tables)).astype(object)
+    return wide.where(wide.notna(), _ABSENT).rename_axis(columns=None).reset_index()
