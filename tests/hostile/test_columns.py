@@ -87,7 +87,7 @@ VALUES = [
     Case("missing number", "y ~ x", one("x", np.nan), DataError, "column 'x', row 3"),
     Case("missing nullable", "y ~ x", put(x=lambda d: d.g.astype("Int64").mask(d.i == 3)), DataError, "column 'x', row 3"),
     Case("missing date", "y ~ (1 | c)", put(c=DAYS.mask(DAYS.index == 3)), DataError, "column 'c', row 3"),
-    Case("category that is none", "y ~ f", put(f=lambda d: pd.Categorical.from_codes([0, -1, 1] * 10, ["a", "b"])), DataError, "column 'f', rows 1"),
+    Case("category that is none", "y ~ f", put(f=lambda d: pd.Categorical.from_codes(np.tile([0, -1, 1], 10), pd.Index(["a", "b"]))), DataError, "column 'f', rows 1"),
     Case("infinite number", "y ~ x", one("x", np.inf), DataError, "infinite. [column 'x', row 3]"),
     Case("infinite among objects", "y ~ x", one("x", -np.inf), DataError, "infinite"),
     Case("infinite group", "y ~ (1 | x)", one("x", np.inf), DataError, "infinite"),
