@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from bayes_glmm.diagnostics import calibration, convergence, loo, loo_groups, predictive, residuals
+from bayes_glmm.diagnostics import calibration, convergence, loo, loo_groups, predictive, resampling, residuals
 from bayes_glmm.diagnostics import sensitivity as power_scaling
 from bayes_glmm.diagnostics.check import Check as Check
 from bayes_glmm.diagnostics.check import Checks as Checks
@@ -53,6 +53,8 @@ CHECKS: tuple[CheckEntry, ...] = (
     CheckEntry("divergences", group="convergence", function=convergence.check_divergences),
     CheckEntry("energy", group="convergence", function=convergence.check_energy),
     CheckEntry("tree_depth", group="convergence", function=convergence.check_tree_depth),
+    CheckEntry("k_hat", group="convergence", function=resampling.check_k_hat),
+    CheckEntry("integration", group="convergence", function=resampling.check_integration),
     CheckEntry("mean", group="predictive", function=predictive.check_mean),
     CheckEntry("sd", group="predictive", function=predictive.check_sd),
     CheckEntry("zeros", group="predictive", function=predictive.check_zeros),
@@ -93,6 +95,6 @@ def check(posterior: Posterior, group: str = "convergence") -> Checks:
     answers = [entry.function(posterior) for entry in CHECKS if entry.group == group]
     return Checks(
         tuple(answer for answer in answers if isinstance(answer, Check)),
-        tuple(answer for answer in answers if isinstance(answer, Skipped)),
+        tuple(answer for answer in answers if isinstance(answer, Skipped) and answer.reason),
         group,
     )

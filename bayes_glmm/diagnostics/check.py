@@ -23,15 +23,20 @@ _MEANING: dict[str, dict[Overall, str]] = {
         "look": "The draws can be used with care: some checks of the chains miss their threshold.",
         "do not use": "The chains have not found the posterior distribution: none of their numbers can be trusted.",
     },
+    "resampled": {
+        "fit to use": "The draws, resampled around the mode, stand for the posterior: they can be used.",
+        "look": "The draws, resampled around the mode, can be used with care.",
+        "do not use": "The draws, resampled around the mode, do not stand for the posterior.",
+    },
     "predictive": {
         "fit to use": "Data that the model replicates look like the data observed.",
         "look": "In some respect, the data observed are unusual for the model.",
         "do not use": "The model does not describe the data; intervals and probabilities depend on it.",
     },
     "loo": {
-        "fit to use": "Rows and groups could be left out: the predictive accuracy is known.",
-        "look": "Some rows or groups matter too much to be left out: the predictive accuracy is little known.",
-        "do not use": "Some rows or groups matter too much to be left out: no predictive accuracy can be had so.",
+        "fit to use": "Rows and groups could be left out: how well they are predicted is known.",
+        "look": "How well rows and groups are predicted when left out is known with care: some checks miss.",
+        "do not use": "Where a check fails, its numbers are not to be used; the draws themselves may be fine.",
     },
     "sensitivity": {
         "fit to use": "Weaker or stronger priors would change little.",
@@ -40,6 +45,7 @@ _MEANING: dict[str, dict[Overall, str]] = {
     },
 }
 _LENGTH = {"ess_bulk", "ess_tail", "mcse"}  # whether there are draws enough, not whether they are right
+_RESAMPLED = {"k_hat", "integration"}  # asked of draws that no chain made
 _COLOURS = {"pass": "green", "look": "yellow", "fail": "red"}
 _NAMED = 5  # parameters that a text names before it counts the rest
 
@@ -121,7 +127,7 @@ class Skipped:
     ----------
     name, title : str
     reason : str
-        What is missing.
+        What is missing; empty where the question does not arise.
     """
 
     name: str
@@ -166,7 +172,8 @@ class Checks:
         failed = {check.name for check in self.checks if check.verdict == "fail"}
         if failed and failed <= _LENGTH:
             return "The chains are too short: estimates and intervals would change with more draws."
-        return _MEANING[self.group][self.verdict]
+        resampled = {check.name for check in self.checks} <= _RESAMPLED
+        return _MEANING["resampled" if resampled else self.group][self.verdict]
 
     @property
     def table(self) -> pd.DataFrame:

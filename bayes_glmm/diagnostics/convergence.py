@@ -133,6 +133,8 @@ def _over_parameters(
     source: str,
 ) -> Check | Skipped:
     """A statistic of every parameter, judged by its worst."""
+    if posterior.provenance.get("coordinates") == "laplace":
+        return Skipped(name, title, "The draws are no chain: they were resampled independently.")
     if posterior.sample_shape[1] < _FEW_DRAWS:
         return Skipped(name, title, f"It takes {_FEW_DRAWS} draws a chain at least.")
     labels, draws = parameters(posterior)

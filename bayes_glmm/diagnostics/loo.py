@@ -29,6 +29,14 @@ LIMIT = 200_000_000  # rows times draws
 CHUNK_VALUES = 4_000_000
 FEWEST = 100  # draws
 _SHOWN = 5
+_ADVICE = (
+    "Without these rows the posterior would be another, and elpd by row is not to be trusted for comparing models. "
+    "Look at them (errors, outliers), or refit without them: k-fold."
+)
+_GROUPED = (
+    " Where a group has few rows, each of them decides much of the group's own effect: then this is no fault of the "
+    "model, and leaving out groups is what to ask for."
+)
 
 
 @dataclass(frozen=True)
@@ -117,9 +125,7 @@ def check_loo(posterior: Posterior) -> Check | Skipped:
         finding=f"elpd {found.elpd:.1f} (se {found.se:.1f}) for new rows of known groups, p {found.p:.1f}",
         labels=[f"row {i}" for i in found.pointwise.index],
         unit="rows",
-        advice="Without these rows the posterior would be another: elpd is not to be trusted for comparing models, the "
-        "draws themselves may be. Look at the rows (errors, outliers, groups of one or two rows), or refit without "
-        "them: k-fold.",
+        advice=_ADVICE + (_GROUPED if posterior.design.blocks else ""),
     )  # fmt: skip
 
 

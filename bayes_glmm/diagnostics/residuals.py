@@ -87,7 +87,8 @@ def left_out(posterior: Posterior, rows: np.ndarray | None = None, seed: int = S
         # y takes part as one more draw: no value is 0 or 1, and those of equal weights are exactly uniform
         pit = (len(draws) * (below + v * tied) + v) / (len(draws) + 1)
         parts.append((pit, (weights * mean.mu).sum(axis=0), k))
-    return LeftOut(*map(np.concatenate, zip(*parts, strict=True)), good_k(len(draws)))
+    pit, fitted, pareto_k = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return LeftOut(pit, fitted, pareto_k, good_k(len(draws)))
 
 
 def loo_pit(posterior: Posterior, seed: int = SEED) -> np.ndarray:
