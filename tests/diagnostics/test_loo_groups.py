@@ -14,6 +14,8 @@ from bayes_glmm.diagnostics import Check, Skipped, loo_by_group, loo_groups
 from bayes_glmm.diagnostics.group_likelihood import GroupLikelihood
 from bayes_glmm.errors import SpecError
 from bayes_glmm.families import Mean
+from bayes_glmm.likelihood import Parameters, likelihood_of
+from bayes_glmm.likelihood.quadrature import aghq_log_likelihood
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior, posterior_at
 from bayes_glmm.spec import ModelSpec
@@ -203,3 +205,14 @@ def test_what_cannot_be_left_out_says_why(formula: str, family: str, link: str |
 def test_a_wrong_factor_names_the_right_ones() -> None:
     with pytest.raises(SpecError, match="Valid: g"):
         loo_by_group(small("poisson"), "school")
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + (1 | g)", "y ~ x + (x | g)"])
+def test_all_groups_together_are_the_log_likelihood(formula: str) -> None:
+    """The adaptive quadrature of the maximum-likelihood code, written apart, with as many nodes."""
+    G = np.array([[0.8, 0.3], [0.3, 0.5]]) if "x |" in formula else np.array([[0.8]])
+    posterior = small("negative_binomial", formula=formula, G=G)
+    likelihood = likelihood_of(posterior.spec, posterior.design)
+    at = Parameters(posterior.beta[0], {"g": np.linalg.cholesky(G)}, {"phi": 3.0})
+    found = GroupLikelihood(posterior, posterior.design.block("g")).log(FIRST).sum()
+    assert aghq_log_likelihood(likelihood, at, nodes=13).value == pytest.approx(found, abs=1e-6)
