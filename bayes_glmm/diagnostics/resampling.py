@@ -1,4 +1,4 @@
-"""Draws made by importance resampling instead of chains: do they stand for the posterior?
+"""Whether draws made by importance resampling, instead of chains, stand for the posterior.
 
 Such draws (:func:`bayes_glmm.approx.laplace_posterior`) are independent; what chains are asked does not arise. Their
 numbers were taken when they were made, and stand in the provenance.

@@ -52,7 +52,9 @@ def good(family: str = "gaussian", seed: int = 3) -> Posterior:
         auxiliary={"sigma": 1.0 + 0.03 * rng.normal(size=n)} if family == "gaussian" else {},
         u={"g": u + 0.02 * rng.normal(size=(n, *u.shape))},
     )
-    return with_draws(posterior, four_chains(posterior.draws["posterior"].to_dataset()), sampler_statistics(rng))
+    resampled = {"k_hat": 0.3, "good_k": 0.7, "integration_error": 0.02}
+    drawn = four_chains(posterior.draws["posterior"].to_dataset())
+    return replace(with_draws(posterior, drawn, sampler_statistics(rng)), provenance=resampled)
 
 
 def broken(family: str = "gaussian") -> Posterior:
@@ -72,7 +74,8 @@ def broken(family: str = "gaussian") -> Posterior:
     design = build_design(posterior.spec, data)
     stubborn = posterior.priors.entries | {"beta[x]": Prior.parse("Normal(-5, 0.1)")}
     priors = Priors(stubborn, frozenset({"beta[x]"}))
-    return replace(with_draws(posterior, stuck, statistics), design=design, priors=priors)
+    resampled = {"k_hat": 1.2, "good_k": 0.7, "integration_error": 3.0}
+    return replace(with_draws(posterior, stuck, statistics), design=design, priors=priors, provenance=resampled)
 
 
 def wild(posterior: Posterior, rng: np.random.Generator) -> np.ndarray:
