@@ -36,7 +36,19 @@ _NAMES = {
     "spec": ("ModelSpec", "Prior"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
-_PACKAGES = ("approx", "datasets", "design", "diagnostics", "effects", "families", "inference", "interop", "plots", "report")
+_PACKAGES = (
+    "approx",
+    "datasets",
+    "design",
+    "diagnostics",
+    "effects",
+    "families",
+    "inference",
+    "interop",
+    "plots",
+    "report",
+    "studies",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from bayes_glmm import diagnostics, effects, report
+from bayes_glmm import approx, diagnostics, effects, report
 from bayes_glmm.design import Design, Finding, Priors, build_design, findings, resolve_priors
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior, load_posterior
@@ -205,6 +205,10 @@ class Fit(effects.EffectMethods):
     def check(self, group: str = "convergence") -> diagnostics.Checks:
         """Whether to believe the draws: ``"convergence"``; the model: ``"predictive"``, ``"loo"``, ``"sensitivity"``."""
         return diagnostics.check(self.posterior, group)
+
+    def cross_check(self) -> approx.CrossCheck:
+        """The same quantities by Laplace, adaptive quadrature, PQL and GEE, and where and why they differ."""
+        return approx.cross_check(self.posterior)
 
     def with_log_likelihood(self) -> Fit:
         """Add the group ``log_likelihood``: rows times draws numbers."""

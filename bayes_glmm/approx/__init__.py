@@ -15,5 +15,5 @@ from bayes_glmm.approx.gee import side_by_side as side_by_side
 from bayes_glmm.approx.intervals import intervals as intervals
 from bayes_glmm.approx.laplace import laplace as laplace
 from bayes_glmm.approx.pql import pql as pql
-from bayes_glmm.approx.result import ApproxFit as ApproxFit
 from bayes_glmm.approx.resample import laplace_posterior as laplace_posterior
+from bayes_glmm.approx.result import ApproxFit as ApproxFit

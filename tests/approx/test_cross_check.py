@@ -31,7 +31,7 @@ def found(abortion: Posterior) -> CrossCheck:
 
 def estimate(found: CrossCheck, method: str, effect: str, parameter: str) -> float:
     wide = found.wide().set_index(["effect", "parameter"])
-    return float(wide.loc[(effect, parameter), method])
+    return float(wide[method].to_dict()[effect, parameter])
 
 
 def test_numbers_are_those_of_the_methods(abortion: Posterior, found: CrossCheck) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bayes_glmm.report.section import Section
 from bayes_glmm.report.sections.chains import render_chains
 from bayes_glmm.report.sections.coefficients import render_coefficients
+from bayes_glmm.report.sections.cross_check import render_cross_check
 from bayes_glmm.report.sections.curves import render_curves
 from bayes_glmm.report.sections.data import render_data
 from bayes_glmm.report.sections.model import render_model
@@ -19,6 +20,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("Effects in the population", anchor="population", render=render_population),
     Section("Curves", anchor="curves", render=render_curves),
     Section("Coefficients", anchor="coefficients", render=render_coefficients),
+    Section("Other methods", anchor="cross_check", render=render_cross_check),
     Section("Differences between groups", anchor="variance", render=render_variance),
     Section(
         "Could the model have made the data?", anchor="predictive", render=render_predictive, checks=("predictive",)

@@ -1,0 +1,79 @@
+"""The same quantities by other methods, and in words where they differ and why."""
+
+from __future__ import annotations
+
+import pandas as pd
+from markupsafe import Markup
+
+from bayes_glmm.approx import CrossCheck, cross_check
+from bayes_glmm.effects.coefficients import CONDITIONAL, POPULATION_AVERAGED
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.report.figures import forest, shorten
+from bayes_glmm.report.html import bullets, details, figure, number, paragraph, table
+
+PICTURED = 4  # coefficients: those on which the methods differ most
+
+_TEXT = (
+    "Four methods that share nothing with the sampler but the data and the formula: maximum likelihood with the random "
+    "effects integrated out by the Laplace approximation and by adaptive quadrature (AGHQ), penalised quasi-likelihood "
+    "(PQL), and generalised estimating equations (GEE) for the population-averaged model. None knows the priors."
+)
+
+
+def render_cross_check(posterior: Posterior) -> Markup:
+    """Sentences, the forest, the table, and what the methods say of themselves."""
+    found = cross_check(posterior)
+    parts = [paragraph(_TEXT), bullets(found.sentences)]
+    pictured = _pictured(found)
+    if len(pictured):
+        parts.append(_forest(pictured, posterior.spec.link_name))
+    parts += [_table(found), *_notes(found)]
+    return Markup("").join(parts)
+
+
+def _pictured(found: CrossCheck) -> pd.DataFrame:
+    """Some coefficients but the intercept, those with the largest range of estimates in posterior sds first."""
+    rows = found.table[found.table["effect"].isin([CONDITIONAL, POPULATION_AVERAGED])]
+    rows = rows[rows["parameter"] != "Intercept"]
+    by = rows.groupby(["parameter", "effect"], sort=False)
+    span = (by["estimate"].max() - by["estimate"].min()) / by["sd"].first()
+    order = span.groupby("parameter", sort=False).max().sort_values(ascending=False, kind="stable")
+    chosen = [name for name in dict.fromkeys(rows["parameter"]) if name in order.index[:PICTURED]]
+    return rows[rows["parameter"].isin(chosen)].sort_values(
+        "parameter", key=lambda names: names.map(chosen.index), kind="stable"
+    )
+
+
+def _forest(rows: pd.DataFrame, link: str) -> Markup:
+    pairs = zip(rows["parameter"], rows["method"], strict=True)
+    names = [f"{shorten(parameter, 24)}, {method}" for parameter, method in pairs]
+    svg = forest(rows.assign(row=names), f"coefficient, {link} scale")
+    methods = ", ".join(dict.fromkeys(rows["method"]))
+    alt = f"Coefficients by {methods}, with 95 % intervals; estimates in the table below."
+    few = rows["parameter"].nunique() == PICTURED
+    note = " Those on which the methods differ most." if few else ""
+    return figure(svg, alt, f"Estimates with 95 % intervals, of the posterior and of the other methods.{note}")
+
+
+def _table(found: CrossCheck) -> Markup:
+    wide = found.wide()
+    looks = {CONDITIONAL: "conditional", POPULATION_AVERAGED: "averaged"}
+    effects = [Markup('<span class="{}">{}</span>').format(looks.get(e, ""), e) for e in wide["effect"]]
+    methods = [str(name) for name in wide.columns[2:]]
+    values = {name: [float(value) for value in wide[name]] for name in methods}
+    likelihood = found.methods.set_index("method")["log_likelihood"]
+    last = "log likelihood"
+    return table(
+        {
+            "quantity": [*wide["parameter"], last],
+            "": [*effects, "random effects integrated out"],
+            **{name: [*values[name], number(float(likelihood[name]), 6)] for name in methods},
+        }.items()
+    )
+
+
+def _notes(found: CrossCheck) -> list[Markup]:
+    """What methods say of themselves, each text once."""
+    notes = found.methods[found.methods["note"] != ""]
+    texts = [f"{', '.join(part['method'])}: {note}" for note, part in notes.groupby("note", sort=False)]
+    return [details("What the methods say of themselves", bullets(texts))] if texts else []

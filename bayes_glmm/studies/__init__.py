@@ -1,0 +1,12 @@
+"""Questions that take more fits than one."""
+
+from __future__ import annotations
+
+from bayes_glmm.approx import CrossCheck
+from bayes_glmm.approx import cross_check as _cross_check
+from bayes_glmm.glmm import Fit
+
+
+def cross_check(fit: Fit) -> CrossCheck:
+    """A fit beside Laplace, adaptive quadrature, PQL and GEE; see :func:`bayes_glmm.approx.cross_check`."""
+    return _cross_check(fit.posterior)
