@@ -193,6 +193,7 @@ def resumed_run(folder: str | Path) -> Iterator[Partial]:
         raise _nothing_to_resume(partial)
     with _explained(partial), locked(partial.path):
         if not partial.resumable:
+            shutil.rmtree(partial.path, ignore_errors=True)
             raise _nothing_to_resume(partial)
         yield partial
 
@@ -207,7 +208,7 @@ def put_in_place(partial: Partial, overwrite: bool) -> None:
     """
     check_target(partial.folder, overwrite)
     place(partial.run, partial.folder)
-    partial.clear()
+    partial.start.unlink(missing_ok=True)  # first: what is left, should the rest stay, is rubbish
     shutil.rmtree(partial.path, ignore_errors=True)
 
 
