@@ -5,8 +5,7 @@ rows, x_i'd = 0 in all rows that are mixed, and is not 0 everywhere, the likelih
 s_i x_i'd > 0 everywhere the separation is *complete*, else *quasi-complete* (Albert & Anderson 1984, Biometrika 71,
 1-10). The same holds for the marginal likelihood of a GLMM, since it holds for each value of the random effects. For
 counts under a log link rows with a zero take the part of failures, the others that of mixed rows (Correia, Guimarães &
-Zylkin 2019). Whether there is such a direction is a linear programme (Konis 2007, thesis, University of Oxford,
-section 4.2).
+Zylkin 2019). Whether there is such a direction is a linear programme (Konis 2007, thesis, University of Oxford).
 """
 
 from __future__ import annotations

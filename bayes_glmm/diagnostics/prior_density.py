@@ -37,7 +37,7 @@ def log_density(prior: Prior, values: np.ndarray) -> np.ndarray:
 def log_correlation_density(posterior: Posterior, block: RandomBlock, first: int, values: np.ndarray) -> np.ndarray:
     """The log density of one correlation under LKJ(eta): r = 2 b - 1, b ~ Beta(a, a), a = eta - 1 + d / 2.
 
-    Lewandowski, Kurowicka & Joe (2009), Journal of Multivariate Analysis 100, 1989-2001, section 3.
+    Lewandowski, Kurowicka & Joe (2009), Journal of Multivariate Analysis 100, 1989-2001.
 
     Parameters
     ----------
