@@ -1,0 +1,202 @@
+"""Samplers side by side, one posterior a case: effective samples a second, waiting time, memory.
+
+    uv run python benchmarks/run.py [--cases hdp,abortion] [--samplers ours,plain,bambi] [--draws 1000] [--out FOLDER]
+
+Every pair of case and sampler runs in two fresh processes, one after the other, with compiler caches of their own: the
+first starts them empty (cold), the second finds them filled (warm). Times are seconds. "sampling" leaves out building,
+compiling and imports; ESS is the least bulk ESS over fixed effects, standard deviations and auxiliary parameters;
+"gradients" are NUTS steps, all chains, warm-up included; "difference" is the largest distance of a mean from that of
+the first sampler of the case, in posterior standard deviations. Results are written as a table (Markdown and CSV).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+STARTED = time.perf_counter()
+SAMPLERS = {
+    "ours": "this package",
+    "plain": "this package in plain coordinates",
+    "bambi nutpie": "Bambi with nutpie",
+    "bambi": "Bambi with its default sampler",
+    "bambi numpyro": "Bambi with NumPyro on the CPU",
+}
+LONGEST = 1800  # seconds a pair may take
+
+
+def one(case: str, sampler: str, draws: int) -> dict[str, Any]:
+    """Fit one case by one sampler, in this process."""
+    from benchmarks.cases import CASES
+
+    built = CASES[case]()
+    compiling = _timed_compilation()
+    start = time.perf_counter()
+    if sampler in ("ours", "plain"):
+        import bayes_glmm as bg
+
+        coordinates = "auto" if sampler == "ours" else "plain"
+        fit = bg.from_bambi(built).fit(draws=draws, seed=1, coordinates=coordinates, progress=False)
+        tree, how = fit.idata, fit.posterior.provenance["coordinates"]
+    else:
+        method = {"bambi": "pymc", "bambi nutpie": "nutpie", "bambi numpyro": "numpyro"}[sampler]
+        quiet = {"progress_bar": False} if method == "nutpie" else {"progressbar": False}
+        tree, how = built.fit(draws=draws, tune=1000, chains=4, random_seed=1, inference_method=method, **quiet), ""
+    wall = time.perf_counter() - start
+    sampling = tree["posterior"].attrs.get("sampling_time") or wall - compiling[0]
+    return {
+        "total": time.perf_counter() - STARTED,
+        "fit": wall,
+        "sampling": float(sampling),
+        "coordinates": how,
+        "gradients": _gradients(tree),
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        **_quality(tree),
+    }
+
+
+def _timed_compilation() -> list[float]:
+    """Seconds that nutpie spends compiling, added up."""
+    import nutpie
+
+    spent, compile_model = [0.0], nutpie.compile_pymc_model
+
+    def timed(*arguments: Any, **options: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return compile_model(*arguments, **options)
+        finally:
+            spent[0] += time.perf_counter() - start
+
+    nutpie.compile_pymc_model = timed
+    return spent
+
+
+def _gradients(tree: Any) -> float:
+    groups = [tree[name].to_dataset() for name in ("sample_stats", "warmup_sample_stats") if name in tree.children]
+    return float(sum(group["n_steps"].sum() for group in groups if "n_steps" in group))
+
+
+def _quality(tree: Any) -> dict[str, Any]:
+    """Least ESS, and means and sds of the parameters that are compared."""
+    import arviz as az
+    import numpy as np
+
+    posterior = tree["posterior"].to_dataset()
+    kept = [name for name, variable in posterior.data_vars.items() if _compared(str(name), variable)]
+    table = az.summary(posterior[kept], kind="all", round_to="none")
+    values = table[["mean", "sd", "ess_bulk", "r_hat"]].astype(float)
+    return {
+        "ess": float(values["ess_bulk"].min()),
+        "worst": str(values["ess_bulk"].idxmin()),
+        "rhat": float(values["r_hat"].max()),
+        "diverging": int(tree["sample_stats"]["diverging"].sum()),
+        "means": np.sort(values["mean"].to_numpy()).tolist(),
+        "sds": values["sd"].to_numpy()[np.argsort(values["mean"].to_numpy())].tolist(),
+    }
+
+
+def _compared(name: str, variable: Any) -> bool:
+    """Whether a variable is among what samplers are compared on: not random effects, nor what follows from others."""
+    if "|" in name:  # Bambi's group effects and their standard deviations
+        return name.endswith("_sigma")
+    return not name.startswith(("u_", "z_", "G_", "corr_")) and variable[0, 0].size <= 50
+
+
+def both(case: str, sampler: str, draws: int) -> dict[str, Any]:
+    """Cold and warm, each in a process of its own."""
+    results = {}
+    with tempfile.TemporaryDirectory() as cache:
+        caches = {"NUMBA_CACHE_DIR": f"{cache}/numba", "PYTENSOR_FLAGS": f"base_compiledir={cache}/pytensor"}
+        for kind in ("cold", "warm"):
+            command = [sys.executable, "-m", "benchmarks.run", "--one", case, sampler, "--draws", str(draws)]
+            try:
+                done = subprocess.run(
+                    command, env=os.environ | caches, capture_output=True, text=True, timeout=LONGEST, check=False
+                )
+            except subprocess.TimeoutExpired:
+                return {"error": f"more than {LONGEST} s"}
+            if done.returncode:
+                return {"error": done.stderr.strip().splitlines()[-1][:120] if done.stderr.strip() else "failed"}
+            results[kind] = json.loads(done.stdout.splitlines()[-1])
+    return results["warm"] | {"cold": results["cold"]["total"], "warm": results["warm"]["total"]}
+
+
+def table(results: dict[tuple[str, str], dict[str, Any]]) -> Any:
+    """One row a pair."""
+    import numpy as np
+    import pandas as pd
+
+    rows = []
+    for (case, sampler), found in results.items():
+        row = {"case": case, "sampler": SAMPLERS[sampler]}
+        if "error" in found:
+            rows.append(row | {"coordinates": found["error"]})
+            continue
+        first = next(other for (name, _), other in results.items() if name == case and "error" not in other)
+        same = len(first["means"]) == len(found["means"])
+        apart = np.abs(np.subtract(first["means"], found["means"])) / first["sds"] if same else [np.nan]
+        rows.append(
+            row
+            | {
+                "coordinates": found["coordinates"],
+                "cold": round(found["cold"], 1),
+                "warm": round(found["warm"], 1),
+                "sampling": round(found["sampling"], 2),
+                "ESS": round(found["ess"]),
+                "ESS a second": round(found["ess"] / found["sampling"], 1),
+                "gradients": round(found["gradients"]),
+                "memory (GiB)": round(found["memory"], 2),
+                "R-hat": round(found["rhat"], 3),
+                "divergences": found["diverging"],
+                "difference": round(float(np.max(apart)), 3),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def markdown(found: Any) -> str:
+    """A data frame as a table in Markdown."""
+    rows = [list(found.columns), ["---"] * len(found.columns), *found.astype(str).replace("nan", "").values.tolist()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", default="hdp,tumours,abortion,epil,sleepstudy,salamander,verbagg")
+    parser.add_argument("--samplers", default=",".join(SAMPLERS))
+    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(one(*given.one, given.draws)))
+        return
+    results: dict[tuple[str, str], dict[str, Any]] = {}
+    for case in given.cases.split(","):
+        for sampler in given.samplers.split(","):
+            results[case, sampler] = both(case, sampler, given.draws)
+            print(f"{case}, {sampler}: {results[case, sampler]}", file=sys.stderr, flush=True)
+    found = table(results)
+    given.out.mkdir(parents=True, exist_ok=True)
+    packages = ("bayes-glmm", "pymc", "pytensor", "nutpie", "bambi", "numpyro", "numba", "numpy")
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    text = f"{markdown(found)}\n\n{given.draws} draws a chain, 4 chains. {machine}; {versions}.\n"
+    (given.out / "samplers.md").write_text(text, encoding="utf-8")
+    found.to_csv(given.out / "samplers.csv", index=False)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
