@@ -17,7 +17,7 @@ class Settings:
     draws : int
         Draws kept of each chain.
     tune : int, optional
-        Warm-up draws of each chain. If not given, as many as the coordinates usually need (1,000 in plain ones, 300 in
+        Warm-up draws of each chain. If not given, as many as the coordinates usually need (1,000 in plain ones, 200 in
         others), and 1,000 where diagnostics ask for more.
     chains : int
     seed : int
