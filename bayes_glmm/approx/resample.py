@@ -88,8 +88,9 @@ def laplace_posterior(model: Model, draws: int = 1000, seed: int = 0, nodes: int
 
     Notes
     -----
-    R-hat and effective sample sizes of these draws mean nothing: they are independent by construction. What pymc-extras
-    calls Pathfinder is not offered: that package pins an older PyMC.
+    R-hat and effective sample sizes of these draws mean nothing: they are independent by construction. A thousand draws
+    take 2 to 4 s of one core for small tables (15 herds, 126 pairs) and 9 s for 5,550 rows of 1,850 people. Pathfinder
+    would place the proposal by itself; the package that has it, pymc-extras, pins an older PyMC.
 
     Examples
     --------
