@@ -176,8 +176,8 @@ def test_an_interrupted_run_leaves_nothing(folder, tmp_path, monkeypatch, blow, 
 @pytest.mark.slow
 def test_ctrl_c_during_sampling_stops_it(folder, tmp_path):
     command = [Path(sys.executable).parent / "bayes-glmm", "run", folder / "trial.yaml", "-q", "-o", tmp_path / "run"]
-    with subprocess.Popen([*command, "--draws", "100000000"], stderr=subprocess.PIPE, text=True) as process:
-        while not list(tmp_path.glob(".run.*.partial")):  # the last thing before compiling and sampling
+    with subprocess.Popen([*command, "--draws", "1000000"], stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / ".run.partial" / "start.json").exists():  # the last thing before compiling and sampling
             assert process.poll() is None
             time.sleep(0.1)
         time.sleep(15)
