@@ -91,6 +91,33 @@ def designs(draw: st.DrawFn) -> tuple[Design, pd.DataFrame, ModelSpec]:
 
 
 @st.composite
+def repetitive(draw: st.DrawFn, families: list[tuple[str, str]]) -> tuple[ModelSpec, pd.DataFrame]:
+    """A specification, of one of these families and links, and data of few distinct values, so that rows repeat."""
+    family, link = draw(st.sampled_from(families))
+    rows = draw(st.integers(12, 200))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+
+    def column(values: list, most: int) -> np.ndarray:
+        return np.array(values)[rng.permutation(np.arange(rows) % draw(st.integers(2, most)))]
+
+    data = pd.DataFrame(
+        {"x": column([0.3, 0.8, 1.1, 2.7], 4), "f": column([*"pqr"], 3), "t": column([0.0, 0.4, 1.5], 3)}
+        | {"g": column([*"abcde"], 5), "h": column([3, 1, 2], 3), "n": rng.integers(1, 6, rows)}
+    )
+    response = FAMILIES[family].response
+    data["y"] = {
+        "binary": lambda: rng.integers(0, 2, rows),
+        "successes": lambda: rng.binomial(data["n"], 0.6),
+        "count": lambda: rng.poisson(3.0, rows),
+        "real": lambda: rng.normal(50.0, 2.0, rows),
+    }[response]()
+    right = draw(st.sampled_from(["x", "x + f", "f + offset(t)", "0 + x + offset(t)"]))
+    terms = draw(st.sampled_from(["(1 | g)", "(x | g)", "(x || g) + (1 | h)", "(1 | g / h)", "(0 + x | g) + (f | h)"]))
+    left = "p(y, n)" if response == "successes" else "y"
+    return ModelSpec.from_formula(f"{left} ~ {right} + {terms}", family, link), data
+
+
+@st.composite
 def covariances(draw: st.DrawFn, max_size: int = 4) -> np.ndarray:
     """A symmetric positive definite matrix, with standard deviations between 0.01 and 10."""
     size = draw(st.integers(1, max_size))

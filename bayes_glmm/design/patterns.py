@@ -6,10 +6,12 @@ likelihood. Three yes/no items asked of 1,850 people make 16 patterns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 
 from bayes_glmm.design.design import Design
 
@@ -62,3 +64,26 @@ def find_patterns(design: Design) -> Patterns:
     padded = np.array([np.concatenate([rows, np.repeat(rows[:1], slots - len(rows))]) for rows in first])
     used = np.array([np.arange(slots) < len(rows) for rows in first], dtype=float)
     return Patterns(padded, used, of_level)
+
+
+def row_kinds(columns: Sequence[np.ndarray], rows: int, most: int | None = None) -> np.ndarray | None:
+    """Numbers 0, 1, ... of the distinct rows of a table, in order of appearance [row].
+
+    By hashing one column after the other: a million rows take a tenth of a second a column and no table of their own.
+
+    Parameters
+    ----------
+    columns : sequence of array [row]
+    rows : int
+    most : int, optional
+        None is returned where there are more distinct rows than this.
+    """
+    kind, count = np.zeros(rows, dtype=np.int64), 1
+    for column in columns:
+        code, values = pd.factorize(column)
+        if len(values) > 1:
+            kind, distinct = pd.factorize(kind * len(values) + code)
+            count = len(distinct)
+        if most is not None and count > most:
+            return None
+    return kind

@@ -23,10 +23,7 @@ def plain_likelihood(
     spec: ModelSpec, design: Design, beta: Any, u: Mapping[str, Any], auxiliary: Mapping[str, Any]
 ) -> None:
     """Add the response to the model in context, as PyMC's distribution of the family."""
-    eta = fixed_predictor(design.X, design.offset, beta)
-    for block in design.blocks:
-        eta = eta + contribution(block, u[block.group])
-    mean = Mean(eta, spec.link, pytensor_functions())
+    mean = Mean(linear_predictor(design, beta, u), spec.link, pytensor_functions())
     observed = design.y.astype(np.int64) if spec.family.discrete else design.y
     trials = None if design.trials is None else design.trials.astype(np.int64)
     spec.family.likelihood(pm, design.response, mean, auxiliary, trials, observed, "row")
@@ -79,6 +76,14 @@ def fixed_predictor(X: np.ndarray, offset: np.ndarray, beta: pt.TensorVariable |
         return pt.as_tensor_variable(offset)
     eta = pt.dot(X, beta)
     return eta + offset if offset.any() else eta
+
+
+def linear_predictor(design: Design, beta: pt.TensorVariable | None, u: Mapping[str, Any]) -> pt.TensorVariable:
+    """The sum offset + X beta + Z u [row]."""
+    eta = fixed_predictor(design.X, design.offset, beta)
+    for block in design.blocks:
+        eta = eta + contribution(block, u[block.group])
+    return eta
 
 
 def auxiliary_parameters(spec: ModelSpec, priors: Priors) -> dict[str, pt.TensorVariable]:
