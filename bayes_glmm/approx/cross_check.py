@@ -36,7 +36,6 @@ DRAWS = 200  # simulated for the population-averaged coefficients of an approxim
 LARGEST = 1_000_000  # cells: a fit that evaluated 213,000 (8,525 rows, 25 nodes) took 1.4 s of one core
 NODES = {1: 25, 2: 11, 3: 7}  # of quadrature, by the effects a level
 MORE = 4  # times as many where they are too few
-COMPLEMENT = 300  # random effects beside those of the largest factor
 
 
 @dataclass(frozen=True)
@@ -61,9 +60,9 @@ class Method:
 
 
 def _rows(model: Model) -> int:
-    """All that can be, where many random effects beside the largest factor's make a dense matrix."""
+    """A search for modes takes rows several times; effects beside the largest factor's make a dense matrix."""
     sizes = sorted(len(block.levels) * len(block.effects) for block in model.design.blocks)
-    return 8 * len(model.design.y) if sum(sizes[:-1]) <= COMPLEMENT else LARGEST + 1
+    return 8 * len(model.design.y) + sum(sizes[:-1]) ** 2
 
 
 def _nodes(model: Model) -> int:

@@ -50,7 +50,7 @@ from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior, posterior_of
 
 DEGREES = 5.0  # of freedom: 3 to 10 did alike in effective draws
-FEWEST, MOST = 100, 100_000
+FEWEST, MOST = 100, 20_000
 COMPARED = 32  # draws at which a finer quadrature is taken
 LARGE = 0.1  # posterior sds
 LEVELS = 200  # of a factor whose k-hat is taken, evenly spread
@@ -111,19 +111,19 @@ def laplace_posterior(model: Model, draws: int = 1000, seed: int = 0, nodes: int
     estimate = maximum_a_posteriori(likelihood, model.priors, integral)
     _check_mode(estimate)
     rng = np.random.default_rng(seed)
-    proposals = _propose(estimate, draws, rng)
-    found = _weigh(likelihood, model, estimate, integral, proposals, rng)
-    weights, k = _smoothed(found.log_weight)
+    proposals, log_density = _propose(estimate, draws, rng)
+    found = _evaluate(likelihood, model, estimate, integral, proposals, rng)
+    weights, k = _smoothed(found.log_posterior - log_density)
     kept = _resampled(weights, draws, rng)
     k_effects = _k_of_effects(likelihood, {group: log[kept] for group, log in found.log_effects.items()})
     some = kept[:COMPARED]
-    error = _integration_error(likelihood, estimate, nodes, proposals.x[some], found.log_likelihood[some])
-    posterior = _posterior(model, estimate, likelihood, proposals.x[kept], found.z[kept])
+    error = _integration_error(likelihood, estimate, nodes, proposals[some], found.log_likelihood[some])
+    posterior = _posterior(model, estimate, likelihood, proposals[kept], found.z[kept])
     provenance = {
         "coordinates": "laplace",
         "nodes": nodes,
         "seed": seed,
-        "evaluations": len(proposals.x),
+        "evaluations": len(proposals),
         "effective_draws": float(round(1.0 / np.sum(weights**2), 1)),
         "k_hat": k,
         "good_k": good_k(draws),
@@ -173,18 +173,10 @@ def verdict(k: float, limit: float, error: float | None, k_effects: Mapping[str,
 
 
 @dataclass(frozen=True)
-class _Proposals:
-    """Points x [proposal, parameter] and their log density [proposal], up to a constant."""
+class _Evaluated:
+    """Log posteriors and likelihoods [proposal]; effects z and, by group, their log weights [proposal, level]."""
 
-    x: np.ndarray
-    log_density: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Weighed:
-    """Log weights and likelihoods [proposal]; effects z and, by group, their log weights [proposal, level]."""
-
-    log_weight: np.ndarray
+    log_posterior: np.ndarray
     log_likelihood: np.ndarray
     z: np.ndarray
     log_effects: Mapping[str, np.ndarray]
@@ -199,30 +191,31 @@ def _check_mode(estimate: Estimate) -> None:
         )
 
 
-def _propose(estimate: Estimate, draws: int, rng: np.random.Generator) -> _Proposals:
+def _propose(estimate: Estimate, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Points x [proposal, parameter], and their log density [proposal] up to a constant."""
     mode = estimate.maximum.x
     points = stats.qmc.Sobol(len(mode), rng=rng).random_base2(int(np.ceil(np.log2(draws))))
     t = stats.t(DEGREES)
     standard = t.ppf(np.clip(points, 1e-10, 1.0 - 1e-10))
     root = np.linalg.cholesky(estimate.maximum.covariance)
-    return _Proposals(mode + standard @ root.T, t.logpdf(standard).sum(axis=1))
+    return mode + standard @ root.T, t.logpdf(standard).sum(axis=1)
 
 
-def _weigh(
+def _evaluate(
     likelihood: Likelihood,
     model: Model,
     estimate: Estimate,
     integral: LogLikelihood,
-    proposals: _Proposals,
+    proposals: np.ndarray,
     rng: np.random.Generator,
-) -> _Weighed:
+) -> _Evaluated:
     """Evaluate the target at each proposal, and draw the random effects there."""
     part, layout = likelihood.part, estimate.layout
     log_prior, start = LogPrior(layout, model.priors), estimate.evaluation.modes.z
-    log_weight, log_likelihood = np.full((2, len(proposals.x)), -np.inf)
-    z = np.zeros((len(proposals.x), part.size))
+    log_posterior, log_likelihood = np.full((2, len(proposals)), -np.inf)
+    z = np.zeros((len(proposals), part.size))
     log_effects = {block.group: np.zeros((len(z), len(block.levels))) for block in part.blocks}
-    for s, (x, log_density) in enumerate(zip(proposals.x, proposals.log_density, strict=True)):
+    for s, x in enumerate(proposals):
         prior, _ = log_prior(x)
         parameters = layout.parameters(layout.bound(x))
         noise = rng.standard_normal(part.size)
@@ -233,14 +226,14 @@ def _weigh(
         except np.linalg.LinAlgError:  # no conditional mode this far out: no weight
             continue
         log_likelihood[s] = found.value
-        log_weight[s] = np.nan_to_num(found.value + prior - log_density, nan=-np.inf)
+        log_posterior[s] = np.nan_to_num(found.value + prior, nan=-np.inf)
         move = found.modes.factor.scatter(noise)
         z[s] = found.modes.z + move
         for group, by_level in _beyond_second_order(likelihood, parameters, found, move):
             log_effects[group][s] = by_level
-    if not np.isfinite(log_weight).any():
+    if not np.isfinite(log_posterior).any():
         raise EstimationError("The posterior cannot be evaluated around its mode.", advice=ADVICE)
-    return _Weighed(log_weight, log_likelihood, z, log_effects)
+    return _Evaluated(log_posterior, log_likelihood, z, log_effects)
 
 
 def _beyond_second_order(

@@ -152,7 +152,7 @@ def test_the_seed_decides_and_the_record_is_saved(tmp_path: Path) -> None:
 
 def test_what_cannot_be_is_refused() -> None:
     model = crossed()
-    with pytest.raises(SpecError, match="100 to 100,000 draws"):
+    with pytest.raises(SpecError, match="100 to 20,000 draws"):
         bg.approx.laplace_posterior(model, draws=10)
     with pytest.raises(SpecError, match="crossed"):
         bg.approx.laplace_posterior(

@@ -14,7 +14,7 @@ from bayes_glmm.report.html import bullets, details, figure, number, paragraph, 
 PICTURED = 4  # coefficients: those on which the methods differ most
 
 _TEXT = (
-    "Four methods that share nothing with the sampler but the data and the formula: maximum likelihood with the random "
+    "Methods that share nothing with the sampler but the data and the formula: maximum likelihood with the random "
     "effects integrated out by the Laplace approximation and by adaptive quadrature (AGHQ), penalised quasi-likelihood "
     "(PQL), and generalised estimating equations (GEE) for the population-averaged model. None knows the priors."
 )
