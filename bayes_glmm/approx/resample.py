@@ -5,8 +5,8 @@ auxiliary parameters), the random effects integrated out by the Laplace approxim
 x = mode + C t, C C' the inverse curvature there, t independent Student t with 5 degrees of freedom: posteriors of log
 standard deviations have exponential tails, which a Gaussian would miss (k-hat .7 against .4 for 126 matched pairs).
 Sobol points take the place of random numbers. Weights p(x | y) / q(x) are Pareto-smoothed (Vehtari et al. 2024), draws
-resampled by them systematically (Kitagawa 1996, J. Comput. Graph. Stat. 5, 1-25). The random effects of each draw come
-from the Gaussian at their conditional mode.
+resampled by them systematically (Kitagawa 1996, Journal of Computational and Graphical Statistics 5, 1-25). The random
+effects of each draw come from the Gaussian at their conditional mode.
 
 So there are three things to judge:
 
