@@ -52,8 +52,8 @@ def find_patterns(design: Design) -> Patterns:
     Patterns
     """
     (block,) = design.blocks
-    columns = [design.y, design.offset, design.X, block.values, *([] if design.trials is None else [design.trials])]
-    _, kind = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
+    columns = [design.y, design.offset, *design.X.T, *block.values.T]
+    kind = row_kinds([*columns, *([] if design.trials is None else [design.trials])], len(design.y))
     order = np.lexsort((kind, block.index))  # by level, rows of a level in one order
     starts = np.searchsorted(block.index[order], np.arange(len(block.levels) + 1))
     members = [order[a:b] for a, b in pairwise(starts)]
@@ -66,7 +66,7 @@ def find_patterns(design: Design) -> Patterns:
     return Patterns(padded, used, of_level)
 
 
-def row_kinds(columns: Sequence[np.ndarray], rows: int, most: int | None = None) -> np.ndarray | None:
+def row_kinds(columns: Sequence[np.ndarray], rows: int, most: int | None = None) -> np.ndarray:
     """Numbers 0, 1, ... of the distinct rows of a table, in order of appearance [row].
 
     By hashing one column after the other: a million rows take a tenth of a second a column and no table of their own.
@@ -76,7 +76,7 @@ def row_kinds(columns: Sequence[np.ndarray], rows: int, most: int | None = None)
     columns : sequence of array [row]
     rows : int
     most : int, optional
-        None is returned where there are more distinct rows than this.
+        Once there are more kinds than this, further columns are not looked at.
     """
     kind, count = np.zeros(rows, dtype=np.int64), 1
     for column in columns:
@@ -85,5 +85,5 @@ def row_kinds(columns: Sequence[np.ndarray], rows: int, most: int | None = None)
             kind, distinct = pd.factorize(kind * len(values) + code)
             count = len(distinct)
         if most is not None and count > most:
-            return None
+            break
     return kind

@@ -111,13 +111,14 @@ def find_cells(design: Design) -> Cells | None:
     """The cells of a design; None where there are more than nine tenths as many as rows."""
     columns = [block.index for block in design.blocks]
     columns += [*design.X.T, design.offset, *(column for block in design.blocks for column in block.values.T)]
-    kinds = row_kinds(columns, len(design.y), most=int(MOST_LEFT * len(design.y)))
-    if kinds is None:
+    most = int(MOST_LEFT * len(design.y))
+    of_row = row_kinds(columns, len(design.y), most)
+    count = of_row.max() + 1
+    if count > most:
         return None
-    rows = np.arange(len(design.y))
-    first = np.empty(kinds.max() + 1, dtype=int)
-    first[kinds[::-1]] = rows[::-1]  # the last one written stays
-    return Cells(kinds, first)
+    first = np.empty(count, dtype=int)
+    first[of_row[::-1]] = np.arange(len(design.y))[::-1]  # the last one written stays
+    return Cells(of_row, first)
 
 
 def _binomial(spec: ModelSpec, design: Design, cells: Cells) -> Reduced:
