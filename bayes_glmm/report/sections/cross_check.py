@@ -8,7 +8,7 @@ from markupsafe import Markup
 from bayes_glmm.approx import CrossCheck, cross_check
 from bayes_glmm.effects.coefficients import CONDITIONAL, POPULATION_AVERAGED
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.report.figures import forest, shorten
+from bayes_glmm.report.figures import forest
 from bayes_glmm.report.html import bullets, details, figure, number, paragraph, table
 
 PICTURED = 4  # coefficients: those on which the methods differ most
@@ -45,9 +45,7 @@ def _pictured(found: CrossCheck) -> pd.DataFrame:
 
 
 def _forest(rows: pd.DataFrame, link: str) -> Markup:
-    pairs = zip(rows["parameter"], rows["method"], strict=True)
-    names = [f"{shorten(parameter, 24)}, {method}" for parameter, method in pairs]
-    svg = forest(rows.assign(row=names), f"coefficient, {link} scale")
+    svg = forest(rows.assign(row=rows["method"] + ": " + rows["parameter"]), f"coefficient, {link} scale")
     methods = ", ".join(dict.fromkeys(rows["method"]))
     alt = f"Coefficients by {methods}, with 95 % intervals; estimates in the table below."
     few = rows["parameter"].nunique() == PICTURED
