@@ -203,7 +203,7 @@ class Fit(effects.EffectMethods):
         return diagnostics.summary(self.posterior)
 
     def check(self, group: str = "convergence") -> diagnostics.Checks:
-        """Whether to believe the draws: ``"convergence"``; the model: ``"predictive"``, ``"loo"``, ``"sensitivity"``."""
+        """Believe the draws? ``"convergence"``. The model? ``"predictive"``, ``"loo"``, ``"sensitivity"``."""
         return diagnostics.check(self.posterior, group)
 
     def cross_check(self) -> approx.CrossCheck:

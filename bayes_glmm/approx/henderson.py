@@ -113,7 +113,7 @@ class Solution:
     def fitted(self) -> np.ndarray:
         """X beta + A z [row]."""
         part = self.model.elimination.part
-        return self.model.X @ self.beta + part.matrix(self.factor.values) @ self.z
+        return self.model.X @ self.beta + part.spread(self.factor.values, self.z)
 
     @property
     def covariance(self) -> np.ndarray:

@@ -241,7 +241,7 @@ def _beyond_second_order(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Exact less Gaussian log density of the effects, each relative to its mode, summed over the rows of each level."""
     modes, n = found.modes, len(found.modes.eta)
-    change = likelihood.part.matrix(modes.factor.values) @ move
+    change = likelihood.part.spread(modes.factor.values, move)
     exact = by_row(likelihood.rows(modes.eta + change, parameters.auxiliary, 1), 0, n) - by_row(modes.rows, 0, n)
     remainder = exact - by_row(modes.rows, 1, n) * change - 0.5 * by_row(modes.rows, 2, n) * change**2
     remainder = np.maximum(np.nan_to_num(remainder, nan=-np.inf), -1e300)  # a mean outside its range

@@ -110,7 +110,7 @@ class ApproxFit(EffectMethods):
     messages: tuple[str, ...] = ()
     seconds: float = float("nan")
     objective: LogLikelihood | None = None
-    details: Mapping[str, object] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
     draws: int = 1000
     seed: int = 0
 

@@ -146,6 +146,7 @@ class Evaluator:
         self.last: np.ndarray | None = None
 
     def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Value and gradient [parameter] at x [parameter]; -inf where the likelihood cannot be evaluated."""
         parameters = self.layout.parameters(x)
         nothing = -np.inf, np.zeros_like(x)
         if not all(0.0 < value < np.inf for value in parameters.auxiliary.values()):

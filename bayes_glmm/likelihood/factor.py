@@ -127,17 +127,26 @@ class Factor:
     def solve(self, x: np.ndarray) -> np.ndarray:
         """P^-1 x, for x [column of z] or [column of z, k]."""
         n = self.elimination.eliminated
-        root = self.elimination.blocks(self.D_root)
-        first = root @ x[:n]
-        second = linalg.cho_solve((self.S_root, True), x[n:] - self.V.T @ first) if self.elimination.rest else x[n:]
-        return np.concatenate([root.T @ (first - self.V @ second), second])
+        first = self._rooted(x[:n])
+        if not self.elimination.rest:
+            return self._rooted(first, transposed=True)
+        second = linalg.cho_solve((self.S_root, True), x[n:] - self.V.T @ first)
+        return np.concatenate([self._rooted(first - self.V @ second, transposed=True), second])
 
     def scatter(self, noise: np.ndarray) -> np.ndarray:
         """Vectors with covariance P^-1 from standard normal ones, both [column of z] or [column of z, k]."""
         n = self.elimination.eliminated
-        second = linalg.solve_triangular(self.S_root, noise[n:], lower=True, trans="T") if len(noise) > n else noise[n:]
-        first = self.elimination.blocks(self.D_root).T @ (noise[:n] - self.V @ second)
-        return np.concatenate([first, second])
+        if not self.elimination.rest:
+            return self._rooted(noise, transposed=True)
+        second = linalg.solve_triangular(self.S_root, noise[n:], lower=True, trans="T")
+        return np.concatenate([self._rooted(noise[:n] - self.V @ second, transposed=True), second])
+
+    def _rooted(self, x: np.ndarray, transposed: bool = False) -> np.ndarray:
+        """Each level's part of x [column of D] or [column of D, k] multiplied by its block of D_root."""
+        if not x.size:
+            return x
+        root = np.swapaxes(self.D_root, 1, 2) if transposed else self.D_root
+        return (root @ x.reshape(*self.D_root.shape[:2], -1)).reshape(x.shape)
 
     @cached_property
     def complement_inverse(self) -> np.ndarray:

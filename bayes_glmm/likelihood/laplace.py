@@ -68,12 +68,11 @@ def _gradient(likelihood: Likelihood, parameters: Parameters, modes: Modes) -> P
     part, n = likelihood.part, len(modes.eta)
     first, weights = by_row(modes.rows, 1, n), -by_row(modes.rows, 2, n)
     values = modes.factor.values
-    A = part.matrix(values)
     own = modes.factor.own()
     h = np.einsum("ij,ij->i", own, values)
     v = 0.5 * h * by_row(modes.rows, 3, n)
-    s = modes.factor.solve(A.T @ v)
-    As = A @ s
+    s = modes.factor.solve(part.gather(values, v))
+    As = part.spread(values, s)
     r = first + v - weights * As
     by_entry = r[:, None] * modes.z[part.columns] + first[:, None] * s[part.columns] - weights[:, None] * own
     auxiliary = {

@@ -65,28 +65,28 @@ def conditional_modes(likelihood: Likelihood, parameters: Parameters, start: np.
     numpy.linalg.LinAlgError
         If the joint density has no maximum with a positive definite curvature.
     """
-    values = likelihood.part.values(parameters.L)
-    A, fixed = likelihood.part.matrix(values), likelihood.fixed(parameters.beta)
+    part, fixed = likelihood.part, likelihood.fixed(parameters.beta)
+    values = part.values(parameters.L)
 
     def at(z: np.ndarray) -> tuple[float, Series]:
-        rows = likelihood.rows(fixed + A @ z, parameters.auxiliary, 2)
+        rows = likelihood.rows(fixed + part.spread(values, z), parameters.auxiliary, 2)
         value = float(np.sum(rows.value)) - 0.5 * float(z @ z)
         return (value if np.isfinite(value) else -np.inf), rows
 
-    z = np.zeros(likelihood.part.size) if start is None else start
+    z = np.zeros(part.size) if start is None else start
     value, rows = at(z)
     if start is not None and value == -np.inf:
         return conditional_modes(likelihood, parameters)
     converged = False
     for _ in range(ITERATIONS):
-        gradient = A.T @ by_row(rows, 1, len(fixed)) - z
+        gradient = part.gather(values, by_row(rows, 1, len(fixed))) - z
         step = _curvature(likelihood, values, -by_row(rows, 2, len(fixed))).solve(gradient)
         decrement = float(gradient @ step)
         z, (value, rows), moved = _uphill(at, z, value, step, decrement)
         converged = decrement < DECREMENT
         if converged or not moved:
             break
-    eta = fixed + A @ z
+    eta = fixed + part.spread(values, z)
     rows = likelihood.rows(eta, parameters.auxiliary, 3)
     factor = factorise(likelihood.elimination, values, -by_row(rows, 2, len(eta)))
     return Modes(z, eta, value, rows, factor, converged)

@@ -61,6 +61,14 @@ class RandomPart:
         values = [block.values @ L[block.group] for block in self.blocks]
         return np.hstack(values) if values else np.empty((self.rows, 0))
 
+    def spread(self, values: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """The product A z [row], for z [column of z]."""
+        return np.einsum("ij,ij->i", values, z[self.columns])
+
+    def gather(self, values: np.ndarray, by_row: np.ndarray) -> np.ndarray:
+        """The product A'v [column of z], for v [row]."""
+        return np.bincount(self.columns.ravel(), (values * by_row[:, None]).ravel(), self.size)
+
     def matrix(self, values: np.ndarray) -> sparse.csr_array:
         """The matrix A [row, column of z]."""
         pointers = np.arange(self.rows + 1) * self.columns.shape[1]
