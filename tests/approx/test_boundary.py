@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import bayes_glmm as bg
+from bayes_glmm.approx.laplace import Target
 from bayes_glmm.errors import DataError, EstimationError
 
 LEVELS, ROWS = 12, 6
@@ -33,7 +34,7 @@ def data() -> pd.DataFrame:
     )
 
 
-def fit(formula: str, family: str = "gaussian", target: str = "likelihood", **columns: Any) -> bg.approx.ApproxFit:
+def fit(formula: str, family: str = "gaussian", target: Target = "likelihood", **columns: Any) -> bg.approx.ApproxFit:
     return bg.approx.laplace(bg.GLMM(formula, data().assign(**columns), family=family), target)
 
 

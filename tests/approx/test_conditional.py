@@ -34,6 +34,7 @@ def test_blups_and_their_error_variances_solve_hendersons_equations(method: str,
     weights = np.full(180, fit.parameters.auxiliary["sigma"] ** -2.0)
     T, C, _ = dense(fit, weights)
     solution, inverse = np.linalg.solve(C, T.T @ (weights * fit.design.y)), np.linalg.inv(C)
+    assert fit.random_effects is not None
     # the search is converged to about 1e-4 standard errors
     assert_allclose(solution[:2], fit.beta, rtol=1e-5)
     assert_allclose(solution[2:].reshape(18, 2), fit.random_effects.u["Subject"], atol=2e-3)
@@ -51,8 +52,9 @@ def test_conditional_aic_of_a_linear_mixed_model(shared: Path) -> None:
     found = bg.approx.conditional_aic(fit)
     assert 2 < trace < 2 + 36
     assert trace == pytest.approx(found.effective_parameters, rel=1e-8)
+    assert fit.random_effects is not None
     fitted = T @ np.concatenate([fit.beta, fit.random_effects.u["Subject"].ravel()])
-    log_likelihood = stats.norm.logpdf(fit.design.y, fitted, sigma).sum()
+    log_likelihood = np.sum(stats.norm.logpdf(fit.design.y, fitted, sigma))
     assert log_likelihood == pytest.approx(found.log_likelihood)
     assert -2.0 * log_likelihood + 2.0 * (trace + 1) == pytest.approx(found.aic)
     assert f"{found.aic:.2f}" in str(found)
@@ -69,6 +71,7 @@ def counts(sd: float) -> pd.DataFrame:
 
 def test_conditional_aic_of_counts() -> None:
     fit = bg.approx.laplace(bg.GLMM("y ~ x + (1 | g)", counts(0.8), family="poisson"))
+    assert fit.random_effects is not None
     mu = np.exp(fit.design.X @ fit.beta + fit.random_effects.u["g"][fit.design.blocks[0].index, 0])
     _, _, trace = dense(fit, mu)
     found = bg.approx.conditional_aic(fit)

@@ -31,6 +31,7 @@ def test_linear_mixed_model(effects: str, sleep: pd.DataFrame) -> None:
     assert float(theirs.hatvalues().sum()) == pytest.approx(
         bg.approx.conditional_aic(ours).effective_parameters, rel=1e-4
     )
+    assert ours.random_effects is not None
     predicted: Any = theirs.ranef(condVar=True)
     u = np.column_stack(list(predicted.values["Subject"].values()))
     assert_allclose(u, ours.random_effects.u["Subject"], atol=0.01)

@@ -238,6 +238,7 @@ def test_effects_follow_from_a_fit(shared: Path) -> None:
     np.testing.assert_allclose(found.standard_errors, posterior.beta.std(axis=0), rtol=0.1)
     sd = np.sqrt(posterior.G("herd")[:, 0, 0])
     assert np.sqrt(found.covariance[4, 4]) == pytest.approx(sd.std(), rel=0.1)
+    assert found.random_effects is not None
     errors = np.sqrt(found.random_effects.covariance["herd"][:, 0, 0])
     np.testing.assert_allclose(errors, posterior.u("herd")[:, :, 0].std(axis=0), rtol=0.12)
     table = found.compare("period", random_effects="integrated").table
@@ -297,8 +298,8 @@ def test_families_without_a_quasi_likelihood_are_refused(family: str) -> None:
 def test_unknown_choices_are_refused() -> None:
     model = bg.GLMM("y ~ x + (1 | g)", coin(), "bernoulli")
     with pytest.raises(SpecError, match=r"no criterion 'reml'\. Valid: 'REML', 'ML'"):
-        bg.approx.pql(model, "reml")
+        bg.approx.pql(model, "reml")  # type: ignore[arg-type]
     with pytest.raises(SpecError, match="no dispersion 'fixed'"):
-        bg.approx.pql(model, dispersion="fixed")
+        bg.approx.pql(model, dispersion="fixed")  # type: ignore[arg-type]
     with pytest.raises(SpecError, match="Binary responses have no over-dispersion"):
         bg.approx.pql(model, dispersion="estimate")
