@@ -62,14 +62,28 @@ def sample(
         warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS", UserWarning)
         drawn, how = draw(spec, design, priors, engine, settings)
     seconds = time.perf_counter() - start
-    groups = {"posterior": drawn["posterior"].to_dataset(), "sample_stats": drawn["sample_stats"].to_dataset()}
+    names = _names(spec, design)
+    groups = {"posterior": _ordered(drawn["posterior"].to_dataset(), names)}
+    groups["sample_stats"] = drawn["sample_stats"].to_dataset()
     if "warmup_posterior" in drawn.children:
-        warmup = drawn["warmup_posterior"].to_dataset()
+        warmup = _ordered(drawn["warmup_posterior"].to_dataset(), names)
         by_level = [f"{kind}_{block.group}" for kind in "uz" for block in design.blocks]
         groups["warmup_posterior"] = warmup.drop_vars(by_level, errors="ignore")
         groups["warmup_sample_stats"] = drawn["warmup_sample_stats"].to_dataset()
     groups |= {"observed_data": _observed(design), "constant_data": _constant(design)}
     return Posterior(spec, design, priors, xr.DataTree.from_dict(groups), _provenance(settings, seconds) | how)
+
+
+def _names(spec: ModelSpec, design: Design) -> list[str]:
+    """The variables of a posterior, in the order in which people read them."""
+    of_groups = [f"{kind}_{block.group}" for block in design.blocks for kind in ("sd", "corr", "G", "u", "z")]
+    return ["beta", *of_groups, *spec.family.auxiliary]
+
+
+def _ordered(data: xr.Dataset, names: list[str]) -> xr.Dataset:
+    """The same variables whatever the sampler's order; those without a place come last."""
+    known = [name for name in names if name in data.data_vars]
+    return data[[*known, *(name for name in data.data_vars if name not in known)]]
 
 
 def _observed(design: Design) -> xr.Dataset:

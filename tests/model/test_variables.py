@@ -76,7 +76,9 @@ def test_a_group_named_like_a_dimension_or_a_parameter_is_refused(group: str) ->
         _ = bg.GLMM(f"y ~ x + (1 | {group})", small_data().rename(columns={"g": group})).pymc
 
 
-@pytest.mark.parametrize("name", ["row", "coefficient", "chain", "g"])
-def test_a_response_named_like_a_dimension_is_refused(name: str) -> None:
-    with pytest.raises(bg.GLMMError, match=f"{name}.*Rename"):
+@pytest.mark.parametrize(
+    ("name", "advice"), [("row", "Rename"), ("coefficient", "Rename"), ("chain", "Rename"), ("g", "Leave it out there")]
+)
+def test_a_response_named_like_a_dimension_is_refused(name: str, advice: str) -> None:
+    with pytest.raises(bg.GLMMError, match=f"{name}.*{advice}"):
         _ = bg.GLMM(f"{name} ~ x + (1 | g)", small_data().assign(**{name: np.arange(ROWS)})).pymc

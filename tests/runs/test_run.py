@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -167,7 +166,7 @@ def test_a_second_run_is_refused_before_sampling(finished, folder, monkeypatch):
 
 @pytest.mark.parametrize(("blow", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_leaves_nothing(folder, tmp_path, monkeypatch, blow, code):
-    monkeypatch.setattr(run_module, "sample", lambda *args: os.kill(os.getpid(), blow))
+    monkeypatch.setattr(run_module, "sample", lambda *args: signal.raise_signal(blow))
     result = CliRunner().invoke(app, ["run", str(folder / "trial.yaml"), "--output", str(tmp_path / "run")])
     assert result.exit_code == code
     assert list(tmp_path.iterdir()) == []
