@@ -16,6 +16,7 @@ MEGABYTE = 2**20
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Cannot cache compiled function")  # its data are too large for numba's cache
 def test_insteval_is_built_and_evaluated_without_a_dense_matrix(shared: Path) -> None:
     data = pd.read_csv(shared / "data" / "insteval.csv.gz")
     tracemalloc.start()

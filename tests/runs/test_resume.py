@@ -329,7 +329,9 @@ def test_a_run_killed_at_every_step_is_whole_or_can_be_resumed(config, monkeypat
 def killed_at(step, function):
     """Run a function in a fork that is killed just before it does something to the disk for the n-th time."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # forks of processes with threads
+        # forks of processes with threads, of which the child uses none: Python warns, and JAX where a test imported it
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
         child = os.fork()
     if child == 0:
         count = 0
