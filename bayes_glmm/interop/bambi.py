@@ -50,7 +50,7 @@ def from_bambi(model: bambi.Model) -> GLMM:
     formula = _independent_effects(parse_formula(model.formula.main))
     if model.formula.additionals:
         raise SpecError("Distributional models of Bambi have no counterpart.", str(model.formula.additionals[0]))
-    spec = ModelSpec.from_formula(str(formula), family, model.family.link["mu"].name)
+    spec = ModelSpec.from_formula(str(formula), family, model.family.link[model.family.likelihood.parent].name)
     design = build_design(spec, model.data)
     priors = _coefficient_priors(model, design) | _sd_priors(model, design)
     names = _AUXILIARY.get(family, {})

@@ -119,3 +119,15 @@ def test_what_has_no_counterpart_is_refused(data):
     flat = {"x": bmb.Prior("StudentT", nu=3, mu=0, sigma=1)}
     with pytest.raises(bg.SpecError, match="Centre the predictors"):
         from_bambi(bmb.Model("t ~ x + (1 | g)", data, priors=flat))
+
+
+@pytest.mark.parametrize("family", ["bernoulli", "poisson", "gamma", "beta"])
+def test_the_link_is_that_of_the_mean_whatever_bambi_calls_it(family: str) -> None:
+    data = pd.DataFrame({"x": [1.0, 2, 3, 4, 5, 7], "g": list("aabbcc")})
+    data["y"] = [0.2, 0.4, 0.3, 0.6, 0.5, 0.9] if family in ("gamma", "beta") else [0, 1, 1, 0, 1, 0]
+    model = bmb.Model("y ~ x + (1 | g)", data, family=family, link="log" if family == "gamma" else None)
+    taken = from_bambi(model)
+    assert (family, model.family.link[model.family.likelihood.parent].name) == (
+        taken.spec.family_name,
+        taken.spec.link_name,
+    )
