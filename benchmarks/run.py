@@ -50,8 +50,10 @@ def one(case: str, sampler: str, draws: int) -> dict[str, Any]:
         tree, how = fit.idata, fit.posterior.provenance["coordinates"]
     else:
         method = {"bambi": "pymc", "bambi nutpie": "nutpie", "bambi numpyro": "numpyro"}[sampler]
-        quiet = {"progress_bar": False} if method == "nutpie" else {"progressbar": False}
-        tree, how = built.fit(draws=draws, tune=1000, chains=4, random_seed=1, inference_method=method, **quiet), ""
+        tree, how = (
+            built.fit(draws=draws, tune=1000, chains=4, random_seed=1, inference_method=method, progressbar=False),
+            "",
+        )
     wall = time.perf_counter() - start
     sampling = tree["posterior"].attrs.get("sampling_time") or wall - compiling[0]
     return {
