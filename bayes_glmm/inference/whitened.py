@@ -6,7 +6,7 @@ r"""Whitened coordinates: NUTS moves in w, close to N(0, I) whatever the varianc
 
 with the numbers of :mod:`~bayes_glmm.inference.whitening`. This is an exact change of coordinates of the plain model's
 posterior, log|dz/dw| = -sum log|C_j| + (the others' stretch) + constant; the parabolas only decide how well it mixes.
-Given beta and the variances, a row's parabola is the conditional posterior of a Gaussian model exactly, so the funnel
+For Gaussian responses and one grouping factor the w_j are N(0, I) given beta and theta, for others about so: the funnel
 between the variances and the effects and the ridge between the intercept and their mean are gone.
 """
 

@@ -22,7 +22,7 @@ from bayes_glmm.likelihood.priors import log_density
 from bayes_glmm.spec import ModelSpec
 
 MOST_EFFECTS = 4  # effects a level whose Cholesky factors are written out
-MOST_OTHERS = 2_500  # random effects of the other factors: a dense triangle of 25 MB
+MOST_OTHERS = 2_500  # random effects of the other factors: a dense matrix of 50 MB
 ON_THE_REAL_LINE = ("Normal", "StudentT", "Cauchy", "Laplace", "Logistic", "Flat")
 _SMALLEST_WEIGHT = 1e-6  # of the largest: rows that say nothing, or bend upward
 
@@ -68,7 +68,20 @@ class Whitening:
 
 
 def whitening_for(spec: ModelSpec, design: Design, priors: Priors) -> tuple[Whitening | None, str]:
-    """The whitening of a model; None where there is none, and why."""
+    """The whitening of a model; None where there is none, and why.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    design : Design
+    priors : Priors
+
+    Returns
+    -------
+    whitening : Whitening or None
+    why : str
+        The reason in words where there is none; else empty.
+    """
     if not design.blocks:
         return None, "there are no random effects"
     bounded = [name for name in design.coefficients if priors[f"beta[{name}]"].distribution not in ON_THE_REAL_LINE]
@@ -80,11 +93,11 @@ def whitening_for(spec: ModelSpec, design: Design, priors: Priors) -> tuple[Whit
         if len(main.effects) > MOST_EFFECTS or likelihood.elimination.rest > MOST_OTHERS:
             return None, "there are too many effects a level, or too many levels beside the largest factor"
         estimate = maximum_a_posteriori(likelihood, priors)
+        if not estimate.maximum.converged:
+            return None, f"the Laplace approximation did not converge ({estimate.maximum.message})"
+        return _whitening(likelihood, main, others, estimate, priors), ""
     except (SpecError, EstimationError, np.linalg.LinAlgError) as error:
         return None, f"the Laplace approximation failed ({error})"
-    if not estimate.maximum.converged:
-        return None, f"the Laplace approximation did not converge ({estimate.maximum.message})"
-    return _whitening(likelihood, main, others, estimate, priors), ""
 
 
 def _whitening(

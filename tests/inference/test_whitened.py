@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 from pytensor.graph.replace import graph_replace
 
 import bayes_glmm as bg
+from bayes_glmm.inference import whitening as whitening_module
 from bayes_glmm.inference.whitened import whitened_model
 from bayes_glmm.inference.whitening import whitening_for
 from bayes_glmm.model import build_model
@@ -70,3 +71,14 @@ def test_no_whitening_says_why() -> None:
     whitening, why = whitening_for(bounded.spec, bounded.design, bounded.priors)
     assert whitening is None
     assert "prior of x" in why
+
+
+def test_a_curvature_that_is_not_positive_is_a_reason_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def singular(*arguments: object) -> None:
+        raise np.linalg.LinAlgError("not positive definite")
+
+    monkeypatch.setattr(whitening_module, "_root", singular)
+    model = cases.model("bernoulli", "intercept")
+    whitening, why = whitening_for(model.spec, model.design, model.priors)
+    assert whitening is None
+    assert "not positive definite" in why
