@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 # The same examples on every run: a red test is a change of the code, never of the seed.
 settings.register_profile(
@@ -22,3 +27,19 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("No folder 'shared' beside the checkout: published data sets and exact answers are not there.")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def two_workers() -> Iterator[Client]:
+    """A dask cluster of two processes, each with one thread for tasks."""
+    from bayes_glmm.workers import cluster
+
+    with cluster(workers=2) as client:
+        yield client
+
+
+@pytest.fixture
+def client(two_workers: Client) -> Client:
+    """The same, whatever another test has done to its processes."""
+    two_workers.wait_for_workers(2, timeout=60)
+    return two_workers

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from distributed import Client
 
 PATIENCE = 10.0  # seconds in which a scheduler should answer
+_CONFIG = {
+    "distributed.worker.daemon": False,  # PyMC's sampler starts processes of its own, which a daemon may not
+    # else a process away 15 seconds after a loss, its own or an earlier one, is given up for good
+    "distributed.deploy.lost-worker-timeout": "100 days",
+}
 
 
 @contextmanager
@@ -65,8 +70,7 @@ def _local(workers: int | None) -> Iterator[Client]:
     n = workers or CPU_COUNT
     size = {"n_workers": n, "threads_per_worker": 1, "memory_limit": 1.0 / n}
     with (
-        # PyMC's sampler starts processes of its own, which a daemon may not
-        dask.config.set({"distributed.worker.daemon": False}),
+        dask.config.set(_CONFIG),
         # what is logged below this, errors of tasks and lost workers, the caller is told
         LocalCluster(**size, dashboard_address=":0", silence_logs=logging.CRITICAL) as local,
         Client(local) as client,
