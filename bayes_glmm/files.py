@@ -43,7 +43,21 @@ def write_tree(path: Path, tree: xr.DataTree) -> None:
 
     It is made in memory: on a full disk the HDF5 library does not raise an error but takes the process down.
     """
-    write_file(path, tree.to_netcdf(engine="h5netcdf"))
+    with _no_cluster():
+        content = tree.to_netcdf(engine="h5netcdf")
+    write_file(path, content)
+
+
+@contextmanager
+def _no_cluster() -> Iterator[None]:
+    """Where a dask client is at hand, xarray asks its cluster for a lock on what it writes: not for files in memory."""
+    if "distributed" not in sys.modules:
+        yield
+        return
+    import dask
+
+    with dask.config.set(scheduler="synchronous"):
+        yield
 
 
 @contextmanager

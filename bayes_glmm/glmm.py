@@ -21,6 +21,7 @@ from bayes_glmm.spec import ModelSpec, Prior
 if TYPE_CHECKING:
     import pymc as pm
     import xarray as xr
+    from distributed import Client
 
 
 class GLMM:
@@ -115,6 +116,7 @@ class GLMM:
         max_treedepth: int = 10,
         cores: int = 0,
         progress: bool = True,
+        client: Client | None = None,
     ) -> Fit:
         """Draw from the posterior with NUTS.
 
@@ -131,6 +133,8 @@ class GLMM:
             What the sampler moves in; the posterior is the same in all.
         target_accept, max_treedepth, cores, progress
             See :class:`bayes_glmm.inference.Settings`.
+        client : distributed.Client, optional
+            A dask cluster on whose workers to draw the chains, one task each; the draws are the same.
 
         Returns
         -------
@@ -141,7 +145,7 @@ class GLMM:
         SpecError
             For settings or priors that cannot be.
         SamplingError
-            If the engine is not installed.
+            If the engine is not installed, or the cluster is lost.
         """
         from bayes_glmm.inference import Settings, sample
 
@@ -158,7 +162,7 @@ class GLMM:
             cores=cores,
             progress=progress,
         )
-        return Fit(sample(self.spec, self.design, self.priors, settings))
+        return Fit(sample(self.spec, self.design, self.priors, settings, client=client))
 
     def __str__(self) -> str:
         from bayes_glmm.design.notation import equations

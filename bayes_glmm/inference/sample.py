@@ -8,24 +8,33 @@ import warnings
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from bayes_glmm.design import Design, Priors
 from bayes_glmm.inference.chains import in_folder
+from bayes_glmm.inference.cluster import on_cluster
 from bayes_glmm.inference.coordinates import get_coordinates
 from bayes_glmm.inference.engines import get_engine
 from bayes_glmm.inference.settings import Settings
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.spec import ModelSpec
 
+if TYPE_CHECKING:
+    from distributed import Client
+
 _PACKAGES = ("bayes-glmm", "pymc", "pytensor", "nutpie", "arviz", "numpy", "pandas", "formulae", "numba")
 
 
 def sample(
-    spec: ModelSpec, design: Design, priors: Priors, settings: Settings, chains: Path | None = None
+    spec: ModelSpec,
+    design: Design,
+    priors: Priors,
+    settings: Settings,
+    chains: Path | None = None,
+    client: Client | None = None,
 ) -> Posterior:
     """Draw from the posterior.
 
@@ -38,6 +47,8 @@ def sample(
     chains : Path, optional
         A folder in which each chain is kept from the moment it is finished; those found there are not drawn again. The
         caller answers for their being of the same model, data and settings.
+    client : distributed.Client, optional
+        A dask cluster to draw the chains on, one task each; ``settings.cores`` is not used then.
 
     Returns
     -------
@@ -50,9 +61,11 @@ def sample(
     SpecError
         For an unknown engine, unknown coordinates, or a prior that cannot be.
     SamplingError
-        If the engine is not installed.
+        If the engine is not installed, or the cluster is lost.
     """
     engine = get_engine(settings.engine)
+    if client is not None:
+        engine = replace(engine, draw=on_cluster(engine.draw, client))
     if chains is not None:
         engine = replace(engine, gather=in_folder(chains))
     start = time.perf_counter()

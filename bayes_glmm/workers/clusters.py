@@ -73,7 +73,7 @@ def _local(workers: int | None) -> Iterator[Client]:
         dask.config.set(_CONFIG),
         # what is logged below this, errors of tasks and lost workers, the caller is told
         LocalCluster(**size, dashboard_address=":0", silence_logs=logging.CRITICAL) as local,
-        Client(local) as client,
+        Client(local, set_as_default=False) as client,
     ):
         yield client
 
@@ -83,7 +83,7 @@ def _there(address: str) -> Iterator[Client]:
     from distributed import Client
 
     try:
-        client = Client(address, timeout=PATIENCE)
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:  # nobody answers; not an address
         raise SamplingError(f"No dask scheduler answers: {error}", address, "Start one, or correct it.") from error
     with client:
