@@ -1,21 +1,28 @@
-"""Rows that are alike become one: the same log likelihood from fewer rows.
+"""The same log likelihood from fewer rows: those that are alike become their sufficient statistics.
 
 Rows are alike when covariates, offset, levels and effect values are the same; they make up a cell, and share eta. Of a
 cell with n rows the likelihood needs no more than a sufficient statistic, which is again a row of a family:
 
     Bernoulli and binomial    sum of y, sum of the trials                 binomial
     Poisson                   sum of y                                    Poisson with mean n mu
-    Gaussian, identity link   sqrt(n) mean of y, sqrt(n) eta              Gaussian with the same sigma
 
-n mu is eta + log n (log link), n eta (identity) or sqrt(n) eta (square root). What is lost on the way does not depend
-on beta and u; it is added, so that log p is the same number. Only sampling sees reduced designs: whatever is said
-about rows afterwards is about the rows of the data.
+n mu is eta + log n (log link), n eta (identity) or sqrt(n) eta (square root). Of a Gaussian response under the identity
+link the likelihood takes the rows of a cell together as a sum of squares, which is a quadratic in beta and u wherever
+the levels alone are the same:
+
+    |y - offset - X beta - Z u|^2 = |y* - X* beta - Z* u|^2 + rest
+
+with as many rows on the right as (X, Z) has rank in the cell (:mod:`~bayes_glmm.numerics.triangular`): not more than
+there are coefficients and effects, not more than there are distinct rows, however many observations there are.
+
+What is lost on the way does not depend on beta and u; it is added, so that log p is the same number. Only sampling sees
+reduced designs: whatever is said about rows afterwards is about the rows of the data.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +33,7 @@ from bayes_glmm.design import Design
 from bayes_glmm.design.patterns import row_kinds
 from bayes_glmm.families import FAMILIES
 from bayes_glmm.numerics.functions import Functions
+from bayes_glmm.numerics.triangular import turn
 from bayes_glmm.spec import ModelSpec
 
 MOST_LEFT = 0.9  # of the rows: above, what is won is not worth a second design
@@ -33,7 +41,7 @@ MOST_LEFT = 0.9  # of the rows: above, what is won is not worth a second design
 
 @dataclass(frozen=True)
 class Cells:
-    """Rows that are alike.
+    """Rows that are alike, in what the family needs to be so.
 
     Attributes
     ----------
@@ -63,15 +71,15 @@ class Reduced:
     Attributes
     ----------
     spec : ModelSpec
-        Its family is the cells'.
+        Its family is that of the rows left.
     design : Design
-        One row a cell; coefficients, levels and effects are those of the whole design.
+        Coefficients, levels and effects are those of the whole design; its data are the first row of each cell.
     constant : float
-        What the log likelihood of the rows is more than that of the cells.
+        What the log likelihood of all rows is more than that of those left.
     lost_rows : int
-        How many rows fewer, where each has a factor of sigma.
+        How many rows fewer, where each has a factor of 1 / sigma.
     within : float
-        Sum of squares within cells, where there is sigma.
+        Sum of squares that the rows left do not have, where there is sigma.
     """
 
     spec: ModelSpec
@@ -81,7 +89,7 @@ class Reduced:
     within: float = 0.0
 
     def remainder(self, auxiliary: Mapping[str, Any], f: Functions) -> Any:
-        """The log likelihood of the rows less that of the cells."""
+        """The log likelihood of all rows less that of those left."""
         if not self.lost_rows:
             return self.constant
         sigma = auxiliary["sigma"]
@@ -89,7 +97,7 @@ class Reduced:
 
 
 def reduce_rows(spec: ModelSpec, design: Design) -> Reduced:
-    """Merge rows that are alike.
+    """Reduce a design to fewer rows.
 
     Parameters
     ----------
@@ -102,23 +110,36 @@ def reduce_rows(spec: ModelSpec, design: Design) -> Reduced:
         With the very same design where the family has no sufficient statistic of a cell, or less than a tenth of the
         rows would go.
     """
-    merge = REDUCTIONS.get((spec.family_name, spec.link_name))
-    cells = None if merge is None else find_cells(design)
-    return Reduced(spec, design) if merge is None or cells is None else merge(spec, design, cells)
+    reduction = REDUCTIONS.get((spec.family_name, spec.link_name))
+    cells = None if reduction is None else find_cells(reduction.alike(design), len(design.y))
+    reduced = None if reduction is None or cells is None else reduction.reduce(spec, design, cells)
+    return reduced or Reduced(spec, design)
 
 
-def find_cells(design: Design) -> Cells | None:
-    """The cells of a design; None where there are more than nine tenths as many as rows."""
-    columns = [block.index for block in design.blocks]
-    columns += [*design.X.T, design.offset, *(column for block in design.blocks for column in block.values.T)]
-    most = int(MOST_LEFT * len(design.y))
-    of_row = row_kinds(columns, len(design.y), most)
+def find_cells(columns: Sequence[np.ndarray], rows: int) -> Cells | None:
+    """The cells of rows with the same values in these columns; None for more than nine tenths as many as rows."""
+    most = int(MOST_LEFT * rows)
+    of_row = row_kinds(columns, rows, most)
     count = of_row.max() + 1
     if count > most:
         return None
     first = np.empty(count, dtype=int)
-    first[of_row[::-1]] = np.arange(len(design.y))[::-1]  # the last one written stays
+    first[of_row[::-1]] = np.arange(rows)[::-1]  # the last one written stays
     return Cells(of_row, first)
+
+
+def _levels(design: Design) -> list[np.ndarray]:
+    return [block.index for block in design.blocks]
+
+
+def _predictor(design: Design) -> list[np.ndarray]:
+    """All that eta is made of."""
+    return [*_levels(design), design.offset, *_columns(design)]
+
+
+def _columns(design: Design) -> list[np.ndarray]:
+    """The columns of X, then the effect values of each factor."""
+    return [column for matrix in (design.X, *(block.values for block in design.blocks)) for column in matrix.T]
 
 
 def _binomial(spec: ModelSpec, design: Design, cells: Cells) -> Reduced:
@@ -148,20 +169,40 @@ _EXPOSURE: dict[str, Callable[[np.ndarray], tuple[np.ndarray | float, np.ndarray
 }
 
 
-def _gaussian(spec: ModelSpec, design: Design, cells: Cells) -> Reduced:
-    n = cells.count
-    mean = cells.sum(design.y) / n
-    lost = len(design.y) - len(n)
-    within = float(((design.y - mean[cells.of_row]) ** 2).sum())
-    merged = _merged(design, cells, np.sqrt(n) * mean, scale=np.sqrt(n))
-    return Reduced(spec, merged, -0.5 * lost * math.log(2.0 * math.pi), lost, within)
+def _gaussian(spec: ModelSpec, design: Design, cells: Cells) -> Reduced | None:
+    rows = len(design.y)
+    turned = turn(_columns(design), design.y - design.offset, cells.of_row, int(MOST_LEFT * rows))
+    if turned is None or not len(turned.y):
+        return None
+    lost = rows - len(turned.y)
+    fewer = _with_rows(design, cells.first[turned.group], turned.y, turned.columns, np.zeros(len(turned.y)))
+    return Reduced(spec, fewer, -0.5 * lost * math.log(2.0 * math.pi), lost, turned.rest)
 
 
-Merge = Callable[[ModelSpec, Design, Cells], Reduced]
-REDUCTIONS: dict[tuple[str, str], Merge] = {
-    **{(family, link): _binomial for family in ("bernoulli", "binomial") for link in FAMILIES[family].links},
-    **{("poisson", link): _poisson for link in _EXPOSURE},
-    ("gaussian", "identity"): _gaussian,
+@dataclass(frozen=True)
+class Reduction:
+    """How a family's rows become fewer.
+
+    Attributes
+    ----------
+    alike : function
+        ``design -> columns``, in which the rows of a cell are the same.
+    reduce : function
+        ``(spec, design, cells) -> Reduced``, or None where little would be gained.
+    """
+
+    alike: Callable[[Design], list[np.ndarray]]
+    reduce: Callable[[ModelSpec, Design, Cells], Reduced | None]
+
+
+REDUCTIONS: dict[tuple[str, str], Reduction] = {
+    **{
+        (family, link): Reduction(alike=_predictor, reduce=_binomial)
+        for family in ("bernoulli", "binomial")
+        for link in FAMILIES[family].links
+    },
+    **{("poisson", link): Reduction(alike=_predictor, reduce=_poisson) for link in _EXPOSURE},
+    ("gaussian", "identity"): Reduction(alike=_levels, reduce=_gaussian),
 }
 
 
@@ -175,14 +216,24 @@ def _merged(
 ) -> Design:
     """One row a cell with these responses, its linear predictor multiplied by ``scale`` and moved by ``shift``."""
     first = cells.first
-    factor = np.broadcast_to(scale, len(first))[:, None]
-    predictors = replace(
-        design.predictors,
-        X=factor * design.X[first],
-        offset=scale * design.offset[first] + shift,
-        blocks=tuple(
-            replace(block, values=factor * block.values[first], index=block.index[first]) for block in design.blocks
-        ),
+    columns = np.array([scale * column[first] for column in _columns(design)]).reshape(-1, len(first))
+    return _with_rows(design, first, y, columns, scale * design.offset[first] + shift, trials)
+
+
+def _with_rows(
+    design: Design,
+    first: np.ndarray,
+    y: np.ndarray,
+    columns: np.ndarray,
+    offset: np.ndarray,
+    trials: np.ndarray | None = None,
+) -> Design:
+    """Other rows with the levels of those in ``first``; ``columns`` [column, row] are X, then the effect values."""
+    ends = np.cumsum([len(design.coefficients), *(len(block.effects) for block in design.blocks)])
+    X, *values = np.split(columns.T, ends[:-1], axis=1)
+    blocks = tuple(
+        replace(block, values=one, index=block.index[first]) for block, one in zip(design.blocks, values, strict=True)
     )
+    predictors = replace(design.predictors, X=X, offset=offset, blocks=blocks)
     data = design.data.iloc[first].reset_index(drop=True)
     return replace(design, y=y, trials=trials, predictors=predictors, data=data)

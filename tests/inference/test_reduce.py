@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -53,28 +54,113 @@ def repeated(family: str, link: str, right: str = CROSSED, rows: int = 900) -> b
 @EVERY
 def test_log_likelihood_and_gradient_are_the_plain_models(family: str, link: str) -> None:
     model = repeated(family, link)
+    assert len(reduce_rows(model.spec, model.design).design.y) <= 360
+    rng = np.random.default_rng(32)
+    points = []
+    for _ in range(2):
+        point = {name: rng.uniform(-0.02, 0.02, np.shape(value)) for name, value in model.pymc.initial_point().items()}
+        # small effects around -1.5 or 0.4: means inside (0, 1) for every link of the binomial
+        intercept = -1.5 if link == "log" and family != "poisson" else 0.4
+        point["beta"] = np.array([intercept, 0.1, 0.05, 0.03]) + rng.uniform(0.0, 0.05, 4)
+        points.append(point)
+    for plain, fast in likelihoods(model, points):
+        for expected, actual in zip(plain, fast, strict=True):
+            assert np.isfinite(expected).all()
+            # entries of a gradient are sums of terms of both signs: relative to the largest
+            np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max())
+
+
+def likelihoods(model: bg.GLMM, points: list[dict[str, np.ndarray]]) -> Iterator[tuple[list, list]]:
+    """At each point the log likelihood and its gradient in every parameter: the plain model's, and that of sampling."""
     plain, design = model.pymc, model.design
     u = {block.group: plain[f"u_{block.group}"] for block in design.blocks}
     with plain:
         fast_likelihood(
             model.spec, design, plain["beta"], u, {name: plain[name] for name in model.spec.family.auxiliary}
         )
-    assert len(reduce_rows(model.spec, design).design.y) <= 360
     parameters = plain.value_vars
     values = [plain.logp(vars=plain[name]) for name in (design.response, "log_likelihood")]
     outputs = [[value, *pt.grad(value, parameters)] for value in values]
     evaluate = pm.compile(parameters, outputs[0] + outputs[1], mode=PYTHON)
-    rng = np.random.default_rng(32)
-    for _ in range(2):
-        point = {name: rng.uniform(-0.02, 0.02, np.shape(value)) for name, value in plain.initial_point().items()}
-        # small effects around -1.5 or 0.4: means inside (0, 1) for every link of the binomial
-        intercept = -1.5 if link == "log" and family != "poisson" else 0.4
-        point["beta"] = np.array([intercept, 0.1, 0.05, 0.03]) + rng.uniform(0.0, 0.05, 4)
+    for point in points:
         results = evaluate(*(point[value.name] for value in parameters))
-        for expected, actual in zip(results[: len(outputs[0])], results[len(outputs[0]) :], strict=True):
-            assert np.isfinite(expected).all()
-            # entries of a gradient are sums of terms of both signs: relative to the largest
-            np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max())
+        yield results[: len(outputs[0])], results[len(outputs[0]) :]
+
+
+SIZES_OF_GROUPS = (1, 2, 8, 30, 59)
+
+
+def measured(right: str) -> bg.GLMM:
+    """A hundred amounts in five groups of 1 to 59 rows: x varies by row and w by group, big is a million times x.
+
+    Three wards k cross the groups; each group has two parts h; t is an offset.
+    """
+    rng = np.random.default_rng(36)
+    data = pd.DataFrame({"g": np.repeat([*"abcde"], SIZES_OF_GROUPS), "x": rng.normal(0.3, 1.0, 100)})
+    data = data.assign(w=data["g"].map(dict(zip("abcde", rng.normal(size=5), strict=True))), big=1e6 * data["x"])
+    data = data.assign(h=np.arange(100) % 2, k=rng.integers(0, 3, 100), t=rng.normal(5.0, 2.0, 100))
+    data = data.sample(frac=1.0, random_state=37, ignore_index=True)
+    return bg.GLMM(f"y ~ {right}", data.assign(y=rng.normal(40.0, 2.0, 100)))
+
+
+@pytest.mark.parametrize(
+    ("right", "left"),
+    [
+        ("x", 2),
+        ("x + (x | g)", 1 + 4 * 2),
+        ("x + (1 | g / h)", 1 + 2 * 1 + 6 * 2),  # of nine parts three have one row
+        ("x + (x || g) + (1 | k)", None),
+        ("x + offset(t) + (1 | g)", 1 + 4 * 2),
+        ("x + w + (w + x | g)", 1 + 4 * 2),  # w adds no rank within a group
+        ("big + (big | g)", 1 + 4 * 2),
+        ("0 + big + (0 + x | g)", 5),
+    ],
+)
+def test_gaussian_rows_become_as_many_as_their_covariates_have_rank(right: str, left: int | None) -> None:
+    model = measured(right)
+    design = model.design
+    if left is None:  # crossed: the cells of the data, each with at most an intercept and a slope
+        left = int(model.design.data.groupby(["g", "k"]).size().clip(upper=2).sum())
+    assert left == len(reduce_rows(model.spec, design).design.y)
+    rng = np.random.default_rng(38)
+    points = []
+    for _ in range(2):
+        point = {name: rng.normal(size=np.shape(value)) for name, value in model.pymc.initial_point().items()}
+        point["beta"] /= np.abs(design.X).max(axis=0)
+        for block in design.blocks:
+            point[f"sd_{block.group}_log__"] -= np.log(np.abs(block.values).max(axis=0))
+        points.append(point)
+    for plain, fast in likelihoods(model, points):
+        for expected, actual in zip(plain, fast, strict=True):
+            np.testing.assert_allclose(actual, expected, rtol=1e-10)
+
+
+@given(strategies.designs())
+@settings(max_examples=60, deadline=None)
+def test_any_gaussian_design_keeps_its_log_likelihood(case: tuple[Design, pd.DataFrame, ModelSpec]) -> None:
+    design, data, spec = case
+    reduced = reduce_rows(spec, design)
+    effects = sum(len(block.effects) for block in design.blocks)
+    levels = np.array([block.index for block in design.blocks])
+    bound = np.minimum(np.unique(levels, axis=1, return_counts=True)[1], len(design.coefficients) + effects).sum()
+    assert len(reduced.design.y) <= (bound if bound <= int(0.9 * len(data)) else len(data))
+    rng = np.random.default_rng(len(data))
+    for _ in range(3):
+        beta = rng.normal(size=len(design.coefficients))
+        u = [rng.normal(size=(len(block.levels), len(block.effects))) for block in design.blocks]
+        sigma = {"sigma": rng.uniform(0.2, 5.0)}
+        expected = numpy_log_likelihood(spec, design, beta, u, sigma)
+        actual = numpy_log_likelihood(reduced.spec, reduced.design, beta, u, sigma) + reduced.remainder(sigma, NUMPY)
+        assert actual == pytest.approx(expected, rel=1e-12, abs=1e-10)  # terms of both signs may cancel
+
+
+@pytest.mark.parametrize(
+    ("right", "family", "link"), [("x", "student_t", "identity"), ("x + (1 | g)", "gaussian", "log")]
+)
+def test_what_is_no_quadratic_is_left_alone(right: str, family: str, link: str) -> None:
+    data = measured("x + (1 | g)").design.data
+    model = bg.GLMM(f"y ~ {right}", data, family=family, link=link)
+    assert reduce_rows(model.spec, model.design).design is model.design
 
 
 def numpy_log_likelihood(
@@ -176,7 +262,7 @@ def test_kinds_of_rows_are_those_of_numpy() -> None:
 
 def test_one_cell_is_enough() -> None:
     model = bg.GLMM("y ~ 1", pd.DataFrame({"y": [3, 0, 1, 2]}), family="poisson")
-    cells = find_cells(model.design)
+    cells = find_cells([model.design.X[:, 0]], 4)
     assert cells is not None
     assert [4.0] == cells.count.tolist()
     (y,) = reduce_rows(model.spec, model.design).design.y
