@@ -12,3 +12,4 @@ from bayes_glmm.design.findings import findings as findings
 from bayes_glmm.design.priors import Priors as Priors
 from bayes_glmm.design.priors import resolve_priors as resolve_priors
 from bayes_glmm.design.separation import separated as separated
+from bayes_glmm.design.subset import take_rows as take_rows
