@@ -17,7 +17,7 @@ import pytensor
 import pytensor.tensor as pt
 
 import bayes_glmm as bg
-from bayes_glmm.inference.kernels import fast_likelihood, fused_likelihood
+from bayes_glmm.inference.kernels.fused import fast_likelihood, fused_likelihood
 from bayes_glmm.inference.reduce import reduce_rows
 from bayes_glmm.model.builder import plain_likelihood
 

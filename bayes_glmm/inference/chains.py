@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 import xarray as xr
 
@@ -20,19 +20,22 @@ from bayes_glmm.inference.settings import Settings
 if TYPE_CHECKING:
     import pymc as pm
 
+    from bayes_glmm.inference.densities.density import Density
+
+Target = Union["pm.Model", "Density"]
 Keep = Callable[[int, xr.DataTree], None]
-Draw = Callable[["pm.Model", Settings, Sequence[int], Keep], None]
-Gather = Callable[[Draw, "pm.Model", Settings], xr.DataTree]
+Draw = Callable[[Target, Settings, Sequence[int], Keep], None]
+Gather = Callable[[Draw, Target, Settings], xr.DataTree]
 
 
-def in_memory(draw: Draw, model: pm.Model, settings: Settings) -> xr.DataTree:
+def in_memory(draw: Draw, target: Target, settings: Settings) -> xr.DataTree:
     """All chains of a model, drawn and joined."""
     chains: dict[int, xr.DataTree] = {}
 
     def keep(chain: int, drawn: xr.DataTree) -> None:
         chains[chain] = _plain(drawn)
 
-    draw(model, settings, range(settings.chains), keep)
+    draw(target, settings, range(settings.chains), keep)
     return _joined(chains)
 
 
@@ -43,12 +46,12 @@ def in_folder(folder: Path) -> Gather:
     """
     calls = itertools.count()
 
-    def gather(draw: Draw, model: pm.Model, settings: Settings) -> xr.DataTree:
+    def gather(draw: Draw, target: Target, settings: Settings) -> xr.DataTree:
         call = next(calls)
         files = {chain: folder / f"{call}-{chain}.nc" for chain in range(settings.chains)}
         missing = [chain for chain, file in files.items() if not file.is_file()]
         if missing:
-            draw(model, settings, missing, lambda chain, drawn: write_tree(files[chain], _plain(drawn)))
+            draw(target, settings, missing, lambda chain, drawn: write_tree(files[chain], _plain(drawn)))
         return _joined({chain: xr.load_datatree(file, engine="h5netcdf") for chain, file in files.items()})
 
     return gather

@@ -10,30 +10,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import xarray as xr
 
 from bayes_glmm.design import Design, Priors
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.inference.engines import Engine
-from bayes_glmm.inference.integrated import (
-    Integral,
-    draw_effects,
-    integral_for,
-    integrated_model,
-    quadrature_error,
-)
-from bayes_glmm.inference.kernels import fast_likelihood
+from bayes_glmm.inference.engines import Engine, Target
+from bayes_glmm.inference.integral import Integral, draw_effects, integral_for, quadrature_error
+from bayes_glmm.inference.natural import natural
 from bayes_glmm.inference.settings import Settings
 from bayes_glmm.inference.settled import settled
-from bayes_glmm.inference.whitened import WHITE, whitened_model
 from bayes_glmm.inference.whitening import Whitening, whitening_for
-from bayes_glmm.model import build_model
 from bayes_glmm.spec import ModelSpec
-
-if TYPE_CHECKING:
-    import pymc as pm
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +49,9 @@ def sample_auto(spec: ModelSpec, design: Design, priors: Priors, engine: Engine,
 
 def sample_plain(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
     """Draw in the coordinates of the plain model."""
+    from bayes_glmm.inference.kernels.fused import fast_likelihood
+    from bayes_glmm.model import build_model
+
     drawn, tune = _draw(build_model(spec, design, priors, fast_likelihood), engine, settings, LONG_WARM_UP)
     return drawn, {"coordinates": "plain", "tune": tune}
 
@@ -125,18 +117,27 @@ def get_coordinates(name: str) -> Sampler:
 
 
 def _sample_whitened(whitening: Whitening, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
-    drawn, tune = _draw(whitened_model(whitening, priors), engine, settings, SHORT_WARM_UP)
-    groups = {name: node.to_dataset() for name, node in drawn.children.items()}
-    kept = {
-        name: data.drop_vars([variable for variable in data.data_vars if str(variable).startswith(WHITE)])
-        for name, data in groups.items()
-    }
-    return xr.DataTree.from_dict(kept), {"coordinates": "whitened", "tune": tune}
+    drawn, tune = _draw(_whitened_target(whitening, priors, engine), engine, settings, SHORT_WARM_UP)
+    return natural(drawn, whitening.design), {"coordinates": "whitened", "tune": tune}
+
+
+def _whitened_target(whitening: Whitening, priors: Priors, engine: Engine) -> Target:
+    """The compiled density where engine and model allow one, else a PyMC model."""
+    if engine.densities:
+        from bayes_glmm.inference.densities.whitened_inputs import whitened_density
+
+        density = whitened_density(whitening, priors)
+        if density is not None:
+            return density
+    from bayes_glmm.inference.whitened import whitened_model
+
+    return whitened_model(whitening, priors)
 
 
 def _sample_integrated(integral: Integral, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
     for _ in range(ATTEMPTS):
-        drawn, tune = _draw(integrated_model(integral, priors), engine, settings, SHORT_WARM_UP)
+        drawn, tune = _draw(_integrated_target(integral, priors, engine), engine, settings, SHORT_WARM_UP)
+        drawn = natural(drawn, integral.design)
         posterior = drawn["posterior"].to_dataset()
         error = quadrature_error(integral, posterior)
         if error <= WORST_QUADRATURE_ERROR:
@@ -152,12 +153,25 @@ def _sample_integrated(integral: Integral, priors: Priors, engine: Engine, setti
     return xr.DataTree.from_dict(groups), how | {"tune": tune}
 
 
-def _draw(model: pm.Model, engine: Engine, settings: Settings, warm_up: int) -> tuple[xr.DataTree, int]:
+def _integrated_target(integral: Integral, priors: Priors, engine: Engine) -> Target:
+    """The compiled density where engine and model allow one, else a PyMC model."""
+    if engine.densities:
+        from bayes_glmm.inference.densities.integrated_inputs import integrated_density
+
+        density = integrated_density(integral, priors)
+        if density is not None:
+            return density
+    from bayes_glmm.inference.integrated import integrated_model
+
+    return integrated_model(integral, priors)
+
+
+def _draw(target: Target, engine: Engine, settings: Settings, warm_up: int) -> tuple[xr.DataTree, int]:
     """Draws and the length of their warm-up: what was asked for; else a usual one, lengthened if it was too short."""
     if settings.tune is not None:
-        return engine.sample(model, settings), settings.tune
-    drawn = engine.sample(model, replace(settings, tune=warm_up))
+        return engine.sample(target, settings), settings.tune
+    drawn = engine.sample(target, replace(settings, tune=warm_up))
     if warm_up >= LONG_WARM_UP or settled(drawn):
         return drawn, warm_up
     log.info("The chains have not settled after %d draws of warm-up: sampling anew with %d.", warm_up, LONG_WARM_UP)
-    return engine.sample(model, replace(settings, tune=LONG_WARM_UP)), LONG_WARM_UP
+    return engine.sample(target, replace(settings, tune=LONG_WARM_UP)), LONG_WARM_UP

@@ -1,109 +1,17 @@
-"""Integrated coordinates: NUTS over (beta, sd, auxiliary) alone; the random effects integrated out, then drawn.
-
-For one grouping factor with one effect a group, p(y_j | beta, sd) is int prod_i p(y_ij | eta_ij + sd z_ij t) phi(t) dt,
-one-dimensional. The trapezoidal rule on a fixed grid t_k converges exponentially for such integrands (Trefethen &
-Weideman 2014), and groups with the same rows need it once (:mod:`~bayes_glmm.design.patterns`). The posterior of the
-parameters is that of the plain model, without its funnel and without the ridge between the intercept and the mean of
-the effects.
-
-Afterwards each t_j is drawn from its conditional: a grid t_k = (k + v) step with v uniform on (0, 1), then a node with
-probability proportional to its integrand. As the sum over the nodes is the integral whatever v is, the draw has the
-density of the conditional to the accuracy of the rule.
-"""
+"""Integrated coordinates as a PyMC model: the integrals of :mod:`~bayes_glmm.inference.integral` as a potential."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any
 
-import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-import xarray as xr
-from scipy import special
 
-from bayes_glmm.design import Design, Priors
-from bayes_glmm.design.patterns import Patterns, find_patterns
-from bayes_glmm.families import Mean
-from bayes_glmm.model.builder import auxiliary_parameters, coordinates, fixed_effects, fixed_predictor
+from bayes_glmm.design import Priors, dimension_labels
+from bayes_glmm.inference.integral import Integral
+from bayes_glmm.model.builder import auxiliary_parameters, fixed_effects, fixed_predictor
 from bayes_glmm.model.random_effects import standard_deviations
-from bayes_glmm.numerics.functions import NUMPY, Functions, pytensor_functions
-from bayes_glmm.numerics.spread import evenly_spread
-from bayes_glmm.spec import ModelSpec
-
-REACH = 8.0  # the grid runs from -8 to 8: phi(8) = 5e-15
-MOST_CELLS = 200_000  # patterns x slots x nodes: a gradient took 6-14 ms (bernoulli) or 1 ms (poisson) on one core
-_RANGES = {"binary": "unit", "successes": "unit", "fraction": "unit", "count": "positive", "positive": "positive"}
-
-
-@dataclass(frozen=True)
-class Integral:
-    """What the integral needs: the model, its patterns and the number of nodes."""
-
-    spec: ModelSpec
-    design: Design
-    patterns: Patterns
-    nodes: int
-
-    @property
-    def grid(self) -> np.ndarray:
-        """The nodes [node]."""
-        return np.linspace(-REACH, REACH, self.nodes)
-
-    @property
-    def step(self) -> float:
-        """Distance between nodes."""
-        return 2.0 * REACH / (self.nodes - 1)
-
-    @property
-    def cells(self) -> int:
-        """Likelihood terms of one evaluation."""
-        return self.patterns.rows.size * self.nodes
-
-    @property
-    def cheap(self) -> bool:
-        """Whether a gradient costs at most a few times the plain model's, or a tenth of a millisecond.
-
-        Measured for bernoulli models on one core: 2.4 times at 3 cells a row, 0.08 ms at 2,000 cells. What the better
-        mixing is worth, ``benchmarks/coordinates.py`` measures.
-        """
-        return self.cells <= max(2_000, 3 * len(self.design.y))
-
-    def log_integrand(self, fixed: Any, sd: Any, grid: Any, auxiliary: dict[str, Any], f: Functions) -> Any:
-        """The log of p(y_j | t) phi(t) [..., pattern, node].
-
-        Parameters
-        ----------
-        fixed : array [..., pattern, slot, 1]
-            offset + X beta.
-        sd : array broadcasting to [..., 1, 1, 1]
-        grid : array [..., 1, 1, node]
-        auxiliary : dict of arrays broadcasting to [..., 1, 1, 1]
-        f : Functions
-        """
-        design, rows = self.design, self.patterns.rows
-        values = design.blocks[0].values[rows, 0][:, :, None]
-        trials = None if design.trials is None else design.trials[rows][:, :, None]
-        mean = Mean(fixed + sd * values * grid, self.spec.link, f)
-        log_density = self.spec.family.log_density(design.y[rows][:, :, None], mean, auxiliary, trials, f)
-        by_pattern = (self.patterns.used[:, :, None] * log_density).sum(axis=-2)
-        return by_pattern - 0.5 * grid[..., 0, :] ** 2 - 0.5 * math.log(2.0 * math.pi)
-
-
-def integral_for(spec: ModelSpec, design: Design) -> Integral | None:
-    """The integral of a model, or None where it has more than one effect a group or takes too many nodes.
-
-    With poles of the integrand at distance d from the real axis and a conditional of sd s, the rule's error for a step
-    a is about exp(-2 pi d / a) and exp(-2 pi^2 s^2 / a^2): the nodes follow from the smaller of d / 3.5 and s, for the
-    most informative group and the largest plausible sd of the effects. The error itself is measured at the draws.
-    """
-    if len(design.blocks) != 1 or len(design.blocks[0].effects) != 1 or not _defined_everywhere(spec):
-        return None
-    patterns = find_patterns(design)
-    step = min(0.5, min(_narrowest(spec, design), spec.link.strip / 3.5) / _largest_sd(spec, design))
-    integral = Integral(spec, design, patterns, 2 * math.ceil(REACH / step) + 1)
-    return integral if integral.cells <= MOST_CELLS else None
+from bayes_glmm.numerics.functions import pytensor_functions
 
 
 def integrated_model(integral: Integral, priors: Priors) -> pm.Model:
@@ -117,7 +25,7 @@ def integrated_model(integral: Integral, priors: Priors) -> pm.Model:
     spec, design, patterns = integral.spec, integral.design, integral.patterns
     block = design.blocks[0]
     rows = patterns.rows.ravel()
-    with pm.Model(coords=coordinates(design)) as model:
+    with pm.Model(coords=dimension_labels(design)) as model:
         fixed = fixed_predictor(design.X[rows], design.offset[rows], fixed_effects(design, priors))
         sd = standard_deviations(block, priors)
         effect = f"{block.group}_effect"
@@ -128,133 +36,3 @@ def integrated_model(integral: Integral, priors: Priors) -> pm.Model:
         log_likelihood = pt.logsumexp(terms, axis=-1) + math.log(integral.step)
         pm.Potential("integrated_log_likelihood", (patterns.count * log_likelihood).sum())
     return model
-
-
-def log_likelihood(integral: Integral, posterior: xr.Dataset, draws: np.ndarray) -> np.ndarray:
-    """The log of p(y | beta, sd, auxiliary) at some draws, chains stacked [draw]."""
-    terms = _terms(integral, _stacked(integral, posterior), draws, np.tile(integral.grid, (len(draws), 1)))
-    by_pattern = special.logsumexp(terms, axis=-1) + math.log(integral.step)
-    return by_pattern @ integral.patterns.count
-
-
-def quadrature_error(integral: Integral, posterior: xr.Dataset, draws: int = 50) -> float:
-    """Largest change of the log likelihood, at draws of the posterior, when the nodes are doubled.
-
-    A constant shift would be harmless; so what is measured is the change less its mean.
-    """
-    chosen = evenly_spread(posterior.sizes["chain"] * posterior.sizes["draw"], draws)
-    finer = replace(integral, nodes=2 * integral.nodes - 1)
-    change = log_likelihood(finer, posterior, chosen) - log_likelihood(integral, posterior, chosen)
-    return float(np.abs(change - change.mean()).max())
-
-
-def draw_effects(integral: Integral, posterior: xr.Dataset, seed: int) -> xr.Dataset:
-    """Add ``z_g`` and ``u_g``, drawn from their conditionals given each draw of the parameters.
-
-    Groups of one pattern share the shift v of the grid within a draw, on a grid ``fineness`` times as fine: their
-    effects are independent but for that shift, far below the width of a conditional.
-    """
-    (block,) = integral.design.blocks
-    patterns, stacked = integral.patterns, _stacked(integral, posterior)
-    fineness = 4 if len(patterns.rows) < len(block.levels) else 1
-    nodes = fineness * (integral.nodes - 1)
-    rng = np.random.default_rng(seed)
-    total = len(stacked["sd"])
-    z = np.empty((total, len(block.levels)))
-    size = max(1, int(4e6 / (patterns.rows.size * nodes)))
-    for start in range(0, total, size):
-        draws = np.arange(start, min(start + size, total))
-        shift = rng.random((len(draws), 1))
-        grid = -REACH + (np.arange(nodes) + shift) * (2.0 * REACH / nodes)
-        terms = _terms(integral, stacked, draws, grid)
-        weights = np.cumsum(np.exp(terms - terms.max(axis=-1, keepdims=True)), axis=-1)
-        cumulative = weights / weights[..., -1:]
-        z[draws] = _choose(cumulative, grid, patterns.of_level, rng)
-    u = z * stacked["sd"][:, None]
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(block.levels), 1)
-    dims = ("chain", "draw", block.group, f"{block.group}_effect")
-    drawn = {f"z_{block.group}": (dims, z.reshape(shape)), f"u_{block.group}": (dims, u.reshape(shape))}
-    return posterior.assign(drawn).assign_coords({block.group: list(block.levels)})
-
-
-def _choose(cumulative: np.ndarray, grid: np.ndarray, of_level: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A node for every level, by inversion [draw, level]."""
-    draws, count, nodes = cumulative.shape
-    chosen = np.empty((draws, len(of_level)))
-    for pattern in range(count):
-        levels = np.flatnonzero(of_level == pattern)
-        # all draws in one search: the d-th distribution function is moved to (d, d + 1)
-        table = (cumulative[:, pattern] + np.arange(draws)[:, None]).ravel()
-        wanted = rng.random((draws, len(levels))) + np.arange(draws)[:, None]
-        position = np.searchsorted(table, wanted.ravel()).reshape(wanted.shape) - nodes * np.arange(draws)[:, None]
-        chosen[:, levels] = np.take_along_axis(grid, np.clip(position, 0, nodes - 1), axis=1)
-    return chosen
-
-
-def _terms(integral: Integral, stacked: dict[str, Any], draws: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """The log integrand at some draws and their own grids [draw, pattern, node]."""
-    design, rows = integral.design, integral.patterns.rows
-    fixed = design.offset[rows] + np.einsum("dc,psc->dps", stacked["beta"][draws], design.X[rows])
-    wide = (slice(None), None, None, None)
-    auxiliary = {name: stacked[name][draws][wide] for name in integral.spec.family.auxiliary}
-    return integral.log_integrand(
-        fixed[..., None], stacked["sd"][draws][wide], grid[:, None, None, :], auxiliary, NUMPY
-    )
-
-
-def _stacked(integral: Integral, posterior: xr.Dataset) -> dict[str, np.ndarray]:
-    """Parameters with chain and draw stacked: ``beta [draw, coefficient]``, ``sd [draw]``, auxiliary ones [draw]."""
-
-    def stacked(name: str) -> np.ndarray:
-        values = posterior[name].transpose("chain", "draw", ...).to_numpy()
-        return values.reshape(-1, *values.shape[2:])
-
-    sd = stacked(f"sd_{integral.design.blocks[0].group}")[:, 0]
-    beta = stacked("beta") if integral.design.coefficients else np.empty((len(sd), 0))
-    return {"beta": beta, "sd": sd} | {name: stacked(name) for name in integral.spec.family.auxiliary}
-
-
-def _defined_everywhere(spec: ModelSpec) -> bool:
-    """Whether every real eta has a mean that the family can have."""
-    needed = _RANGES.get(spec.family.response)
-    return spec.link.range in ("real", "positive") if needed is None else spec.link.range == needed
-
-
-def _narrowest(spec: ModelSpec, design: Design) -> float:
-    """The sd of the effect of the most informative group, from the curvature of its likelihood at shrunken data."""
-    eta = _shrunken_predictor(spec, design)
-    auxiliary = _typical_auxiliary(spec, design)
-
-    def log_density(shift: float) -> np.ndarray:
-        mean = Mean(eta + shift, spec.link, NUMPY)
-        return spec.family.log_density(design.y, mean, auxiliary, design.trials, NUMPY)
-
-    with np.errstate(all="ignore"):
-        curvature = -(log_density(1e-2) - 2.0 * log_density(0.0) + log_density(-1e-2)) / 1e-4
-    block = design.blocks[0]
-    curvature = np.where(np.isfinite(curvature), curvature, 0.0)
-    information = np.bincount(block.index, np.maximum(curvature, 0.0) * block.values[:, 0] ** 2)
-    return 1.0 / math.sqrt(max(float(information.max()), 1e-8))
-
-
-def _largest_sd(spec: ModelSpec, design: Design) -> float:
-    """Five times the spread of the groups' own means on the link scale: above any plausible sd of the effects."""
-    block = design.blocks[0]
-    eta = _shrunken_predictor(spec, design) - design.offset
-    size = np.bincount(block.index)
-    scale = float(np.sqrt(np.mean(block.values[:, 0] ** 2))) or 1.0
-    return 5.0 * max(float(np.std(np.bincount(block.index, eta) / size)) / scale, 0.2)
-
-
-def _shrunken_predictor(spec: ModelSpec, design: Design) -> np.ndarray:
-    """The link of the response pulled towards its mean, so that it is finite [row]."""
-    mean = float(design.y.mean()) if design.trials is None else float(design.y.sum() / design.trials.sum())
-    n = np.ones(len(design.y)) if design.trials is None else design.trials
-    with np.errstate(all="ignore"):
-        eta = spec.link.forward((design.y + 0.5 * mean) / (n + 0.5), NUMPY)
-    return np.where(np.isfinite(eta), eta, 0.0)
-
-
-def _typical_auxiliary(spec: ModelSpec, design: Design) -> dict[str, float]:
-    """Values at which the curvature is taken: the residual sd as the sd of y, shapes as large as data can tell."""
-    return {name: 0.5 * float(np.std(design.y)) if name == "sigma" else 10.0 for name in spec.family.auxiliary}

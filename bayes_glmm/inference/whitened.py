@@ -19,14 +19,13 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayes_glmm.design import Priors, RandomBlock
-from bayes_glmm.inference.kernels import fast_likelihood
+from bayes_glmm.design import Priors, RandomBlock, dimension_labels
+from bayes_glmm.inference.kernels.fused import fast_likelihood
+from bayes_glmm.inference.natural import WHITE
 from bayes_glmm.inference.whitening import Whitening
-from bayes_glmm.model.builder import auxiliary_parameters, coordinates
+from bayes_glmm.model.builder import auxiliary_parameters
 from bayes_glmm.model.random_effects import covariance_root, effects
 from bayes_glmm.model.variables import log_density
-
-WHITE = "white_"  # what NUTS moves in
 
 
 def whitened_model(whitening: Whitening, priors: Priors) -> pm.Model:
@@ -42,7 +41,7 @@ def whitened_model(whitening: Whitening, priors: Priors) -> pm.Model:
     """
     design, spec = whitening.design, whitening.spec
     blocks = [whitening.main, *whitening.others]
-    with pm.Model(coords=coordinates(design)) as model:
+    with pm.Model(coords=dimension_labels(design)) as model:
         L = {block.group: covariance_root(block, priors) for block in blocks}
         auxiliary = auxiliary_parameters(spec, priors)
         beta, others, stretch = _fixed_and_others(whitening, model)

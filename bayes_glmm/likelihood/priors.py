@@ -145,7 +145,7 @@ class LogPrior:
     def _rows(self) -> Iterator[tuple[Prior, float]]:
         """Of each row of each L: the prior of its standard deviation, and the power of C_kk."""
         for block in self.layout.blocks:
-            shape = _lkj_shape(self.priors[f"corr_{block.group}"]) if block.correlated else 1.0
+            shape = lkj_shape(self.priors[f"corr_{block.group}"]) if block.correlated else 1.0
             names = iter(block.effects)
             for size in block.pattern:
                 for _ in range(size):
@@ -175,5 +175,5 @@ def log_density(prior: Prior, x: float) -> tuple[float, float]:
     return float(found.value), float(found.derivative(1))
 
 
-def _lkj_shape(prior: Prior) -> float:
+def lkj_shape(prior: Prior) -> float:
     return float((*prior.positional, *dict(prior.keyword).values())[0])  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayes_glmm.design import Design, Priors
+from bayes_glmm.design import Design, Priors, dimension_labels
 from bayes_glmm.families import Mean
 from bayes_glmm.model.random_effects import contribution, random_effects
 from bayes_glmm.model.variables import scalar_variable, vector_variable
@@ -54,7 +54,7 @@ def build_model(
     SpecError
         For a prior that cannot be.
     """
-    with pm.Model(coords=coordinates(design)) as model:
+    with pm.Model(coords=dimension_labels(design)) as model:
         beta = fixed_effects(design, priors)
         u = {block.group: random_effects(block, priors) for block in design.blocks}
         auxiliary = auxiliary_parameters(spec, priors)
@@ -89,13 +89,3 @@ def linear_predictor(design: Design, beta: pt.TensorVariable | None, u: Mapping[
 def auxiliary_parameters(spec: ModelSpec, priors: Priors) -> dict[str, pt.TensorVariable]:
     """Add the family's further parameters to the model in context."""
     return {name: scalar_variable(name, priors[name], "positive") for name in spec.family.auxiliary}
-
-
-def coordinates(design: Design) -> dict[str, list]:
-    """Labels of every dimension of the model."""
-    coords: dict[str, list] = {"row": list(range(len(design.y))), "coefficient": list(design.coefficients)}
-    for block in design.blocks:
-        coords[block.group] = list(block.levels)
-        coords[f"{block.group}_effect"] = list(block.effects)
-        coords[f"{block.group}_effect_2"] = list(block.effects)
-    return coords

@@ -12,7 +12,7 @@ from scipy import integrate, stats
 import bayes_glmm as bg
 from bayes_glmm.design.patterns import find_patterns
 from bayes_glmm.families import Mean
-from bayes_glmm.inference.integrated import Integral, draw_effects, integral_for, log_likelihood, quadrature_error
+from bayes_glmm.inference.integral import Integral, draw_effects, integral_for, log_likelihood, quadrature_error
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior, posterior_at
 

@@ -18,7 +18,7 @@ import bayes_glmm as bg
 from bayes_glmm.design import Design, build_design
 from bayes_glmm.design.patterns import row_kinds
 from bayes_glmm.families import Mean
-from bayes_glmm.inference.kernels import fast_likelihood
+from bayes_glmm.inference.kernels.fused import fast_likelihood
 from bayes_glmm.inference.reduce import REDUCTIONS, find_cells, reduce_rows
 from bayes_glmm.inference.whitened import whitened_model
 from bayes_glmm.inference.whitening import whitening_for

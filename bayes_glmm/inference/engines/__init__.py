@@ -1,4 +1,4 @@
-"""The table of engines: each draws chains from a pm.Model with NUTS and hands them over one by one.
+"""The table of engines: each draws chains from a model with NUTS and hands them over one by one.
 
 An engine keeps the warm-up and the sampler's statistics; a new engine is one file and one row.
 """
@@ -10,14 +10,13 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from bayes_glmm.errors import SamplingError, SpecError, choices
-from bayes_glmm.inference.chains import Draw, Gather, in_memory
+from bayes_glmm.inference.chains import Draw, Gather, Target, in_memory
 from bayes_glmm.inference.engines.numpyro import sample_numpyro
 from bayes_glmm.inference.engines.nutpie import sample_nutpie
 from bayes_glmm.inference.engines.pymc import sample_pymc
 from bayes_glmm.inference.settings import Settings
 
 if TYPE_CHECKING:
-    import pymc as pm
     import xarray as xr
 
 
@@ -29,12 +28,14 @@ class Engine:
     ----------
     name : str
     draw : function
-        ``(model, settings, chains, keep) -> None`` draws the chains of these numbers, ``settings.parallel`` at a time,
+        ``(target, settings, chains, keep) -> None`` draws the chains of these numbers, ``settings.parallel`` at a time,
         and calls ``keep(number, drawn)`` for each when it is finished: a DataTree with ``posterior`` and
         ``sample_stats``, and their warm-up. A chain depends on ``settings.seed`` and its number alone, not on which
         others are drawn.
     package : str
         The package that must be installed.
+    densities : bool
+        Whether it takes a compiled :class:`~bayes_glmm.inference.densities.density.Density` in place of a pm.Model.
     gather : function
         Where chains go while others are drawn.
     """
@@ -42,17 +43,18 @@ class Engine:
     name: str
     draw: Draw
     package: str
+    densities: bool = False
     gather: Gather = in_memory
 
-    def sample(self, model: pm.Model, settings: Settings) -> xr.DataTree:
+    def sample(self, target: Target, settings: Settings) -> xr.DataTree:
         """All chains, joined."""
-        return self.gather(self.draw, model, settings)
+        return self.gather(self.draw, target, settings)
 
 
 ENGINES: dict[str, Engine] = {
     engine.name: engine
     for engine in (
-        Engine("nutpie", sample_nutpie, package="nutpie"),
+        Engine("nutpie", sample_nutpie, package="nutpie", densities=True),
         Engine("pymc", sample_pymc, package="pymc"),
         Engine("numpyro", sample_numpyro, package="numpyro"),
     )

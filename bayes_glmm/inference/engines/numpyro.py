@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from bayes_glmm.inference.chains import Keep
+from bayes_glmm.inference.chains import Keep, Target
 from bayes_glmm.inference.settings import Settings
 
-if TYPE_CHECKING:
-    import pymc as pm
 
-
-def sample_numpyro(model: pm.Model, settings: Settings, chains: Sequence[int], keep: Keep) -> None:
+def sample_numpyro(model: Target, settings: Settings, chains: Sequence[int], keep: Keep) -> None:
     """Draw with NumPyro, which moves all chains in step: where one is missing, all are drawn.
 
     Parameters

@@ -1,4 +1,4 @@
-"""nutpie: NUTS in Rust over a model compiled by numba; the default."""
+"""nutpie: NUTS in Rust over a compiled density, or over a PyMC model that numba compiles first; the default."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from bayes_glmm.inference.chains import Keep
+from bayes_glmm.inference.chains import Keep, Target
 from bayes_glmm.inference.progress import chain_progress
 from bayes_glmm.inference.settings import Settings
 
 if TYPE_CHECKING:
-    import pymc as pm
+    from bayes_glmm.inference.densities.density import Density
 
 
-def sample_nutpie(model: pm.Model, settings: Settings, chains: Sequence[int], keep: Keep) -> None:
+def sample_nutpie(target: Target, settings: Settings, chains: Sequence[int], keep: Keep) -> None:
     """Draw with nutpie: one compiled model, a sampler of its own for each chain.
 
     Parameters
     ----------
-    model : pm.Model
+    target : pm.Model or Density
     settings : Settings
     chains : sequence of int
     keep : function
     """
     import nutpie
 
-    compiled = nutpie.compile_pymc_model(model, backend="numba")
+    compiled = _compiled(target)
     waiting, running = deque(chains), dict[int, Any]()
 
     def start(chain: int, report: Any) -> Any:
@@ -59,6 +60,42 @@ def sample_nutpie(model: pm.Model, settings: Settings, chains: Sequence[int], ke
             for sampler in running.values():
                 sampler.cancel()
             raise
+
+
+def _compiled(target: Target) -> Any:
+    from bayes_glmm.inference.densities.density import Density
+
+    if isinstance(target, Density):
+        return _compiled_density(target)
+    import nutpie
+
+    return nutpie.compile_pymc_model(target, backend="numba")
+
+
+def _compiled_density(density: Density) -> Any:
+    """A density in the place where nutpie keeps what it compiles from PyMC: the same two C functions, ready."""
+    from nutpie.compile_pymc import CompiledPyMCModel
+
+    from bayes_glmm.inference.densities.callbacks import density_callback, expand_callback
+
+    names = [kept.name for kept in density.kept]
+    shapes = [kept.shape for kept in density.kept]
+    return CompiledPyMCModel(
+        _n_dim=len(density.start),
+        dims={kept.name: kept.dims for kept in density.kept},
+        _coords={name: pd.Index(labels) for name, labels in density.coords.items()},
+        _shapes=dict(zip(names, shapes, strict=True)),
+        compiled_logp_func=density_callback(density.key),
+        compiled_expand_func=expand_callback(density.key),
+        initial_point_func=density.initial_point,
+        shared_data={"density": density},  # lives as long as its addresses are in use
+        shared_var_keys={},
+        user_data=density.table,
+        n_expanded=density.width,
+        shape_info=(names, None, shapes),
+        logp_func=None,
+        expand_func=None,
+    )
 
 
 def _finished(running: dict[int, Any]) -> list[tuple[int, Any]]:

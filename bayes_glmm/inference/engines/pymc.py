@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_glmm.inference.chains import Keep
+from bayes_glmm.inference.chains import Keep, Target
 from bayes_glmm.inference.settings import Settings
 
-if TYPE_CHECKING:
-    import pymc as pm
 
-
-def sample_pymc(model: pm.Model, settings: Settings, chains: Sequence[int], keep: Keep) -> None:
+def sample_pymc(model: Target, settings: Settings, chains: Sequence[int], keep: Keep) -> None:
     """Draw with PyMC, as many chains at a time as run side by side: it hands chains over together.
 
     Parameters

@@ -19,7 +19,7 @@ from bayes_glmm.inference.kernels.entries import Kernel
 BLOCK = 1024  # rows: 8 kB
 
 # Sums may be reordered, so that they fill vectors; what inf and NaN mean stays.
-_fused = numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
+fused = numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Form:
 def _make_predictor_pass(kernel: Kernel) -> Callable[..., Any]:
     rows_pass, shared = _make_rows_pass(kernel), kernel.shared
 
-    @_fused
+    @fused
     def fused_log_likelihood(y, trials, statistics, eta, auxiliary):  # type: ignore[no-untyped-def] # pragma: no cover
         a = auxiliary.item()
         log_a = math.log(a)
@@ -60,14 +60,12 @@ def _make_predictor_pass(kernel: Kernel) -> Callable[..., Any]:
     return fused_log_likelihood
 
 
-def _make_design_pass(kernel: Kernel) -> Callable[..., Any]:
+def make_design_pass(kernel: Kernel) -> Callable[..., Any]:
+    """The compiled pass from beta and u, with numbers where the operation has arrays without dimensions."""
     rows_pass, shared = _make_rows_pass(kernel), kernel.shared
 
-    @_fused
-    def fused_log_likelihood(  # type: ignore[no-untyped-def] # pragma: no cover
-        y, trials, statistics, X, Z, index, beta, u, auxiliary
-    ):
-        a = auxiliary.item()
+    @fused
+    def design_pass(y, trials, statistics, X, Z, index, beta, u, a):  # type: ignore[no-untyped-def] # pragma: no cover
         log_a = math.log(a)
         value, slope = shared(statistics, a, log_a)
         beta_gradient, u_gradient = np.zeros(len(beta)), np.zeros(len(u))
@@ -83,6 +81,21 @@ def _make_design_pass(kernel: Kernel) -> Callable[..., Any]:
             slope += block_slope
             _sum_columns(rows, X, start, beta_gradient)
             _sum_effects(rows, Z, index, start, u_gradient)
+        return value, beta_gradient, u_gradient, slope
+
+    return design_pass
+
+
+def _make_design_form(kernel: Kernel) -> Callable[..., Any]:
+    design_pass = make_design_pass(kernel)
+
+    @fused
+    def fused_log_likelihood(  # type: ignore[no-untyped-def] # pragma: no cover
+        y, trials, statistics, X, Z, index, beta, u, auxiliary
+    ):
+        value, beta_gradient, u_gradient, slope = design_pass(
+            y, trials, statistics, X, Z, index, beta, u, auxiliary.item()
+        )
         return np.asarray(value), beta_gradient, u_gradient, np.asarray(slope)
 
     return fused_log_likelihood
@@ -101,7 +114,7 @@ FORMS: dict[str, Form] = {
         data=("y", "trials", "statistics", "X", "Z", "index"),
         parameters=("beta", "u", "auxiliary"),
         eta=lambda inputs: inputs["beta"] @ inputs["X"] + (inputs["u"][inputs["index"]] * inputs["Z"]).sum(axis=0),
-        make=_make_design_pass,
+        make=_make_design_form,
     ),
 }
 
@@ -110,7 +123,7 @@ def _make_rows_pass(kernel: Kernel) -> Callable[..., Any]:
     """Turns rows of eta into rows of the gradient, in place; returns the sums of the value and of its slope in a."""
     row = kernel.row
 
-    @_fused
+    @fused
     def rows_pass(y, trials, rows, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
         value, slope = 0.0, 0.0
         for i in range(len(rows)):
@@ -122,7 +135,7 @@ def _make_rows_pass(kernel: Kernel) -> Callable[..., Any]:
     return rows_pass
 
 
-@_fused
+@fused
 def _add_columns(rows, X, start, beta):  # type: ignore[no-untyped-def] # pragma: no cover
     for c in range(len(X)):
         coefficient, column = beta[c], X[c, start : start + len(rows)]
@@ -130,7 +143,7 @@ def _add_columns(rows, X, start, beta):  # type: ignore[no-untyped-def] # pragma
             rows[i] += coefficient * column[i]
 
 
-@_fused
+@fused
 def _add_effects(rows, Z, index, start, u):  # type: ignore[no-untyped-def] # pragma: no cover
     for t in range(len(Z)):
         values, position = Z[t, start : start + len(rows)], index[t, start : start + len(rows)]
@@ -138,7 +151,7 @@ def _add_effects(rows, Z, index, start, u):  # type: ignore[no-untyped-def] # pr
             rows[i] += u[position[i]] * values[i]
 
 
-@_fused
+@fused
 def _sum_columns(rows, X, start, gradient):  # type: ignore[no-untyped-def] # pragma: no cover
     for c in range(len(X)):
         total, column = 0.0, X[c, start : start + len(rows)]
@@ -147,7 +160,7 @@ def _sum_columns(rows, X, start, gradient):  # type: ignore[no-untyped-def] # pr
         gradient[c] += total
 
 
-@_fused
+@fused
 def _sum_effects(rows, Z, index, start, gradient):  # type: ignore[no-untyped-def] # pragma: no cover
     # rows of one level mostly follow each other: their sum waits in a register for the next level
     for t in range(len(Z)):

@@ -1,0 +1,15 @@
+"""The names that dimensions of a posterior go by, and what stands along them."""
+
+from __future__ import annotations
+
+from bayes_glmm.design.design import Design
+
+
+def dimension_labels(design: Design) -> dict[str, list]:
+    """Labels of every dimension of the model."""
+    coords: dict[str, list] = {"row": list(range(len(design.y))), "coefficient": list(design.coefficients)}
+    for block in design.blocks:
+        coords[block.group] = list(block.levels)
+        coords[f"{block.group}_effect"] = list(block.effects)
+        coords[f"{block.group}_effect_2"] = list(block.effects)
+    return coords

@@ -1,0 +1,95 @@
+"""A log density that engines can draw from without PyMC: where its code and data are, and what its points stand for."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bayes_glmm.inference.densities.callbacks import MOST_ARRAYS, Key, density_callback, expand_callback
+from bayes_glmm.inference.densities.records import address_table
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A variable that is kept of each draw.
+
+    Attributes
+    ----------
+    name : str
+    dims : tuple of str
+    shape : tuple of int
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Density:
+    """A posterior over R^n, compiled, with its gradient.
+
+    Pickles as its key and its arrays; the process that reads it finds the code on disk or compiles it.
+
+    Attributes
+    ----------
+    key : Key
+    arrays : tuple of array
+        The fields of the named tuple that the code reads, in its order.
+    start : array [n]
+        The mode, or near it.
+    kept : tuple of Kept
+    coords : mapping of dim to labels
+    """
+
+    key: Key
+    arrays: tuple[np.ndarray, ...]
+    start: np.ndarray
+    kept: tuple[Kept, ...]
+    coords: Mapping[str, tuple[str, ...]]
+
+    @cached_property
+    def table(self) -> np.ndarray:
+        """Addresses of the arrays, as the code expects them."""
+        found = address_table(self.arrays)
+        return np.concatenate([found, np.zeros(3 * MOST_ARRAYS - len(found), dtype=np.int64)])
+
+    @cached_property
+    def width(self) -> int:
+        """Numbers kept of a draw."""
+        return sum(int(np.prod(kept.shape)) for kept in self.kept)
+
+    def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Value and gradient at x."""
+        x = np.ascontiguousarray(x, dtype=float)
+        gradient, value = np.zeros(len(x)), np.empty(1)
+        density_callback(self.key).ctypes(len(x), _double(x), _double(gradient), _double(value), _long(self.table))
+        return float(value[0]), gradient
+
+    def expand(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """What is kept of a draw."""
+        x, out = np.ascontiguousarray(x, dtype=float), np.empty(self.width)
+        expand_callback(self.key).ctypes(len(x), self.width, _double(x), _double(out), _long(self.table))
+        sizes = [int(np.prod(kept.shape)) for kept in self.kept]
+        parts = np.split(out, np.cumsum(sizes)[:-1])
+        return {kept.name: part.reshape(kept.shape) for kept, part in zip(self.kept, parts, strict=True)}
+
+    def initial_point(self, seed: int) -> np.ndarray:
+        """Somewhere about the start [n]."""
+        return self.start + np.random.default_rng(seed).uniform(-1.0, 1.0, len(self.start))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: self.__dict__[name] for name in self.__dataclass_fields__}
+
+
+def _double(array: np.ndarray) -> Any:
+    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
+
+
+def _long(array: np.ndarray) -> Any:
+    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_int64))

@@ -1,0 +1,174 @@
+"""The posterior of (beta, sd, auxiliary) with the random effects integrated out, and its gradient, in one pass.
+
+It is that of :mod:`~bayes_glmm.inference.integral`, over v with (beta, log sd, log auxiliary) = mode + root v. For each
+pattern of groups the integrand is evaluated on the grid; its slopes are weighed with each node's share of the integral.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bayes_glmm.inference.densities.priors import prior_density
+from bayes_glmm.inference.densities.records import integer_vector, matrix, vector
+from bayes_glmm.inference.densities.variances import compiled
+from bayes_glmm.inference.kernels.elementary import exp
+from bayes_glmm.inference.kernels.entries import Kernel
+from bayes_glmm.inference.kernels.loops import fused
+
+
+class IntegratedData(NamedTuple):
+    """What the density reads; rows are those of one group of each pattern, pattern by pattern.
+
+    Attributes
+    ----------
+    y, trials, offset, values : arrays [row]
+    statistics : array
+        Of all rows of the data, for the kernel's ``shared``.
+    X : array [row, coefficient]
+    first : integers [pattern + 1]
+        Where the rows of a pattern begin.
+    count : array [pattern]
+        Groups of that pattern.
+    grid, weight : arrays [node]
+        Nodes, and the logarithms of density and step.
+    priors : array [parameter, 5]
+        Of beta, sd and the auxiliary parameter, if there is one.
+    mode : array [parameter]
+    root : array [parameter, parameter]
+    """
+
+    y: np.ndarray
+    trials: np.ndarray
+    offset: np.ndarray
+    values: np.ndarray
+    statistics: np.ndarray
+    X: np.ndarray
+    first: np.ndarray
+    count: np.ndarray
+    grid: np.ndarray
+    weight: np.ndarray
+    priors: np.ndarray
+    mode: np.ndarray
+    root: np.ndarray
+
+
+def make_density(kernel: Kernel) -> Callable[..., Any]:
+    """The compiled log density and gradient, ``(x, gradient, data) -> value``."""
+    pattern_pass, shared = _make_pattern_pass(kernel), kernel.shared
+
+    @compiled
+    def density(x, gradient, data):  # type: ignore[no-untyped-def] # pragma: no cover
+        parameters = unfold(x, data)
+        p, size = data.X.shape[1], len(parameters)
+        a = parameters[p + 1] if size > p + 1 else 1.0
+        log_a = math.log(a)
+        slope = np.zeros(p + 2)
+        value, slope[p + 1] = shared(data.statistics, a, log_a)
+        for k in range(len(data.count)):
+            value += data.count[k] * pattern_pass(data, k, parameters, a, log_a, slope)
+        for k in range(size):
+            own, own_slope = prior_density(data.priors[k], parameters[k])
+            value += own
+            slope[k] += own_slope
+            if k >= p:  # over the logarithm
+                value += math.log(parameters[k])
+                slope[k] = slope[k] * parameters[k] + 1.0
+        gradient[:] = data.root.T @ slope[:size]
+        return value
+
+    return density
+
+
+@compiled
+def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
+    """The data at these addresses."""
+    return IntegratedData(
+        y=vector(table, 0),
+        trials=vector(table, 1),
+        offset=vector(table, 2),
+        values=vector(table, 3),
+        statistics=vector(table, 4),
+        X=matrix(table, 5),
+        first=integer_vector(table, 6),
+        count=vector(table, 7),
+        grid=vector(table, 8),
+        weight=vector(table, 9),
+        priors=matrix(table, 10),
+        mode=vector(table, 11),
+        root=matrix(table, 12),
+    )
+
+
+@compiled
+def expand(x, out, data):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Write what is kept of a draw: beta, sd and the auxiliary parameter, if there is one."""
+    out[:] = unfold(x, data)
+
+
+@compiled
+def unfold(x, data):  # type: ignore[no-untyped-def] # pragma: no cover
+    """The parameters of a point: beta, sd and the auxiliary parameter, if there is one."""
+    parameters = data.mode + data.root @ x
+    for k in range(data.X.shape[1], len(parameters)):
+        parameters[k] = math.exp(min(parameters[k], 300.0))
+    return parameters
+
+
+def _make_pattern_pass(kernel: Kernel) -> Callable[..., Any]:
+    """Log integral of one group of a pattern; adds to the slopes for all of them."""
+    row = kernel.row
+
+    @fused
+    def row_pass(y, trials, fixed, spread, grid, a, log_a, terms, slope, a_slope):  # type: ignore[no-untyped-def] # pragma: no cover
+        for k in range(len(grid)):
+            value, slope[k], own = row(y, trials, fixed + spread * grid[k], a, log_a)
+            terms[k] += value
+            a_slope[k] += own
+
+    @fused
+    def weigh(terms):  # type: ignore[no-untyped-def] # pragma: no cover
+        largest = -np.inf
+        for k in range(len(terms)):
+            largest = max(largest, terms[k])
+        total = 0.0
+        for k in range(len(terms)):
+            terms[k] = exp(terms[k] - largest)
+            total += terms[k]
+        for k in range(len(terms)):
+            terms[k] /= total
+        return largest + math.log(total)
+
+    @fused
+    def pattern_pass(data, pattern, parameters, a, log_a, slope):  # type: ignore[no-untyped-def] # pragma: no cover
+        p, sd, grid = data.X.shape[1], parameters[data.X.shape[1]], data.grid
+        start, stop = data.first[pattern], data.first[pattern + 1]
+        count = data.count[pattern]
+        terms, a_slope = data.weight.copy(), np.zeros(len(grid))
+        slopes = np.empty((stop - start, len(grid)))
+        for i in range(start, stop):
+            fixed = data.offset[i]
+            for c in range(p):
+                fixed += data.X[i, c] * parameters[c]
+            spread = sd * data.values[i]
+            row_pass(data.y[i], data.trials[i], fixed, spread, grid, a, log_a, terms, slopes[i - start], a_slope)
+        value = weigh(terms)
+        for i in range(start, stop):
+            level, tilt = 0.0, 0.0
+            for k in range(len(grid)):
+                weighted = terms[k] * slopes[i - start, k]
+                level += weighted
+                tilt += weighted * grid[k]
+            for c in range(p):
+                slope[c] += count * level * data.X[i, c]
+            slope[p] += count * tilt * data.values[i]
+        own = 0.0
+        for k in range(len(grid)):
+            own += terms[k] * a_slope[k]
+        slope[p + 1] += count * own
+        return value
+
+    return pattern_pass

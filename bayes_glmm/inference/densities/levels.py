@@ -1,0 +1,173 @@
+r"""From white coordinates to random effects, level by level, and the way back for slopes.
+
+For a level of the main factor, given L, H and r, C C' = I + L'H L, y = C^-1 L'r + w, z = C^-T y, u = L z. The slope
+in the Cholesky factor becomes one in P = C C' by P-bar = 1/2 C^-T (Phi + Phi') C^-1, Phi the lower half of C'C-bar with
+its diagonal halved (Murray 2016, arXiv:1602.07527, eq. 10). The other factors' effects are moved and stretched with
+their standard deviations, one by one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bayes_glmm.inference.densities.variances import compiled
+
+
+def make_level_forward(d: int) -> Callable[..., Any]:
+    """For each level C, y, z and u; returns the sum of the logarithms of the diagonals of C."""
+
+    @compiled
+    def level_forward(H, L, r, w, C, y, z, u):  # type: ignore[no-untyped-def] # pragma: no cover
+        product, total = 1.0, 0.0
+        for j in range(len(H)):
+            at = j * d
+            for k in range(d):
+                for m in range(k + 1):
+                    entry = 1.0 if k == m else 0.0
+                    for i in range(k, d):  # P = I + L'HL
+                        for h in range(m, d):
+                            entry += L[i * d + k] * H[j, i, h] * L[h * d + m]
+                    for i in range(m):
+                        entry -= C[j, k, i] * C[j, m, i]
+                    C[j, k, m] = math.sqrt(entry) if k == m else entry / C[j, m, m]
+                product *= C[j, k, k]
+                right = 0.0
+                for i in range(k, d):
+                    right += L[i * d + k] * r[at + i]
+                for m in range(k):
+                    right -= C[j, k, m] * (y[at + m] - w[at + m])
+                y[at + k] = right / C[j, k, k] + w[at + k]
+            for k in range(d - 1, -1, -1):
+                right = y[at + k]
+                for i in range(k + 1, d):
+                    right -= C[j, i, k] * z[at + i]
+                z[at + k] = right / C[j, k, k]
+            for i in range(d):
+                u[at + i] = 0.0
+                for k in range(i + 1):
+                    u[at + i] += L[i * d + k] * z[at + k]
+            if product > 1e100:
+                total += math.log(product)
+                product = 1.0
+        return total + math.log(product)
+
+    return level_forward
+
+
+def make_level_back(d: int) -> Callable[..., Any]:
+    """The slopes in w and r of each level, from those in u; adds to the slope in L."""
+
+    @compiled
+    def level_back(data, at, u_slope, L_slope, w_slope, r_slope):  # type: ignore[no-untyped-def] # pragma: no cover
+        L, C, y, z, r = at.L, at.C, at.y, at.z, at.r
+        y_bar, b_bar, own = np.empty(d), np.empty(d), np.empty(d)
+        C_bar, Phi = np.empty((d, d)), np.empty((d, d))
+        w = y.copy()  # C^-1 b, that is y less w; w itself is not needed
+        for j in range(len(C)):
+            s = j * d
+            for k in range(d):
+                right = 0.0
+                for i in range(k, d):
+                    right += L[i * d + k] * r[s + i]
+                for m in range(k):
+                    right -= C[j, k, m] * w[s + m]
+                w[s + k] = right / C[j, k, k]
+                for i in range(k, d):
+                    L_slope[i * d + k] += u_slope[s + i] * z[s + k]
+            for k in range(d):  # y_bar = C^-1 z_bar
+                right = -z[s + k]
+                for i in range(k, d):
+                    right += L[i * d + k] * u_slope[s + i]
+                for m in range(k):
+                    right -= C[j, k, m] * y_bar[m]
+                y_bar[k] = right / C[j, k, k]
+                w_slope[s + k] = y_bar[k]
+            for k in range(d - 1, -1, -1):  # b_bar = C^-T y_bar
+                right = y_bar[k]
+                for i in range(k + 1, d):
+                    right -= C[j, i, k] * b_bar[i]
+                b_bar[k] = right / C[j, k, k]
+            for i in range(d):
+                own[i] = 0.0
+                for k in range(i + 1):
+                    own[i] += L[i * d + k] * b_bar[k]
+                    L_slope[i * d + k] += r[s + i] * b_bar[k]
+                r_slope[s + i] = own[i]
+            for i in range(d):
+                for k in range(i + 1):
+                    C_bar[i, k] = -z[s + i] * y_bar[k] - b_bar[i] * w[s + k]
+                C_bar[i, i] -= 1.0 / C[j, i, i]
+            for i in range(d):  # Phi: lower half of C' C_bar, made symmetric
+                for k in range(i + 1):
+                    total = 0.0
+                    for m in range(i, d):
+                        total += C[j, m, i] * C_bar[m, k]
+                    Phi[i, k] = 0.5 * total
+                    Phi[k, i] = 0.5 * total
+            for k in range(d):  # P_bar = C^-T Phi C^-1: columns, then rows
+                for i in range(d - 1, -1, -1):
+                    for m in range(i + 1, d):
+                        Phi[i, k] -= C[j, m, i] * Phi[m, k]
+                    Phi[i, k] /= C[j, i, i]
+            for k in range(d):
+                for i in range(d - 1, -1, -1):
+                    for m in range(i + 1, d):
+                        Phi[k, i] -= C[j, m, i] * Phi[k, m]
+                    Phi[k, i] /= C[j, i, i]
+            for i in range(d):  # L_bar += 2 H L P_bar
+                for k in range(i + 1):
+                    for h in range(d):
+                        for m in range(h + 1):
+                            L_slope[i * d + k] += 2.0 * data.H[j, i, h] * L[h * d + m] * Phi[m, k]
+
+    return level_back
+
+
+@compiled
+def others_forward(data, L, sd, moved, u, z):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Write z and u of the other factors; returns the log Jacobian."""
+    log_jacobian = 0.0
+    for e in range(len(moved)):
+        row, information = data.row_of[e], data.information[e]
+        ratio = (1.0 + information * data.at[row] ** 2) / (1.0 + information * sd[row] ** 2)
+        z[e] = data.mode[len(data.beta_priors) + e] * sd[row] * ratio + math.sqrt(ratio) * moved[e]
+        log_jacobian += 0.5 * math.log(ratio)
+    start = 0
+    for b in range(len(data.blocks)):
+        levels, d, place = data.blocks[b, 0], data.blocks[b, 1], data.blocks[b, 2]
+        for j in range(start, start + levels * d, d):
+            for i in range(d):
+                u[j + i] = 0.0
+                for k in range(i + 1):
+                    u[j + i] += L[place + i * d + k] * z[j + k]
+        start += levels * d
+    return log_jacobian
+
+
+@compiled
+def others_back(data, at, u_slope, L_slope, sd_slope, moved_slope):  # type: ignore[no-untyped-def] # pragma: no cover
+    """The slope in ``moved``, from those in u; adds to the slopes in L and sd."""
+    own = len(at.u) - len(moved_slope)
+    start = 0
+    for b in range(len(data.blocks)):
+        levels, d, place = data.blocks[b, 0], data.blocks[b, 1], data.blocks[b, 2]
+        for j in range(start, start + levels * d, d):
+            for k in range(d):
+                moved_slope[j + k] = -at.z[own + j + k]
+                for i in range(k, d):
+                    moved_slope[j + k] += at.L[place + i * d + k] * u_slope[own + j + i]
+                    L_slope[place + i * d + k] += u_slope[own + j + i] * at.z[own + j + k]
+        start += levels * d
+    for e in range(len(moved_slope)):
+        row, information = data.row_of[e], data.information[e]
+        sd, z_slope = at.sd[row], moved_slope[e]
+        ratio = (1.0 + information * data.at[row] ** 2) / (1.0 + information * sd * sd)
+        falling = -2.0 * information * sd / (1.0 + information * sd * sd)  # slope of log ratio in sd
+        mode, stretch = data.mode[len(data.beta_priors) + e], math.sqrt(ratio)
+        sd_slope[row] += z_slope * (mode * ratio * (1.0 + sd * falling) + 0.5 * stretch * falling * at.moved[e])
+        sd_slope[row] += 0.5 * falling
+        moved_slope[e] = z_slope * stretch

@@ -1,0 +1,268 @@
+r"""The posterior over whitened coordinates, with its gradient: :mod:`~bayes_glmm.inference.whitened`, written out.
+
+A point x is (free coordinates of the variances, log auxiliary parameter, w of beta and the other factors, w of the main
+factor). The way there: L from the first; beta and the others' u; then for each level of the main factor
+
+    C C' = I + L'H L,   r = R - S beta - cross u_others,   z = C^-T (C^-1 L'r + w),   u = L z,
+
+then the pass over the rows. The way back carries the slopes of the log likelihood in beta and u to x by the chain rule
+in reverse.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bayes_glmm.inference.densities.levels import make_level_back, make_level_forward, others_back, others_forward
+from bayes_glmm.inference.densities.priors import prior_density
+from bayes_glmm.inference.densities.records import integer_matrix, integer_vector, matrix, short_integer_matrix, vector
+from bayes_glmm.inference.densities.variances import Variances, compiled, fill_roots, pull_back
+from bayes_glmm.inference.kernels.entries import Kernel
+from bayes_glmm.inference.kernels.loops import make_design_pass
+
+_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+
+
+class WhitenedData(NamedTuple):
+    """What the density reads; effects are [level, effect] raveled, the main factor's first.
+
+    Attributes
+    ----------
+    y, trials, statistics, X, Z, index : arrays
+        As in :mod:`~bayes_glmm.inference.kernels.inputs`, an offset being a last row of X.
+    remainder : array [3]
+        What rows that were merged add: constant, number of rows lost, sum of squares within.
+    variances : Variances
+    auxiliary_prior : array [0 or 1, 5]
+    beta_priors : array [coefficient, 5]
+    mode : array [coefficient + other random effect]
+        beta, and the standardised effects of the other factors over their sd.
+    root : array [coefficient + other random effect, the same]
+    information : array [other random effect]
+    row_of : integers [other random effect]
+        Its row among those of the variances.
+    at : array [row of the variances]
+        Standard deviations at the mode.
+    H : array [level, effect, effect]
+    R : array [level, effect]
+    S : array [level x effect, coefficient]
+    cross_row, cross_column : integers [entry]
+    cross : array [entry]
+    blocks : integers [other factor, 3]
+        Levels, effects, and where its L begins among the entries of all.
+    """
+
+    y: np.ndarray
+    trials: np.ndarray
+    statistics: np.ndarray
+    X: np.ndarray
+    Z: np.ndarray
+    index: np.ndarray
+    remainder: np.ndarray
+    variances: Variances
+    auxiliary_prior: np.ndarray
+    beta_priors: np.ndarray
+    mode: np.ndarray
+    root: np.ndarray
+    information: np.ndarray
+    row_of: np.ndarray
+    at: np.ndarray
+    H: np.ndarray
+    R: np.ndarray
+    S: np.ndarray
+    cross_row: np.ndarray
+    cross_column: np.ndarray
+    cross: np.ndarray
+    blocks: np.ndarray
+
+
+class Unfolded(NamedTuple):
+    """The parameters of a point, and what was met on the way to them."""
+
+    a: Any
+    sd: Any
+    L: Any
+    beta: Any
+    u: Any
+    z: Any
+    moved: Any
+    r: Any
+    C: Any
+    y: Any
+    log_jacobian: Any
+
+
+def make_density(kernel: Kernel, d: int) -> Callable[..., Any]:
+    """The compiled log density and gradient, ``(x, gradient, data) -> value``, for d effects a level."""
+    unfold, design_pass = make_unfold(d), make_design_pass(kernel)
+    level_back = make_level_back(d)
+
+    @compiled
+    def density(x, gradient, data):  # type: ignore[no-untyped-def] # pragma: no cover
+        at = unfold(x, data)
+        p, q = len(data.beta_priors), len(data.R)
+        t = _count(data.variances)
+        coefficients = np.ones(len(data.X))
+        coefficients[:p] = at.beta
+        value, beta_slope, u_slope, a_slope = design_pass(
+            data.y, data.trials, data.statistics, data.X, data.Z, data.index, coefficients, at.u, at.a
+        )
+        value += data.remainder[0] + at.log_jacobian
+        slope = beta_slope[:p]
+        if len(data.auxiliary_prior):
+            own, own_slope = prior_density(data.auxiliary_prior[0], at.a)
+            lost, within = data.remainder[1], data.remainder[2]
+            if lost > 0.0:
+                value -= lost * math.log(at.a) + 0.5 * within / (at.a * at.a)
+                own_slope += (within / (at.a * at.a) - lost) / at.a
+            value += own + math.log(at.a)
+            gradient[t] = (a_slope + own_slope) * at.a + 1.0
+            t += 1
+        for c in range(p):
+            own, own_slope = prior_density(data.beta_priors[c], at.beta[c])
+            value += own
+            slope[c] += own_slope
+        squares = 0.0
+        for k in range(len(at.z)):
+            squares += at.z[k] * at.z[k]
+        value -= 0.5 * squares + len(at.z) * _HALF_LOG_2PI
+
+        L_slope, sd_slope = np.zeros(len(at.L)), np.zeros(len(at.sd))
+        w_slope = gradient[t + p + len(data.information) :]
+        r_slope = np.empty(q * d)
+        level_back(data, at, u_slope, L_slope, w_slope, r_slope)
+        for j in range(q * d):
+            for c in range(p):
+                slope[c] -= data.S[j, c] * r_slope[j]
+        for e in range(len(data.cross)):
+            u_slope[q * d + data.cross_column[e]] -= data.cross[e] * r_slope[data.cross_row[e]]
+        moved_slope = np.empty(len(data.mode))
+        moved_slope[:p] = slope
+        others_back(data, at, u_slope, L_slope, sd_slope, moved_slope[p:])
+        gradient[t : t + len(moved_slope)] = data.root.T @ moved_slope
+        return value + pull_back(x, data.variances, at.L, at.sd, L_slope, sd_slope, gradient)
+
+    return density
+
+
+@compiled
+def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
+    """The data at these addresses; H is handed over as [level, effect x effect]."""
+    R = matrix(table, 20)
+    q, d = R.shape
+    return WhitenedData(
+        y=vector(table, 0),
+        trials=vector(table, 1),
+        statistics=vector(table, 2),
+        X=matrix(table, 3),
+        Z=matrix(table, 4),
+        index=short_integer_matrix(table, 5),
+        remainder=vector(table, 6),
+        variances=Variances(
+            first=integer_vector(table, 7),
+            size=integer_vector(table, 8),
+            place=integer_vector(table, 9),
+            power=vector(table, 10),
+            priors=matrix(table, 11),
+        ),
+        auxiliary_prior=matrix(table, 12),
+        beta_priors=matrix(table, 13),
+        mode=vector(table, 14),
+        root=matrix(table, 15),
+        information=vector(table, 16),
+        row_of=integer_vector(table, 17),
+        at=vector(table, 18),
+        H=matrix(table, 19).reshape((q, d, d)),
+        R=R,
+        S=matrix(table, 21),
+        cross_row=integer_vector(table, 22),
+        cross_column=integer_vector(table, 23),
+        cross=vector(table, 24),
+        blocks=integer_matrix(table, 25),
+    )
+
+
+def make_expand(d: int) -> Callable[..., Any]:
+    """The compiled way from a point to what is kept of a draw, ``(x, out, data)``.
+
+    Kept are beta; of each factor, the main one first, sd, L (raveled), z and u; the auxiliary parameter.
+    """
+    unfold = make_unfold(d)
+
+    @compiled
+    def expand(x, out, data):  # type: ignore[no-untyped-def] # pragma: no cover
+        at = unfold(x, data)
+        start = _append(out, 0, at.beta)
+        own, rows = len(data.R) * d, d
+        start = _append(out, start, at.sd[:d])
+        start = _append(out, start, at.L[: d * d])
+        start = _append(out, start, at.z[:own])
+        start = _append(out, start, at.u[:own])
+        for b in range(len(data.blocks)):
+            size, k, place = data.blocks[b, 0] * data.blocks[b, 1], data.blocks[b, 1], data.blocks[b, 2]
+            start = _append(out, start, at.sd[rows : rows + k])
+            start = _append(out, start, at.L[place : place + k * k])
+            start = _append(out, start, at.z[own : own + size])
+            start = _append(out, start, at.u[own : own + size])
+            own, rows = own + size, rows + k
+        if len(data.auxiliary_prior):
+            out[start] = at.a
+
+    return expand
+
+
+@compiled
+def _append(out, start, values):  # type: ignore[no-untyped-def] # pragma: no cover
+    out[start : start + len(values)] = values
+    return start + len(values)
+
+
+def make_unfold(d: int) -> Callable[..., Any]:
+    """The compiled way from a point to its parameters, ``(x, data) -> Unfolded``."""
+    level_forward = make_level_forward(d)
+
+    @compiled
+    def unfold(x, data):  # type: ignore[no-untyped-def] # pragma: no cover
+        p, q, others = len(data.beta_priors), len(data.R), len(data.information)
+        t, rows = _count(data.variances), len(data.variances.first)
+        L, sd = np.zeros(_entries(data, d)), np.empty(rows)
+        fill_roots(x, data.variances, L, sd)
+        a = 1.0
+        if len(data.auxiliary_prior):
+            a = math.exp(min(x[t], 300.0))
+            t += 1
+        moved = data.root @ x[t : t + p + others]
+        beta = data.mode[:p] + moved[:p]
+        u, z = np.empty(q * d + others), np.empty(q * d + others)
+        log_jacobian = others_forward(data, L, sd, moved[p:], u[q * d :], z[q * d :])
+        r = data.R.ravel().copy()
+        for j in range(q * d):
+            for c in range(p):
+                r[j] -= data.S[j, c] * beta[c]
+        for e in range(len(data.cross)):
+            r[data.cross_row[e]] -= data.cross[e] * u[q * d + data.cross_column[e]]
+        C, y = np.empty((q, d, d)), np.empty(q * d)
+        log_jacobian -= level_forward(data.H, L, r, x[t + p + others :], C, y, z, u)
+        for k in range(p + others):
+            log_jacobian += math.log(data.root[k, k])
+        return Unfolded(a, sd, L, beta, u, z, moved[p:], r, C, y, log_jacobian)
+
+    return unfold
+
+
+@compiled
+def _count(variances):  # type: ignore[no-untyped-def] # pragma: no cover
+    """How many coordinates the variances have."""
+    return variances.first[-1] + variances.size[-1]
+
+
+@compiled
+def _entries(data, d):  # type: ignore[no-untyped-def] # pragma: no cover
+    total = d * d
+    for b in range(len(data.blocks)):
+        total += data.blocks[b, 1] * data.blocks[b, 1]
+    return total

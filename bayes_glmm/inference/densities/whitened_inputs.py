@@ -1,0 +1,125 @@
+"""From the numbers of a whitening to a compiled density."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from bayes_glmm.design import Design, Priors, RandomBlock, dimension_labels
+from bayes_glmm.inference.densities.callbacks import Key
+from bayes_glmm.inference.densities.density import Density, Kept
+from bayes_glmm.inference.densities.priors import prior_table
+from bayes_glmm.inference.densities.variances import Variances, variances_of
+from bayes_glmm.inference.densities.whitened import WhitenedData
+from bayes_glmm.inference.kernels.entries import KERNELS
+from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs, row_order
+from bayes_glmm.inference.reduce import reduce_rows
+from bayes_glmm.inference.whitening import Whitening
+
+
+def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
+    """The posterior over whitened coordinates, compiled; None where the family, the link or a prior has no entry.
+
+    Raises
+    ------
+    SpecError
+        For a prior that cannot be.
+    """
+    blocks = (whitening.main, *whitening.others)
+    names = whitening.spec.family.auxiliary
+    reduced = reduce_rows(whitening.spec, whitening.design)
+    family = reduced.spec.family_name, reduced.spec.link_name
+    variances = variances_of(blocks, priors)
+    beta_priors = prior_table(priors[f"beta[{name}]"] for name in whitening.design.coefficients)
+    auxiliary_prior = prior_table(priors[name] for name in names)
+    if family not in KERNELS or variances is None or beta_priors is None or auxiliary_prior is None:
+        return None
+    design = _main_first(reduced.design, blocks)
+    order = row_order(design)
+    levels, d = whitening.R.shape
+    at = np.concatenate([np.sqrt(np.diagonal(whitening.estimate.parameters.G(block.group))) for block in blocks])
+    row_of = _rows_of_others(blocks)
+    data = WhitenedData(
+        *response_inputs(KERNELS[family], design, order),
+        *predictor_inputs(design, order),
+        remainder=np.array([reduced.constant, reduced.lost_rows, reduced.within], dtype=float),
+        variances=variances,
+        auxiliary_prior=auxiliary_prior,
+        beta_priors=beta_priors,
+        mode=np.concatenate([whitening.estimate.parameters.beta, whitening.others_z / at[row_of]]),
+        root=whitening.root,
+        information=whitening.others_information,
+        row_of=row_of,
+        at=at,
+        H=whitening.H.reshape(levels, d * d),
+        R=whitening.R,
+        S=whitening.S.reshape(levels * d, -1),
+        cross_row=whitening.cross[0],
+        cross_column=whitening.cross[1],
+        cross=whitening.cross[2],
+        blocks=_other_blocks(blocks),
+    )
+    return Density(
+        key=Key("whitened", *family, d),
+        arrays=tuple(_flat(data)),
+        start=_start(whitening, variances, blocks),
+        kept=tuple(_kept(whitening.design, blocks, names)),
+        coords={name: tuple(map(str, labels)) for name, labels in dimension_labels(whitening.design).items()},
+    )
+
+
+def _main_first(design: Design, blocks: tuple[RandomBlock, ...]) -> Design:
+    of_group = {block.group: block for block in design.blocks}
+    ordered = tuple(of_group[block.group] for block in blocks)
+    return replace(design, predictors=replace(design.predictors, blocks=ordered))
+
+
+def _rows_of_others(blocks: tuple[RandomBlock, ...]) -> np.ndarray:
+    """The row of the variances of each effect of each level of the factors beside the first."""
+    rows, start = [np.empty(0, dtype=int)], len(blocks[0].effects)
+    for block in blocks[1:]:
+        d = len(block.effects)
+        rows.append(np.tile(np.arange(start, start + d), len(block.levels)))
+        start += d
+    return np.concatenate(rows)
+
+
+def _other_blocks(blocks: tuple[RandomBlock, ...]) -> np.ndarray:
+    rows, place = [], len(blocks[0].effects) ** 2
+    for block in blocks[1:]:
+        d = len(block.effects)
+        rows.append((len(block.levels), d, place))
+        place += d * d
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+def _start(whitening: Whitening, variances: Variances, blocks: tuple[RandomBlock, ...]) -> np.ndarray:
+    """The mode: ratios of L and log sds, log auxiliary parameters, and 0 for all that is white."""
+    mode = whitening.estimate.parameters
+    L = np.concatenate([mode.L[block.group].ravel() for block in blocks])
+    rows = [L[place : place + size] for place, size in zip(variances.place, variances.size, strict=True)]
+    free = [np.append(row[:-1] / row[-1], np.log(np.linalg.norm(row))) for row in rows]
+    auxiliary = np.log([mode.auxiliary[name] for name in whitening.spec.family.auxiliary])
+    return np.concatenate([*free, auxiliary, np.zeros(len(whitening.root) + whitening.R.size)])
+
+
+def _kept(design: Design, blocks: tuple[RandomBlock, ...], auxiliary: tuple[str, ...]) -> Iterator[Kept]:
+    yield Kept("beta", ("coefficient",), (len(design.coefficients),))
+    for block in blocks:
+        effect, d, q = f"{block.group}_effect", len(block.effects), len(block.levels)
+        yield Kept(f"sd_{block.group}", (effect,), (d,))
+        yield Kept(f"L_{block.group}", (effect, f"{effect}_2"), (d, d))
+        yield Kept(f"z_{block.group}", (block.group, effect), (q, d))
+        yield Kept(f"u_{block.group}", (block.group, effect), (q, d))
+    for name in auxiliary:
+        yield Kept(name, (), ())
+
+
+def _flat(data: WhitenedData) -> Iterator[np.ndarray]:
+    """The arrays as the code expects them: contiguous, doubles or whole numbers."""
+    for field in data:
+        for array in field if isinstance(field, Variances) else (field,):
+            kind = float if array.dtype.kind == "f" else (array.dtype if array.dtype == np.int32 else np.int64)
+            yield np.ascontiguousarray(array, dtype=kind)

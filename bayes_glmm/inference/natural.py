@@ -1,0 +1,47 @@
+"""From what was kept of the draws to the variables of a posterior, as the plain model names them."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from bayes_glmm.design import Design, RandomBlock
+
+WHITE = "white_"  # variables that NUTS moves in, of no interest to anybody
+
+
+def natural(drawn: xr.DataTree, design: Design) -> xr.DataTree:
+    """Draws without the variables that only the sampler needs, and with those that follow from others.
+
+    Parameters
+    ----------
+    drawn : DataTree
+        Its groups of draws have ``beta``, ``sd_g`` and, for each g, ``G_g`` or ``L_g`` with G = L L', or neither where
+        effects are independent.
+    design : Design
+    """
+    groups = {name: node.to_dataset() for name, node in drawn.children.items()}
+    return xr.DataTree.from_dict({name: _natural(data, design) for name, data in groups.items()})
+
+
+def _natural(data: xr.Dataset, design: Design) -> xr.Dataset:
+    data = data.drop_vars([name for name in data.data_vars if str(name).startswith(WHITE)])
+    for block in design.blocks:
+        if f"sd_{block.group}" in data and f"G_{block.group}" not in data:
+            data = _with_covariance(data, block)
+    return data
+
+
+def _with_covariance(data: xr.Dataset, block: RandomBlock) -> xr.Dataset:
+    g, effect = block.group, f"{block.group}_effect"
+    dims = ("chain", "draw", effect, f"{effect}_2")
+    sd = data[f"sd_{g}"].to_numpy()
+    if f"L_{g}" in data:
+        L = data[f"L_{g}"].to_numpy()
+        G = L @ np.swapaxes(L, -1, -2)
+    else:
+        G = sd[..., :, None] ** 2 * np.eye(len(block.effects))
+    data = data.drop_vars(f"L_{g}", errors="ignore").assign({f"G_{g}": (dims, G)})
+    if block.correlated:
+        data = data.assign({f"corr_{g}": (dims, G / (sd[..., :, None] * sd[..., None, :]))})
+    return data.assign_coords({f"{effect}_2": list(block.effects)})
