@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bayes_glmm.posterior import Posterior as Posterior
     from bayes_glmm.spec import ModelSpec as ModelSpec
     from bayes_glmm.spec import Prior as Prior
+    from bayes_glmm.studies import kfold as kfold
+    from bayes_glmm.studies import refit_bad as refit_bad
 
 __version__ = version("bayes-glmm")
 
@@ -34,6 +36,7 @@ _NAMES = {
     "interop": ("from_bambi",),
     "posterior": ("Posterior",),
     "spec": ("ModelSpec", "Prior"),
+    "studies": ("kfold", "refit_bad"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 _PACKAGES = (

@@ -110,7 +110,7 @@ def obstacle(posterior: Posterior, block: RandomBlock) -> str:
     if inner is not None:
         return (
             f"Levels of {inner} lie within levels of {block.group}, and would have to be left out with them: "
-            f"leave out levels of {inner}."
+            f"leave out levels of {inner}, or refit without both, bg.kfold(fit, by={block.group!r})."
         )
     if why := range_obstacle(spec):
         return why

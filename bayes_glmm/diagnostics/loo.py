@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,9 @@ from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import conditional_predictor
 
+if TYPE_CHECKING:
+    from arviz_stats.utils import ELPDDataLOO
+
 SOURCE = "Vehtari, Simpson, Gelman, Yao & Gabry (2024), Pareto smoothed importance sampling, JMLR 25(72)"
 LIMIT = 200_000_000  # rows times draws
 CHUNK_VALUES = 4_000_000
@@ -31,7 +35,7 @@ FEWEST = 100  # draws
 _SHOWN = 5
 _ADVICE = (
     "Without these rows the posterior would be another, and elpd by row is not to be trusted for comparing models. "
-    "Look at them (errors, outliers), or refit without them: k-fold."
+    "Look at them (errors, outliers); bg.refit_bad(fit) refits without each of them, bg.kfold(fit) by parts."
 )
 _GROUPED = (
     " Where a group has few rows, each of them decides much of the group's own effect: then this is no fault of the "
@@ -52,11 +56,15 @@ class LOO:
         Largest Pareto k whose elpd can be trusted with this many draws.
     draws : int
         How many draws were used.
+    refits : DataFrame, optional
+        One row an item whose elpd comes from a fit without it, whence its Pareto k of 0: the Monte Carlo standard
+        ``error`` of that elpd, the ``verdict`` on the draws, the worst ``rhat``, ``divergences``, ``seconds``.
     """
 
     pointwise: pd.DataFrame
     good_k: float
     draws: int
+    refits: pd.DataFrame | None = None
 
     @property
     def failing(self) -> list[int | str]:
@@ -78,6 +86,49 @@ class LOO:
     def p(self) -> float:
         """Effective number of parameters."""
         return float(self.pointwise["p"].sum())
+
+    @property
+    def by(self) -> str | None:
+        """The grouping factor whose levels are left out; None for rows."""
+        name = self.pointwise.index.name
+        return None if name is None else str(name)
+
+    def to_arviz(self) -> ELPDDataLOO:
+        """The same as ArviZ holds it, for ``arviz.compare``."""
+        import xarray as xr
+        from arviz_stats.utils import ELPDDataLOO
+
+        dim = self.by or "row"
+        units = {dim: self.pointwise.index.to_numpy()}
+        elpd, k, p = (xr.DataArray(self.pointwise[name].to_numpy(), units, dim) for name in ("elpd", "pareto_k", "p"))
+        return ELPDDataLOO(
+            elpd=self.elpd,
+            se=self.se,
+            p=self.p,
+            n_samples=self.draws,
+            n_data_points=len(self.pointwise),
+            scale="log",
+            warning=bool(self.failing),
+            good_k=self.good_k,
+            elpd_i=elpd,
+            pareto_k=k,
+            p_loo_i=p,
+        )
+
+    def __str__(self) -> str:
+        items = f"levels of {self.by}" if self.by else "rows"
+        meaning = f"new levels of {self.by}" if self.by else "new rows of known groups"
+        refitted, missing = 0 if self.refits is None else len(self.refits), len(self.failing)
+        return "\n".join(
+            [
+                f"Leave-one-out by {self.by or 'row'}: elpd {self.elpd:.1f} (se {self.se:.1f}) for {meaning}, "
+                f"p {self.p:.1f}.",
+                f"{len(self.pointwise)} {items}: {missing} with a Pareto k above {self.good_k:.2f}, not to be trusted; "
+                f"{refitted} from a fit without them.",
+            ]
+        )
+
+    __repr__ = __str__
 
 
 def loo_by_row(posterior: Posterior, relative_efficiency: float | None = None) -> LOO:

@@ -92,5 +92,6 @@ def check_loo_groups(posterior: Posterior) -> Check | Skipped:
         labels=[f"{group}[{level}]" for group, loo in found.items() for level in loo.pointwise.index],
         unit="groups",
         advice="Without these groups the posterior would be another: look at what they have in common, and whether "
-        "N(0, G) or the covariates miss it. For comparing models refit without each of them.",
+        "N(0, G) or the covariates miss it. For comparing models refit without each of them: bg.refit_bad(fit, "
+        f"{next(iter(found))!r}).",
     )  # fmt: skip

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.diagnostics import LOO, loo_by_row
+from bayes_glmm.diagnostics import loo_by_row
 from bayes_glmm.errors import ConfigError, DataError
 from bayes_glmm.posterior import Posterior, load_posterior
 from bayes_glmm.runs.folder import RECORD, check_finished
@@ -170,34 +170,16 @@ def _loo(runs: Sequence[Finished]) -> tuple[pd.DataFrame | None, str]:
         found = {run.name: loo_by_row(run.posterior) for run in runs}
     except DataError as error:
         return None, f"No leave-one-out: {error}"
-    table = compare_elpd({run.name: _as_arviz(run, found[run.name]) for run in runs}, round_to="none")
+    table = compare_elpd({name: loo.to_arviz() for name, loo in found.items()}, round_to="none")
     table = table[["elpd", "se", "elpd_diff", "dse", "p", "weight"]].rename_axis("run").reset_index()
     missing = [int((found[name].pointwise["pareto_k"] > found[name].good_k).sum()) for name in table["run"]]
     note = _LOO_MEANING
     if any(missing):
-        note += " Rows whose Pareto k is too large have an elpd that is not to be trusted: refit without them (k-fold)."
+        note += (
+            " Rows whose Pareto k is too large have an elpd that is not to be trusted: bayes_glmm.refit_bad refits "
+            "without each of them, bayes_glmm.kfold by parts."
+        )
     return table.assign(**{"rows with k too large": missing}), note
-
-
-def _as_arviz(run: Finished, loo: LOO) -> Any:
-    """A result of ours as ArviZ's own."""
-    import xarray as xr
-    from arviz_stats.utils import ELPDDataLOO
-
-    chains, draws = run.posterior.sample_shape
-    by_row = {name: xr.DataArray(loo.pointwise[name].to_numpy(), dims="row") for name in ("elpd", "pareto_k")}
-    return ELPDDataLOO(
-        elpd=loo.elpd,
-        se=loo.se,
-        p=loo.p,
-        n_samples=chains * draws,
-        n_data_points=len(loo.pointwise),
-        scale="log",
-        warning=bool((loo.pointwise["pareto_k"] > loo.good_k).any()),
-        good_k=loo.good_k,
-        elpd_i=by_row["elpd"],
-        pareto_k=by_row["pareto_k"],
-    )
 
 
 def _effects(runs: Sequence[Finished]) -> dict[str, pd.DataFrame]:

@@ -1,0 +1,167 @@
+r"""Rows predicted by draws that have not seen them.
+
+A unit is a row, or all rows of a group. Its density is averaged over the draws of a fit to the other rows,
+
+    p(y_j | others) = E \int p(y_j | beta, u_seen, u_unseen) N(u_unseen; 0, G) du_unseen:
+
+levels of which the fit has seen rows keep their draws of u, the others are integrated out under each draw of G. That
+is exact whether a group is left out whole or in part, and whatever else is crossed with it or nested in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import special
+
+from bayes_glmm.design import Design, Predictors, RandomBlock, take_rows
+from bayes_glmm.diagnostics.integrals import NODES, GroupIntegrals, Rows, covariance_root, evaluations
+from bayes_glmm.diagnostics.loo import CHUNK_VALUES, efficiency
+from bayes_glmm.diagnostics.loo_groups import LEAST, VALUES
+from bayes_glmm.effects.patterns import take
+from bayes_glmm.families import Mean
+from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.numerics.spread import evenly_spread
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.predictive import conditional_predictor
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows that were left out, unit after unit.
+
+    Attributes
+    ----------
+    design : Design
+        Of these rows alone.
+    unit : array [row]
+        0, 1, ..., ascending.
+    slots : tuple, one a block, of array [row]
+        Where the effects of the row's level stand among the unseen effects of its unit; -1 for a level that was seen.
+    sizes : array [unit]
+        How many unseen effects a unit has.
+    """
+
+    design: Design
+    unit: np.ndarray
+    slots: tuple[np.ndarray, ...]
+    sizes: np.ndarray
+
+
+def hold_out(design: Design, rows: np.ndarray, unit: np.ndarray, others: np.ndarray) -> HeldOut:
+    """Rows of a design as they are to be predicted from others.
+
+    Parameters
+    ----------
+    design : Design
+        Of all rows.
+    rows : array of int [row]
+        Those to predict.
+    unit : array [row]
+        Their units: 0, 1, ...
+    others : array of int
+        The rows of a fit.
+    """
+    order = np.argsort(unit, kind="stable")
+    rows, unit = rows[order], unit[order]
+    held = take_rows(design, rows)
+    slots, sizes = [], np.zeros(unit[-1] + 1, dtype=int)
+    for whole, block in zip(design.blocks, held.blocks, strict=True):
+        unseen = ~np.isin(whole.index[rows], whole.index[others])
+        slots.append(_slots(block, unit, unseen, sizes))
+    return HeldOut(held, unit, tuple(slots), sizes)
+
+
+def _slots(block: RandomBlock, unit: np.ndarray, unseen: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Places for the unseen levels of a block behind those that each unit has, whose number grows by them."""
+    slots = np.full(len(unit), -1)
+    pairs, of_row = np.unique(np.column_stack([unit, block.index])[unseen], axis=0, return_inverse=True)
+    within = np.arange(len(pairs)) - np.searchsorted(pairs[:, 0], pairs[:, 0])
+    slots[unseen] = (sizes[pairs[:, 0]] + within * len(block.effects))[of_row]
+    sizes += len(block.effects) * np.bincount(pairs[:, 0], minlength=len(sizes))
+    return slots
+
+
+def predictive_density(posterior: Posterior, held: HeldOut, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Log predictive density of each unit, and its Monte Carlo standard error [unit].
+
+    Parameters
+    ----------
+    posterior : Posterior
+        With draws of the levels that were seen. Those of the others are not looked at.
+    held : HeldOut
+    seed : int
+        For integrals over more random effects than quadrature takes.
+    """
+    total = int(np.prod(posterior.sample_shape))
+    rng = np.random.default_rng(seed)
+    share = efficiency(posterior, total)
+    value, error = np.empty(len(held.sizes)), np.empty(len(held.sizes))
+    for units in _batches(held, total):
+        density = _log_density(posterior, held, units, total, rng)
+        value[units] = special.logsumexp(density, axis=0) - np.log(len(density))
+        relative = np.exp(density - value[units]).std(axis=0)
+        error[units] = relative / np.sqrt(share * len(density))
+    return value, error
+
+
+def _batches(held: HeldOut, total: int) -> Iterator[np.ndarray]:
+    """Units with as many unseen effects each, not too many rows at once; one by one where there are many effects."""
+    count = np.bincount(held.unit)
+    for size in np.unique(held.sizes):
+        units = np.flatnonzero(held.sizes == size)
+        batch = np.cumsum(count[units]) * total // CHUNK_VALUES if size == 0 or size in NODES else np.arange(len(units))
+        yield from np.split(units, np.flatnonzero(np.diff(batch)) + 1)
+
+
+def _log_density(
+    posterior: Posterior, held: HeldOut, units: np.ndarray, total: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Log densities of some units with as many unseen effects each [draw, unit], at as many draws as time allows."""
+    design, size = held.design, int(held.sizes[units[0]])
+    rows = np.flatnonzero(np.isin(held.unit, units))
+    trials = None if design.trials is None else design.trials[rows]
+    starts = np.searchsorted(held.unit[rows], units)
+    integrals = GroupIntegrals(posterior.spec, design.y[rows], trials, starts)
+    affordable = VALUES // (len(rows) * evaluations(posterior.spec, size))
+    draws = evenly_spread(total, max(LEAST, affordable))
+    step = integrals.draws_at_once(max(1, size))
+    predictors = take(_seen_predictors(posterior, held), rows)
+    found, start = [], np.zeros((len(units), size))
+    for first in range(0, len(draws), step):
+        some = _rows(posterior, held, predictors, rows, draws[first : first + step], size)
+        if size:
+            value, start = integrals.log(some, start, rng)
+        else:
+            mean = Mean(some.eta, posterior.spec.link, NUMPY)
+            by_row = posterior.spec.family.log_density(design.y[rows], mean, some.auxiliary, trials, NUMPY)
+            value = np.add.reduceat(by_row, starts, axis=1)
+        found.append(value)
+    return np.concatenate(found)
+
+
+def _seen_predictors(posterior: Posterior, held: HeldOut) -> Predictors:
+    """The rows with effects of seen levels only, at their places in the posterior."""
+    blocks = []
+    for block, slots in zip(held.design.blocks, held.slots, strict=True):
+        place = {level: i for i, level in enumerate(posterior.design.block(block.group).levels)}
+        at = np.array([place.get(level, 0) for level in block.levels])
+        blocks.append(replace(block, values=block.values * (slots < 0)[:, None], index=at[block.index]))
+    return replace(held.design.predictors, blocks=tuple(blocks))
+
+
+def _rows(
+    posterior: Posterior, held: HeldOut, predictors: Predictors, rows: np.ndarray, draws: np.ndarray, size: int
+) -> Rows:
+    """What some draws say about some rows, of units with so many unseen effects."""
+    A = np.zeros((len(draws), len(rows), size))
+    for block, slots in zip(held.design.blocks, held.slots, strict=True):
+        unseen = np.flatnonzero(slots[rows] >= 0)
+        if unseen.size:
+            root = covariance_root(posterior.G(block.group)[draws])
+            columns = slots[rows][unseen, None] + np.arange(len(block.effects))
+            A[:, unseen[:, None], columns] = np.einsum("re,dek->drk", block.values[rows][unseen], root)
+    auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
+    return Rows(conditional_predictor(posterior, predictors, draws), A, auxiliary)
