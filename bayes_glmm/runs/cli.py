@@ -1,7 +1,7 @@
 """The command ``bayes-glmm``. Each command imports what it needs when it runs, so that ``--help`` answers at once.
 
 Exit codes: 0 for a verdict of "fit to use" or "look", 1 for "do not use", 2 for a wrong config, data or option, 130 for
-Ctrl-C.
+Ctrl-C; of many runs, that of the worst.
 """
 
 from __future__ import annotations
@@ -91,6 +91,39 @@ def resume(
         from bayes_glmm.runs.run import resume as resume_run
 
         _tell(resume_run(folder, progress=not quiet), quiet)
+
+
+@app.command()
+def sweep(
+    configs: Annotated[list[Path], typer.Argument(help="YAML files, each a run of its own.", show_default=False)],
+    cluster: Annotated[
+        str | None, typer.Option(help="Address of a dask scheduler; processes of this machine without one.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Runs side by side on this machine.")] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="A CSV file for the outcomes; sweep.csv beside the first run by default.")
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run many configs side by side; finished runs are kept, stopped ones resumed."""
+    with _errors_explained():
+        from rich.console import Console
+
+        from bayes_glmm.runs.show import show_sweep
+        from bayes_glmm.runs.sweep import FAILED, write_table
+        from bayes_glmm.runs.sweep import sweep as sweep_configs
+
+        outcomes = sweep_configs(configs, overwrite, cluster, workers, progress=not quiet)
+        file = write_table(outcomes, table)
+        if quiet:
+            for verdict, folder, message in outcomes[["verdict", "folder", "message"]].to_numpy():
+                typer.echo(f"{verdict}: {message if message else folder}")
+        else:
+            show_sweep(Console(), outcomes, file)
+        verdicts = set(outcomes["verdict"])
+        if verdicts & {FAILED, "do not use"}:
+            raise typer.Exit(WRONG if FAILED in verdicts else DO_NOT_USE)
 
 
 @app.command()

@@ -67,7 +67,7 @@ class Partial:
         """Whether a run was begun, and does not stand in its place."""
         if not self.start.is_file():
             return False
-        return not is_run(self.folder) or _started(self.folder / RECORD) != _started(self.start)
+        return not is_run(self.folder) or started(self.folder / RECORD) != started(self.start)
 
     @property
     def worth_keeping(self) -> bool:
@@ -125,6 +125,14 @@ def check_target(folder: Path, overwrite: bool) -> None:
 def is_run(folder: Path) -> bool:
     """Whether a folder holds a finished run."""
     return (folder / RECORD).is_file()
+
+
+def started(path: Path) -> str | None:
+    """When a run was begun, to the microsecond, by its ``run.json`` or ``start.json``: what tells one from another."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["started"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def check_finished(folder: Path) -> None:
@@ -240,14 +248,6 @@ def _explained(partial: Partial) -> Iterator[None]:
         if partial.worth_keeping:
             error.add_note(partial.state)
         raise
-
-
-def _started(path: Path) -> str | None:
-    """When a run was begun, to the microsecond: what tells one from another."""
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["started"])
-    except (ValueError, TypeError, KeyError):
-        return None
 
 
 def _nothing_to_resume(partial: Partial) -> ConfigError:

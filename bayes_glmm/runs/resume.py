@@ -21,8 +21,9 @@ from bayes_glmm.files import write_file
 from bayes_glmm.inference.sample import versions
 from bayes_glmm.runs.config import config_text, read_config
 from bayes_glmm.runs.data import data_hash, data_path
-from bayes_glmm.runs.folder import Partial, check_target, shown
+from bayes_glmm.runs.folder import RECORD, Partial, check_target, partial_run, shown
 from bayes_glmm.runs.job import Job, prepare
+from bayes_glmm.runs.schema import Config
 
 FORMAT = 1
 INPUTS = CONFIG, MODEL = "config.yaml", "model.txt"  # which a finished run holds too
@@ -99,6 +100,34 @@ def reopen(partial: Partial) -> tuple[Job, dict[str, Any]]:
             "The chains that are missing are drawn with other versions than at the start: %s.", ", ".join(changed)
         )
     return job, start
+
+
+def check_same(job: Job) -> None:
+    """The finished run in a job's folder is what its config asks for.
+
+    Where it was written, from which file the same data came and how many chains ran at a time make no difference.
+
+    Raises
+    ------
+    ConfigError
+        If config or data are not what the run was made from.
+    """
+    made = partial_run(job.folder).folder
+    config, _ = read_config(made / CONFIG)
+    now = job.config.model_copy(update={"title": job.title})
+    changed = [f"{name}: {old!r} -> {new!r}" for name, old, new in _differences(_asked_for(config), _asked_for(now))]
+    record = json.loads((made / RECORD).read_text(encoding="utf-8"))
+    if record["data"]["sha256"] != data_hash(job.config.data, job.document):
+        changed.append("the data")
+    if changed:
+        what = f"The run that is there was made from something else: {'; '.join(changed)}."
+        raise ConfigError(what, shown(made), "Say --overwrite to replace it, or name another folder.")
+
+
+def _asked_for(config: Config) -> dict[str, Any]:
+    """What a config asks for, as plain values."""
+    apart = {"data": {"file", "dataset"}, "sampler": {"cores"}, "outputs": {"folder"}}
+    return config.model_dump(mode="json", exclude=apart)
 
 
 def _check_config(began: Mapping[str, Any], partial: Partial) -> None:

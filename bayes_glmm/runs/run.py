@@ -55,7 +55,11 @@ class RunResult:
 
 
 def run(
-    config_path: str | Path, overwrite: bool = False, overrides: Overrides | None = None, progress: bool = False
+    config_path: str | Path,
+    overwrite: bool = False,
+    overrides: Overrides | None = None,
+    progress: bool = False,
+    cores: int = 0,
 ) -> RunResult:
     """Do what a config says: fit, diagnose, average, report.
 
@@ -68,6 +72,8 @@ def run(
         Values in place of the file's, as ``{"sampler": {"draws": 200}}``.
     progress : bool
         Whether to show the sampler's progress bar.
+    cores : int
+        Chains that run at the same time, where the config leaves it open.
 
     Returns
     -------
@@ -82,10 +88,10 @@ def run(
     """
     job = prepare(config_path, overrides)
     with new_run(job.folder, overwrite) as partial:
-        return _finish(job, partial, write_start(job, partial, overrides or {}, overwrite), progress)
+        return _finish(job, partial, write_start(job, partial, overrides or {}, overwrite), progress, cores)
 
 
-def resume(folder: str | Path, progress: bool = False) -> RunResult:
+def resume(folder: str | Path, progress: bool = False, cores: int = 0) -> RunResult:
     """Finish a run whose process was stopped: chains that are finished are kept, the others drawn from their beginning.
 
     The result is that of a run which was not stopped, to the bit.
@@ -96,6 +102,8 @@ def resume(folder: str | Path, progress: bool = False) -> RunResult:
         Where the run would stand.
     progress : bool
         Whether to show the sampler's progress bar.
+    cores : int
+        Chains that run at the same time, where the config leaves it open.
 
     Raises
     ------
@@ -105,13 +113,13 @@ def resume(folder: str | Path, progress: bool = False) -> RunResult:
     """
     with resumed_run(folder) as partial:
         job, start = reopen(partial)
-        return _finish(job, partial, start, progress)
+        return _finish(job, partial, start, progress, cores)
 
 
-def _finish(job: Job, partial: Partial, start: dict[str, Any], progress: bool) -> RunResult:
+def _finish(job: Job, partial: Partial, start: dict[str, Any], progress: bool, cores: int) -> RunResult:
     """Draw the chains that are missing, and write the results."""
     clock, kept = time.perf_counter(), partial.finished_chains
-    settings = replace(job.settings, progress=progress)
+    settings = replace(job.settings, progress=progress, cores=job.settings.cores or cores)
     posterior = sample(job.spec, job.design, job.priors, settings, partial.chains)
     if job.config.outputs.log_likelihood:
         posterior = Fit(posterior).with_log_likelihood().posterior

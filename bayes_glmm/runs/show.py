@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -65,6 +66,16 @@ def show_comparison(console: Console, comparison: Comparison) -> None:
         console.print()
         console.print(_table(table, table_title(name)))
     console.print("\nPosterior mean and 95% interval; – where a run has no such estimate.", style="dim")
+
+
+def show_sweep(console: Console, outcomes: pd.DataFrame, file: Path) -> None:
+    """The outcomes of a sweep, and where they are written."""
+    shown = outcomes[["config", "verdict"]].assign(
+        seconds=outcomes["seconds"].map(lambda value: "" if pd.isna(value) else f"{value:.1f}"),
+        where=outcomes["message"].where(outcomes["message"] != "", outcomes["folder"]),
+    )
+    console.print(_table(shown.rename(columns={"where": "folder, or what went wrong"}), "Runs"))
+    console.print(Text(f"\nTable:  {file}"))
 
 
 def show_datasets(console: Console, datasets: pd.DataFrame) -> None:
