@@ -176,4 +176,5 @@ def log_density(prior: Prior, x: float) -> tuple[float, float]:
 
 
 def lkj_shape(prior: Prior) -> float:
+    """The one argument of an LKJ prior."""
     return float((*prior.positional, *dict(prior.keyword).values())[0])  # type: ignore[arg-type]

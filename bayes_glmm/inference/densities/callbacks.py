@@ -16,14 +16,25 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import types
+from numba import types
 from numba.extending import overload
 
-from bayes_glmm.inference.densities import integrated, levels, priors, records, variances, whitened
+from bayes_glmm.inference.densities import integrated, levels, priors, records, triangular, variances, whitened
 from bayes_glmm.inference.kernels import elementary, entries, loops
 from bayes_glmm.inference.kernels.entries import KERNELS
 
-_SOURCES = (integrated, levels, priors, records, variances, whitened, elementary, entries, loops)
+_SOURCES = (
+    integrated,
+    levels,
+    priors,
+    records,
+    triangular,
+    variances,
+    whitened,
+    elementary,
+    entries,
+    loops,
+)
 _VERSION = int(sha256("".join(map(inspect.getsource, _SOURCES)).encode()).hexdigest()[:8], 16)
 _POINTER = types.CPointer(types.float64)
 _TABLE = types.CPointer(types.int64)

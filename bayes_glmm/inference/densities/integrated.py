@@ -14,7 +14,8 @@ import numpy as np
 
 from bayes_glmm.inference.densities.priors import prior_density
 from bayes_glmm.inference.densities.records import integer_vector, matrix, vector
-from bayes_glmm.inference.densities.variances import compiled
+from bayes_glmm.inference.densities.triangular import multiply, multiply_transposed
+from bayes_glmm.inference.densities.variances import LARGEST_LOG, compiled
 from bayes_glmm.inference.kernels.elementary import exp
 from bayes_glmm.inference.kernels.entries import Kernel
 from bayes_glmm.inference.kernels.loops import fused
@@ -31,8 +32,8 @@ class IntegratedData(NamedTuple):
     X : array [row, coefficient]
     first : integers [pattern + 1]
         Where the rows of a pattern begin.
-    count : array [pattern]
-        Groups of that pattern.
+    groups : array [pattern]
+        How many have that pattern.
     grid, weight : arrays [node]
         Nodes, and the logarithms of density and step.
     priors : array [parameter, 5]
@@ -48,7 +49,7 @@ class IntegratedData(NamedTuple):
     statistics: np.ndarray
     X: np.ndarray
     first: np.ndarray
-    count: np.ndarray
+    groups: np.ndarray
     grid: np.ndarray
     weight: np.ndarray
     priors: np.ndarray
@@ -68,8 +69,8 @@ def make_density(kernel: Kernel) -> Callable[..., Any]:
         log_a = math.log(a)
         slope = np.zeros(p + 2)
         value, slope[p + 1] = shared(data.statistics, a, log_a)
-        for k in range(len(data.count)):
-            value += data.count[k] * pattern_pass(data, k, parameters, a, log_a, slope)
+        for k in range(len(data.groups)):
+            value += data.groups[k] * pattern_pass(data, k, parameters, a, log_a, slope)
         for k in range(size):
             own, own_slope = prior_density(data.priors[k], parameters[k])
             value += own
@@ -77,7 +78,7 @@ def make_density(kernel: Kernel) -> Callable[..., Any]:
             if k >= p:  # over the logarithm
                 value += math.log(parameters[k])
                 slope[k] = slope[k] * parameters[k] + 1.0
-        gradient[:] = data.root.T @ slope[:size]
+        multiply_transposed(data.root, slope[:size], gradient)
         return value
 
     return density
@@ -94,7 +95,7 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
         statistics=vector(table, 4),
         X=matrix(table, 5),
         first=integer_vector(table, 6),
-        count=vector(table, 7),
+        groups=vector(table, 7),
         grid=vector(table, 8),
         weight=vector(table, 9),
         priors=matrix(table, 10),
@@ -106,15 +107,20 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
 @compiled
 def expand(x, out, data):  # type: ignore[no-untyped-def] # pragma: no cover
     """Write what is kept of a draw: beta, sd and the auxiliary parameter, if there is one."""
-    out[:] = unfold(x, data)
+    parameters = unfold(x, data)
+    for k in range(len(parameters)):
+        out[k] = parameters[k]
 
 
 @compiled
 def unfold(x, data):  # type: ignore[no-untyped-def] # pragma: no cover
     """The parameters of a point: beta, sd and the auxiliary parameter, if there is one."""
-    parameters = data.mode + data.root @ x
-    for k in range(data.X.shape[1], len(parameters)):
-        parameters[k] = math.exp(min(parameters[k], 300.0))
+    parameters = np.empty(len(x))
+    multiply(data.root, x, parameters)
+    for k in range(len(x)):
+        parameters[k] += data.mode[k]
+        if k >= data.X.shape[1]:
+            parameters[k] = math.exp(min(parameters[k], LARGEST_LOG))
     return parameters
 
 
@@ -146,7 +152,7 @@ def _make_pattern_pass(kernel: Kernel) -> Callable[..., Any]:
     def pattern_pass(data, pattern, parameters, a, log_a, slope):  # type: ignore[no-untyped-def] # pragma: no cover
         p, sd, grid = data.X.shape[1], parameters[data.X.shape[1]], data.grid
         start, stop = data.first[pattern], data.first[pattern + 1]
-        count = data.count[pattern]
+        count = data.groups[pattern]
         terms, a_slope = data.weight.copy(), np.zeros(len(grid))
         slopes = np.empty((stop - start, len(grid)))
         for i in range(start, stop):

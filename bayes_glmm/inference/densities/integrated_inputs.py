@@ -50,7 +50,7 @@ def integrated_density(integral: Integral, priors: Priors) -> Density | None:
         statistics=response_inputs(kernel, design, np.arange(len(design.y)))[2],
         X=design.X[rows],
         first=np.concatenate([[0], np.cumsum(used.sum(axis=1))]),
-        count=integral.patterns.count,
+        groups=integral.patterns.count,
         grid=grid,
         weight=-0.5 * grid**2 - 0.5 * math.log(2.0 * math.pi) + math.log(integral.step),
         priors=table,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import types
+from numba import types
 from numba.extending import intrinsic
 
 
@@ -58,6 +58,12 @@ def vector(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
 def matrix(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of doubles, as a matrix."""
     return numba.carray(_doubles_at(table[3 * k]), (table[3 * k + 1], table[3 * k + 2]))
+
+
+@numba.njit
+def matrices(table, k, size):  # type: ignore[no-untyped-def] # pragma: no cover
+    """The k-th array, of doubles, each row as a square matrix of that size."""
+    return numba.carray(_doubles_at(table[3 * k]), (table[3 * k + 1], size, size))
 
 
 @numba.njit

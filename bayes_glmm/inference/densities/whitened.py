@@ -13,14 +13,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from bayes_glmm.inference.densities.levels import make_level_back, make_level_forward, others_back, others_forward
 from bayes_glmm.inference.densities.priors import prior_density
-from bayes_glmm.inference.densities.records import integer_matrix, integer_vector, matrix, short_integer_matrix, vector
-from bayes_glmm.inference.densities.variances import Variances, compiled, fill_roots, pull_back
+from bayes_glmm.inference.densities.records import (
+    integer_matrix,
+    integer_vector,
+    matrices,
+    matrix,
+    short_integer_matrix,
+    vector,
+)
+from bayes_glmm.inference.densities.triangular import multiply, multiply_transposed
+from bayes_glmm.inference.densities.variances import LARGEST_LOG, Variances, compiled, fill_roots, pull_back
 from bayes_glmm.inference.kernels.entries import Kernel
 from bayes_glmm.inference.kernels.loops import make_design_pass
 
@@ -32,8 +41,8 @@ class WhitenedData(NamedTuple):
 
     Attributes
     ----------
-    y, trials, statistics, X, Z, index : arrays
-        As in :mod:`~bayes_glmm.inference.kernels.inputs`, an offset being a last row of X.
+    y, trials, statistics, X, Z, position : arrays
+        As in :mod:`~bayes_glmm.inference.kernels.inputs`, which calls ``position`` the index.
     remainder : array [3]
         What rows that were merged add: constant, number of rows lost, sum of squares within.
     variances : Variances
@@ -61,7 +70,7 @@ class WhitenedData(NamedTuple):
     statistics: np.ndarray
     X: np.ndarray
     Z: np.ndarray
-    index: np.ndarray
+    position: np.ndarray
     remainder: np.ndarray
     variances: Variances
     auxiliary_prior: np.ndarray
@@ -106,10 +115,11 @@ def make_density(kernel: Kernel, d: int) -> Callable[..., Any]:
         at = unfold(x, data)
         p, q = len(data.beta_priors), len(data.R)
         t = _count(data.variances)
-        coefficients = np.ones(len(data.X))
-        coefficients[:p] = at.beta
+        coefficients = np.ones(len(data.X))  # that of an offset stays 1
+        for c in range(p):
+            coefficients[c] = at.beta[c]
         value, beta_slope, u_slope, a_slope = design_pass(
-            data.y, data.trials, data.statistics, data.X, data.Z, data.index, coefficients, at.u, at.a
+            data.y, data.trials, data.statistics, data.X, data.Z, data.position, coefficients, at.u, at.a
         )
         value += data.remainder[0] + at.log_jacobian
         slope = beta_slope[:p]
@@ -141,9 +151,10 @@ def make_density(kernel: Kernel, d: int) -> Callable[..., Any]:
         for e in range(len(data.cross)):
             u_slope[q * d + data.cross_column[e]] -= data.cross[e] * r_slope[data.cross_row[e]]
         moved_slope = np.empty(len(data.mode))
-        moved_slope[:p] = slope
+        for c in range(p):
+            moved_slope[c] = slope[c]
         others_back(data, at, u_slope, L_slope, sd_slope, moved_slope[p:])
-        gradient[t : t + len(moved_slope)] = data.root.T @ moved_slope
+        multiply_transposed(data.root, moved_slope, gradient[t : t + len(moved_slope)])
         return value + pull_back(x, data.variances, at.L, at.sd, L_slope, sd_slope, gradient)
 
     return density
@@ -151,16 +162,15 @@ def make_density(kernel: Kernel, d: int) -> Callable[..., Any]:
 
 @compiled
 def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
-    """The data at these addresses; H is handed over as [level, effect x effect]."""
+    """The data at these addresses."""
     R = matrix(table, 20)
-    q, d = R.shape
     return WhitenedData(
         y=vector(table, 0),
         trials=vector(table, 1),
         statistics=vector(table, 2),
         X=matrix(table, 3),
         Z=matrix(table, 4),
-        index=short_integer_matrix(table, 5),
+        position=short_integer_matrix(table, 5),
         remainder=vector(table, 6),
         variances=Variances(
             first=integer_vector(table, 7),
@@ -176,7 +186,7 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
         information=vector(table, 16),
         row_of=integer_vector(table, 17),
         at=vector(table, 18),
-        H=matrix(table, 19).reshape((q, d, d)),
+        H=matrices(table, 19, R.shape[1]),
         R=R,
         S=matrix(table, 21),
         cross_row=integer_vector(table, 22),
@@ -217,10 +227,12 @@ def make_expand(d: int) -> Callable[..., Any]:
 
 @compiled
 def _append(out, start, values):  # type: ignore[no-untyped-def] # pragma: no cover
-    out[start : start + len(values)] = values
+    for k in range(len(values)):
+        out[start + k] = values[k]
     return start + len(values)
 
 
+@cache
 def make_unfold(d: int) -> Callable[..., Any]:
     """The compiled way from a point to its parameters, ``(x, data) -> Unfolded``."""
     level_forward = make_level_forward(d)
@@ -233,14 +245,18 @@ def make_unfold(d: int) -> Callable[..., Any]:
         fill_roots(x, data.variances, L, sd)
         a = 1.0
         if len(data.auxiliary_prior):
-            a = math.exp(min(x[t], 300.0))
+            a = math.exp(min(x[t], LARGEST_LOG))
             t += 1
-        moved = data.root @ x[t : t + p + others]
-        beta = data.mode[:p] + moved[:p]
+        moved = np.empty(p + others)
+        multiply(data.root, x[t : t + p + others], moved)
+        beta = np.empty(p)
+        for c in range(p):
+            beta[c] = data.mode[c] + moved[c]
         u, z = np.empty(q * d + others), np.empty(q * d + others)
         log_jacobian = others_forward(data, L, sd, moved[p:], u[q * d :], z[q * d :])
-        r = data.R.ravel().copy()
+        r = np.empty(q * d)
         for j in range(q * d):
+            r[j] = data.R[j // d, j % d]
             for c in range(p):
                 r[j] -= data.S[j, c] * beta[c]
         for e in range(len(data.cross)):

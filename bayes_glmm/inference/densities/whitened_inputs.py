@@ -28,7 +28,7 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
         For a prior that cannot be.
     """
     blocks = (whitening.main, *whitening.others)
-    names = whitening.spec.family.auxiliary
+    names = tuple(whitening.spec.family.auxiliary)
     reduced = reduce_rows(whitening.spec, whitening.design)
     family = reduced.spec.family_name, reduced.spec.link_name
     variances = variances_of(blocks, priors)

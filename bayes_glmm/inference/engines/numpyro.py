@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from bayes_glmm.inference.chains import Keep, Target
+from bayes_glmm.inference.chains import Keep
 from bayes_glmm.inference.settings import Settings
 
 
-def sample_numpyro(model: Target, settings: Settings, chains: Sequence[int], keep: Keep) -> None:
+def sample_numpyro(model: Any, settings: Settings, chains: Sequence[int], keep: Keep) -> None:
     """Draw with NumPyro, which moves all chains in step: where one is missing, all are drawn.
 
     Parameters

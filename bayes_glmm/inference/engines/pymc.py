@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from bayes_glmm.inference.chains import Keep, Target
+from bayes_glmm.inference.chains import Keep
 from bayes_glmm.inference.settings import Settings
 
 
-def sample_pymc(model: Target, settings: Settings, chains: Sequence[int], keep: Keep) -> None:
+def sample_pymc(model: Any, settings: Settings, chains: Sequence[int], keep: Keep) -> None:
     """Draw with PyMC, as many chains at a time as run side by side: it hands chains over together.
 
     Parameters

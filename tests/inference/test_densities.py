@@ -1,0 +1,185 @@
+"""Compiled densities are the posterior: against sums of log densities that are computed without them."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from functools import cache
+
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+
+import bayes_glmm as bg
+from bayes_glmm.inference.densities.density import Density
+from bayes_glmm.inference.densities.integrated_inputs import integrated_density
+from bayes_glmm.inference.densities.priors import ROWS, prior_density, prior_table
+from bayes_glmm.inference.densities.whitened_inputs import whitened_density
+from bayes_glmm.inference.integral import integral_for, log_likelihood
+from bayes_glmm.inference.natural import natural
+from bayes_glmm.inference.whitening import whitening_for
+from bayes_glmm.likelihood import likelihood_of
+from bayes_glmm.likelihood.layout import layout_of
+from bayes_glmm.likelihood.likelihood import Parameters
+from bayes_glmm.likelihood.priors import DENSITIES, LogPrior, log_density
+from bayes_glmm.spec import Prior
+from tests.likelihood import cases
+
+WHITENED = [
+    ("bernoulli", "intercept"),
+    ("poisson", "correlated"),
+    ("gaussian", "crossed"),
+    ("negative_binomial", "nested"),
+    ("gamma", "three factors"),
+]
+INTEGRATED = ["bernoulli", "negative_binomial"]
+
+
+@cache
+def whitened(family: str, structure: str) -> tuple[bg.GLMM, Density]:
+    model = cases.model(family, structure)
+    whitening, why = whitening_for(model.spec, model.design, model.priors)
+    assert whitening is not None, why
+    density = whitened_density(whitening, model.priors)
+    assert density is not None
+    return model, density
+
+
+@cache
+def integrated(family: str) -> tuple[bg.GLMM, Density]:
+    model = cases.model(family, "intercept")
+    integral = integral_for(model.spec, model.design)
+    assert integral is not None
+    density = integrated_density(integral, model.priors)
+    assert density is not None
+    return model, density
+
+
+def somewhere(density: Density, seed: int) -> np.ndarray:
+    return density.start + 0.4 * np.random.default_rng(seed).normal(size=len(density.start))
+
+
+@pytest.mark.parametrize(("family", "structure"), WHITENED)
+def test_whitened_density_is_the_posterior_times_the_jacobian(family: str, structure: str) -> None:
+    """log p(x) = log prior + log p(y | eta) + log N(z) + log |d (beta, z) / d w|, the last by differences."""
+    model, density = whitened(family, structure)
+    likelihood = likelihood_of(model.spec, model.design)
+    layout = layout_of(likelihood)
+    white = len(density.start) - (len(layout.entries) + len(layout.auxiliary))
+
+    def moved(x: np.ndarray) -> np.ndarray:
+        draw = density.expand(x)
+        return np.concatenate([draw["beta"], *(draw[f"z_{block.group}"].ravel() for block in model.design.blocks)])
+
+    for seed in range(3):
+        x = somewhere(density, seed)
+        draw = density.expand(x)
+        L = {block.group: draw[f"L_{block.group}"] for block in model.design.blocks}
+        at = Parameters(draw["beta"], L, {name: float(draw[name]) for name in layout.auxiliary})
+        eta = likelihood.fixed(draw["beta"])
+        for block in model.design.blocks:
+            u = draw[f"u_{block.group}"]
+            assert_allclose(u, draw[f"z_{block.group}"] @ L[block.group].T, rtol=1e-12, atol=1e-14)
+            eta = eta + (u[block.index] * block.values).sum(axis=1)
+        z = moved(x)[len(draw["beta"]) :]
+        prior, _ = LogPrior(layout, model.priors)(layout.free(layout.vector(at)))
+        data = likelihood.rows(eta, at.auxiliary, 0).value.sum()
+        steps = 1e-5 * np.eye(len(x))[-white:]
+        jacobian = np.array([(moved(x + step) - moved(x - step)) / 2e-5 for step in steps])
+        expected = prior + data - 0.5 * z @ z - 0.5 * len(z) * math.log(2.0 * math.pi)
+        assert_allclose(density(x)[0], expected + np.linalg.slogdet(jacobian)[1], rtol=1e-8)
+
+
+@pytest.mark.parametrize("family", INTEGRATED)
+def test_integrated_density_is_the_prior_times_the_integrals(family: str) -> None:
+    """Up to one constant, the Jacobian of the coordinates."""
+    model, density = integrated(family)
+    integral = integral_for(model.spec, model.design)
+    assert integral is not None
+    layout = layout_of(likelihood_of(model.spec, model.design))
+    change = []
+    for seed in range(4):
+        x = somewhere(density, seed)
+        draw = density.expand(x)
+        point = xr.Dataset({kept.name: (("chain", "draw", *kept.dims), [[draw[kept.name]]]) for kept in density.kept})
+        free = np.concatenate([draw["beta"], np.log(draw["sd_g"]), *(np.log([draw[n]]) for n in layout.auxiliary)])
+        expected = LogPrior(layout, model.priors)(free)[0] + log_likelihood(integral, point, np.array([0]))[0]
+        change.append(density(x)[0] - expected)
+    assert_allclose(change, change[0], rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("case", [*WHITENED, *INTEGRATED], ids=str)
+def test_gradients_are_those_of_the_values(case: tuple[str, str] | str) -> None:
+    _, density = integrated(case) if isinstance(case, str) else whitened(*case)
+    x = somewhere(density, 7)
+    _, gradient = density(x)
+    numerical = [(density(x + step)[0] - density(x - step)[0]) / 2e-5 for step in 1e-5 * np.eye(len(x))]
+    assert_allclose(gradient, numerical, rtol=1e-6, atol=1e-6)
+
+
+def test_integrated_coordinates_are_about_standard_normal() -> None:
+    _, density = integrated("bernoulli")
+    origin = np.zeros(len(density.start))
+    assert_allclose(density(origin)[1], 0.0, atol=1e-3)
+    for axis in np.eye(len(origin)):
+        assert_allclose(density(1e-2 * axis)[1], -1e-2 * axis, atol=3e-4)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_prior_rows_are_the_densities(name: str) -> None:
+    arguments = {
+        "Flat": (), "HalfFlat": (), "StudentT": (3.0, 0.5, 1.5), "HalfStudentT": (3.0, 1.5), "HalfNormal": (1.5,),
+        "HalfCauchy": (1.5,), "Exponential": (2.0,),
+    }.get(name, (0.5, 1.5))  # fmt: skip
+    prior = Prior(name, arguments)
+    table = prior_table([prior])
+    assert table is not None
+    for x in (0.03, 0.7, 4.0) if "Normal" not in name or "Log" in name else (0.03, 0.7, 4.0, 0.5001):
+        assert_allclose(prior_density(table[0], x), log_density(prior, x), rtol=1e-12, atol=1e-13)
+
+
+def test_every_density_without_a_cliff_has_a_row() -> None:
+    assert set(DENSITIES) - set(ROWS) == {"Uniform"}
+
+
+def test_what_has_no_entry_is_left_to_pymc() -> None:
+    probit = cases.model("bernoulli", "intercept", "probit")
+    whitening, _ = whitening_for(probit.spec, probit.design, probit.priors)
+    assert whitening is not None
+    assert whitened_density(whitening, probit.priors) is None
+    model = bg.GLMM("count ~ x + (1 | g)", cases.data(), family="poisson", priors={"sd_g": "Uniform(0, 3)"})
+    whitening, _ = whitening_for(model.spec, model.design, model.priors)
+    integral = integral_for(model.spec, model.design)
+    assert whitening is not None
+    assert integral is not None
+    assert whitened_density(whitening, model.priors) is None
+    assert integrated_density(integral, model.priors) is None
+
+
+def test_a_density_survives_pickling() -> None:
+    _, density = whitened("poisson", "correlated")
+    again = pickle.loads(pickle.dumps(density))
+    x = somewhere(density, 1)
+    assert again(x)[0] == density(x)[0]
+
+
+def test_overflow_is_no_number_and_no_crash() -> None:
+    for density in (whitened("poisson", "correlated")[1], integrated("bernoulli")[1]):
+        value, _ = density(density.start + 1e6)
+        assert not value > -1e8
+
+
+def test_draws_come_under_the_plain_models_names() -> None:
+    model, density = whitened("gaussian", "crossed")
+    draw = density.expand(somewhere(density, 2))
+    variables = {kept.name: (("chain", "draw", *kept.dims), draw[kept.name][None, None]) for kept in density.kept}
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(variables)})
+    posterior = natural(tree, model.design)["posterior"].to_dataset()
+    assert "L_g" not in posterior
+    L = draw["L_g"]
+    assert_allclose(posterior["G_g"].to_numpy()[0, 0], L @ L.T)
+    sd = draw["sd_g"]
+    assert_allclose(np.sqrt(np.diagonal(L @ L.T)), sd)
+    assert_allclose(posterior["corr_g"].to_numpy()[0, 0, 0, 1], (L @ L.T)[0, 1] / sd.prod())
+    assert "corr_h" not in posterior
