@@ -6,7 +6,6 @@ Effects of *other* grouping factors are kept at their draws, part of eta. What t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,8 +24,6 @@ from bayes_glmm.diagnostics.integrals import (
 )
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import conditional_predictor
-
-MORE = 1.5  # times the nodes, to measure the error
 
 
 @dataclass(frozen=True)
@@ -86,10 +83,8 @@ class GroupLikelihood:
 
     def error(self, draws: np.ndarray) -> float:
         """Largest change of a log likelihood, at some draws, with half as many nodes again in each dimension."""
-        if self.closed:
-            return 0.0
-        finer = self.log(draws, math.ceil(MORE * NODES[len(self.block.effects)]))
-        return float(np.abs(finer - self.log(draws)).max())
+        start = np.zeros((len(self.block.levels), len(self.block.effects)))
+        return self.integrals.quadrature_error(self.rows(draws), start, np.random.default_rng(0))
 
     def rows(self, draws: np.ndarray) -> Rows:
         """The rows of the data under some draws."""

@@ -25,6 +25,7 @@ from bayes_glmm.numerics.series import SERIES, variables
 from bayes_glmm.spec import ModelSpec
 
 NODES = {1: 31, 2: 13, 3: 7}  # a dimension
+MORE = 1.5  # times the nodes, to measure the error
 POINTS, FREEDOM = 64, 5.0  # of importance sampling, at each draw
 _CHUNK = 1_000_000  # numbers held at once
 _STEPS, _CLOSE = 40, 0.01  # of Newton's method; the mode is near enough at a hundredth of the integrand's sd
@@ -92,17 +93,25 @@ class GroupIntegrals:
         rng : Generator
             For importance sampling.
         nodes : int, optional
-            Of the quadrature, in each dimension.
+            Of the quadrature, in each dimension; 0 for importance sampling.
         """
+        effects = rows.A.shape[2]
+        if not effects:
+            return self._value(rows, np.zeros((len(rows.eta), *start.shape))), start
         if is_closed(self.spec):
             return self._gaussian(rows), start
         modes, curvature = self._modes(rows, start)
-        effects = rows.A.shape[2]
-        if effects in NODES:
-            value = self._quadrature(rows, modes, curvature, nodes or NODES[effects])
-        else:
-            value = self._sampled(rows, modes, curvature, rng)
+        nodes = NODES.get(effects, 0) if nodes is None else nodes
+        value = self._quadrature(rows, modes, curvature, nodes) if nodes else self._sampled(rows, modes, curvature, rng)
         return value, modes.mean(axis=0)
+
+    def quadrature_error(self, rows: Rows, start: np.ndarray, rng: np.random.Generator) -> float:
+        """Largest change of a log integral with half as many nodes again in each dimension; 0 without quadrature."""
+        effects = rows.A.shape[2]
+        if is_closed(self.spec) or effects not in NODES:
+            return 0.0
+        finer, _ = self.log(rows, start, rng, math.ceil(MORE * NODES[effects]))
+        return float(np.abs(finer - self.log(rows, start, rng)[0]).max())
 
     def _modes(self, rows: Rows, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mode of the integrand [draw, group, effect] and its curvature there [draw, group, effect, effect]."""

@@ -116,17 +116,19 @@ class LOO:
         )
 
     def __str__(self) -> str:
-        items = f"levels of {self.by}" if self.by else "rows"
         meaning = f"new levels of {self.by}" if self.by else "new rows of known groups"
-        refitted, missing = 0 if self.refits is None else len(self.refits), len(self.failing)
-        return "\n".join(
-            [
-                f"Leave-one-out by {self.by or 'row'}: elpd {self.elpd:.1f} (se {self.se:.1f}) for {meaning}, "
-                f"p {self.p:.1f}.",
-                f"{len(self.pointwise)} {items}: {missing} with a Pareto k above {self.good_k:.2f}, not to be trusted; "
-                f"{refitted} from a fit without them.",
-            ]
-        )
+        numbers = f"elpd {self.elpd:.1f} (se {self.se:.1f}) for {meaning}, p {self.p:.1f}"
+        lines = [f"Leave-one-out by {self.by or 'row'}: {numbers}."]
+        if missing := len(self.failing):
+            lines.append(
+                f"{missing} of {len(self.pointwise)} have a Pareto k above {self.good_k:.2f} and are not to be "
+                "trusted: bg.refit_bad(fit, loo) refits without each of them."
+            )
+        else:
+            lines.append(f"The Pareto k of all {len(self.pointwise)} is {self.good_k:.2f} at most.")
+        if self.refits is not None and len(self.refits):
+            lines.append(f"{len(self.refits)} come from a fit without them.")
+        return "\n".join(lines)
 
     __repr__ = __str__
 

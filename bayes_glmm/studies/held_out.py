@@ -19,10 +19,8 @@ from scipy import special
 from bayes_glmm.design import Design, Predictors, RandomBlock, take_rows
 from bayes_glmm.diagnostics.integrals import NODES, GroupIntegrals, Rows, covariance_root, evaluations
 from bayes_glmm.diagnostics.loo import CHUNK_VALUES, efficiency
-from bayes_glmm.diagnostics.loo_groups import LEAST, VALUES
+from bayes_glmm.diagnostics.loo_groups import ERROR, LEAST, MEASURED, VALUES
 from bayes_glmm.effects.patterns import take
-from bayes_glmm.families import Mean
-from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import conditional_predictor
@@ -119,7 +117,10 @@ def _batches(held: HeldOut, total: int) -> Iterator[np.ndarray]:
 def _log_density(
     posterior: Posterior, held: HeldOut, units: np.ndarray, total: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Log densities of some units with as many unseen effects each [draw, unit], at as many draws as time allows."""
+    """Log densities of some units with as many unseen effects each [draw, unit], at as many draws as time allows.
+
+    Where quadrature does not settle, importance sampling stands in for it, whose noise counts as Monte Carlo error.
+    """
     design, size = held.design, int(held.sizes[units[0]])
     rows = np.flatnonzero(np.isin(held.unit, units))
     trials = None if design.trials is None else design.trials[rows]
@@ -130,14 +131,11 @@ def _log_density(
     step = integrals.draws_at_once(max(1, size))
     predictors = take(_seen_predictors(posterior, held), rows)
     found, start = [], np.zeros((len(units), size))
+    few = _rows(posterior, held, predictors, rows, evenly_spread(total, MEASURED), size)
+    nodes = 0 if integrals.quadrature_error(few, start, rng) > ERROR else None
     for first in range(0, len(draws), step):
         some = _rows(posterior, held, predictors, rows, draws[first : first + step], size)
-        if size:
-            value, start = integrals.log(some, start, rng)
-        else:
-            mean = Mean(some.eta, posterior.spec.link, NUMPY)
-            by_row = posterior.spec.family.log_density(design.y[rows], mean, some.auxiliary, trials, NUMPY)
-            value = np.add.reduceat(by_row, starts, axis=1)
+        value, start = integrals.log(some, start, rng, nodes)
         found.append(value)
     return np.concatenate(found)
 

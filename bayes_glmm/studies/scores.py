@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bayes_glmm.inference import Settings
 
 FIT: Overall = "fit to use"
+UNFIT: Overall = "do not use"
 MOST_EFFECTS = 100  # integrated out of one unit
 
 
@@ -220,4 +221,6 @@ def fits_text(fits: pd.DataFrame) -> str:
         f"{fits.index.name} {label} (R-hat {one.rhat:.3f}, divergences {one.divergences})"
         for label, one in zip(bad.index, bad.itertuples(), strict=True)
     ]
-    return f"Not all fits can be used as they are: {named(labels)}. Draw longer (tune=2000), or raise target_accept."
+    how = "not to be used" if (bad["verdict"] == UNFIT).any() else "to be used with care"
+    which = f"{len(bad)} of {len(fits)} fits are {how}: {named(labels)}."
+    return f"{which} Draw longer (tune=2000, draws=2000), or raise target_accept."

@@ -74,11 +74,12 @@ def test_most_leaves_the_rest_for_another_call(fit: bg.Fit, caplog: pytest.LogCa
         some = bg.refit_bad(fit, bad, most=2, progress=False)
     assert "1 more have a Pareto k that is too large: most=3 refits all" in caplog.text
     assert [1] == some.failing
-    assert "1 with a Pareto k above 0.70, not to be trusted; 2 from a fit without them" in str(some)
+    assert "1 of 36 have a Pareto k above 0.70 and are not to be trusted: bg.refit_bad(fit, loo)" in str(some)
+    assert "2 come from a fit without them" in str(some)
     every = bg.refit_bad(fit, some, progress=False)
     assert every.refits is not None
     assert [2, 3, 1] == every.refits.index.tolist()
-    assert not every.failing
+    assert "The Pareto k of all 36 is 0.70 at most.\n3 come from a fit without them." in str(every)
     once = bg.refit_bad(fit, bad, progress=False)
     pd.testing.assert_frame_equal(once.pointwise, every.pointwise)  # a row's seed is its own
 
