@@ -16,7 +16,8 @@ import xarray as xr
 
 from bayes_glmm.design import Design, Priors
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.inference.engines import Engine, Target
+from bayes_glmm.inference.chains import Target
+from bayes_glmm.inference.engines import Engine
 from bayes_glmm.inference.integral import Integral, draw_effects, integral_for, quadrature_error
 from bayes_glmm.inference.natural import natural
 from bayes_glmm.inference.settings import Settings
@@ -117,21 +118,19 @@ def get_coordinates(name: str) -> Sampler:
 
 
 def _sample_whitened(whitening: Whitening, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
-    drawn, tune = _draw(_whitened_target(whitening, priors, engine), engine, settings, SHORT_WARM_UP)
+    from bayes_glmm.inference.densities.stream import streamed, with_streamed
+    from bayes_glmm.inference.densities.whitened_inputs import whitened_density
+
+    density = whitened_density(whitening, priors) if engine.densities else None
+    if density is None:
+        from bayes_glmm.inference.whitened import whitened_model
+
+        drawn, tune = _draw(whitened_model(whitening, priors), engine, settings, SHORT_WARM_UP)
+    else:
+        density = streamed(density, settings, engine.folder)
+        drawn, tune = _draw(density, engine, settings, SHORT_WARM_UP)
+        drawn = with_streamed(drawn, density, (whitening.main, *whitening.others))
     return natural(drawn, whitening.design), {"coordinates": "whitened", "tune": tune}
-
-
-def _whitened_target(whitening: Whitening, priors: Priors, engine: Engine) -> Target:
-    """The compiled density where engine and model allow one, else a PyMC model."""
-    if engine.densities:
-        from bayes_glmm.inference.densities.whitened_inputs import whitened_density
-
-        density = whitened_density(whitening, priors)
-        if density is not None:
-            return density
-    from bayes_glmm.inference.whitened import whitened_model
-
-    return whitened_model(whitening, priors)
 
 
 def _sample_integrated(integral: Integral, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
@@ -155,12 +154,11 @@ def _sample_integrated(integral: Integral, priors: Priors, engine: Engine, setti
 
 def _integrated_target(integral: Integral, priors: Priors, engine: Engine) -> Target:
     """The compiled density where engine and model allow one, else a PyMC model."""
-    if engine.densities:
-        from bayes_glmm.inference.densities.integrated_inputs import integrated_density
+    from bayes_glmm.inference.densities.integrated_inputs import integrated_density
 
-        density = integrated_density(integral, priors)
-        if density is not None:
-            return density
+    density = integrated_density(integral, priors) if engine.densities else None
+    if density is not None:
+        return density
     from bayes_glmm.inference.integrated import integrated_model
 
     return integrated_model(integral, priors)

@@ -67,7 +67,7 @@ def sample(
     if client is not None:
         engine = replace(engine, draw=on_cluster(engine.draw, client))
     if chains is not None:
-        engine = replace(engine, gather=in_folder(chains))
+        engine = replace(engine, gather=in_folder(chains), folder=chains)
     start = time.perf_counter()
     draw = get_coordinates(settings.coordinates)
     with warnings.catch_warnings():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from bayes_glmm.errors import SamplingError
 from bayes_glmm.inference.densities.callbacks import MOST_ARRAYS, Key, density_callback, expand_callback
 from bayes_glmm.inference.densities.records import address_table
 
@@ -45,6 +46,8 @@ class Density:
         The mode, or near it.
     kept : tuple of Kept
     coords : mapping of dim to labels
+    stream : array [chain, draw, number], optional
+        Where draws of the random effects go, in place of among what is kept.
     """
 
     key: Key
@@ -52,6 +55,7 @@ class Density:
     start: np.ndarray
     kept: tuple[Kept, ...]
     coords: Mapping[str, tuple[str, ...]]
+    stream: np.ndarray | None = None
 
     @cached_property
     def table(self) -> np.ndarray:
@@ -83,7 +87,18 @@ class Density:
         """Somewhere about the start [n]."""
         return self.start + np.random.default_rng(seed).uniform(-1.0, 1.0, len(self.start))
 
+    def of_chain(self, chain: int, tune: int) -> Density:
+        """The same density, whose draws after the warm-up of that length go where those of the chain go."""
+        if self.stream is None:
+            return self
+        return replace(self, arrays=(*self.arrays[:-2], self.stream[chain], np.array([tune, 0])))
+
     def __getstate__(self) -> dict[str, Any]:
+        if self.stream is not None:
+            raise SamplingError(
+                "Draws of this many random effects go to this machine's disk: they cannot be drawn on a cluster.",
+                advice="Fit without client=, or ask for fewer draws.",
+            )
         return {name: self.__dict__[name] for name in self.__dataclass_fields__}
 
 

@@ -48,6 +48,11 @@ def _short_integers_at(context: Any, address: Any) -> Any:
     return _pointer(types.int32)
 
 
+@intrinsic
+def _singles_at(context: Any, address: Any) -> Any:
+    return _pointer(types.float32)
+
+
 @numba.njit
 def vector(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of doubles, as a vector."""
@@ -82,3 +87,9 @@ def integer_matrix(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
 def short_integer_matrix(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of integers of 32 bits, as a matrix."""
     return numba.carray(_short_integers_at(table[3 * k]), (table[3 * k + 1], table[3 * k + 2]))
+
+
+@numba.njit
+def single_matrix(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
+    """The k-th array, of numbers of 32 bits, as a matrix."""
+    return numba.carray(_singles_at(table[3 * k]), (table[3 * k + 1], table[3 * k + 2]))

@@ -26,6 +26,7 @@ from bayes_glmm.inference.densities.records import (
     matrices,
     matrix,
     short_integer_matrix,
+    single_matrix,
     vector,
 )
 from bayes_glmm.inference.densities.triangular import multiply, multiply_transposed
@@ -63,6 +64,10 @@ class WhitenedData(NamedTuple):
     cross : array [entry]
     blocks : integers [other factor, 3]
         Levels, effects, and where its L begins among the entries of all.
+    stream : array [draw, random effect], 32 bits
+        Where u goes instead of into the draw; without rows if it goes into the draw.
+    written : integers [2]
+        How many draws of warm-up the stream leaves out, and how many draws there were.
     """
 
     y: np.ndarray
@@ -87,6 +92,8 @@ class WhitenedData(NamedTuple):
     cross_column: np.ndarray
     cross: np.ndarray
     blocks: np.ndarray
+    stream: np.ndarray
+    written: np.ndarray
 
 
 class Unfolded(NamedTuple):
@@ -193,36 +200,53 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
         cross_column=integer_vector(table, 23),
         cross=vector(table, 24),
         blocks=integer_matrix(table, 25),
+        stream=single_matrix(table, 26),
+        written=integer_vector(table, 27),
     )
 
 
 def make_expand(d: int) -> Callable[..., Any]:
     """The compiled way from a point to what is kept of a draw, ``(x, out, data)``.
 
-    Kept are beta; of each factor, the main one first, sd, L (raveled), z and u; the auxiliary parameter.
+    Kept are beta; of each factor, the main one first, sd, L (raveled), z and u; the auxiliary parameter. Where there is
+    a stream, u goes there and z nowhere.
     """
     unfold = make_unfold(d)
 
     @compiled
     def expand(x, out, data):  # type: ignore[no-untyped-def] # pragma: no cover
         at = unfold(x, data)
+        held = len(data.stream) == 0
         start = _append(out, 0, at.beta)
-        own, rows = len(data.R) * d, d
         start = _append(out, start, at.sd[:d])
         start = _append(out, start, at.L[: d * d])
-        start = _append(out, start, at.z[:own])
-        start = _append(out, start, at.u[:own])
+        own, rows = len(data.R) * d, d
+        if held:
+            start = _append(out, start, at.z[:own])
+            start = _append(out, start, at.u[:own])
         for b in range(len(data.blocks)):
             size, k, place = data.blocks[b, 0] * data.blocks[b, 1], data.blocks[b, 1], data.blocks[b, 2]
             start = _append(out, start, at.sd[rows : rows + k])
             start = _append(out, start, at.L[place : place + k * k])
-            start = _append(out, start, at.z[own : own + size])
-            start = _append(out, start, at.u[own : own + size])
+            if held:
+                start = _append(out, start, at.z[own : own + size])
+                start = _append(out, start, at.u[own : own + size])
             own, rows = own + size, rows + k
         if len(data.auxiliary_prior):
             out[start] = at.a
+        if not held:
+            _stream(data, at.u)
 
     return expand
+
+
+@compiled
+def _stream(data, u):  # type: ignore[no-untyped-def] # pragma: no cover
+    draw = data.written[1] - data.written[0]
+    data.written[1] += 1
+    if 0 <= draw < len(data.stream):
+        for k in range(len(u)):
+            data.stream[draw, k] = u[k]
 
 
 @compiled

@@ -60,6 +60,8 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
         cross_column=whitening.cross[1],
         cross=whitening.cross[2],
         blocks=_other_blocks(blocks),
+        stream=np.empty((0, 0), dtype=np.float32),
+        written=np.zeros(2, dtype=np.int64),
     )
     return Density(
         key=Key("whitened", *family, d),
@@ -121,5 +123,5 @@ def _flat(data: WhitenedData) -> Iterator[np.ndarray]:
     """The arrays as the code expects them: contiguous, doubles or whole numbers."""
     for field in data:
         for array in field if isinstance(field, Variances) else (field,):
-            kind = float if array.dtype.kind == "f" else (array.dtype if array.dtype == np.int32 else np.int64)
+            kind = array.dtype if array.dtype in (np.int32, np.float32) else (float if array.dtype.kind == "f" else int)
             yield np.ascontiguousarray(array, dtype=kind)

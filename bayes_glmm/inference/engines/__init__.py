@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayes_glmm.errors import SamplingError, SpecError, choices
@@ -38,6 +39,8 @@ class Engine:
         Whether it takes a compiled :class:`~bayes_glmm.inference.densities.density.Density` in place of a pm.Model.
     gather : function
         Where chains go while others are drawn.
+    folder : Path, optional
+        Where what is too large for memory goes; a file without a name if not given.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Engine:
     package: str
     densities: bool = False
     gather: Gather = in_memory
+    folder: Path | None = None
 
     def sample(self, target: Target, settings: Settings) -> xr.DataTree:
         """All chains, joined."""

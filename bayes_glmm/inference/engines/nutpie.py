@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,12 +29,12 @@ def sample_nutpie(target: Target, settings: Settings, chains: Sequence[int], kee
     """
     import nutpie
 
-    compiled = _compiled(target)
+    compiled = _compiler(target, settings)
     waiting, running = deque(chains), dict[int, Any]()
 
     def start(chain: int, report: Any) -> Any:
         return nutpie.sample(
-            compiled,
+            compiled(chain),
             draws=settings.draws,
             tune=settings.tune,
             chains=1,
@@ -62,14 +62,17 @@ def sample_nutpie(target: Target, settings: Settings, chains: Sequence[int], kee
             raise
 
 
-def _compiled(target: Target) -> Any:
+def _compiler(target: Target, settings: Settings) -> Callable[[int], Any]:
+    """What nutpie calls a compiled model, for each chain."""
     from bayes_glmm.inference.densities.density import Density
 
     if isinstance(target, Density):
-        return _compiled_density(target)
+        tune = settings.tune or 0
+        return lambda chain: _compiled_density(target.of_chain(chain, tune))
     import nutpie
 
-    return nutpie.compile_pymc_model(target, backend="numba")
+    compiled = nutpie.compile_pymc_model(target, backend="numba")
+    return lambda chain: compiled
 
 
 def _compiled_density(density: Density) -> Any:
