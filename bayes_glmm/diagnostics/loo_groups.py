@@ -93,5 +93,5 @@ def check_loo_groups(posterior: Posterior) -> Check | Skipped:
         unit="groups",
         advice="Without these groups the posterior would be another: look at what they have in common, and whether "
         "N(0, G) or the covariates miss it. For comparing models refit without each of them: bg.refit_bad(fit, "
-        f"{next(iter(found))!r}).",
+        f"{max(found, key=lambda group: found[group].pointwise['pareto_k'].max())!r}).",
     )  # fmt: skip
