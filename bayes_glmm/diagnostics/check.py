@@ -207,6 +207,8 @@ class Checks:
         lines += [f"  -     {s.title:<{width}}  {s.reason}" for s in self.skipped]
         return "\n".join([*lines, *_explanation(self)])
 
+    __repr__ = __str__
+
     def __rich__(self) -> Group:
         """The same in colour, for a terminal that rich writes to."""
         from rich.console import Group

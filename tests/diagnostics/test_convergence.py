@@ -130,6 +130,7 @@ def test_text_says_the_verdict_first() -> None:
 
     checks = check(made_up.broken())
     assert str(checks).startswith("Verdict: do not use. The chains have not found the posterior distribution")
+    assert repr(checks) == str(checks)  # what a console shows
     console = Console(width=160, file=io.StringIO(), record=True)
     console.print(checks)
     assert "Verdict: do not use" in console.export_text()
