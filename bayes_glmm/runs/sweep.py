@@ -44,6 +44,8 @@ class Entry:
     ----------
     config, folder : Path
         Absolute.
+    place : Path
+        The working directory of the sweep, from which paths of the config are read.
     overwrite : bool
     resumes : bool
         Whether an unfinished run is there that is to be finished.
@@ -53,6 +55,7 @@ class Entry:
 
     config: Path
     folder: Path
+    place: Path
     overwrite: bool
     resumes: bool
     run_before: str | None
@@ -125,7 +128,8 @@ def finish(entry: Entry, cores: int) -> None:
     if made.worth_keeping and (entry.resumes or started(made.start) != entry.partial_before):
         resume(made.folder, cores=cores)
     else:
-        run(entry.config, entry.overwrite, {"outputs": {"folder": shown(made.folder)}}, cores=cores)
+        there = {} if Path.cwd() == entry.place else {"outputs": {"folder": str(entry.folder)}}
+        run(entry.config, entry.overwrite, there, cores=cores)
 
 
 @contextmanager
@@ -193,4 +197,12 @@ def _entry(path: Path, overwrite: bool, others: Mapping[Path, Entry]) -> Entry:
         check_same(job)
     else:
         check_target(made.folder, overwrite)
-    return Entry(path, made.folder, overwrite, resumes, started(made.folder / RECORD), started(made.start))
+    return Entry(
+        config=path,
+        folder=made.folder,
+        place=Path.cwd(),
+        overwrite=overwrite,
+        resumes=resumes,
+        run_before=started(made.folder / RECORD),
+        partial_before=started(made.start),
+    )

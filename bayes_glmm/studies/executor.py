@@ -9,7 +9,7 @@ What a task gives depends on its item alone, so both places give the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bayes_glmm.workers import Outcome, cluster, on_workers, tallied
@@ -27,7 +27,7 @@ def run_all[Item, Result](
     *,
     client: Client | None = None,
     progress: str | None = None,
-) -> Iterator[Outcome[Result]]:
+) -> Generator[Outcome[Result], None, None]:
     """Call a function with each item.
 
     Parameters
@@ -46,7 +46,7 @@ def run_all[Item, Result](
     Outcome
         ``(index, result, error)``, each when it is finished, in any order; :meth:`Outcome.get` gives the result or
         raises the error. An item whose function raises one does not keep others from being done. On a cluster, items of
-        a worker that dies are done again by others. Closing the iterator drops what is not done.
+        a worker that dies are done again by others. Closing the generator drops what is not done.
 
     Raises
     ------

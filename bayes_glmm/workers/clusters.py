@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0  # seconds in which a scheduler should answer
 _CONFIG = {
+    "distributed.scheduler.allowed-failures": 1,  # workers that may die at a task before it waits, or is given up
     "distributed.worker.daemon": False,  # PyMC's sampler starts processes of its own, which a daemon may not
     # else a process away 15 seconds after a loss, its own or an earlier one, is given up for good
     "distributed.deploy.lost-worker-timeout": "100 days",
@@ -81,10 +82,11 @@ def _local(workers: int | None) -> Iterator[Client]:
 @contextmanager
 def _there(address: str) -> Iterator[Client]:
     from distributed import Client
+    from distributed.utils import silence_logging_cmgr
 
     try:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:  # nobody answers; not an address
         raise SamplingError(f"No dask scheduler answers: {error}", address, "Start one, or correct it.") from error
-    with client:
+    with silence_logging_cmgr(logging.CRITICAL), client:  # a lost scheduler is an error that the caller has
         yield client

@@ -1,16 +1,17 @@
 """Independent tasks on the workers of a dask cluster: their outcomes as they come, whatever becomes of a worker.
 
 The scheduler keeps each task with its data until its result is here. A worker that is lost, by ``kill -9`` or with its
-machine, takes no task with it: another does it again. A task at which several workers died is given up, lest it bring
-them all down.
+machine, takes no task with it: another does it again. A task at which several workers died waits until all others are
+done, is tried once more alone, and given up if workers die at it again.
 """
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -97,24 +98,40 @@ def tallied[Result](
 def _on_workers[Item, Result](
     function: Callable[[Item], Result], items: Sequence[Item], client: Client, tell: Tell
 ) -> Iterator[Outcome[Result]]:
+    suspects, seen = list[int](), set[str]()
+    for place, future in _ended(function, dict(enumerate(items)), client, tell, seen):
+        if _is_given_up(future):
+            suspects.append(place)
+        else:
+            yield _outcome(future, place)
+    for suspect in suspects:  # dask blames all tasks of a worker that dies; the guilty one does it again alone
+        for place, future in _ended(function, {suspect: items[suspect]}, client, tell, seen):
+            yield _outcome(future, place)
+
+
+def _ended[Item](
+    function: Callable[[Item], object], items: Mapping[int, Item], client: Client, tell: Tell, seen: set[str]
+) -> Iterator[tuple[int, Future]]:
+    """Tasks by the places of their items, as they end."""
     from distributed import as_completed
 
     with warnings.catch_warnings():
         # advises to place the data on a worker; they would be lost with it
         warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
-        futures = client.map(function, items, pure=False)
-    places = {future.key: place for place, future in enumerate(futures)}
-    waiting, seen = as_completed(futures, loop=client.loop), set[str]()
+        futures = client.map(function, list(items.values()), pure=False)
+    places = {future.key: place for place, future in zip(items, futures, strict=True)}
+    waiting = as_completed(futures, loop=client.loop)
     del futures  # a result stays with its worker as long as its future is here
     try:
         while not waiting.is_empty():
-            running, lost = _look(client, places, seen)
-            tell(running=running, lost=lost)
+            with suppress(OSError):  # without a scheduler, the tasks are told so
+                running, lost = _look(client, places, seen)
+                tell(running=running, lost=lost)
             until = time.monotonic() + LOOK
             while not waiting.has_ready() and time.monotonic() < until:
                 time.sleep(REST)
             for future in waiting.next_batch(block=False):
-                yield _outcome(future, places[future.key])
+                yield places[future.key], future
     finally:
         client.cancel(list(waiting.futures))
 
@@ -127,15 +144,20 @@ def _look(client: Client, keys: Container[Key], seen: set[str]) -> tuple[int, in
     return sum(min(given.get(worker, 0), n) for worker, n in threads.items()), len(seen - set(threads))
 
 
-def _outcome(future: Future, place: int) -> Outcome:
+def _is_given_up(future: Future) -> bool:
     from distributed import KilledWorker
 
+    return future.status == "error" and isinstance(future.exception(), KilledWorker)
+
+
+def _outcome(future: Future, place: int) -> Outcome:
     try:
+        if _is_given_up(future):
+            what = "Workers die at this task, also when it is the only one."
+            return Outcome(place, error=SamplingError(what, advice="The usual reason is too little memory."))
         return Outcome(place, future.result())
-    except KilledWorker as error:
-        what = f"{error.allowed_failures + 1} workers died at this task, one after the other."
-        return Outcome(place, error=SamplingError(what, advice="The usual reason is too little memory."))
     except CancelledError as error:
-        raise SamplingError(f"The cluster has dropped its tasks: {error}", advice="See to its scheduler.") from error
+        reason = getattr(error, "reason", error)
+        raise SamplingError(f"The cluster has dropped its tasks: {reason}.", advice="See to its scheduler.") from error
     except Exception as error:  # whatever the function raises is the outcome of its item
         return Outcome(place, error=error)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,7 +16,7 @@ import pytest
 from distributed import Client
 
 from bayes_glmm.errors import DataError, SamplingError
-from bayes_glmm.studies.executor import run_all
+from bayes_glmm.studies.executor import cluster, run_all
 
 
 def divided(numerator: float, by: float) -> float:
@@ -41,6 +43,11 @@ def deadly(item: int) -> int:
     if item == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return item
+
+
+def noted(folder: Path, item: int) -> None:
+    (folder / f"{item}").touch()
+    time.sleep(0.3)
 
 
 def waits(folder: Path, item: int) -> int:
@@ -132,8 +139,35 @@ def test_a_worker_killed_in_mid_task_is_told_of_and_its_task_done_by_another(cli
     assert re.search(r"tasks .* 2 finished; 1 worker lost", capsys.readouterr().err)
 
 
-def test_a_task_that_kills_every_worker_is_given_up(client):
-    outcomes = {o.index: o for o in run_all(deadly, range(3), client=client)}
-    assert [0, 2] == [outcomes[i].get() for i in (0, 2)]
-    with pytest.raises(SamplingError, match="4 workers died at this task"):
+def test_a_task_that_kills_every_worker_is_given_up_and_takes_no_other_with_it(client):
+    outcomes = {o.index: o for o in run_all(deadly, range(4), client=client)}
+    assert [0, 2, 3] == [outcomes[i].get() for i in (0, 2, 3)]
+    with pytest.raises(SamplingError, match="Workers die at this task"):
         outcomes[1].get()
+
+
+def test_a_scheduler_that_dies_is_told_of_and_ends_the_wait(tmp_path):
+    code = (
+        "import time\nfrom distributed import LocalCluster\n"
+        "with LocalCluster(n_workers=1, processes=False, protocol='tcp', dashboard_address=':0') as local:\n"
+        "    print(local.scheduler_address, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as scheduler:
+        assert scheduler.stdout is not None
+
+        def kill_in_mid_task() -> None:
+            wait_for(tmp_path, "0-*", 1)
+            scheduler.kill()
+
+        with cluster(scheduler.stdout.readline().strip()) as client, ThreadPoolExecutor() as beside:
+            beside.submit(kill_in_mid_task)
+            with pytest.raises(SamplingError, match=r"has dropped its tasks: scheduler-connection-lost\. See to"):
+                list(run_all(partial(waits, tmp_path), range(2), client=client))
+
+
+def test_items_that_nobody_waits_for_any_more_are_dropped(place, tmp_path):
+    outcomes = run_all(partial(noted, tmp_path), range(9), client=place)
+    next(outcomes)
+    outcomes.close()
+    time.sleep(2.0)  # in which two workers would do them all
+    assert 1 <= len(list(tmp_path.iterdir())) <= 5
