@@ -63,10 +63,7 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 def run(page: Path) -> Iterator[tuple[Block, str]]:
-    """Run the Python blocks of a page in the working directory; each with what it printed.
-
-    As in a console, the value of a last line that is an expression is printed too.
-    """
+    """Run the Python blocks of a page in the working directory; each with what a console would show."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for block in blocks_of(page):
         if block.language == "python":
@@ -82,7 +79,7 @@ def _printed(block: Block, namespace: dict[str, Any]) -> str:
         if last is not None:
             value = eval(compile(ast.Expression(last.value), str(block.page), "eval"), namespace)
             if value is not None:
-                print(value)
+                print(repr(value))
     return "".join(f"{line.rstrip()}\n" for line in printed.getvalue().splitlines())
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from latex2mathml.converter import convert
 
-_INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.DOTALL)
+_INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>([.,;:)]*)', re.DOTALL)
 _DISPLAY = re.compile(r'<div class="arithmatex">\\\[(.*?)\\\]</div>', re.DOTALL)
 _BETTER = (
     (re.compile(r"<mo>([A-Za-z]+)</mo>"), r'<mi mathvariant="normal">\1</mi>'),  # Var(y): upright, no gap
@@ -23,7 +23,7 @@ _BETTER = (
 def on_page_content(html: str, **_: Any) -> str:
     """The page with its formulas as MathML; called by mkdocs."""
     html = _DISPLAY.sub(lambda found: f'<div class="formula">{_mathml(found[1], "block")}</div>', html)
-    return _INLINE.sub(lambda found: _mathml(found[1], "inline"), html)
+    return _INLINE.sub(lambda found: f'<span class="together">{_mathml(found[1], "inline")}{found[2]}</span>', html)
 
 
 def _mathml(latex: str, display: str) -> str:
