@@ -21,6 +21,7 @@ from bayes_glmm.errors import ConfigError, SamplingError
 from bayes_glmm.inference import ENGINES
 from bayes_glmm.runs.cli import app
 from bayes_glmm.runs.folder import is_run, partial_run
+from bayes_glmm.runs.job import prepare
 from bayes_glmm.runs.run import run
 from bayes_glmm.runs.sweep import FAILED, finish, plan, sweep
 from tests.runs.made_up import made_up
@@ -89,6 +90,7 @@ def test_a_sweep_is_its_runs(configs):
     assert ["runs/one", "runs/two"] == outcomes["folder"].tolist()
     for name, verdict in zip(["one", "two"], outcomes["verdict"], strict=True):
         assert verdict == json.loads(Path(f"runs/{name}/run.json").read_text())["verdict"]
+    assert prepare("runs/two/config.yaml").config.outputs.folder is None  # as the config has it
     run("two.yaml", overrides={"outputs": {"folder": "alone"}})
     xr.testing.assert_identical(bg.load("alone").idata, bg.load("runs/two").idata)
 
@@ -262,6 +264,8 @@ def test_a_worker_killed_in_a_run_loses_none_of_its_finished_chains(configs, cli
     assert [None, 1] == [record.get("resumed", {}).get("chains_kept") for record in records]
     assert [1, 1] == [record["sampling"]["settings"]["cores"] for record in records]
     assert {"one", "two"} == {path.name for path in Path("runs").iterdir()}
+    there = tmp_path / "runs" / "two"  # the workers have another working directory
+    assert there == prepare(there / "config.yaml").folder
     run("two.yaml", overrides={"outputs": {"folder": "alone"}})
     xr.testing.assert_identical(bg.load("alone").idata, bg.load("runs/two").idata)
 
