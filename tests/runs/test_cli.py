@@ -42,7 +42,7 @@ def test_help_lists_the_commands_and_imports_no_sampler():
         "print('heavy:', sorted(heavy & set(sys.modules)))"
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    for command in ("run", "resume", "check", "report", "compare", "data"):
+    for command in ("run", "sweep", "resume", "check", "report", "compare", "data"):
         assert f" {command} " in output
     assert "heavy: []" in output
 
