@@ -19,10 +19,12 @@ from bayes_glmm.families import FAMILIES
 from bayes_glmm.inference import Settings
 from bayes_glmm.runs.cli import app
 from bayes_glmm.runs.run import check
+from bayes_glmm.runs.schema import SECTIONS
 from docs.pages import Block, blocks_of, run
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+CONFIG = ROOT / "docs" / "reference" / "config.md"
 TUTORIALS = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 SAMPLED = [README, *TUTORIALS, ROOT / "docs" / "how-to" / "compare.md"]  # with NUTS and as many draws as they say
@@ -199,3 +201,20 @@ def test_the_tables_name_every_family_link_and_command() -> None:
         }
     commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     assert commands == set(re.findall(r"^\| `bayes-glmm (\w+)", README.read_text(encoding="utf-8"), re.MULTILINE))
+    assert commands == set(
+        re.findall(r"^\| `(\w+)` \|", CONFIG.read_text("utf-8").split("## Commands")[1], re.MULTILINE)
+    )
+
+
+def test_the_table_of_the_config_has_every_key_and_its_default() -> None:
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| .* \|(.*)\|$", CONFIG.read_text(encoding="utf-8"), re.MULTILINE))
+    fields = {
+        ".".join((*section, key)): field.default
+        for section, model in SECTIONS.items()
+        for key, field in model.model_fields.items()
+        if key not in ("data", "model", "sampler", "outputs")
+    }
+    assert set(fields) == set(rows)
+    plain = {key: value for key, value in fields.items() if isinstance(value, bool | int | float | str)}
+    assert plain.pop("sampler.cores") == 0, "as many as the machine has"
+    assert {key: str(value).lower() for key, value in plain.items()} == {key: rows[key].strip(" `") for key in plain}

@@ -86,7 +86,8 @@ def _found(path: str) -> Any:
 def _exported(package: str) -> list[str]:
     """What a package hands out: names imported as themselves, and what it defines, without a leading underscore."""
     names: list[str] = []
-    for node in ast.parse((ROOT / "bayes_glmm" / package / "__init__.py").read_text(encoding="utf-8")).body:
+    source = Path(str(importlib.import_module(f"bayes_glmm.{package}").__file__))
+    for node in ast.parse(source.read_text(encoding="utf-8")).body:
         match node:
             case ast.ImportFrom():
                 names += [alias.name for alias in node.names if alias.name == alias.asname]
