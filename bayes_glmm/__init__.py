@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bayes_glmm.spec import Prior as Prior
     from bayes_glmm.studies import kfold as kfold
     from bayes_glmm.studies import refit_bad as refit_bad
+    from bayes_glmm.studies import simulation_based_calibration as simulation_based_calibration
 
 __version__ = version("bayes-glmm")
 
@@ -36,7 +37,7 @@ _NAMES = {
     "interop": ("from_bambi",),
     "posterior": ("Posterior",),
     "spec": ("ModelSpec", "Prior"),
-    "studies": ("kfold", "refit_bad"),
+    "studies": ("kfold", "refit_bad", "simulation_based_calibration"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 _PACKAGES = (

@@ -7,3 +7,4 @@ from bayes_glmm.plots.contrasts_by import contrasts_by as contrasts_by
 from bayes_glmm.plots.curves import curves as curves
 from bayes_glmm.plots.groups import groups as groups
 from bayes_glmm.plots.percentiles import percentiles as percentiles
+from bayes_glmm.plots.ranks import ranks as ranks

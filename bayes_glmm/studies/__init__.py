@@ -5,6 +5,8 @@ from __future__ import annotations
 from bayes_glmm.approx import CrossCheck
 from bayes_glmm.approx import cross_check as _cross_check
 from bayes_glmm.glmm import Fit
+from bayes_glmm.studies.calibration import SBC as SBC
+from bayes_glmm.studies.calibration import simulation_based_calibration as simulation_based_calibration
 from bayes_glmm.studies.cross_validation import CrossValidation as CrossValidation
 from bayes_glmm.studies.cross_validation import kfold as kfold
 from bayes_glmm.studies.refit import refit_bad as refit_bad

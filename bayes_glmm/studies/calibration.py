@@ -1,0 +1,376 @@
+"""Simulation-based calibration: whether the sampler draws from the posterior of the model as it is written.
+
+Parameters are drawn from the priors and a response from the parameters; then the true values and draws from the
+posterior given that response come from one distribution, so that the rank of a true value among independent draws is
+uniform (Talts, Betancourt, Simpson, Vehtari & Gelman 2018, arXiv:1804.06788). The log likelihood is ranked too: it sees
+errors that no parameter by itself shows, such as a posterior that has not seen all of the data (Modrák et al. 2023,
+Bayesian Analysis 20, 461-488).
+
+The true values come from the plain PyMC model, whatever the sampler moves in.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.diagnostics import Check
+from bayes_glmm.diagnostics.check import named
+from bayes_glmm.diagnostics.convergence import check_divergences
+from bayes_glmm.diagnostics.parameters import parameters
+from bayes_glmm.diagnostics.statistics import ess_bulk, rhat
+from bayes_glmm.diagnostics.uniformity import FEWEST, uniformity
+from bayes_glmm.errors import SamplingError, SpecError
+from bayes_glmm.families import Mean
+from bayes_glmm.glmm import GLMM, Fit
+from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.numerics.spread import evenly_spread
+from bayes_glmm.posterior import Posterior, posterior_of
+from bayes_glmm.predictive import conditional_predictor, log_likelihood, replicate
+from bayes_glmm.studies.executor import run_all
+from bayes_glmm.studies.scores import Model, model_of, seeded, settings_of
+
+if TYPE_CHECKING:
+    from distributed import Client
+    from matplotlib.figure import Figure
+
+    from bayes_glmm.inference import Settings
+
+LOG_LIKELIHOOD = "log likelihood"
+IMPROPER = ("Flat", "HalfFlat")
+LARGEST = 1e15  # beyond, counts have no unit digit
+WORST_RHAT = 1.05
+LEVEL = 0.01  # of all p-values of a study together
+_FULL = 10  # times the replications simulated until enough of them can be
+_LONGER = 3  # fits of a replication, each longer, until draws are enough
+_LONGEST = 8  # times the draws of the fit before
+
+
+@dataclass(frozen=True)
+class SBC:
+    """Ranks of true values among draws from the posterior of data simulated with them.
+
+    Attributes
+    ----------
+    formula : str
+    ranks : DataFrame
+        One row a replication, one column a quantity: how many of ``draws`` draws lie below the true value.
+        Coefficients, standard deviations, correlations, auxiliary parameters, random effects of the first and the last
+        level of each factor, and the log likelihood.
+    draws : int
+        Draws ranked among, thinned so that they are about independent.
+    fits : DataFrame
+        One row a replication: ``coordinates``, the worst ``rhat``, the least bulk ``ess``, ``divergences``, ``kept``
+        draws, ``seconds``, and the ``error`` of a fit that failed, which has no ranks.
+    impossible : int
+        Simulated responses that no data can be (beyond what numbers hold, or rounded onto the edge of the support) and
+        were drawn anew: that depends on the response alone, so ranks of the others stay uniform.
+    """
+
+    formula: str
+    ranks: pd.DataFrame
+    draws: int
+    fits: pd.DataFrame
+    impossible: int
+
+    def uniformity(self) -> pd.DataFrame:
+        """Mean rank and p-values of each quantity; see :func:`bayes_glmm.diagnostics.uniformity.uniformity`."""
+        return uniformity(self.ranks, self.draws)
+
+    @property
+    def p(self) -> float:
+        """The least p-value times their number (Bonferroni), at most 1."""
+        p = self.uniformity()[["chi_square", "ecdf"]].to_numpy()
+        return min(1.0, float(p.min()) * p.size)
+
+    def plot(self) -> Figure:
+        """The distribution functions of the ranks in their 95 % envelopes."""
+        from bayes_glmm.plots import ranks
+
+        return ranks(self.ranks, self.draws)
+
+    @property
+    def failures(self) -> pd.Series:
+        """How many fits failed, did not converge, diverged, or had too few effective draws."""
+        fits = self.fits
+        return pd.Series(
+            {
+                "failed": int((fits["error"] != "").sum()),
+                f"R-hat above {WORST_RHAT}": int((fits["rhat"] > WORST_RHAT).sum()),
+                "with divergences": int((fits["divergences"] > 0).sum()),
+                f"fewer than {self.draws} effective draws": int((fits["ess"] < self.draws).sum()),
+            }
+        )
+
+    def __str__(self) -> str:
+        table = self.uniformity()
+        level = LEVEL / (2 * len(table))
+        bad = table.index[table[["chi_square", "ecdf"]].min(axis=1) < level].tolist()
+        verdict = f"NOT UNIFORM: {named(bad)}. Simulation and sampler differ" if bad else "All ranks look uniform"
+        found = [f"{count} {what}" for what, count in self.failures.items() if count]
+        lines = [
+            f"Simulation-based calibration of {self.formula}: {len(self.fits)} replications, ranks among {self.draws} "
+            "draws",
+            f"{verdict} (least p times {2 * len(table)} tests: {self.p:.2g}).",
+            f"Fits: {', '.join(found) or 'nothing wrong'}.",
+        ]
+        if self.impossible:
+            lines.append(f"{self.impossible} simulated responses cannot be, and were drawn anew.")
+        return "\n".join([*lines, table.round(3).to_string()])
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """One response and what it was drawn from.
+
+    Attributes
+    ----------
+    y : array [row]
+    truth : Series
+        The true value of each quantity.
+    settings : Settings
+    """
+
+    y: np.ndarray
+    truth: pd.Series
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The ranks of one replication [quantity], and what there is to know of its fit."""
+
+    ranks: np.ndarray
+    fit: dict[str, Any]
+
+
+def simulation_based_calibration(
+    model: GLMM | Fit,
+    replications: int = 200,
+    ranked: int = 99,
+    seed: int = 0,
+    client: Client | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> SBC:
+    """Draw parameters and responses from a model, fit each, and rank the true values among the draws.
+
+    Priors, design and trials are those of the model throughout; its own response is not used.
+
+    Parameters
+    ----------
+    model : GLMM or Fit
+        Its priors must be proper. Where they allow responses that no data would be, narrow ones make a better study.
+    replications : int
+        20 at least.
+    ranked : int
+        Draws to rank among, evenly spread over the chains; of a fit with fewer effective ones, more are drawn. One more
+        than that should have many divisors, for a histogram.
+    seed : int
+        Of everything.
+    client : distributed.Client, optional
+        A cluster to fit on; see :func:`bayes_glmm.studies.executor.cluster`.
+    progress : bool
+        Whether to show how many replications are finished.
+    **options
+        As :meth:`bayes_glmm.GLMM.fit` takes them: ``coordinates``, ...; two chains of 250 draws by default.
+
+    Returns
+    -------
+    SBC
+
+    Raises
+    ------
+    SpecError
+        For an improper prior, priors whose responses can hardly ever be, too few replications or draws, and unknown
+        options.
+    SamplingError
+        If all but a few fits failed.
+    """
+    whole = model_of(model)
+    settings = settings_of(model, {"draws": 250, "chains": 2} | options, client is not None)
+    _check(whole, replications, ranked, settings)
+    values, responses, impossible = simulate(whole, replications, seed)
+    items = [
+        Simulated(y, truth, seeded(settings, seed, i))
+        for i, (y, (_, truth)) in enumerate(zip(responses, values.iterrows(), strict=True))
+    ]
+    found: dict[int, Ranked] = {}
+    fits: dict[int, dict[str, Any]] = {}
+    told = "replications" if progress else None
+    for outcome in run_all(partial(rank, whole, ranked), items, client=client, progress=told):
+        if outcome.error is None:
+            found[outcome.index] = outcome.get()
+            fits[outcome.index] = found[outcome.index].fit | {"error": ""}
+        else:
+            fits[outcome.index] = {"error": f"{type(outcome.error).__name__}: {outcome.error}"}
+    if len(found) < FEWEST:
+        errors = [fit["error"] for fit in fits.values() if fit["error"]]
+        raise SamplingError(
+            f"{len(errors)} of {replications} fits failed.", errors[0], "Fit the model by itself first."
+        )
+    done = sorted(found)
+    ranks = pd.DataFrame([found[i].ranks for i in done], pd.Index(done, name="replication"), values.columns)
+    table = pd.DataFrame.from_dict(fits, orient="index").sort_index().rename_axis("replication")
+    return SBC(str(whole.spec.formula), ranks, ranked, table, impossible)
+
+
+def simulate(model: Model, replications: int, seed: int) -> tuple[pd.DataFrame, np.ndarray, int]:
+    """True values and responses, drawn from a model.
+
+    Parameters
+    ----------
+    model : Model
+    replications : int
+    seed : int
+
+    Returns
+    -------
+    DataFrame [replication, quantity], array [replication, row], int
+        True values, responses, and how many responses could not be.
+
+    Raises
+    ------
+    SpecError
+        If responses can hardly ever be.
+    """
+    seeds = np.random.SeedSequence(seed).generate_state(2 * _FULL)
+    values: list[pd.DataFrame] = []
+    responses = np.empty((0, len(model.design.y)))
+    drawn = 0
+    for first, second in seeds.reshape(-1, 2):
+        prior = draw_priors(model, replications, int(first))
+        y = replicate(prior, replications, int(second)).astype(float)
+        possible = _possible(model, y)
+        values.append(quantities(prior, y)[possible])
+        responses = np.concatenate([responses, y[possible]])
+        drawn += replications
+        if len(responses) >= replications:
+            truth = pd.concat(values, ignore_index=True)[:replications]
+            return truth, responses[:replications], drawn - len(responses)
+    raise SpecError(
+        f"Of {drawn} responses drawn from the priors only {len(responses)} can be.",
+        advice="Narrow the priors: print(model.priors), model.prior_predictive().",
+    )
+
+
+def draw_priors(model: Model, draws: int, seed: int) -> Posterior:
+    """Draws from the priors of the plain model, random effects too, in the form of a posterior."""
+    import pymc as pm
+    from pytensor.compile.mode import Mode
+
+    from bayes_glmm.model import build_model
+
+    spec, design = model.spec, model.design
+    with warnings.catch_warnings():
+        # of the C backend, which is not used
+        warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS", UserWarning)
+        plain = build_model(spec, design, model.priors)
+        groups = [block.group for block in design.blocks]
+        names = [*(f"{kind}_{group}" for kind in "Gu" for group in groups), *spec.family.auxiliary]
+        names += ["beta"] if design.coefficients else []
+        # a few hundred draws are not worth a compiler
+        mode = Mode(linker="py", optimizer="fast_compile")
+        drawn = pm.draw([plain[name] for name in names], draws=draws, mode=mode, random_seed=seed)
+    found = dict(zip(names, drawn, strict=True))
+    of_groups = ({group: found[f"{kind}_{group}"] for group in groups} for kind in "Gu")
+    G, u = of_groups
+    auxiliary = {name: found[name] for name in spec.family.auxiliary}
+    prior = posterior_of(spec, design, found.get("beta", np.empty((draws, 0))), G, auxiliary, u)
+    return replace(prior, priors=model.priors)
+
+
+def quantities(prior: Posterior, y: np.ndarray) -> pd.DataFrame:
+    """The value of each quantity [draw, quantity] in draws that each have a response of their own [draw, row]."""
+    labels, values = parameters(prior)
+    keep = _ranked_labels(prior, labels)
+    table = pd.DataFrame(values[:, 0].T, columns=labels)[keep]
+    mean = Mean(conditional_predictor(prior), prior.spec.link, NUMPY)
+    auxiliary = {name: value[:, None] for name, value in prior.auxiliary.items()}
+    with np.errstate(all="ignore"):  # where a response cannot be
+        density = prior.spec.family.log_density(y, mean, auxiliary, prior.design.trials, NUMPY)
+    return table.assign(**{LOG_LIKELIHOOD: density.sum(axis=1)})
+
+
+def rank(model: Model, ranked: int, simulated: Simulated) -> Ranked:
+    """Fit one response, and rank what it was drawn from among the draws."""
+    from bayes_glmm.inference import sample
+
+    design, settings, seconds = replace(model.design, y=simulated.y), simulated.settings, 0.0
+    for _ in range(_LONGER):
+        posterior = sample(model.spec, design, model.priors, settings)
+        seconds += posterior.provenance["seconds"]
+        draws = _draws(posterior, [str(label) for label in simulated.truth.index[:-1]])
+        effective = float(ess_bulk(draws).min())
+        if effective >= ranked:
+            break
+        longer = min(_LONGEST, 1.5 * ranked / max(effective, 1.0))
+        settings = replace(settings, draws=int(settings.draws * longer))
+    stacked = draws.reshape(len(draws), -1)
+    chosen = stacked[:, evenly_spread(stacked.shape[1], ranked)]
+    divergences = check_divergences(posterior)
+    fit = {
+        "coordinates": posterior.provenance.get("coordinates", ""),
+        "rhat": float(rhat(draws).max()),
+        "ess": effective,
+        "divergences": int(divergences.value) if isinstance(divergences, Check) else 0,
+        "kept": stacked.shape[1],
+        "seconds": seconds,
+    }
+    return Ranked((chosen < simulated.truth.to_numpy()[:, None]).sum(axis=1), fit)
+
+
+def _draws(posterior: Posterior, labels: Sequence[str]) -> np.ndarray:
+    """Draws of the quantities with these labels, and of the log likelihood [quantity, chain, draw]."""
+    known, values = parameters(posterior, given=True)
+    place = {label: i for i, label in enumerate(known)}
+    density = log_likelihood(posterior).sum("row").to_numpy()
+    return np.concatenate([values[[place[label] for label in labels]], density[None]])
+
+
+def _ranked_labels(prior: Posterior, labels: Sequence[str]) -> list[str]:
+    """All parameters, of the random effects those of the first and the last level of each factor."""
+    effects = {
+        f"u_{block.group}[{level}, {effect}]"
+        for block in prior.design.blocks
+        for level in (block.levels[0], block.levels[-1])
+        for effect in block.effects
+    }
+    return [label for label in labels if not label.startswith("u_") or label in effects]
+
+
+def _possible(model: Model, y: np.ndarray) -> np.ndarray:
+    """Which responses [draw] could be data."""
+    outside = np.array([model.spec.family.support(one, model.design.trials).any() for one in y])
+    return ~outside & (np.abs(y) < LARGEST).all(axis=1)
+
+
+def _check(model: Model, replications: int, ranked: int, settings: Settings) -> None:
+    """The study can be made.
+
+    Raises
+    ------
+    SpecError
+    """
+    for name, prior in model.priors.entries.items():
+        if prior.distribution in IMPROPER:
+            raise SpecError(
+                f"Nothing can be drawn from {prior}, which is no proper prior.",
+                f"prior of {name}",
+                "Give it one, such as Normal(0, 1) or HalfNormal(1).",
+            )
+    if replications < FEWEST:
+        raise SpecError(f"It takes {FEWEST} replications at least, not {replications}.", advice="Usual: 200.")
+    if not 1 <= ranked <= settings.chains * settings.draws:
+        raise SpecError(
+            f"Of {settings.chains * settings.draws} draws a fit, {ranked} cannot be ranked among.",
+            advice="Draw more, or take ranked=99.",
+        )
