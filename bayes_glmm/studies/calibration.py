@@ -11,7 +11,6 @@ The true values come from the plain PyMC model, whatever the sampler moves in.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,14 +26,13 @@ from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.diagnostics.statistics import ess_bulk, rhat
 from bayes_glmm.diagnostics.uniformity import FEWEST, uniformity
 from bayes_glmm.errors import SamplingError, SpecError
-from bayes_glmm.families import Mean
 from bayes_glmm.glmm import GLMM, Fit
-from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.numerics.spread import evenly_spread
-from bayes_glmm.posterior import Posterior, posterior_of
-from bayes_glmm.predictive import conditional_predictor, log_likelihood, replicate
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.predictive import log_likelihood
 from bayes_glmm.studies.executor import run_all
 from bayes_glmm.studies.scores import Model, model_of, seeded, settings_of
+from bayes_glmm.studies.simulation import simulate
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -42,13 +40,10 @@ if TYPE_CHECKING:
 
     from bayes_glmm.inference import Settings
 
-LOG_LIKELIHOOD = "log likelihood"
 IMPROPER = ("Flat", "HalfFlat")
-LARGEST = 1e15  # beyond, counts have no unit digit
 WORST_RHAT = 1.05
 LEVEL = 0.01  # of all p-values of a study together
-_FULL = 10  # times the replications simulated until enough of them can be
-_LONGER = 3  # fits of a replication, each longer, until draws are enough
+_LONGER = 3  # fits of a replication at most, each longer, until draws are enough
 _LONGEST = 8  # times the draws of the fit before
 
 
@@ -223,83 +218,6 @@ def simulation_based_calibration(
     return SBC(str(whole.spec.formula), ranks, ranked, table, impossible)
 
 
-def simulate(model: Model, replications: int, seed: int) -> tuple[pd.DataFrame, np.ndarray, int]:
-    """True values and responses, drawn from a model.
-
-    Parameters
-    ----------
-    model : Model
-    replications : int
-    seed : int
-
-    Returns
-    -------
-    DataFrame [replication, quantity], array [replication, row], int
-        True values, responses, and how many responses could not be.
-
-    Raises
-    ------
-    SpecError
-        If responses can hardly ever be.
-    """
-    seeds = np.random.SeedSequence(seed).generate_state(2 * _FULL)
-    values: list[pd.DataFrame] = []
-    responses = np.empty((0, len(model.design.y)))
-    drawn = 0
-    for first, second in seeds.reshape(-1, 2):
-        prior = draw_priors(model, replications, int(first))
-        y = replicate(prior, replications, int(second)).astype(float)
-        possible = _possible(model, y)
-        values.append(quantities(prior, y)[possible])
-        responses = np.concatenate([responses, y[possible]])
-        drawn += replications
-        if len(responses) >= replications:
-            truth = pd.concat(values, ignore_index=True)[:replications]
-            return truth, responses[:replications], drawn - len(responses)
-    raise SpecError(
-        f"Of {drawn} responses drawn from the priors only {len(responses)} can be.",
-        advice="Narrow the priors: print(model.priors), model.prior_predictive().",
-    )
-
-
-def draw_priors(model: Model, draws: int, seed: int) -> Posterior:
-    """Draws from the priors of the plain model, random effects too, in the form of a posterior."""
-    import pymc as pm
-    from pytensor.compile.mode import Mode
-
-    from bayes_glmm.model import build_model
-
-    spec, design = model.spec, model.design
-    with warnings.catch_warnings():
-        # of the C backend, which is not used
-        warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS", UserWarning)
-        plain = build_model(spec, design, model.priors)
-        groups = [block.group for block in design.blocks]
-        names = [*(f"{kind}_{group}" for kind in "Gu" for group in groups), *spec.family.auxiliary]
-        names += ["beta"] if design.coefficients else []
-        # a few hundred draws are not worth a compiler
-        mode = Mode(linker="py", optimizer="fast_compile")
-        drawn = pm.draw([plain[name] for name in names], draws=draws, mode=mode, random_seed=seed)
-    found = dict(zip(names, drawn, strict=True))
-    of_groups = ({group: found[f"{kind}_{group}"] for group in groups} for kind in "Gu")
-    G, u = of_groups
-    auxiliary = {name: found[name] for name in spec.family.auxiliary}
-    prior = posterior_of(spec, design, found.get("beta", np.empty((draws, 0))), G, auxiliary, u)
-    return replace(prior, priors=model.priors)
-
-
-def quantities(prior: Posterior, y: np.ndarray) -> pd.DataFrame:
-    """The value of each quantity [draw, quantity] in draws that each have a response of their own [draw, row]."""
-    labels, values = parameters(prior)
-    keep = _ranked_labels(prior, labels)
-    table = pd.DataFrame(values[:, 0].T, columns=labels)[keep]
-    mean = Mean(conditional_predictor(prior), prior.spec.link, NUMPY)
-    auxiliary = {name: value[:, None] for name, value in prior.auxiliary.items()}
-    with np.errstate(all="ignore"):  # where a response cannot be
-        density = prior.spec.family.log_density(y, mean, auxiliary, prior.design.trials, NUMPY)
-    return table.assign(**{LOG_LIKELIHOOD: density.sum(axis=1)})
-
-
 def rank(model: Model, ranked: int, simulated: Simulated) -> Ranked:
     """Fit one response, and rank what it was drawn from among the draws."""
     from bayes_glmm.inference import sample
@@ -334,23 +252,6 @@ def _draws(posterior: Posterior, labels: Sequence[str]) -> np.ndarray:
     place = {label: i for i, label in enumerate(known)}
     density = log_likelihood(posterior).sum("row").to_numpy()
     return np.concatenate([values[[place[label] for label in labels]], density[None]])
-
-
-def _ranked_labels(prior: Posterior, labels: Sequence[str]) -> list[str]:
-    """All parameters, of the random effects those of the first and the last level of each factor."""
-    effects = {
-        f"u_{block.group}[{level}, {effect}]"
-        for block in prior.design.blocks
-        for level in (block.levels[0], block.levels[-1])
-        for effect in block.effects
-    }
-    return [label for label in labels if not label.startswith("u_") or label in effects]
-
-
-def _possible(model: Model, y: np.ndarray) -> np.ndarray:
-    """Which responses [draw] could be data."""
-    outside = np.array([model.spec.family.support(one, model.design.trials).any() for one in y])
-    return ~outside & (np.abs(y) < LARGEST).all(axis=1)
 
 
 def _check(model: Model, replications: int, ranked: int, settings: Settings) -> None:

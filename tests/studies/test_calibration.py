@@ -17,8 +17,8 @@ from bayes_glmm.inference import Settings
 from bayes_glmm.posterior import Posterior, posterior_of
 from bayes_glmm.spec import ModelSpec
 from bayes_glmm.studies import SBC
-from bayes_glmm.studies.calibration import LOG_LIKELIHOOD, draw_priors, simulate
 from bayes_glmm.studies.scores import model_of
+from bayes_glmm.studies.simulation import LOG_LIKELIHOOD, draw_priors, simulate
 
 GRID = np.linspace(-7.0, 7.0, 4001)
 

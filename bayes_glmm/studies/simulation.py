@@ -1,0 +1,118 @@
+"""Parameters drawn from the priors of a model, and a response from each: what a calibration knows the truth of.
+
+The draws are those of the plain PyMC model, whatever the sampler moves in, and the responses those of the family.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.diagnostics.parameters import parameters
+from bayes_glmm.errors import SpecError
+from bayes_glmm.families import Mean
+from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.posterior import Posterior, posterior_of
+from bayes_glmm.predictive import conditional_predictor, replicate
+from bayes_glmm.studies.scores import Model
+
+LOG_LIKELIHOOD = "log likelihood"
+LARGEST = 1e15  # beyond, counts have no unit digit
+_FULL = 10  # times the replications are simulated at most, until enough responses can be
+
+
+def simulate(model: Model, replications: int, seed: int) -> tuple[pd.DataFrame, np.ndarray, int]:
+    """True values and responses, drawn from a model.
+
+    Parameters
+    ----------
+    model : Model
+    replications : int
+    seed : int
+
+    Returns
+    -------
+    DataFrame [replication, quantity], array [replication, row], int
+        True values, responses, and how many responses could not be.
+
+    Raises
+    ------
+    SpecError
+        If responses can hardly ever be.
+    """
+    seeds = np.random.SeedSequence(seed).generate_state(2 * _FULL)
+    values: list[pd.DataFrame] = []
+    responses = np.empty((0, len(model.design.y)))
+    drawn = 0
+    for first, second in seeds.reshape(-1, 2):
+        prior = draw_priors(model, replications, int(first))
+        y = replicate(prior, replications, int(second)).astype(float)
+        possible = _possible(model, y)
+        values.append(quantities(prior, y)[possible])
+        responses = np.concatenate([responses, y[possible]])
+        drawn += replications
+        if len(responses) >= replications:
+            truth = pd.concat(values, ignore_index=True)[:replications]
+            return truth, responses[:replications], drawn - len(responses)
+    raise SpecError(
+        f"Of {drawn} responses drawn from the priors only {len(responses)} can be.",
+        advice="Narrow the priors: print(model.priors), model.prior_predictive().",
+    )
+
+
+def draw_priors(model: Model, draws: int, seed: int) -> Posterior:
+    """Draws from the priors of the plain model, random effects too, in the form of a posterior."""
+    import pymc as pm
+    from pytensor.compile.mode import Mode
+
+    from bayes_glmm.model import build_model
+
+    spec, design = model.spec, model.design
+    with warnings.catch_warnings():
+        # of the C backend, which is not used
+        warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS", UserWarning)
+        plain = build_model(spec, design, model.priors)
+        groups = [block.group for block in design.blocks]
+        names = [*(f"{kind}_{group}" for kind in "Gu" for group in groups), *spec.family.auxiliary]
+        names += ["beta"] if design.coefficients else []
+        # a few hundred draws are not worth a compiler
+        mode = Mode(linker="py", optimizer="fast_compile")
+        drawn = pm.draw([plain[name] for name in names], draws=draws, mode=mode, random_seed=seed)
+    found = dict(zip(names, drawn, strict=True))
+    beta = found.get("beta", np.empty((draws, 0)))
+    G, u = ({group: found[f"{kind}_{group}"] for group in groups} for kind in "Gu")
+    prior = posterior_of(spec, design, beta, G, {name: found[name] for name in spec.family.auxiliary}, u)
+    return replace(prior, priors=model.priors)
+
+
+def quantities(prior: Posterior, y: np.ndarray) -> pd.DataFrame:
+    """The value of each quantity [draw, quantity] in draws that each have a response of their own [draw, row]."""
+    labels, values = parameters(prior)
+    keep = _ranked_labels(prior, labels)
+    table = pd.DataFrame(values[:, 0].T, columns=labels)[keep]
+    mean = Mean(conditional_predictor(prior), prior.spec.link, NUMPY)
+    auxiliary = {name: value[:, None] for name, value in prior.auxiliary.items()}
+    with np.errstate(all="ignore"):  # where a response cannot be
+        density = prior.spec.family.log_density(y, mean, auxiliary, prior.design.trials, NUMPY)
+    return table.assign(**{LOG_LIKELIHOOD: density.sum(axis=1)})
+
+
+def _ranked_labels(prior: Posterior, labels: Sequence[str]) -> list[str]:
+    """All parameters, of the random effects those of the first and the last level of each factor."""
+    effects = {
+        f"u_{block.group}[{level}, {effect}]"
+        for block in prior.design.blocks
+        for level in (block.levels[0], block.levels[-1])
+        for effect in block.effects
+    }
+    return [label for label in labels if not label.startswith("u_") or label in effects]
+
+
+def _possible(model: Model, y: np.ndarray) -> np.ndarray:
+    """Which responses [draw] could be data."""
+    outside = np.array([model.spec.family.support(one, model.design.trials).any() for one in y])
+    return ~outside & (np.abs(y) < LARGEST).all(axis=1)
