@@ -35,27 +35,33 @@ SAMPLERS = {
 LONGEST = 1800  # seconds a pair may take
 
 
-def one(case: str, sampler: str, draws: int) -> dict[str, Any]:
+def one(case: str, sampler: str, draws: int, folder: Path) -> dict[str, Any]:
     """Fit one case by one sampler, in this process."""
-    from benchmarks.cases import CASES
-
-    built = CASES[case]()
     compiling = _timed_compilation()
-    start = time.perf_counter()
     if sampler in ("ours", "plain"):
+        import pandas as pd
+
         import bayes_glmm as bg
 
-        coordinates = "auto" if sampler == "ours" else "plain"
-        fit = bg.from_bambi(built).fit(draws=draws, seed=1, coordinates=coordinates, progress=False)
+        model = bg.GLMM(
+            data=pd.read_parquet(folder / "data.parquet"), **json.loads((folder / "model.json").read_text())
+        )
+        start = time.perf_counter()
+        fit = model.fit(draws=draws, seed=1, coordinates="auto" if sampler == "ours" else "plain", progress=False)
         tree, how = fit.idata, fit.posterior.provenance["coordinates"]
+        sampling = fit.posterior.provenance["seconds_of_sampling"] - compiling[0]  # inside it for PyMC models only
     else:
+        from benchmarks.cases import CASES
+
+        built = CASES[case]()
+        start = time.perf_counter()
         method = {"bambi": "pymc", "bambi nutpie": "nutpie", "bambi numpyro": "numpyro"}[sampler]
         tree, how = (
             built.fit(draws=draws, tune=1000, chains=4, random_seed=1, inference_method=method, progressbar=False),
             "",
         )
+        sampling = tree["posterior"].attrs.get("sampling_time") or time.perf_counter() - start - compiling[0]
     wall = time.perf_counter() - start
-    sampling = tree["posterior"].attrs.get("sampling_time") or wall - compiling[0]
     return {
         "total": time.perf_counter() - STARTED,
         "fit": wall,
@@ -119,19 +125,37 @@ def both(case: str, sampler: str, draws: int) -> dict[str, Any]:
     """Cold and warm, each in a process of its own."""
     results = {}
     with tempfile.TemporaryDirectory() as cache:
+        _run([case, "model", "--folder", cache])
         caches = {"NUMBA_CACHE_DIR": f"{cache}/numba", "PYTENSOR_FLAGS": f"base_compiledir={cache}/pytensor"}
+        caches["PYTHONDONTWRITEBYTECODE"] = ""  # as for most people: what Python compiled is kept
         for kind in ("cold", "warm"):
-            command = [sys.executable, "-m", "benchmarks.run", "--one", case, sampler, "--draws", str(draws)]
             try:
-                done = subprocess.run(
-                    command, env=os.environ | caches, capture_output=True, text=True, timeout=LONGEST, check=False
-                )
+                done = _run([case, sampler, "--draws", str(draws), "--folder", cache], caches)
             except subprocess.TimeoutExpired:
                 return {"error": f"more than {LONGEST} s"}
             if done.returncode:
                 return {"error": done.stderr.strip().splitlines()[-1][:120] if done.stderr.strip() else "failed"}
             results[kind] = json.loads(done.stdout.splitlines()[-1])
     return results["warm"] | {"cold": results["cold"]["total"], "warm": results["warm"]["total"]}
+
+
+def _run(arguments: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks.run", "--one", *arguments]
+    return subprocess.run(
+        command, env=os.environ | (environment or {}), capture_output=True, text=True, timeout=LONGEST, check=False
+    )
+
+
+def write_model(case: str, folder: Path) -> None:
+    """Write the Bambi model of a case as formula, family and priors of this package: no sampler waits for another."""
+    import bayes_glmm as bg
+    from benchmarks.cases import CASES
+
+    model = bg.from_bambi(CASES[case]())
+    priors = {name: str(prior) for name, prior in model.priors.entries.items()}
+    spec = {"formula": str(model.spec.formula), "family": model.spec.family_name, "link": model.spec.link_name}
+    (folder / "model.json").write_text(json.dumps(spec | {"priors": priors}), encoding="utf-8")
+    model.design.data.to_parquet(folder / "data.parquet")
 
 
 def table(results: dict[tuple[str, str], dict[str, Any]]) -> Any:
@@ -180,9 +204,14 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        print(json.dumps(one(*given.one, given.draws)))
+        case, sampler = given.one
+        if sampler == "model":
+            write_model(case, given.folder)
+        else:
+            print(json.dumps(one(case, sampler, given.draws, given.folder)))
         return
     results: dict[tuple[str, str], dict[str, Any]] = {}
     for case in given.cases.split(","):

@@ -72,7 +72,8 @@ def _plain(tree: xr.DataTree) -> xr.DataTree:
 def _plain_group(data: xr.Dataset) -> xr.Dataset:
     kept = data.drop_vars([name for name, variable in data.data_vars.items() if variable.dtype == object])
     text = {name: labels.astype(str) for name, labels in kept.coords.items() if labels.dtype == object}
-    return kept.assign_coords(text).drop_attrs()
+    kept = kept.assign_coords(text) if text else kept
+    return kept.drop_attrs() if kept.attrs or any(variable.attrs for variable in kept.variables.values()) else kept
 
 
 def _joined(chains: Mapping[int, xr.DataTree]) -> xr.DataTree:
@@ -81,6 +82,10 @@ def _joined(chains: Mapping[int, xr.DataTree]) -> xr.DataTree:
     groups = {}
     for name in trees[0].children:
         parts = [tree[name].to_dataset() for tree in trees]
-        joined = xr.concat(parts, "chain", data_vars="minimal", coords="minimal", compat="override", join="exact")
-        groups[name] = joined.assign_coords(chain=sorted(chains))
+        variables = {
+            key: xr.Variable.concat([part.variables[key] for part in parts], "chain") for key in parts[0].data_vars
+        }
+        groups[name] = xr.Dataset(variables, parts[0].coords.drop_vars("chain", errors="ignore")).assign_coords(
+            chain=sorted(chains)
+        )
     return xr.DataTree.from_dict(groups)

@@ -8,6 +8,7 @@ the whitened ones else, the plain ones where neither can be, and says so in the 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -53,8 +54,8 @@ def sample_plain(spec: ModelSpec, design: Design, priors: Priors, engine: Engine
     from bayes_glmm.inference.kernels.fused import fast_likelihood
     from bayes_glmm.model import build_model
 
-    drawn, tune = _draw(build_model(spec, design, priors, fast_likelihood), engine, settings, LONG_WARM_UP)
-    return drawn, {"coordinates": "plain", "tune": tune}
+    drawn, how = _draw(build_model(spec, design, priors, fast_likelihood), engine, settings, LONG_WARM_UP)
+    return drawn, {"coordinates": "plain"} | how
 
 
 def sample_whitened(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
@@ -125,17 +126,18 @@ def _sample_whitened(whitening: Whitening, priors: Priors, engine: Engine, setti
     if density is None:
         from bayes_glmm.inference.whitened import whitened_model
 
-        drawn, tune = _draw(whitened_model(whitening, priors), engine, settings, SHORT_WARM_UP)
+        drawn, how = _draw(whitened_model(whitening, priors), engine, settings, SHORT_WARM_UP)
     else:
+        density.compile()
         density = streamed(density, settings, engine.folder)
-        drawn, tune = _draw(density, engine, settings, SHORT_WARM_UP)
+        drawn, how = _draw(density, engine, settings, SHORT_WARM_UP)
         drawn = with_streamed(drawn, density, (whitening.main, *whitening.others))
-    return natural(drawn, whitening.design), {"coordinates": "whitened", "tune": tune}
+    return natural(drawn, whitening.design), {"coordinates": "whitened"} | how
 
 
 def _sample_integrated(integral: Integral, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
     for _ in range(ATTEMPTS):
-        drawn, tune = _draw(_integrated_target(integral, priors, engine), engine, settings, SHORT_WARM_UP)
+        drawn, how = _draw(_integrated_target(integral, priors, engine), engine, settings, SHORT_WARM_UP)
         drawn = natural(drawn, integral.design)
         posterior = drawn["posterior"].to_dataset()
         error = quadrature_error(integral, posterior)
@@ -148,8 +150,8 @@ def _sample_integrated(integral: Integral, priors: Priors, engine: Engine, setti
         return sample_plain(integral.spec, integral.design, priors, engine, settings)
     groups = {name: node.to_dataset() for name, node in drawn.children.items()}
     groups["posterior"] = draw_effects(integral, posterior, settings.seed)
-    how = {"coordinates": "integrated", "nodes": integral.nodes, "quadrature_error": float(f"{error:.2g}")}
-    return xr.DataTree.from_dict(groups), how | {"tune": tune}
+    quadrature = {"nodes": integral.nodes, "quadrature_error": float(f"{error:.2g}")}
+    return xr.DataTree.from_dict(groups), {"coordinates": "integrated"} | quadrature | how
 
 
 def _integrated_target(integral: Integral, priors: Priors, engine: Engine) -> Target:
@@ -158,18 +160,20 @@ def _integrated_target(integral: Integral, priors: Priors, engine: Engine) -> Ta
 
     density = integrated_density(integral, priors) if engine.densities else None
     if density is not None:
+        density.compile()
         return density
     from bayes_glmm.inference.integrated import integrated_model
 
     return integrated_model(integral, priors)
 
 
-def _draw(target: Target, engine: Engine, settings: Settings, warm_up: int) -> tuple[xr.DataTree, int]:
-    """Draws and the length of their warm-up: what was asked for; else a usual one, lengthened if it was too short."""
-    if settings.tune is not None:
-        return engine.sample(target, settings), settings.tune
-    drawn = engine.sample(target, replace(settings, tune=warm_up))
-    if warm_up >= LONG_WARM_UP or settled(drawn):
-        return drawn, warm_up
-    log.info("The chains have not settled after %d draws of warm-up: sampling anew with %d.", warm_up, LONG_WARM_UP)
-    return engine.sample(target, replace(settings, tune=LONG_WARM_UP)), LONG_WARM_UP
+def _draw(target: Target, engine: Engine, settings: Settings, warm_up: int) -> Drawn:
+    """Draws, their warm-up (what was asked for; else a usual one, lengthened if it was too short) and its seconds."""
+    start = time.perf_counter()
+    tune = settings.tune or warm_up
+    drawn = engine.sample(target, replace(settings, tune=tune))
+    if settings.tune is None and warm_up < LONG_WARM_UP and not settled(drawn):
+        log.info("The chains have not settled after %d draws of warm-up: sampling anew with %d.", tune, LONG_WARM_UP)
+        tune = LONG_WARM_UP
+        drawn = engine.sample(target, replace(settings, tune=tune))
+    return drawn, {"tune": tune, "seconds_of_sampling": round(time.perf_counter() - start, 3)}

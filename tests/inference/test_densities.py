@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import pickle
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -183,3 +187,31 @@ def test_draws_come_under_the_plain_models_names() -> None:
     assert_allclose(np.sqrt(np.diagonal(L @ L.T)), sd)
     assert_allclose(posterior["corr_g"].to_numpy()[0, 0, 0, 1], (L @ L.T)[0, 1] / sd.prod())
     assert "corr_h" not in posterior
+
+
+@pytest.mark.slow  # compiles two densities, in processes that share nothing but a folder
+def test_code_from_disk_gives_the_numbers_of_code_just_compiled(tmp_path: Path) -> None:
+    """Code of different densities is compiled in different processes and loaded by one."""
+
+    def run(*families: str) -> list[str]:
+        script = f"from tests.inference.test_densities import show; show({families!r})"
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.split()
+
+    bernoulli, poisson = run("bernoulli"), run("poisson")
+    assert run("bernoulli", "poisson") == [*bernoulli, *poisson]
+    assert run("poisson", "bernoulli") == [*poisson, *bernoulli]
+
+
+def show(families: tuple[str, ...]) -> None:
+    """Print value and slopes at one point to the last bit."""
+    for family in families:
+        _, density = integrated(family)
+        value, gradient = density(0.1 * np.ones(len(density.start)))
+        print(*(number.hex() for number in [value, *gradient.tolist()]))

@@ -22,6 +22,7 @@ from numba.extending import overload
 from bayes_glmm.inference.densities import integrated, levels, priors, records, triangular, variances, whitened
 from bayes_glmm.inference.kernels import elementary, entries, loops
 from bayes_glmm.inference.kernels.entries import KERNELS
+from bayes_glmm.inference.kernels.loops import named
 
 _SOURCES = (
     integrated,
@@ -88,6 +89,7 @@ def density_callback(key: Key) -> Any:
     name, version = str(key), _VERSION
 
     @numba.cfunc(DENSITY, cache=True, error_model="numpy")
+    @named(key)
     def log_density(size, x, gradient, value, table):  # type: ignore[no-untyped-def] # pragma: no cover
         slope = numba.carray(gradient, (size,))
         found = _density(name, version, numba.carray(x, (size,)), slope, numba.carray(table, (3 * MOST_ARRAYS,)))
@@ -108,6 +110,7 @@ def expand_callback(key: Key) -> Any:
     name, version = str(key), _VERSION
 
     @numba.cfunc(EXPAND, cache=True, error_model="numpy")
+    @named(key)
     def expand(size, kept, x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
         draw = numba.carray(out, (kept,))
         _expand(name, version, numba.carray(x, (size,)), draw, numba.carray(table, (3 * MOST_ARRAYS,)))
@@ -131,7 +134,12 @@ def _compile_density(name, version, x, gradient, table):  # type: ignore[no-unty
     coordinates, family, link, effects = name.literal_value.split()
     code = CODES[coordinates]
     read, density = code.read, code.density(KERNELS[family, link], int(effects))
-    return lambda name, version, x, gradient, table: density(x, gradient, read(table))
+
+    @named(name.literal_value)
+    def found(name, version, x, gradient, table):  # type: ignore[no-untyped-def] # pragma: no cover
+        return density(x, gradient, read(table))
+
+    return found
 
 
 @overload(_expand, prefer_literal=True)
@@ -141,4 +149,9 @@ def _compile_expand(name, version, x, out, table):  # type: ignore[no-untyped-de
     coordinates, _, _, effects = name.literal_value.split()
     code = CODES[coordinates]
     read, expand = code.read, code.expand(int(effects))
-    return lambda name, version, x, out, table: expand(x, out, read(table))
+
+    @named(name.literal_value)
+    def found(name, version, x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
+        expand(x, out, read(table))
+
+    return found

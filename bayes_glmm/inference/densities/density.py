@@ -68,6 +68,11 @@ class Density:
         """Numbers kept of a draw."""
         return sum(int(np.prod(kept.shape)) for kept in self.kept)
 
+    def compile(self) -> None:
+        """Have the code at hand: from disk, or compiled."""
+        density_callback(self.key)
+        expand_callback(self.key)
+
     def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient at x."""
         x = np.ascontiguousarray(x, dtype=float)

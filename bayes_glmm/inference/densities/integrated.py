@@ -18,7 +18,7 @@ from bayes_glmm.inference.densities.triangular import multiply, multiply_transpo
 from bayes_glmm.inference.densities.variances import LARGEST_LOG, compiled
 from bayes_glmm.inference.kernels.elementary import exp
 from bayes_glmm.inference.kernels.entries import Kernel
-from bayes_glmm.inference.kernels.loops import fused
+from bayes_glmm.inference.kernels.loops import fused, named
 
 
 class IntegratedData(NamedTuple):
@@ -62,6 +62,7 @@ def make_density(kernel: Kernel) -> Callable[..., Any]:
     pattern_pass, shared = _make_pattern_pass(kernel), kernel.shared
 
     @compiled
+    @named(kernel.row.__name__)
     def density(x, gradient, data):  # type: ignore[no-untyped-def] # pragma: no cover
         parameters = unfold(x, data)
         p, size = data.X.shape[1], len(parameters)
@@ -129,6 +130,7 @@ def _make_pattern_pass(kernel: Kernel) -> Callable[..., Any]:
     row = kernel.row
 
     @fused
+    @named(kernel.row.__name__)
     def row_pass(y, trials, fixed, spread, grid, a, log_a, terms, slope, a_slope):  # type: ignore[no-untyped-def] # pragma: no cover
         for k in range(len(grid)):
             value, slope[k], own = row(y, trials, fixed + spread * grid[k], a, log_a)
@@ -136,19 +138,7 @@ def _make_pattern_pass(kernel: Kernel) -> Callable[..., Any]:
             a_slope[k] += own
 
     @fused
-    def weigh(terms):  # type: ignore[no-untyped-def] # pragma: no cover
-        largest = -np.inf
-        for k in range(len(terms)):
-            largest = max(largest, terms[k])
-        total = 0.0
-        for k in range(len(terms)):
-            terms[k] = exp(terms[k] - largest)
-            total += terms[k]
-        for k in range(len(terms)):
-            terms[k] /= total
-        return largest + math.log(total)
-
-    @fused
+    @named(kernel.row.__name__)
     def pattern_pass(data, pattern, parameters, a, log_a, slope):  # type: ignore[no-untyped-def] # pragma: no cover
         p, sd, grid = data.X.shape[1], parameters[data.X.shape[1]], data.grid
         start, stop = data.first[pattern], data.first[pattern + 1]
@@ -161,7 +151,7 @@ def _make_pattern_pass(kernel: Kernel) -> Callable[..., Any]:
                 fixed += data.X[i, c] * parameters[c]
             spread = sd * data.values[i]
             row_pass(data.y[i], data.trials[i], fixed, spread, grid, a, log_a, terms, slopes[i - start], a_slope)
-        value = weigh(terms)
+        value = _weigh(terms)
         for i in range(start, stop):
             level, tilt = 0.0, 0.0
             for k in range(len(grid)):
@@ -178,3 +168,18 @@ def _make_pattern_pass(kernel: Kernel) -> Callable[..., Any]:
         return value
 
     return pattern_pass
+
+
+@fused
+def _weigh(terms):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Turn the logarithms of terms into shares of their sum; returns its logarithm."""
+    largest = -np.inf
+    for k in range(len(terms)):
+        largest = max(largest, terms[k])
+    total = 0.0
+    for k in range(len(terms)):
+        terms[k] = exp(terms[k] - largest)
+        total += terms[k]
+    for k in range(len(terms)):
+        terms[k] /= total
+    return largest + math.log(total)

@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from bayes_glmm.inference.densities.variances import compiled
+from bayes_glmm.inference.kernels.loops import named
 
 
 def make_level_forward(d: int) -> Callable[..., Any]:
     """For each level C, y, z and u; returns the sum of the logarithms of the diagonals of C."""
 
     @compiled
+    @named(d)
     def level_forward(H, L, r, w, C, y, z, u):  # type: ignore[no-untyped-def] # pragma: no cover
         product, total = 1.0, 0.0
         for j in range(len(H)):
@@ -62,6 +64,7 @@ def make_level_back(d: int) -> Callable[..., Any]:
     """The slopes in w and r of each level, from those in u; adds to the slope in L."""
 
     @compiled
+    @named(d)
     def level_back(data, at, u_slope, L_slope, w_slope, r_slope):  # type: ignore[no-untyped-def] # pragma: no cover
         L, C, y, z, r = at.L, at.C, at.y, at.z, at.r
         y_bar, b_bar, own = np.empty(d), np.empty(d), np.empty(d)

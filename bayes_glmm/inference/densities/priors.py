@@ -63,7 +63,7 @@ def prior_table(priors: Iterable[Prior]) -> np.ndarray | None:
     return np.array(rows).reshape(-1, 5)
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", forceinline=True)
 def prior_density(row, x):  # type: ignore[no-untyped-def] # pragma: no cover
     """Log density of a prior at x, and its derivative."""
     kind, a, b, c, constant = row[0], row[1], row[2], row[3], row[4]

@@ -32,7 +32,7 @@ from bayes_glmm.inference.densities.records import (
 from bayes_glmm.inference.densities.triangular import multiply, multiply_transposed
 from bayes_glmm.inference.densities.variances import LARGEST_LOG, Variances, compiled, fill_roots, pull_back
 from bayes_glmm.inference.kernels.entries import Kernel
-from bayes_glmm.inference.kernels.loops import make_design_pass
+from bayes_glmm.inference.kernels.loops import make_design_pass, named
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -118,6 +118,7 @@ def make_density(kernel: Kernel, d: int) -> Callable[..., Any]:
     level_back = make_level_back(d)
 
     @compiled
+    @named(kernel.row.__name__, d)
     def density(x, gradient, data):  # type: ignore[no-untyped-def] # pragma: no cover
         at = unfold(x, data)
         p, q = len(data.beta_priors), len(data.R)
@@ -214,6 +215,7 @@ def make_expand(d: int) -> Callable[..., Any]:
     unfold = make_unfold(d)
 
     @compiled
+    @named(d)
     def expand(x, out, data):  # type: ignore[no-untyped-def] # pragma: no cover
         at = unfold(x, data)
         held = len(data.stream) == 0
@@ -262,6 +264,7 @@ def make_unfold(d: int) -> Callable[..., Any]:
     level_forward = make_level_forward(d)
 
     @compiled
+    @named(d)
     def unfold(x, data):  # type: ignore[no-untyped-def] # pragma: no cover
         p, q, others = len(data.beta_priors), len(data.R), len(data.information)
         t, rows = _count(data.variances), len(data.variances.first)

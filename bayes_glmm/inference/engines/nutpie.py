@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.inference.chains import Keep, Target
+from bayes_glmm.inference.engines.arrow import tree_of
 from bayes_glmm.inference.progress import chain_progress
 from bayes_glmm.inference.settings import Settings
 
@@ -30,11 +31,12 @@ def sample_nutpie(target: Target, settings: Settings, chains: Sequence[int], kee
     import nutpie
 
     compiled = _compiler(target, settings)
-    waiting, running = deque(chains), dict[int, Any]()
+    waiting, running, models = deque(chains), dict[int, Any](), dict[int, Any]()
 
     def start(chain: int, report: Any) -> Any:
+        models[chain] = compiled(chain)
         return nutpie.sample(
-            compiled(chain),
+            models[chain],
             draws=settings.draws,
             tune=settings.tune,
             chains=1,
@@ -45,6 +47,7 @@ def sample_nutpie(target: Target, settings: Settings, chains: Sequence[int], kee
             save_warmup=True,
             progress_bar=False,
             progress_callback=report,
+            return_raw_trace=True,
             blocking=False,
         )
 
@@ -55,7 +58,8 @@ def sample_nutpie(target: Target, settings: Settings, chains: Sequence[int], kee
                     chain = waiting.popleft()
                     running[chain] = start(chain, reporter(chain))
                 for chain, drawn in _finished(running):
-                    keep(chain, drawn)
+                    model = models.pop(chain)
+                    keep(chain, tree_of(drawn, model.coords, model.reparameterized_names or ()))
         except BaseException:  # Ctrl-C among them
             for sampler in running.values():
                 sampler.cancel()

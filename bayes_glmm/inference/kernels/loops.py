@@ -19,7 +19,21 @@ from bayes_glmm.inference.kernels.entries import Kernel
 BLOCK = 1024  # rows: 8 kB
 
 # Sums may be reordered, so that they fill vectors; what inf and NaN mean stays.
-fused = numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
+fused = numba.njit(nogil=True, error_model="numpy", forceinline=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
+
+
+def named(*key: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a function that is about to be compiled a name of its own, by what it is made for.
+
+    Code on disk is linked by names. Functions that one factory makes for different kernels would share theirs, and a
+    process that loads the code of two of them might run the one in place of the other.
+    """
+
+    def rename(function: Callable[..., Any]) -> Callable[..., Any]:
+        function.__qualname__ = "_".join([function.__qualname__, *map(str, key)]).replace(" ", "_")
+        return function
+
+    return rename
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,7 @@ def _make_predictor_pass(kernel: Kernel) -> Callable[..., Any]:
     rows_pass, shared = _make_rows_pass(kernel), kernel.shared
 
     @fused
+    @named(kernel.row.__name__)
     def fused_log_likelihood(y, trials, statistics, eta, auxiliary):  # type: ignore[no-untyped-def] # pragma: no cover
         a = auxiliary.item()
         log_a = math.log(a)
@@ -65,6 +80,7 @@ def make_design_pass(kernel: Kernel) -> Callable[..., Any]:
     rows_pass, shared = _make_rows_pass(kernel), kernel.shared
 
     @fused
+    @named(kernel.row.__name__)
     def design_pass(y, trials, statistics, X, Z, index, beta, u, a):  # type: ignore[no-untyped-def] # pragma: no cover
         log_a = math.log(a)
         value, slope = shared(statistics, a, log_a)
@@ -90,6 +106,7 @@ def _make_design_form(kernel: Kernel) -> Callable[..., Any]:
     design_pass = make_design_pass(kernel)
 
     @fused
+    @named(kernel.row.__name__)
     def fused_log_likelihood(  # type: ignore[no-untyped-def] # pragma: no cover
         y, trials, statistics, X, Z, index, beta, u, auxiliary
     ):
@@ -124,6 +141,7 @@ def _make_rows_pass(kernel: Kernel) -> Callable[..., Any]:
     row = kernel.row
 
     @fused
+    @named(kernel.row.__name__)
     def rows_pass(y, trials, rows, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
         value, slope = 0.0, 0.0
         for i in range(len(rows)):

@@ -1,0 +1,64 @@
+"""A chain of nutpie's, which it keeps in Arrow's columns, as a DataTree that looks into them: nothing is copied."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+POSITIONS = ("chain", "draw", "tuning")
+
+
+def tree_of(chain: Any, coords: Mapping[str, Any], hidden: Collection[str]) -> xr.DataTree:
+    """Draws and statistics of one chain, and those of its warm-up.
+
+    Parameters
+    ----------
+    chain : object
+        What nutpie returns for one chain where it is asked for the raw trace.
+    coords : mapping of dim to labels
+    hidden : collection of str
+        Variables to leave out.
+    """
+    (draws,), (statistics,) = chain.get_arrow_trace()
+    warm_up = int(_values(statistics, "tuning").sum())
+    groups = {}
+    for name, batch in (("posterior", draws), ("sample_stats", statistics)):
+        columns = _columns(batch, hidden)
+        groups[name] = _dataset(columns, slice(warm_up, None), coords)
+        groups[f"warmup_{name}"] = _dataset(columns, slice(warm_up), coords)
+    return xr.DataTree.from_dict(groups)
+
+
+Column = tuple[tuple[str, ...], np.ndarray]
+
+
+def _columns(batch: Any, hidden: Collection[str]) -> dict[str, Column]:
+    """Dims and values of the columns that have a value for each draw."""
+    columns = {}
+    for name in batch.column_names:
+        column = batch.column(name)
+        if name in POSITIONS or name in hidden or column.null_count:
+            continue
+        text = {key: column.field.metadata.get(key, b"").decode() for key in (b"dims", b"shape")}
+        dims = tuple(text[b"dims"].split(",")) if text[b"dims"] else ()
+        shape = tuple(map(int, text[b"shape"].split(","))) if text[b"shape"] else ()
+        columns[name] = dims, _values(batch, name).reshape(batch.num_rows, *shape)
+    return columns
+
+
+def _values(batch: Any, name: str) -> np.ndarray:
+    import pyarrow
+
+    values = pyarrow.array(batch.column(name))
+    return (values.flatten() if hasattr(values, "flatten") else values).to_numpy(zero_copy_only=False)
+
+
+def _dataset(columns: Mapping[str, Column], draws: slice, coords: Mapping[str, Any]) -> xr.Dataset:
+    variables = {name: (("chain", "draw", *dims), values[None, draws]) for name, (dims, values) in columns.items()}
+    used = {dim for dims, _ in columns.values() for dim in dims if dim in coords}
+    length = next(iter(variables.values()))[1].shape[1]
+    labels = {dim: np.asarray(coords[dim]).astype(str) for dim in used}
+    return xr.Dataset(variables, {"chain": [0], "draw": np.arange(length)} | labels)
