@@ -218,15 +218,19 @@ def main() -> None:
         for sampler in given.samplers.split(","):
             results[case, sampler] = both(case, sampler, given.draws)
             print(f"{case}, {sampler}: {results[case, sampler]}", file=sys.stderr, flush=True)
-    found = table(results)
-    given.out.mkdir(parents=True, exist_ok=True)
+            write(table(results), given.draws, given.out)
+    print((given.out / "samplers.md").read_text(encoding="utf-8"))
+
+
+def write(found: Any, draws: int, folder: Path) -> None:
+    """The table as Markdown and CSV, with machine and versions."""
+    folder.mkdir(parents=True, exist_ok=True)
     packages = ("bayes-glmm", "pymc", "pytensor", "nutpie", "bambi", "numpyro", "numba", "numpy")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    text = f"{markdown(found)}\n\n{given.draws} draws a chain, 4 chains. {machine}; {versions}.\n"
-    (given.out / "samplers.md").write_text(text, encoding="utf-8")
-    found.to_csv(given.out / "samplers.csv", index=False)
-    print(text)
+    text = f"{markdown(found)}\n\n{draws} draws a chain, 4 chains. {machine}; {versions}.\n"
+    (folder / "samplers.md").write_text(text, encoding="utf-8")
+    found.to_csv(folder / "samplers.csv", index=False)
 
 
 if __name__ == "__main__":

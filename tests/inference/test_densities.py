@@ -7,12 +7,15 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import integers
 from numpy.testing import assert_allclose
 
 import bayes_glmm as bg
@@ -21,6 +24,7 @@ from bayes_glmm.inference.densities.integrated_inputs import integrated_density
 from bayes_glmm.inference.densities.priors import ROWS, prior_density, prior_table
 from bayes_glmm.inference.densities.whitened_inputs import whitened_density
 from bayes_glmm.inference.integral import integral_for, log_likelihood
+from bayes_glmm.inference.kernels.entries import KERNELS
 from bayes_glmm.inference.natural import natural
 from bayes_glmm.inference.whitening import whitening_for
 from bayes_glmm.likelihood import likelihood_of
@@ -64,8 +68,7 @@ def somewhere(density: Density, seed: int) -> np.ndarray:
     return density.start + 0.4 * np.random.default_rng(seed).normal(size=len(density.start))
 
 
-@pytest.mark.parametrize(("family", "structure"), WHITENED)
-def test_whitened_density_is_the_posterior_times_the_jacobian(family: str, structure: str) -> None:
+def assert_posterior_times_jacobian(family: str, structure: str, seeds: Iterable[int]) -> None:
     """log p(x) = log prior + log p(y | eta) + log N(z) + log |d (beta, z) / d w|, the last by differences."""
     model, density = whitened(family, structure)
     likelihood = likelihood_of(model.spec, model.design)
@@ -76,7 +79,7 @@ def test_whitened_density_is_the_posterior_times_the_jacobian(family: str, struc
         draw = density.expand(x)
         return np.concatenate([draw["beta"], *(draw[f"z_{block.group}"].ravel() for block in model.design.blocks)])
 
-    for seed in range(3):
+    for seed in seeds:
         x = somewhere(density, seed)
         draw = density.expand(x)
         L = {block.group: draw[f"L_{block.group}"] for block in model.design.blocks}
@@ -93,6 +96,21 @@ def test_whitened_density_is_the_posterior_times_the_jacobian(family: str, struc
         jacobian = np.array([(moved(x + step) - moved(x - step)) / 2e-5 for step in steps])
         expected = prior + data - 0.5 * z @ z - 0.5 * len(z) * math.log(2.0 * math.pi)
         assert_allclose(density(x)[0], expected + np.linalg.slogdet(jacobian)[1], rtol=1e-8)
+
+
+@pytest.mark.parametrize(("family", "structure"), WHITENED)
+def test_whitened_density_is_the_posterior_times_the_jacobian(family: str, structure: str) -> None:
+    assert_posterior_times_jacobian(family, structure, range(3))
+
+
+@pytest.mark.slow  # compiles a density for every family, for one and for two effects a level
+@pytest.mark.parametrize("structure", [name for name in cases.STRUCTURES if name != "none"])
+@pytest.mark.parametrize(("family", "link"), KERNELS, ids=["-".join(key) for key in KERNELS])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=integers(0, 2**32 - 1))
+def test_so_it_is_for_every_kernel_and_structure(family: str, link: str, structure: str, seed: int) -> None:
+    assert bg.FAMILIES[family].links[0] == link
+    assert_posterior_times_jacobian(family, structure, [seed])
 
 
 @pytest.mark.parametrize("family", INTEGRATED)
