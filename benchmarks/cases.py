@@ -34,7 +34,7 @@ def _tumours() -> bambi.Model:
 
 
 def _abortion() -> bambi.Model:
-    data = load_dataset("abortion").astype({"person": str})
+    data = load_dataset("abortion").astype({"person": str, "situation": str, "gender": str})
     return bambi.Model("response ~ situation + gender + (1 | person)", data, family="bernoulli")
 
 

@@ -125,7 +125,9 @@ def both(case: str, sampler: str, draws: int) -> dict[str, Any]:
     """Cold and warm, each in a process of its own."""
     results = {}
     with tempfile.TemporaryDirectory() as cache:
-        _run([case, "model", "--folder", cache])
+        written = _run([case, "model", "--folder", cache])
+        if written.returncode:
+            return {"error": written.stderr.strip().splitlines()[-1][:120]}
         caches = {"NUMBA_CACHE_DIR": f"{cache}/numba", "PYTENSOR_FLAGS": f"base_compiledir={cache}/pytensor"}
         caches["PYTHONDONTWRITEBYTECODE"] = ""  # as for most people: what Python compiled is kept
         for kind in ("cold", "warm"):
@@ -193,7 +195,11 @@ def table(results: dict[tuple[str, str], dict[str, Any]]) -> Any:
 
 def markdown(found: Any) -> str:
     """A data frame as a table in Markdown."""
-    rows = [list(found.columns), ["---"] * len(found.columns), *found.astype(str).replace("nan", "").values.tolist()]
+    rows = [
+        list(found.columns),
+        ["---"] * len(found.columns),
+        *found.astype(object).where(found.notna(), "").astype(str).values.tolist(),
+    ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
