@@ -28,11 +28,17 @@ class Patterns:
         1.0 for a row of the pattern, 0.0 for padding.
     of_level : array [level]
         The pattern of each level of the grouping factor.
+    distinct : array [kind]
+        Rows of the data that stand for the kinds of rows that patterns are made of.
+    kind : array [pattern, slot]
+        The kind of each row.
     """
 
     rows: np.ndarray
     used: np.ndarray
     of_level: np.ndarray
+    distinct: np.ndarray
+    kind: np.ndarray
 
     @property
     def count(self) -> np.ndarray:
@@ -63,7 +69,8 @@ def find_patterns(design: Design) -> Patterns:
     slots = max(len(rows) for rows in first)
     padded = np.array([np.concatenate([rows, np.repeat(rows[:1], slots - len(rows))]) for rows in first])
     used = np.array([np.arange(slots) < len(rows) for rows in first], dtype=float)
-    return Patterns(padded, used, of_level)
+    _, at, position = np.unique(kind[padded], return_index=True, return_inverse=True)
+    return Patterns(padded, used, of_level, padded.ravel()[at], position.reshape(padded.shape))
 
 
 def row_kinds(columns: Sequence[np.ndarray], rows: int, most: int | None = None) -> np.ndarray:

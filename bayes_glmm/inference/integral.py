@@ -71,20 +71,21 @@ class Integral:
 
         Parameters
         ----------
-        fixed : array [..., pattern, slot, 1]
-            offset + X beta.
-        sd : array broadcasting to [..., 1, 1, 1]
-        grid : array [..., 1, 1, node]
-        auxiliary : dict of arrays broadcasting to [..., 1, 1, 1]
+        fixed : array [..., kind, 1]
+            offset + X beta of the distinct rows.
+        sd : array broadcasting to [..., 1, 1]
+        grid : array [..., 1, node]
+        auxiliary : dict of arrays broadcasting to [..., 1, 1]
         f : Functions
         """
-        design, rows = self.design, self.patterns.rows
-        values = design.blocks[0].values[rows, 0][:, :, None]
-        trials = None if design.trials is None else design.trials[rows][:, :, None]
+        design, rows = self.design, self.patterns.distinct
+        values = design.blocks[0].values[rows]
+        trials = None if design.trials is None else design.trials[rows][:, None]
         mean = Mean(fixed + sd * values * grid, self.spec.link, f)
-        log_density = self.spec.family.log_density(design.y[rows][:, :, None], mean, auxiliary, trials, f)
-        by_pattern = (self.patterns.used[:, :, None] * log_density).sum(axis=-2)
-        return by_pattern - 0.5 * grid[..., 0, :] ** 2 - 0.5 * math.log(2.0 * math.pi)
+        log_density = self.spec.family.log_density(design.y[rows][:, None], mean, auxiliary, trials, f)
+        of_rows = log_density[..., self.patterns.kind, :]
+        by_pattern = (self.patterns.used[:, :, None] * of_rows).sum(axis=-2)
+        return by_pattern - 0.5 * grid**2 - 0.5 * math.log(2.0 * math.pi)
 
 
 def integral_for(spec: ModelSpec, design: Design) -> Integral | None:
@@ -165,13 +166,11 @@ def _choose(cumulative: np.ndarray, grid: np.ndarray, of_level: np.ndarray, rng:
 
 def _terms(integral: Integral, stacked: dict[str, Any], draws: np.ndarray, grid: np.ndarray) -> np.ndarray:
     """The log integrand at some draws and their own grids [draw, pattern, node]."""
-    design, rows = integral.design, integral.patterns.rows
-    fixed = design.offset[rows] + np.einsum("dc,psc->dps", stacked["beta"][draws], design.X[rows])
-    wide = (slice(None), None, None, None)
+    design, rows = integral.design, integral.patterns.distinct
+    fixed = design.offset[rows] + stacked["beta"][draws] @ design.X[rows].T
+    wide = (slice(None), None, None)
     auxiliary = {name: stacked[name][draws][wide] for name in integral.spec.family.auxiliary}
-    return integral.log_integrand(
-        fixed[..., None], stacked["sd"][draws][wide], grid[:, None, None, :], auxiliary, NUMPY
-    )
+    return integral.log_integrand(fixed[..., None], stacked["sd"][draws][wide], grid[:, None, :], auxiliary, NUMPY)
 
 
 def _stacked(integral: Integral, posterior: xr.Dataset) -> dict[str, np.ndarray]:

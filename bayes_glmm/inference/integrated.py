@@ -24,15 +24,14 @@ def integrated_model(integral: Integral, priors: Priors) -> pm.Model:
     """
     spec, design, patterns = integral.spec, integral.design, integral.patterns
     block = design.blocks[0]
-    rows = patterns.rows.ravel()
+    rows = patterns.distinct
     with pm.Model(coords=dimension_labels(design)) as model:
         fixed = fixed_predictor(design.X[rows], design.offset[rows], fixed_effects(design, priors))
         sd = standard_deviations(block, priors)
         effect = f"{block.group}_effect"
         pm.Deterministic(f"G_{block.group}", pt.diag(sd**2), dims=(effect, f"{effect}_2"))
         auxiliary = auxiliary_parameters(spec, priors)
-        fixed = fixed.reshape((*patterns.rows.shape, 1))
-        terms = integral.log_integrand(fixed, sd[0], integral.grid[None, None], auxiliary, pytensor_functions())
+        terms = integral.log_integrand(fixed[:, None], sd[0], integral.grid[None], auxiliary, pytensor_functions())
         log_likelihood = pt.logsumexp(terms, axis=-1) + math.log(integral.step)
         pm.Potential("integrated_log_likelihood", (patterns.count * log_likelihood).sum())
     return model

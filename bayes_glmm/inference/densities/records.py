@@ -53,43 +53,43 @@ def _singles_at(context: Any, address: Any) -> Any:
     return _pointer(types.float32)
 
 
-@numba.njit(forceinline=True)
+@numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def vector(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of doubles, as a vector."""
     return numba.carray(_doubles_at(table[3 * k]), (table[3 * k + 1],))
 
 
-@numba.njit(forceinline=True)
+@numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def matrix(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of doubles, as a matrix."""
     return numba.carray(_doubles_at(table[3 * k]), (table[3 * k + 1], table[3 * k + 2]))
 
 
-@numba.njit(forceinline=True)
+@numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def matrices(table, k, size):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of doubles, each row as a square matrix of that size."""
     return numba.carray(_doubles_at(table[3 * k]), (table[3 * k + 1], size, size))
 
 
-@numba.njit(forceinline=True)
+@numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def integer_vector(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of integers, as a vector."""
     return numba.carray(_integers_at(table[3 * k]), (table[3 * k + 1],))
 
 
-@numba.njit(forceinline=True)
+@numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def integer_matrix(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of integers, as a matrix."""
     return numba.carray(_integers_at(table[3 * k]), (table[3 * k + 1], table[3 * k + 2]))
 
 
-@numba.njit(forceinline=True)
+@numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def short_integer_matrix(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of integers of 32 bits, as a matrix."""
     return numba.carray(_short_integers_at(table[3 * k]), (table[3 * k + 1], table[3 * k + 2]))
 
 
-@numba.njit(forceinline=True)
+@numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def single_matrix(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of numbers of 32 bits, as a matrix."""
     return numba.carray(_singles_at(table[3 * k]), (table[3 * k + 1], table[3 * k + 2]))
