@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.design import RandomBlock
 from bayes_glmm.diagnostics.check import Check, Skipped
 from bayes_glmm.diagnostics.group_likelihood import GroupLikelihood, obstacle
 from bayes_glmm.diagnostics.loo import FEWEST, LOO, efficiency, good_k, pareto_check, smoothed
@@ -68,6 +69,15 @@ def loo_by_group(posterior: Posterior, group: str | None = None, draws: int | No
     return LOO(pointwise.set_axis(pd.Index(blocks[group].levels, name=group)), good_k(len(chosen)), len(chosen))
 
 
+def why_not(posterior: Posterior, block: RandomBlock) -> str:
+    """Why leaving out the groups of a factor would say nothing, as a sentence; empty if it does."""
+    if why := obstacle(posterior, block):
+        return why
+    few = evenly_spread(int(np.prod(posterior.sample_shape)), MEASURED)
+    error = GroupLikelihood(posterior, block).error(few)
+    return f"The quadrature over the effects of {block.group} is off by {error:.2g}." if error > ERROR else ""
+
+
 def check_loo_groups(posterior: Posterior) -> Check | Skipped:
     """Can the draws tell how each group would be predicted without its rows? Every factor that can be left out."""
     name, title = "loo_groups", "Pareto k, LOO by group"
@@ -76,11 +86,7 @@ def check_loo_groups(posterior: Posterior) -> Check | Skipped:
         return Skipped(name, title, "The model has no groups.")
     if total < FEWEST:
         return Skipped(name, title, f"It takes {FEWEST} draws at least.")
-    reasons = {block.group: obstacle(posterior, block) for block in blocks}
-    few = evenly_spread(total, MEASURED)
-    for block in blocks:
-        if not reasons[block.group] and (error := GroupLikelihood(posterior, block).error(few)) > ERROR:
-            reasons[block.group] = f"The quadrature over the effects of {block.group} is off by {error:.2g}."
+    reasons = {block.group: why_not(posterior, block) for block in blocks}
     found = {group: loo_by_group(posterior, group) for group, why in reasons.items() if not why}
     if not found:
         return Skipped(name, title, " ".join(reasons.values()))

@@ -152,7 +152,7 @@ def compare(
     folders: Annotated[list[Path], typer.Argument(help="Folders of finished runs, two or more.", show_default=False)],
     html: Annotated[Path | None, typer.Option("--html", help="Write a page to this file instead of printing.")] = None,
 ) -> None:
-    """Put finished runs side by side: verdicts, leave-one-out by row, effects."""
+    """Put finished runs side by side: verdicts, leave-one-out by row and by group, effects."""
     with _errors_explained():
         from rich.console import Console
 

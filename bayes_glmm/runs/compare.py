@@ -1,8 +1,9 @@
-"""Finished runs side by side: verdicts, leave-one-out by row, effects.
+"""Finished runs side by side: verdicts, leave-one-out, effects.
 
 Leave-one-out ranks models of the *same* response in the *same* rows; of others it would rank data. So runs of different
-data, rows or responses are shown without it. Differences of elpd and their standard errors are ArviZ's (Vehtari, Gelman
-& Gabry 2017, Statistics and Computing 27, 1413-1432), weights those of stacking (Yao et al. 2018, Bayesian Analysis 13,
+data, rows or responses are shown without it. By row it asks about new rows of known groups; by group, with the random
+effects integrated out, about new groups. Differences of elpd and their standard errors are ArviZ's (Vehtari, Gelman &
+Gabry 2017, Statistics and Computing 27, 1413-1432), weights those of stacking (Yao et al. 2018, Bayesian Analysis 13,
 917-1007).
 """
 
@@ -18,16 +19,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.diagnostics import loo_by_row
+from bayes_glmm.diagnostics import LOO, loo_by_group, loo_by_row
+from bayes_glmm.diagnostics.loo_groups import why_not
 from bayes_glmm.errors import ConfigError, DataError
 from bayes_glmm.posterior import Posterior, load_posterior
 from bayes_glmm.runs.folder import RECORD, check_finished
 from bayes_glmm.runs.tables import NUMBERS, SIDE_BY_SIDE, interval_text
 
 _ABSENT = "–"
+_MANY_K = "k too large"
 _LOO_MEANING = (
-    "elpd: expected log predictive density of a new row of a known group; higher is better. A difference within two "
-    "standard errors (dse) decides nothing. Weight: of stacking, the mixture that would predict best."
+    "elpd: expected log predictive density; higher is better. By row, of a new row of a known group; by a grouping "
+    "factor, of a new level, its effects integrated out. A difference within two standard errors (dse) decides "
+    "nothing. Weight: of stacking, the mixture that would predict best."
+)
+_LOO_TRUST = (
+    f" '{_MANY_K}' counts the rows or levels whose elpd the draws cannot tell: where there are any, the comparison is "
+    "not to be trusted; bayes_glmm.refit_bad refits without each of them, bayes_glmm.kfold by parts."
 )
 
 
@@ -71,8 +79,9 @@ class Comparison:
     ----------
     runs : DataFrame
         One row a run: model, verdicts, sizes.
-    loo : DataFrame or None
-        One row a run, best first; None where it would not be fair.
+    loo : dict of str to DataFrame
+        By what is left out, ``"row"`` and each grouping factor that all runs have and whose levels can be left out: one
+        row a run, best first. Empty where it would not be fair.
     loo_note : str
         What the columns mean; or why there are none.
     effects : dict of str to DataFrame
@@ -80,7 +89,7 @@ class Comparison:
     """
 
     runs: pd.DataFrame
-    loo: pd.DataFrame | None
+    loo: dict[str, pd.DataFrame]
     loo_note: str
     effects: dict[str, pd.DataFrame]
 
@@ -105,7 +114,7 @@ def compare(folders: Sequence[str | Path]) -> Comparison:
         check_finished(path)
     runs = [_read(name, path) for name, path in zip(_names(paths), paths, strict=True)]
     reason = _why_no_loo(runs)
-    loo, note = (None, reason) if reason else _loo(runs)
+    loo, note = ({}, reason) if reason else _loo(runs)
     return Comparison(_overview(runs), loo, note, _effects(runs))
 
 
@@ -162,24 +171,39 @@ def _why_no_loo(runs: Sequence[Finished]) -> str:
     return ""
 
 
-def _loo(runs: Sequence[Finished]) -> tuple[pd.DataFrame | None, str]:
-    """Leave-one-out of all runs, best first, and what it means."""
+def _loo(runs: Sequence[Finished]) -> tuple[dict[str, pd.DataFrame], str]:
+    """Leave-one-out of all runs by what is left out, and what it means."""
+    try:
+        found = {"row": {run.name: loo_by_row(run.posterior) for run in runs}}
+    except DataError as error:
+        return {}, f"No leave-one-out: {error}"
+    for group in _shared_groups(runs):
+        found[group] = {run.name: loo_by_group(run.posterior, group) for run in runs}
+    tables = {unit: _ranked(each) for unit, each in found.items()}
+    doubtful = any(table[_MANY_K].any() for table in tables.values())
+    return tables, _LOO_MEANING + (_LOO_TRUST if doubtful else "")
+
+
+def _shared_groups(runs: Sequence[Finished]) -> list[str]:
+    """Grouping factors of all runs that put the same rows together, and whose levels can be left out of each."""
+    first, *others = ({block.group: block for block in run.posterior.design.blocks} for run in runs)
+    same = [
+        group
+        for group, block in first.items()
+        if all(group in blocks and np.array_equal(blocks[group].index, block.index) for blocks in others)
+    ]
+    return [
+        group for group in same if not any(why_not(run.posterior, run.posterior.design.block(group)) for run in runs)
+    ]
+
+
+def _ranked(found: Mapping[str, LOO]) -> pd.DataFrame:
+    """Runs by their elpd, best first."""
     from arviz_stats import compare as compare_elpd
 
-    try:
-        found = {run.name: loo_by_row(run.posterior) for run in runs}
-    except DataError as error:
-        return None, f"No leave-one-out: {error}"
     table = compare_elpd({name: loo.to_arviz() for name, loo in found.items()}, round_to="none")
     table = table[["elpd", "se", "elpd_diff", "dse", "p", "weight"]].rename_axis("run").reset_index()
-    missing = [int((found[name].pointwise["pareto_k"] > found[name].good_k).sum()) for name in table["run"]]
-    note = _LOO_MEANING
-    if any(missing):
-        note += (
-            " Rows whose Pareto k is too large have an elpd that is not to be trusted: bayes_glmm.refit_bad refits "
-            "without each of them, bayes_glmm.kfold by parts."
-        )
-    return table.assign(**{"rows with k too large": missing}), note
+    return table.assign(**{_MANY_K: [len(found[name].failing) for name in table["run"]]})
 
 
 def _effects(runs: Sequence[Finished]) -> dict[str, pd.DataFrame]:

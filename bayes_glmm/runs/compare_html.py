@@ -14,9 +14,8 @@ from bayes_glmm.runs.compare import Comparison, table_title
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
     """Write the page: all of it or, if that fails, nothing."""
-    loo = paragraph("{note}", note=comparison.loo_note)
-    if comparison.loo is not None:
-        loo = _table(comparison.loo) + loo
+    loo = [heading(f"By {unit}") + _table(ranked) for unit, ranked in comparison.loo.items()]
+    loo.append(paragraph("{note}", note=comparison.loo_note))
     effects = [heading(table_title(name)) + _table(wide) for name, wide in comparison.effects.items()]
     note = paragraph("Posterior mean and 95&nbsp;% interval; a dash where a run has no such estimate.")
     page(
@@ -25,7 +24,7 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
         facts=[f"{len(comparison.runs)} runs"],
         sections=[
             ("Verdicts", "verdicts", _table(comparison.runs)),
-            ("Leave-one-out by row", "loo", loo),
+            ("Leave-one-out", "loo", Markup("").join(loo)),
             ("Effects", "effects", note + Markup("").join(effects)),
         ],
         path=path,

@@ -59,9 +59,10 @@ def show_comparison(console: Console, comparison: Comparison) -> None:
     """Runs side by side: verdicts, leave-one-out, effects."""
     console.print(_table(comparison.runs, "Verdicts"))
     console.print()
-    if comparison.loo is not None:
-        console.print(_table(comparison.loo.map(_short), "Leave-one-out by row"))
-    console.print(Text(comparison.loo_note, "dim" if comparison.loo is not None else "yellow"))
+    for unit, ranked in comparison.loo.items():
+        console.print(_table(ranked.map(_short), f"Leave-one-out by {unit}"))
+        console.print()
+    console.print(Text(comparison.loo_note, "dim" if comparison.loo else "yellow"))
     for name, table in comparison.effects.items():
         console.print()
         console.print(_table(table, table_title(name)))
@@ -113,7 +114,7 @@ def _short(value: Any) -> str:
 def _table(frame: pd.DataFrame, title: str) -> Table:
     table = Table(title=Text(title), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     for column in frame.columns:
-        table.add_column(Text(str(column)), header_style="dim")
+        table.add_column(Text(str(column)), header_style="dim", overflow="fold")  # no value is cut short
     for row in frame.itertuples(index=False):
         table.add_row(*(Text(str(value)) for value in row))
     return table

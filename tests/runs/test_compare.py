@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 
 import bayes_glmm as bg
 from bayes_glmm.datasets import clinics
-from bayes_glmm.diagnostics import loo_by_row
+from bayes_glmm.diagnostics import loo_by_group, loo_by_row
 from bayes_glmm.errors import ConfigError
 from bayes_glmm.inference import ENGINES
+from bayes_glmm.runs import compare as comparing
 from bayes_glmm.runs.cli import app
 from bayes_glmm.runs.compare import compare
 from bayes_glmm.runs.run import run
@@ -48,6 +49,7 @@ RUNS: dict[str, dict[str, object]] = {
     "fewer_rows": {"formula": "p(favourable, n) ~ treatment + offset(x) + (1 | clinic)"},
     "counts": {"formula": "favourable ~ treatment + (1 | clinic)", "family": "poisson", "link": "log"},
     "log": {"formula": "log(n) ~ treatment + (1 | clinic)", "family": "gaussian", "link": "identity"},
+    "ungrouped": {"formula": "p(favourable, n) ~ treatment"},
     "densities": {"formula": "favourable ~ treatment + (1 | clinic)", "family": "gaussian", "link": "identity"},
 }
 
@@ -76,21 +78,35 @@ def test_verdicts_and_models_stand_side_by_side(runs):
     assert ["2 x 200"] * 2 == found["draws"].tolist()
 
 
-def test_leave_one_out_is_that_of_each_run_with_the_paired_standard_error(runs):
+@pytest.mark.parametrize(("unit", "leave_out"), [("row", loo_by_row), ("clinic", loo_by_group)])
+def test_leave_one_out_is_that_of_each_run_with_the_paired_standard_error(runs, unit, leave_out):
     comparison = compare([runs["logit"], runs["probit"]])
-    assert comparison.loo is not None
-    found = comparison.loo.set_index("run")
-    by_row = {name: loo_by_row(bg.load(runs[name]).posterior).pointwise["elpd"].to_numpy() for name in found.index}
+    assert ["row", "clinic"] == list(comparison.loo)
+    found = comparison.loo[unit].set_index("run")
+    loo = {name: leave_out(bg.load(runs[name]).posterior) for name in found.index}
     best, other = found.index
-    difference = by_row[other] - by_row[best]
+    difference = (loo[other].pointwise["elpd"] - loo[best].pointwise["elpd"]).to_numpy()
     assert found.loc[best, "elpd"] > found.loc[other, "elpd"]
     for name in found.index:
-        assert found.loc[name, "elpd"] == pytest.approx(by_row[name].sum())
+        assert found.loc[name, "elpd"] == pytest.approx(loo[name].elpd)
+        assert found.loc[name, "k too large"] == len(loo[name].failing)
     assert found.loc[other, "elpd_diff"] == pytest.approx(difference.sum())
-    assert found.loc[other, "dse"] == pytest.approx(np.sqrt(16 * difference.var()))
+    assert found.loc[other, "dse"] == pytest.approx(np.sqrt(len(difference) * difference.var()))
     assert found["weight"].sum() == pytest.approx(1.0)
-    assert compare([runs["logit"], runs["counts"]]).loo is not None  # two distributions of the same counts
-    assert (found["rows with k too large"] > 0).any() == ("not to be trusted" in comparison.loo_note)
+
+
+def test_what_the_draws_cannot_tell_is_said(runs):
+    comparison = compare([runs["logit"], runs["probit"]])
+    missing = sum(int(table["k too large"].sum()) for table in comparison.loo.values())
+    assert missing > 0, "two rows a clinic, u drawn from anywhere"
+    assert "not to be trusted" in comparison.loo_note
+
+
+def test_levels_are_left_out_of_factors_that_all_runs_have_and_that_can_be(runs, monkeypatch):
+    assert ["row", "clinic"] == list(compare([runs["logit"], runs["counts"]]).loo)  # two distributions of one count
+    assert ["row"] == list(compare([runs["logit"], runs["ungrouped"]]).loo)
+    monkeypatch.setattr(comparing, "why_not", lambda posterior, block: "The quadrature is off.")
+    assert ["row"] == list(compare([runs["logit"], runs["probit"]]).loo)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +120,7 @@ def test_leave_one_out_is_that_of_each_run_with_the_paired_standard_error(runs):
 )
 def test_leave_one_out_of_what_is_not_alike_is_refused_and_effects_are_shown(runs, others, words):
     comparison = compare([runs[name] for name in others])
-    assert comparison.loo is None
+    assert comparison.loo == {}
     assert comparison.loo_note.startswith("No leave-one-out: ")
     assert re.search(words, comparison.loo_note)
     assert set(others) <= set(comparison.effects["compare_treatment"].columns)
@@ -165,7 +181,14 @@ def test_the_command_prints_the_comparison_or_writes_a_page(runs, tmp_path, monk
     folders = [str(runs["logit"]), str(runs["probit"])]
     printed = CliRunner().invoke(app, ["compare", *folders])
     assert (0, "") == (printed.exit_code, printed.stderr)
-    for words in ("Verdicts", "Leave-one-out by row", "elpd_diff", "Compare treatment", "population-averaged"):
+    for words in (
+        "Verdicts",
+        "Leave-one-out by row",
+        "Leave-one-out by clinic",
+        "elpd_diff",
+        "Compare treatment",
+        "population-averaged",
+    ):
         assert words in printed.stdout
     path = tmp_path / "deep" / "out.html"
     written = CliRunner().invoke(app, ["compare", *folders, "--html", str(path)])
