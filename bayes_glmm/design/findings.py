@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_glmm.design.design import Design, RandomBlock
-from bayes_glmm.design.separation import separated
+from bayes_glmm.design.separation import separated, separated_completely
 from bayes_glmm.spec import ModelSpec
 
 FEW_LEVELS = 5  # below, a variance is hardly learned: Gelman & Hill (2007), section 12.9
@@ -66,7 +66,12 @@ def _separation(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     unbounded = spec.link_name == "log" if kind == "count" else spec.link.range == "unit"
     names = separated(design, kind) if unbounded else ()
     if names:
-        sides = "zeros from other counts" if kind == "count" else "failures from successes"
+        if kind == "count":
+            sides = "zeros from other counts"
+        elif separated_completely(design):
+            sides = "all failures from all successes (complete separation)"
+        else:
+            sides = "failures from successes in some of the rows (quasi-complete separation)"
         yield Finding(
             "separation",
             f"{', '.join(names)} separate{'s' if len(names) == 1 else ''} {sides}: the likelihood grows for ever along "
@@ -88,6 +93,24 @@ def _single_rows(spec: ModelSpec, design: Design) -> Iterator[Finding]:
             f"Every level of {block.group} has one row: its sd cannot be told from {rival}, and rests on the prior.",
             f"(... | {block.group})",
             "Leave the random term out, or group by something that has several rows a level.",
+        )
+
+
+def _lone_rows(spec: ModelSpec, design: Design) -> Iterator[Finding]:
+    """Levels with one row, where they are the most but not all."""
+    for block in design.blocks:
+        rows = np.bincount(block.index, minlength=len(block.levels))
+        alone, levels = int((rows == 1).sum()), len(block.levels)
+        if not levels / 2 < alone < levels:
+            continue
+        yield Finding(
+            "lone_rows",
+            f"{alone:,} of {levels:,} levels of {block.group} have one row: they say nothing about how rows of a level "
+            f"are alike, and the sd of {block.group} rests on the other {levels - alone:,}.",
+            f"(... | {block.group})",
+            "Keep them, they are pulled toward the mean as they should be; but look at the prior of "
+            f"sd_{block.group}, ask for leave-one-out by {block.group} and not by row, and see whether the labels are "
+            "those of groups: typing errors make such levels.",
         )
 
 
@@ -157,6 +180,7 @@ def _scales(spec: ModelSpec, design: Design) -> Iterator[Finding]:
 FINDINGS: tuple[Callable[[ModelSpec, Design], Iterator[Finding]], ...] = (
     _separation,
     _single_rows,
+    _lone_rows,
     _few_levels,
     _still_slopes,
     _scales,

@@ -36,9 +36,7 @@ def separated(design: Design, response: Response = "binary") -> tuple[str, ...]:
     """
     if response not in ("binary", "successes", "count"):
         return ()
-    most = np.inf if response == "count" else 1.0 if design.trials is None else design.trials
-    side = np.where(design.y == 0, -1.0, np.where(design.y == most, 1.0, 0.0))
-    X = design.X / np.maximum(np.abs(design.X).max(axis=0, initial=0.0), np.finfo(float).tiny)
+    side, X = _sides(design, response), _scaled(design.X)
     left = list(range(X.shape[1]))
     free = np.ptp(X, axis=0) == 0 if len(X) else np.zeros(0, bool)
     found: list[int] = []
@@ -47,6 +45,30 @@ def separated(design: Design, response: Response = "binary") -> tuple[str, ...]:
         found += new
         left = [j for j in left if j not in new]
     return tuple(design.coefficients[j] for j in sorted(found))
+
+
+def separated_completely(design: Design) -> bool:
+    """Whether a plane has all rows of successes strictly on one side and all rows of failures on the other."""
+    side = _sides(design, "binary")
+    if not side.all():
+        return False
+    X = _scaled(design.X)
+    signed = side[:, None] * X
+    # the largest t with s_i x_i'd >= t in all rows
+    gap = np.column_stack([-signed, np.ones(len(X))])
+    bounds = [*[(-1.0, 1.0)] * X.shape[1], (0.0, 1.0)]
+    found = linprog(np.append(np.zeros(X.shape[1]), -1.0), gap, np.zeros(len(X)), bounds=bounds)
+    return found.x is not None and bool(found.x[-1] > _TINY)
+
+
+def _sides(design: Design, response: Response) -> np.ndarray:
+    """1 for rows of successes only, -1 for rows of failures only, 0 for mixed ones [row]."""
+    most = np.inf if response == "count" else 1.0 if design.trials is None else design.trials
+    return np.where(design.y == 0, -1.0, np.where(design.y == most, 1.0, 0.0))
+
+
+def _scaled(X: np.ndarray) -> np.ndarray:
+    return X / np.maximum(np.abs(X).max(axis=0, initial=0.0), np.finfo(float).tiny)
 
 
 def _separating(side: np.ndarray, X: np.ndarray, free: np.ndarray) -> list[int]:

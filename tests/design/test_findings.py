@@ -60,6 +60,20 @@ def test_a_level_without_successes_is_quasi_complete() -> None:
     assert () == separated(design_of(data[data.f != "b"], "y ~ x + f"))
 
 
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 1)), min_size=4, max_size=12))
+def test_separation_by_one_number_is_complete_where_the_largest_is_below_the_smallest(rows) -> None:
+    data = pd.DataFrame(rows, columns=["x", "y"]).astype(float)
+    if data.y.nunique() < 2 or data.x.nunique() < 2:
+        return
+    zeros, ones = data.x[data.y == 0], data.x[data.y == 1]
+    apart = zeros.max() < ones.min() or ones.max() < zeros.min()
+    touching = zeros.max() <= ones.min() or ones.max() <= zeros.min()
+    event("complete" if apart else "quasi-complete" if touching else "not separated")
+    words = " ".join(found.what for found in GLMM("y ~ x", data, family="bernoulli").findings)
+    assert apart == ("(complete" in words)
+    assert (touching and not apart) == ("(quasi-complete" in words)
+
+
 def test_mixed_rows_of_trials_undo_separation() -> None:
     data = pd.DataFrame({"k": [0, 0, 5, 5], "n": 5, "x": [0.0, 1.0, 2.0, 3.0]})
     assert ("x",) == separated(design_of(data, "p(k, n) ~ x", "binomial"))
@@ -81,6 +95,8 @@ def test_counts_are_separated_by_zeros_alone() -> None:
 
 def test_separation_is_a_finding_where_the_link_is_unbounded() -> None:
     data = pd.DataFrame({"y": [0, 0, 1, 1], "x": [1.0, 2.0, 3.0, 3.0]})
+    (found,) = GLMM("y ~ x", data, family="bernoulli").findings
+    assert "x separates all failures from all successes (complete separation)" in found.what
     for link, expected in {"logit": ["separation"], "cauchit": ["separation"], "identity": []}.items():
         assert expected == names_of("y ~ x", data, "bernoulli", link)
     assert ["separation"] == names_of("y ~ x", data, "poisson")
@@ -93,6 +109,17 @@ def frame(levels: int, rows: int) -> pd.DataFrame:
     g = np.repeat(np.arange(levels), rows)
     n = g.size
     return pd.DataFrame({"y": rng.integers(0, 9, n), "n": 9, "x": rng.normal(size=n), "g": g, "age": g % 7 + 20.0})
+
+
+def test_most_levels_with_one_row_are_told() -> None:
+    g = np.r_[np.arange(11), np.repeat(np.arange(11, 20), 3)]
+    data = frame(len(g), 1).assign(g=g)
+    for formula, family in (("y ~ x + (1 | g)", "gaussian"), ("y ~ x + (1 | g)", "poisson")):
+        assert ["lone_rows"] == names_of(formula, data, family)
+    (found,) = GLMM("y ~ x + (1 | g)", data).findings
+    assert "11 of 20 levels of g have one row" in found.what
+    assert "on the other 9" in found.what
+    assert [] == names_of("y ~ x + (1 | g)", data.assign(g=np.where(g < 2, 11, g)))  # 9 of 18: no more than half
 
 
 @pytest.mark.parametrize(
