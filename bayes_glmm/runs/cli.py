@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,12 +74,16 @@ def run(
 ) -> None:
     """Fit a model, diagnose it, average over its random effects, write the report."""
     with _errors_explained():
+        from rich.console import Console
+
         from bayes_glmm.runs.run import run as run_config
+        from bayes_glmm.runs.show import show_findings
 
         overrides = _overrides(
             draws=draws, tune=tune, chains=chains, seed=seed, engine=engine, data=data, output=output
         )
-        _tell(run_config(config, overwrite, overrides, progress=not quiet), quiet)
+        notes = None if quiet else partial(show_findings, Console(stderr=True))  # above the progress bar
+        _tell(run_config(config, overwrite, overrides, progress=not quiet, before=notes), quiet)
 
 
 @app.command()

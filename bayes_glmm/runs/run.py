@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ def run(
     overrides: Overrides | None = None,
     progress: bool = False,
     cores: int = 0,
+    before: Callable[[Job], None] | None = None,
 ) -> RunResult:
     """Do what a config says: fit, diagnose, average, report.
 
@@ -74,6 +75,8 @@ def run(
         Whether to show the sampler's progress bar.
     cores : int
         Chains that run at the same time, where the config leaves it open.
+    before : function, optional
+        Called with the checked job before anything is sampled.
 
     Returns
     -------
@@ -88,6 +91,8 @@ def run(
     """
     job = prepare(config_path, overrides)
     with new_run(job.folder, overwrite) as partial:
+        if before is not None:
+            before(job)
         return _finish(job, partial, write_start(job, partial, overrides or {}, overwrite), progress, cores)
 
 

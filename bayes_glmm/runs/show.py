@@ -51,6 +51,11 @@ def show_job(console: Console, job: Job) -> None:
     groups = ", ".join(f"{len(block.levels)} levels of {block.group}" for block in job.design.blocks)
     dropped = f", {job.design.dropped} rows with missing values left out" if job.design.dropped else ""
     console.print(Text(f"{len(job.design.y)} rows{f', {groups}' if groups else ''}{dropped}. The config is right."))
+    show_findings(console, job)
+
+
+def show_findings(console: Console, job: Job) -> None:
+    """What to know before sampling."""
     for found in findings(job.spec, job.design):
         console.print(Text.assemble(("\nNote: ", "bold yellow"), str(found)))
 

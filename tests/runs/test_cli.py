@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from typer.testing import CliRunner
 
 import bayes_glmm as bg
 from bayes_glmm.datasets import clinics
+from bayes_glmm.errors import SamplingError
+from bayes_glmm.inference import ENGINES
 from bayes_glmm.runs.cli import app
 
 CONFIG = """\
@@ -121,3 +124,18 @@ def test_check_says_what_to_know_before_sampling(config, tmp_path):
     clinics().head(6).to_csv(tmp_path / "few.csv", index=False)
     stdout = invoke("check", config, "--data", tmp_path / "few.csv").stdout
     assert "Note: clinic has 3 levels" in stdout
+
+
+def test_run_says_it_before_sampling_and_not_to_those_who_want_quiet(config, tmp_path, monkeypatch):
+    clinics().head(6).to_csv(tmp_path / "few.csv", index=False)
+    few = ["--data", tmp_path / "few.csv", "-o", tmp_path / "run"]
+
+    def draw(*arguments):
+        raise SamplingError("Sampling has begun.")
+
+    monkeypatch.setitem(ENGINES, "nutpie", replace(ENGINES["nutpie"], draw=draw))
+    told = invoke("run", config, *few).stderr
+    note = told.index("Note: clinic has 3 levels")
+    assert note < told.index("Sampling has begun.")
+    assert "Note:" not in invoke("run", config, "--quiet", *few).stderr
+    assert "Note:" not in invoke("run", config, "-o", tmp_path / "run").stderr
