@@ -19,9 +19,9 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayes_glmm.design import Design, Priors, build_design, resolve_priors
-from bayes_glmm.errors import DataError, GLMMError, choices
+from bayes_glmm.errors import DataError, GLMMError, SpecError, choices
 from bayes_glmm.files import whole_folder, write_tree
-from bayes_glmm.spec import ModelSpec
+from bayes_glmm.spec import ModelSpec, Prior
 
 FORMAT = 1
 FILES = MODEL, DRAWS, DATA = "model.json", "draws.nc", "data.parquet"
@@ -102,6 +102,7 @@ class Posterior:
             "format": FORMAT,
             "model": self.spec.to_dict(),
             "dropped": self.design.dropped,
+            "priors": {name: str(prior) for name, prior in self.priors.entries.items()},
             "provenance": self.provenance,
         }
         with whole_folder(target) as partial:
@@ -142,6 +143,10 @@ def load_posterior(folder: str | Path) -> Posterior:
     except GLMMError as error:
         raise DataError(f"The saved model does not hold: {error}", str(folder / MODEL), _DAMAGED) from error
     _check_draws(spec, design, draws, folder / DRAWS)
+    try:
+        priors = _as_saved(priors, model.get("priors", {}))
+    except SpecError as error:
+        raise DataError(f"The saved priors do not hold: {error}", str(folder / MODEL), _DAMAGED) from error
     return Posterior(spec, design, priors, draws, model["provenance"])
 
 
@@ -149,10 +154,18 @@ def _model_record(path: Path) -> dict[str, Any]:
     record = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(record, dict):
         raise ValueError("it is not a record")
-    kinds = {"model": dict, "provenance": dict, "dropped": int}
-    if wrong := [key for key, kind in kinds.items() if not isinstance(({"dropped": 0} | record).get(key), kind)]:
+    kinds = {"model": dict, "provenance": dict, "dropped": int, "priors": dict}
+    absent = {"dropped": 0, "priors": {}}
+    if wrong := [key for key, kind in kinds.items() if not isinstance((absent | record).get(key), kind)]:
         raise ValueError(f"{wrong[0]!r} is missing or of another kind")
     return record
+
+
+def _as_saved(priors: Priors, texts: Mapping[str, str]) -> Priors:
+    """The priors that the draws were made with: the defaults of another version may be others."""
+    if unknown := [name for name in texts if name not in priors.entries]:
+        raise SpecError(f"The model has no parameter {unknown[0]!r}.")
+    return replace(priors, entries=priors.entries | {name: Prior.parse(text) for name, text in texts.items()})
 
 
 def _check_draws(spec: ModelSpec, design: Design, draws: xr.DataTree, path: Path) -> None:

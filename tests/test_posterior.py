@@ -17,7 +17,7 @@ from bayes_glmm import posterior as posterior_module
 from bayes_glmm.design import build_design
 from bayes_glmm.errors import DataError
 from bayes_glmm.posterior import Posterior, load_posterior, posterior_at
-from bayes_glmm.spec import ModelSpec
+from bayes_glmm.spec import ModelSpec, Prior
 
 DRAWS = 7
 
@@ -106,6 +106,18 @@ def test_saved_and_read_back_is_the_same(posterior: Posterior, tmp_path: Path) -
         np.testing.assert_array_equal(new.index, old.index)
     xr.testing.assert_identical(again.draws, posterior.draws)
     pd.testing.assert_frame_equal(again.design.data, posterior.design.data)
+
+
+def test_priors_are_those_of_the_draws_whatever_the_defaults_are_now(posterior: Posterior, tmp_path: Path) -> None:
+    entries = {name: Prior("Normal", keyword=(("mu", 1 / 3), ("sigma", 2e-9))) for name in posterior.priors.entries}
+    older = replace(posterior, priors=replace(posterior.priors, entries=entries))
+    assert older.priors != posterior.priors
+    folder = older.save(tmp_path / "run")
+    assert older.priors == load_posterior(folder).priors
+    record = json.loads((folder / "model.json").read_text())
+    del record["priors"]  # files that were written without
+    (folder / "model.json").write_text(json.dumps(record))
+    assert posterior.priors == load_posterior(folder).priors
 
 
 def test_every_kind_of_array_comes_back_to_the_bit(posterior: Posterior, tmp_path: Path) -> None:

@@ -61,12 +61,20 @@ def model(**parts: Any) -> Callable[[dict], Any]:
     return lambda record: record | {"model": record["model"] | parts}
 
 
+def prior(name: str, text: object) -> Callable[[dict], Any]:
+    return lambda record: record | {"priors": record["priors"] | {name: text}}
+
+
 RECORDS: list[tuple[str, Callable[[dict], Any], str]] = [
     ("no format", lambda r: {k: r[k] for k in r if k != "format"}, "format None"),
     ("another format", lambda r: r | {"format": "1"}, "format '1'"),
     ("no model", lambda r: {k: r[k] for k in r if k != "model"}, "'model' is missing"),
     ("no provenance", lambda r: {k: r[k] for k in r if k != "provenance"}, "'provenance' is missing"),
     ("a list of rows left out", lambda r: r | {"dropped": [1]}, "'dropped' is missing or of another kind"),
+    ("a list of priors", lambda r: r | {"priors": ["Normal(0, 1)"]}, "'priors' is missing or of another kind"),
+    ("code for a saved prior", prior("sigma", "open('pwned')"), "is not a number"),
+    ("a number for a saved prior", prior("sigma", 1), "not a distribution"),
+    ("the prior of another parameter", prior("beta[w]", "Normal(0, 1)"), "no parameter 'beta[w]'"),
     ("a model that is a list", lambda r: r | {"model": [1]}, "'model' is missing or of another kind"),
     ("a list", lambda r: [1, 2], "not a record"),
     ("pairs", lambda r: [["format", 1], ["model", {}]], "not a record"),
