@@ -12,6 +12,7 @@ import pytest
 from bayes_glmm.design import build_design, new_predictors
 from bayes_glmm.effects import compare, slopes
 from bayes_glmm.errors import DataError, SpecError, choices
+from bayes_glmm.glmm import GLMM
 from bayes_glmm.posterior import load_posterior, posterior_at
 from bayes_glmm.spec import ModelSpec
 from tests.hostile.cases import Case, check, frame, keep, put, refused, within
@@ -167,6 +168,23 @@ def test_a_hundred_thousand_levels() -> None:
             case = Case("", formula, instead(data), None, "")
             refused(case.build, DataError, "100,000 levels")
         refused(lambda: Case("", "f ~ i", lambda _: data, None, "", "bernoulli").build(), DataError, "text with levels")
+
+
+@pytest.mark.slow
+def test_a_million_levels_are_a_model_or_an_error() -> None:
+    n = 1_000_000
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame(
+        {"y": rng.integers(0, 2, n), "x": rng.normal(size=n), "g": np.arange(n), "h": np.arange(n) // 3}
+    )
+    data["g"] = "level " + data["g"].astype(str)
+    with within(120):
+        model = GLMM("y ~ x + (1 | g) + (1 | h)", data, family="bernoulli")
+        assert [n, 333_334] == [len(block.levels) for block in model.design.blocks]
+        assert ["single_rows"] == [found.name for found in model.findings]
+        assert [n, 333_334] == [model.pymc.initial_point()[f"z_{group}"].size for group in "gh"]
+        for formula in ("y ~ g", "y ~ x + (g | h)"):
+            refused(lambda formula=formula: GLMM(formula, data, family="bernoulli"), DataError, "1,000,000 levels")
 
 
 def test_a_hundred_thousand_columns() -> None:
