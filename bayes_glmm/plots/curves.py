@@ -15,6 +15,7 @@ from bayes_glmm.effects.grid import collapse
 from bayes_glmm.effects.predictions import predict
 from bayes_glmm.effects.tidy import Estimates
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.plots.notes import annotate, estimates_text
 from bayes_glmm.plots.point import at_posterior_means, is_discrete, mean_text, others_of, panels_of, readings_of
 from bayes_glmm.plots.style import (
     CONDITIONAL,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = 6
+EACH = 3  # of the points of a curve, every how many one has a note
 MANIFOLD = 30.0  # a positive mean that grows so many times is drawn on a logarithmic axis
 KINDS = {"new": "drawn from N(0, G)", "known": "of the data"}
 SHOWN = 0.9  # share of the groups that a vertical axis makes room for, where a few of them rise without bound
@@ -154,6 +156,7 @@ def _lines(axes: Axes, x: pd.Series, estimates: Estimates, single: np.ndarray, t
         axes.plot(
             place, table["estimate"], color=colour, linestyle=style, linewidth=2.4, zorder=order, label=str(effect)
         )
+    annotate(axes, "column", _texts(x, estimates)[::EACH], place[::EACH])
     axes.set_xlim(place.min(), place.max())
     axes.grid(color=FAINT, linewidth=0.5)
     axes.set_axisbelow(True)
@@ -167,6 +170,19 @@ def _points(axes: Axes, x: pd.Series, estimates: Estimates, single: np.ndarray, 
     shift = {effect: 1.6 * step for effect, step in beside(list(estimates.table["effect"].unique())).items()}
     for effect, table in estimates.table.groupby("effect", sort=False):
         dots(axes, place + shift[str(effect)], table[["estimate", "lower", "upper"]].to_numpy(), str(effect))
+    annotate(axes, "row", _texts(x, estimates), place)
+
+
+def _texts(x: pd.Series, estimates: Estimates) -> list[str]:
+    """What each value of the variable says."""
+    values = {
+        str(effect): table[["estimate", "lower", "upper"]].to_numpy(float)
+        for effect, table in estimates.table.groupby("effect", sort=False)
+    }
+    return [
+        estimates_text(f"{x.name} = {number(at)}", {effect: rows[i] for effect, rows in values.items()})
+        for i, at in enumerate(x)
+    ]
 
 
 def _label(grid: np.ndarray, panels: int, horizontal: str, vertical: str, tall: float) -> None:

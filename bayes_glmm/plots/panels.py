@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_glmm.plots.notes import annotate, estimates_text
 from bayes_glmm.plots.style import (
     DASHES,
     FAINT,
@@ -103,6 +104,9 @@ def _rows(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
     place = name_rows(axes, names, small)
     for effect, shift in beside(list(panel.series)).items():
         dots(axes, place + shift, panel.series[effect], effect, 3.8 if small else 5.0)
+    readings = [{effect: values[i] for effect, values in panel.series.items()} for i in range(len(names))]
+    texts = [estimates_text(_named(name, panel), each) for name, each in zip(names, readings, strict=True)]
+    annotate(axes, "row", texts, place)
     _marks(axes, panel, vertical=True)
     if panel.ratio:
         logarithmic(axes)
@@ -112,11 +116,15 @@ def _rows(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
 def _band(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
     """Each reading in its own order of size."""
     place = np.arange(len(names))
+    texts = []
     for effect, values in panel.series.items():
-        ordered = values[np.argsort(values[:, 0], kind="stable")]
+        order = np.argsort(values[:, 0], kind="stable")
+        ordered = values[order]
+        texts.append([estimates_text(_named(names[i], panel), {effect: values[i]}) for i in order])
         colour = colour_of(effect)
         axes.fill_between(place, ordered[:, 1], ordered[:, 2], color=colour, alpha=0.22, linewidth=0)
         axes.plot(place, ordered[:, 0], color=colour, linewidth=1.8, label=effect)
+    annotate(axes, "column", ["\n".join(below) for below in zip(*texts, strict=True)], place)
     _marks(axes, panel, vertical=False)
     if panel.ratio:
         logarithmic(axes, vertical=True)
@@ -124,6 +132,10 @@ def _band(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.set_ylabel(fit(panel.label, 36))
+
+
+def _named(name: str, panel: Panel) -> str:
+    return f"{name}, {panel.title}" if panel.title else str(name)
 
 
 def _marks(axes: Axes, panel: Panel, vertical: bool) -> None:

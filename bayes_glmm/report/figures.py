@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.plots.notes import annotate
 from bayes_glmm.plots.panels import draw_panels
 from bayes_glmm.plots.style import compose
 from bayes_glmm.plots.tables import panel_of
+from bayes_glmm.report.svg import DATA, with_notes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DATA, REPLICATED = "#1b1b1b", "#9aa3ad"
-# what XML cannot hold: Matplotlib writes each label as shapes, and as a comment just as it is
+# what XML cannot hold: Matplotlib writes labels as comments, just as they are, and notes hold them as text
 _NOT_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 CHAINS = ("#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
@@ -32,13 +33,13 @@ def draw(plot: Callable[[Figure], None], height: float) -> bytes:
 
 
 def saved(canvas: Figure) -> bytes:
-    """A figure as SVG; without a date and with fixed ids, so that the same draws give the same report."""
+    """A figure as SVG with its notes; without a date and with fixed ids: the same draws give the same report."""
     import matplotlib
 
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "bayes_glmm", "svg.fonttype": "path"}):
         canvas.savefig(buffer, format="svg", dpi=144, metadata={"Date": None, "Creator": None})
-    return _NOT_XML.sub(b"", buffer.getvalue())
+    return _NOT_XML.sub(b"", with_notes(buffer.getvalue(), canvas))
 
 
 def forest(table: pd.DataFrame, xlabel: str) -> bytes:
@@ -54,13 +55,15 @@ def forest(table: pd.DataFrame, xlabel: str) -> bytes:
     return saved(draw_panels([panel_of(table, names, "", xlabel)], names, ""))
 
 
-def traces(names: Sequence[str], draws: np.ndarray) -> bytes:
+def traces(names: Sequence[str], draws: np.ndarray, notes: Sequence[tuple[str, str]] = ()) -> bytes:
     """Rank histograms by chain, and traces, one line of panels a parameter.
 
     Parameters
     ----------
     names : sequence of str
     draws : array [parameter, chain, draw]
+    notes : sequence of (str, str), optional
+        What to say of each parameter's ranks and of its trace.
 
     Notes
     -----
@@ -72,6 +75,9 @@ def traces(names: Sequence[str], draws: np.ndarray) -> bytes:
 
     def plot(canvas: Figure) -> None:
         grid = canvas.subplots(len(names), 2, squeeze=False, width_ratios=(1, 2))
+        for row, texts in zip(grid, notes, strict=False):
+            for axes, text in zip(row, texts, strict=True):
+                annotate(axes, "panel", [text])
         for row, name, values in zip(grid, names, draws, strict=True):
             ranks = values.ravel().argsort().argsort().reshape(values.shape)
             edges = np.linspace(0, values.size, bins + 1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup, escape
+
+from bayes_glmm.report.svg import inline
 
 
 def paragraph(text: str, kind: str = "", **values: Any) -> Markup:
@@ -43,9 +44,8 @@ def details(summary: str, content: Markup) -> Markup:
 
 
 def figure(svg: bytes, alt: str, caption: str = "") -> Markup:
-    """A figure with its text for those who cannot see it; an image of its own, so that no two ids clash."""
-    encoded = base64.b64encode(svg).decode("ascii")
-    image = Markup('<img src="data:image/svg+xml;base64,{}" alt="{}">').format(encoded, alt)
+    """A figure with its text for those who cannot see it; its notes are read by pointing, touch and arrow keys."""
+    image = Markup('<div class="plot">{}</div>').format(inline(svg, alt))
     below = Markup("<figcaption>{}</figcaption>").format(caption) if caption else Markup("")
     return Markup("<figure>{}{}</figure>").format(image, below)
 

@@ -8,10 +8,12 @@ import numpy as np
 
 from bayes_glmm.families import Mean
 from bayes_glmm.numerics.functions import NUMPY
-from bayes_glmm.plots.style import FAINT, LEGIBLE
+from bayes_glmm.plots.notes import annotate, interval_text, short
+from bayes_glmm.plots.style import FAINT, INK, LEGIBLE, QUIET
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import conditional_predictor, replicate, spread_draws
-from bayes_glmm.report.figures import DATA, REPLICATED, draw
+from bayes_glmm.report.figures import draw
+from bayes_glmm.report.svg import DATA, REPLICATED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,14 +50,19 @@ def _counts(name: str, y: np.ndarray, replicated: np.ndarray) -> tuple[bytes, st
     observed = frequencies(y)
     low, middle, high = np.quantile([frequencies(row) for row in replicated], [0.025, 0.5, 0.975], axis=0)
     centres = edges[:-1] + (width - 1) / 2
+    texts = [
+        f"{name} {_span(start, width, start == edges[-2])}\nobserved in {seen:,} rows\nreplicated in {expected}"
+        for start, seen, expected in zip(edges[:-1], observed, map(interval_text, middle, low, high), strict=True)
+    ]
 
     def plot(canvas: Figure) -> None:
         axes = canvas.subplots()
         axes.bar(
-            centres, observed, width=0.85 * width, color=FAINT, edgecolor="#b6bec8", linewidth=0.6, label="observed"
+            centres, observed, width=0.85 * width, color=FAINT, edgecolor=REPLICATED, linewidth=0.6, label="observed"
         )
-        axes.vlines(centres, low, high, color="#4b5563", linewidth=2, label="replicated: 95 % of data sets")
-        axes.plot(centres, middle, "_", color="#4b5563", markersize=7)
+        axes.vlines(centres, low, high, color=INK, linewidth=2, label="replicated: 95 % of data sets")
+        axes.plot(centres, middle, "_", color=INK, markersize=7)
+        annotate(axes, "column", texts, centres)
         axes.set_yscale("function", functions=(lambda v: np.sqrt(np.maximum(v, 0)), np.square))
         axes.set_ylim(0, None)
         axes.set_yticks(_root_ticks(max(high.max(), observed.max())))
@@ -74,6 +81,13 @@ def _counts(name: str, y: np.ndarray, replicated: np.ndarray) -> tuple[bytes, st
         "counts that the model does not expect."
     )
     return draw(plot, height=3.4), alt, caption
+
+
+def _span(start: int, width: int, last: bool) -> str:
+    """The counts of a bar."""
+    if last:
+        return f"= {start} or more"
+    return f"= {start}" if width == 1 else f"from {start} to {start + width - 1}"
 
 
 def _root_ticks(top: float) -> list[float]:
@@ -120,8 +134,10 @@ def _proportions(posterior: Posterior, replicated: np.ndarray) -> tuple[bytes, s
     smallest = min(design.blocks, key=lambda block: len(block.levels), default=None)
     if smallest is not None and len(smallest.levels) <= MANY:
         member, each, axis = smallest.index, f"level of {smallest.group}", f"levels of {smallest.group}"
+        names = np.array(smallest.levels, object)
     else:
         member, each, axis = _bins(posterior), "bin", "bins of rows of like fitted value"
+        names = np.array([f"bin {i + 1}" for i in range(int(member.max()) + 1)], object)
     count = int(member.max()) + 1
     total = np.bincount(member, trials, count)
     used = total > 0
@@ -136,6 +152,10 @@ def _proportions(posterior: Posterior, replicated: np.ndarray) -> tuple[bytes, s
     order = np.argsort(middle, kind="stable")
     place = np.arange(len(order))
     outside = (observed < low) | (observed > high)
+    texts = [
+        f"{names[used][i]}\nobserved {short(observed[i])}\nreplicated {interval_text(middle[i], low[i], high[i])}"
+        for i in order
+    ]
 
     def plot(canvas: Figure) -> None:
         axes = canvas.subplots()
@@ -143,6 +163,7 @@ def _proportions(posterior: Posterior, replicated: np.ndarray) -> tuple[bytes, s
         axes.plot(
             place, observed[order], "o", color=DATA, markersize=4 if len(order) <= LEGIBLE else 2.2, label="observed"
         )
+        annotate(axes, "column", texts, place)
         axes.set_ylim(-0.02, 1.02)
         axes.set_xlabel(f"{len(order)} {axis}, by what the model expects")
         axes.set_ylabel(f"share of {_event(posterior)}")
@@ -155,7 +176,7 @@ def _proportions(posterior: Posterior, replicated: np.ndarray) -> tuple[bytes, s
     )
     caption = (
         f"Dots: the share in the rows of each {each}. Bars: 95 % of replicated data sets, for the same groups. "
-        f"{int(outside.sum())} of {len(order)} dots lie outside; about {0.05 * len(order):.0f} or fewer are expected."
+        f"{int(outside.sum())} of {len(order)} dots lie outside; 5 % or fewer are expected."
     )
     return draw(plot, height=3.4), alt, caption
 
@@ -174,7 +195,7 @@ def _intervals(axes: Axes, place: np.ndarray, low: np.ndarray, middle: np.ndarra
         axes.fill_between(place, low, high, color=REPLICATED, alpha=0.4, linewidth=0, step="mid", label=label)
     else:
         axes.vlines(place, low, high, color=REPLICATED, linewidth=5, alpha=0.6, label=label)
-    axes.plot(place, middle, color="#6b7280", linewidth=0.8)
+    axes.plot(place, middle, color=QUIET, linewidth=0.8)
 
 
 def _event(posterior: Posterior) -> str:

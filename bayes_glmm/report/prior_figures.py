@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_glmm.plots.notes import annotate, interval_text
 from bayes_glmm.plots.style import CONDITIONAL
-from bayes_glmm.report.figures import REPLICATED, draw, shorten
+from bayes_glmm.report.figures import draw, shorten
+from bayes_glmm.report.svg import REPLICATED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,6 +26,8 @@ class Before:
     Attributes
     ----------
     label : str
+    prior : str
+        As it is written.
     grid, log_prior : array [point]
         The prior's log density where it is shown.
     draws : array [draw]
@@ -32,6 +36,7 @@ class Before:
     """
 
     label: str
+    prior: str
     grid: np.ndarray
     log_prior: np.ndarray
     draws: np.ndarray
@@ -56,6 +61,7 @@ def before_and_after(panels: Sequence[Before]) -> bytes:
                 x, density / density.max(), color=CONDITIONAL, alpha=0.35, linewidth=0, label="posterior"
             )
             place.plot(panel.grid, prior, color=REPLICATED, linewidth=1.8, label="prior")
+            annotate(place, "panel", [_note(panel)])
             place.set_xlim(panel.grid[0], panel.grid[-1])
             place.set_ylim(0, 1.08)
             place.set_yticks([])
@@ -68,3 +74,9 @@ def before_and_after(panels: Sequence[Before]) -> bytes:
         canvas.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
 
     return draw(plot, height=0.5 + 1.45 * rows)
+
+
+def _note(panel: Before) -> str:
+    after = interval_text(panel.draws.mean(), *np.quantile(panel.draws, [0.025, 0.975]))
+    sensitive = "\nsensitive to the prior" if panel.sensitive else ""
+    return f"{panel.label}\nprior {panel.prior}\nposterior {after}{sensitive}"

@@ -9,9 +9,11 @@ from scipy import special
 
 from bayes_glmm.diagnostics.calibration import Calibration, calibrate
 from bayes_glmm.diagnostics.residuals import checked_rows, left_out
-from bayes_glmm.plots.style import CONDITIONAL
+from bayes_glmm.plots.notes import annotate, short
+from bayes_glmm.plots.style import CONDITIONAL, QUIET
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.report.figures import DATA, REPLICATED, draw
+from bayes_glmm.report.figures import draw
+from bayes_glmm.report.svg import DATA, REPLICATED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 SIMULATED = 500
 SEED = 214
 _BINS = 12
+_FAR = 30  # residuals that say which row they are of
 
 
 def residual_figure(posterior: Posterior) -> tuple[bytes, str, str]:
@@ -32,6 +35,10 @@ def residual_figure(posterior: Posterior) -> tuple[bytes, str, str]:
     grid, ecdf, lower, upper = ecdf_pit(pit, 0.95, SIMULATED, rng=np.random.default_rng(SEED))
     residuals = special.ndtri(pit)
     outside = bool(((ecdf < lower) | (ecdf > upper)).any())
+    far = np.argsort(-np.abs(residuals), kind="stable")[:_FAR]
+    far = far[np.isfinite(residuals[far])]
+    labels = posterior.design.data.index[rows]
+    texts = [f"row {labels[i]}\npredicted {short(fitted[i])}, residual {short(residuals[i])}" for i in far]
 
     def plot(canvas: Figure) -> None:
         left, right = canvas.subplots(1, 2)
@@ -41,7 +48,9 @@ def residual_figure(posterior: Posterior) -> tuple[bytes, str, str]:
         left.set_xlim(0, 1)
         left.set_xlabel("LOO-PIT")
         left.set_ylabel("ECDF less uniform")
-        right.plot(fitted, residuals, ".", color=DATA, markersize=3, alpha=0.4, rasterized=True)
+        # an image within the figure has no theme: a grey that is seen on white and on black
+        right.plot(fitted, residuals, ".", color=QUIET, markersize=3, alpha=0.6, rasterized=True)
+        annotate(right, "point", texts, np.column_stack([fitted, residuals])[far])
         _quantiles(right, fitted, residuals)
         right.set_xlabel("mean predicted without the row")
         right.set_ylabel("quantile residual")
@@ -63,6 +72,12 @@ def calibration_figure(posterior: Posterior) -> tuple[bytes, str, str]:
     rows = checked_rows(posterior)
     found = calibrate(posterior, rows, left_out(posterior, rows))
     binary = posterior.spec.family.response == "binary"
+    places, first = np.unique(found.predicted.round(2), return_index=True)
+    numbers = np.column_stack([found.predicted, found.calibrated, found.lower, found.upper])[first]
+    texts = [
+        f"predicted {predicted}\ncalibrated {calibrated}, if right {low} to {high}"
+        for predicted, calibrated, low, high in ([short(value) for value in row] for row in numbers)
+    ]
 
     def plot(canvas: Figure) -> None:
         panels = canvas.subplots(1, 2 if binary else 1, squeeze=False)[0]
@@ -70,6 +85,7 @@ def calibration_figure(posterior: Posterior) -> tuple[bytes, str, str]:
         axes.fill_between(found.predicted, found.lower, found.upper, color=REPLICATED, alpha=0.35, linewidth=0)
         axes.plot([0, 1], [0, 1], color=REPLICATED, linewidth=0.8)
         axes.step(found.predicted, found.calibrated, color=DATA, linewidth=1.6, where="mid")
+        annotate(axes, "column", texts, places)
         axes.set_aspect("equal")
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)

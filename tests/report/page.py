@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+from functools import cache
 from html.parser import HTMLParser
+from importlib import resources
 
 import numpy as np
 import pandas as pd
 
 from bayes_glmm.posterior import Posterior, posterior_at
-from bayes_glmm.report import SECTIONS
+from bayes_glmm.report import SECTIONS, render
 from bayes_glmm.spec import ModelSpec
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
+WORDS = ["a", "b", "c"]
 HOSTILE = "<script>alert('x')</script>\" onload=\"x & $y$"
 
 
 class Page(HTMLParser):
-    """What a page holds, and whether its tags are balanced."""
+    """What a page holds (tags and attributes in small letters), and whether its tags are balanced."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
+        self.source = text
         self.open: list[str] = []
         self.tags: list[tuple[str, dict[str, str]]] = []
         self.text: list[str] = []
@@ -37,35 +43,45 @@ class Page(HTMLParser):
         assert tag == self.open.pop()
 
     def handle_data(self, data: str) -> None:
-        self.text.append(data)
+        if not {"script", "style"} & set(self.open):
+            self.text.append(data)
 
     def all(self, tag: str) -> list[dict[str, str]]:
         return [attributes for name, attributes in self.tags if name == tag]
 
 
 def check_fragment(text: str) -> Page:
-    """Balanced tags, unique ids, figures with alternative texts, nothing that loads or runs."""
+    """Balanced tags, unique ids, figures with alternative texts, nothing that loads or runs or brings its own style."""
     page = Page(text)
     assert not page.open, "tags left open"
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
-    assert all(image["alt"] for image in page.all("img"))
-    assert all(image["src"].startswith("data:image/svg+xml;base64,") for image in page.all("img"))
-    assert not page.all("script")
-    assert not page.all("link")
+    assert all(svg["role"] == "img" and svg["aria-label"] for svg in page.all("svg"))
+    assert all(image["href"].startswith("data:image/png;base64,") for image in page.all("image"))
+    assert not {tag for tag, _ in page.tags} & {"img", "link", "iframe", "object", "embed", "base", "form"}
+    for _, attributes in page.tags:
+        assert not [name for name in attributes if name == "style" or name.startswith("on")], attributes
     assert not re.search(r"(https?:)?//[a-z]", re.sub(r"base64,[^\"]*", "", text)), "something of the network"
     return page
 
 
 def check_page(text: str) -> Page:
-    """A whole page: every section there and linked, of a size that can be sent."""
+    """A whole page: every section there and linked, ours the only script, of a size that can be sent."""
     page = check_fragment(text)
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert {section.anchor for section in SECTIONS} <= set(ids)
     targets = {attributes["href"] for attributes in page.all("a")}
-    assert {f"#{section.anchor}" for section in SECTIONS} == targets
+    assert {f"#{section.anchor}" for section in SECTIONS} | {"#content"} == targets
     assert len(text.encode()) < 5_000_000
     assert ["en"] == [attributes.get("lang") for attributes in page.all("html")]
+    [script], [style] = (re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL) for tag in ("script", "style"))
+    files = resources.files("bayes_glmm.report")
+    assert files.joinpath("page.js").read_text(encoding="utf-8") == script
+    [policy] = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none';")
+    for kind, content in (("script", script), ("style", style)):
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}';" in policy
     return page
 
 
@@ -103,3 +119,16 @@ def case(
         G,
         {name: auxiliary[name] * (1 + 0.05 * rng.random(60)) for name in spec.family.auxiliary},
     )
+
+
+@cache
+def rendered(name: str) -> str:
+    """The report of one of ``POSTERIORS``, made once for all tests."""
+    return render(POSTERIORS[name](), title=f"A {name} model")
+
+
+POSTERIORS = {
+    "bernoulli": lambda: case("bernoulli", "y ~ x + f + (1 | g)", f=np.tile(WORDS, 16)),
+    "poisson": lambda: case("poisson", "y ~ x + offset(log(n)) + (x | g)"),
+    "crossed": lambda: case("gaussian", "y ~ x + f + (1 | g) + (1 | h)", f=np.tile(WORDS, 16), h=np.repeat(WORDS, 16)),
+}

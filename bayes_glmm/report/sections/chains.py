@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from bayes_glmm.diagnostics import summary
 from bayes_glmm.diagnostics.parameters import parameters
+from bayes_glmm.plots.notes import interval_text
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.figures import traces
 from bayes_glmm.report.html import details, figure, interval, paragraph, table
@@ -28,7 +29,7 @@ def render_chains(posterior: Posterior) -> Markup:
         worst = np.argsort(-np.nan_to_num(frame["rhat"][labels].to_numpy(), nan=np.inf), kind="stable")[:PANELS]
         chosen = np.sort(worst)
         note = f" Of {len(labels)} parameters, the {PANELS} with the largest R-hat."
-    svg = traces([labels[i] for i in chosen], draws[chosen])
+    svg = traces([labels[i] for i in chosen], draws[chosen], [_notes(frame, labels[i]) for i in chosen])
     chains, length = posterior.sample_shape
     names = ", ".join(labels[i] for i in chosen)
     text = (
@@ -38,6 +39,16 @@ def render_chains(posterior: Posterior) -> Markup:
     )
     picture = figure(svg, f"Rank histograms and traces of {chains} chains of {length} draws: {names}.", text)
     return picture + details("All parameters in one table", _table(frame))
+
+
+def _notes(frame: pd.DataFrame, label: str) -> tuple[str, str]:
+    """What to say of a parameter's ranks, and of its trace."""
+    row = frame.loc[label]
+    estimate = interval_text(*row[["mean", "lower", "upper"]].to_numpy(float))
+    mixed = ""
+    if "rhat" in row:
+        mixed = f"\nR-hat {row['rhat']:.3f}\nESS {row['ess_bulk']:,.0f} (bulk), {row['ess_tail']:,.0f} (tail)"
+    return f"{label}{mixed}", f"{label}\nmean {estimate}"
 
 
 def _table(frame: pd.DataFrame) -> Markup:

@@ -53,7 +53,8 @@ def _before(posterior: Posterior, label: str, draws: np.ndarray, sensitive: floa
     low, high = max(low - (high - low), limits[0]), min(high + (high - low), limits[1])
     inside = 1e-4 * (high - low)  # densities may have no value at the ends of their support
     grid = np.linspace(low + inside, high - inside, POINTS)
-    return Before(label, grid, _log_prior(posterior, label, grid), draws, bool(sensitive > THRESHOLD))
+    prior = _prior_text(posterior, label)
+    return Before(label, prior, grid, _log_prior(posterior, label, grid), draws, bool(sensitive > THRESHOLD))
 
 
 def _support(posterior: Posterior, label: str) -> tuple[float, float]:
