@@ -60,6 +60,22 @@ def _verbagg() -> bambi.Model:
     return bambi.Model("y ~ Anger + Gender + btype + situ + (1 | id) + (1 | item)", data, family="bernoulli")
 
 
+def _cbpp() -> bambi.Model:
+    data = _read("cbpp.csv").astype({"herd": str, "period": str})
+    return bambi.Model("p(incidence, size) ~ period + (1 | herd)", data, family="binomial")
+
+
+def _fruits() -> bambi.Model:
+    data = _read("arabidopsis.csv").astype({"popu": str, "gen": str}).rename(columns={"total.fruits": "total_fruits"})
+    data["genotype"] = data["popu"] + ":" + data["gen"]
+    return bambi.Model("total_fruits ~ nutrient + amd + (1 | popu) + (1 | genotype)", data, family="negativebinomial")
+
+
+def _insteval() -> bambi.Model:
+    data = _read("insteval.csv.gz").astype({"s": str, "d": str, "dept": str, "service": str})
+    return bambi.Model("y ~ service + (1 | s) + (1 | d) + (1 | dept)", data)
+
+
 def _simulated(rows: int) -> bambi.Model:
     """Ten rows a group, binary; a random intercept and a random slope."""
     rng = np.random.default_rng(1)
@@ -79,6 +95,10 @@ CASES: dict[str, Callable[[], bambi.Model]] = {
     "sleepstudy": _sleepstudy,
     "salamander": _salamander,
     "verbagg": _verbagg,
+    "cbpp": _cbpp,
+    "fruits": _fruits,
+    "insteval": _insteval,
     "simulated 1e4": lambda: _simulated(10_000),
     "simulated 1e5": lambda: _simulated(100_000),
+    "simulated 1e6": lambda: _simulated(1_000_000),
 }

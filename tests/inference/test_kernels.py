@@ -127,6 +127,21 @@ def test_only_nan_gives_nan(family: str, link: str) -> None:
                 assert (np.isnan(output) == np.isnan(eta)).all(), f"(y, n) = {row}, eta = {eta}: {output}"
 
 
+@pytest.mark.parametrize("uncertain", [0.0, 0.15, 1.0])
+def test_binary_rows_together_are_their_sum(uncertain: float) -> None:
+    """One logarithm serves many rows: in the tails, where nothing is left of a single factor, and in between."""
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 2, 3517).astype(float)
+    known = np.where(y == 1.0, 1.0, -1.0) * (30.0 + 9.0 * rng.normal(size=len(y)))
+    eta = np.where(rng.random(len(y)) < uncertain, rng.normal(size=len(y)), known)
+    value, gradient, _ = compiled("predictor", "bernoulli", "logit")(y, y, np.zeros(1), eta, np.array(1.0))
+    with mpmath.workdps(40):
+        terms = [-mpmath.log1p(mpmath.exp(x if k == 0.0 else -x)) for k, x in zip(y, eta, strict=True)]
+        assert error(value, terms) <= 1e-12
+        slopes = [k - 1 / (1 + mpmath.exp(-x)) for k, x in zip(y, map(mpmath.mpf, eta), strict=True)]
+        assert max(error(actual, [slope]) for actual, slope in zip(gradient, slopes, strict=True)) <= 1e-12
+
+
 @cache
 def model_of(family: str, link: str) -> bg.GLMM:
     """Crossed factors, a correlated slope, an offset, a numeric predictor; more rows than a block of the pass."""

@@ -1,8 +1,9 @@
 """Compiled densities as C functions, which samplers call without Python; kept on disk by numba, once for all data.
 
-Numba keeps a function on disk under its code and the constants that it closes over. So a callback closes over plain
-constants alone: the key of its density, and a number that stands for the source of everything that the density is
-compiled from. What the key means is looked up while compiling.
+A density is made of parts, each a C function of its own: one part may serve several densities, and two may be compiled
+at a time. Numba keeps a part on disk under its name, its bytecode and what it closes over. So the name says what the
+part is made for and from which source; the compiled function that it calls stands among its globals, which numba does
+not look at.
 """
 
 from __future__ import annotations
@@ -12,23 +13,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
+from types import FunctionType
 from typing import Any
 
 import numba
 import numpy as np
 from numba import types
-from numba.extending import overload
 
-from bayes_glmm.inference.densities import integrated, levels, priors, records, triangular, variances, whitened
+from bayes_glmm.inference.densities import integrated, levels, priors, records, rows, triangular, variances, whitened
+from bayes_glmm.inference.densities.records import ENTRIES, doubles_at, integers_at
 from bayes_glmm.inference.kernels import elementary, entries, loops
 from bayes_glmm.inference.kernels.entries import KERNELS
-from bayes_glmm.inference.kernels.loops import named
 
 _SOURCES = (
     integrated,
     levels,
     priors,
     records,
+    rows,
     triangular,
     variances,
     whitened,
@@ -36,122 +38,85 @@ _SOURCES = (
     entries,
     loops,
 )
-_VERSION = int(sha256("".join(map(inspect.getsource, _SOURCES)).encode()).hexdigest()[:8], 16)
+_VERSION = sha256("".join(map(inspect.getsource, _SOURCES)).encode()).hexdigest()[:8]
 _POINTER = types.CPointer(types.float64)
 _TABLE = types.CPointer(types.int64)
-DENSITY = types.int64(types.uint64, _POINTER, _POINTER, _POINTER, _TABLE)
-EXPAND = types.int64(types.uint64, types.uint64, _POINTER, _POINTER, _TABLE)
 OK, GRADIENT_NOT_FINITE, VALUE_NOT_FINITE = 0, 3, 4  # nutpie's error codes
-MOST_ARRAYS = 32
 
 
 @dataclass(frozen=True)
-class Key:
-    """Which density: the coordinates, the entry of the table of kernels, and effects a level of the main factor."""
-
-    coordinates: str
-    family: str
-    link: str
-    effects: int
-
-    def __str__(self) -> str:
-        return f"{self.coordinates} {self.family} {self.link} {self.effects}"
-
-
-@dataclass(frozen=True)
-class Code:
-    """What the coordinates are compiled from.
+class Part:
+    """One C function of a density: a row of ``PARTS``, and what it is made for.
 
     Attributes
     ----------
-    read : function
-        ``table -> data``.
-    density : function
-        ``(Kernel, effects) -> compiled (x, gradient, data) -> value``.
-    expand : function
-        ``effects -> compiled (x, out, data)``.
+    name : str
+    made_for : tuple
+        Arguments of the row's ``make``.
     """
 
-    read: Callable[..., Any]
-    density: Callable[..., Any]
-    expand: Callable[..., Any]
+    name: str
+    made_for: tuple[str | int, ...] = ()
+
+    def __str__(self) -> str:
+        return ", ".join([self.name, *map(str, self.made_for)])
+
+    def __call__(self) -> Any:
+        """The C function, with an ``address``: from disk, or compiled."""
+        return _c_function(self)
 
 
-CODES: dict[str, Code] = {
-    "whitened": Code(whitened.read, whitened.make_density, whitened.make_expand),
-    "integrated": Code(integrated.read, lambda kernel, _: integrated.make_density(kernel), lambda _: integrated.expand),
+def _density(size, x, gradient, value, table):  # type: ignore[no-untyped-def] # pragma: no cover
+    slope = numba.carray(gradient, (size,))
+    found = code(numba.carray(x, (size,)), slope, numba.carray(table, (ENTRIES,)))
+    numba.carray(value, (1,))[0] = found
+    if not np.isfinite(found):
+        return VALUE_NOT_FINITE
+    for k in range(size):
+        if not np.isfinite(slope[k]):
+            return GRADIENT_NOT_FINITE
+    return OK
+
+
+def _expand(size, kept, x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
+    code(numba.carray(x, (size,)), numba.carray(out, (kept,)), numba.carray(table, (ENTRIES,)))
+    return OK
+
+
+def _rows(table, coefficients, u, effects, a, slopes):  # type: ignore[no-untyped-def] # pragma: no cover
+    entries = numba.carray(integers_at(table), (ENTRIES,))
+    return code(entries, doubles_at(coefficients), numba.carray(doubles_at(u), (effects,)), a, doubles_at(slopes))
+
+
+def code(*arguments: Any) -> Any:
+    """What a part calls: another function in each part."""
+    raise NotImplementedError
+
+
+DENSITY = types.int64(types.uint64, _POINTER, _POINTER, _POINTER, _TABLE), _density
+EXPAND = types.int64(types.uint64, types.uint64, _POINTER, _POINTER, _TABLE), _expand
+ROWS = rows.SIGNATURE, _rows
+
+PARTS: dict[str, tuple[tuple[Any, Callable[..., Any]], Callable[..., Any]]] = {
+    "whitened density": (DENSITY, whitened.make_density),
+    "whitened expand": (EXPAND, whitened.make_expand),
+    "rows": (ROWS, lambda family, link: rows.make_rows(KERNELS[family, link])),
+    "integrated density": (DENSITY, lambda family, link: integrated.make_density(KERNELS[family, link])),
+    "integrated expand": (EXPAND, lambda: integrated.expand),
 }
+"""Name -> (signature, Python function), and what makes the compiled function ``code`` that it calls."""
 
 
 @cache
-def density_callback(key: Key) -> Any:
-    """The C function ``(size, x, gradient, value, table) -> error``, with an ``address``."""
-    name, version = str(key), _VERSION
-
-    @numba.cfunc(DENSITY, cache=True, error_model="numpy")
-    @named(key)
-    def log_density(size, x, gradient, value, table):  # type: ignore[no-untyped-def] # pragma: no cover
-        slope = numba.carray(gradient, (size,))
-        found = _density(name, version, numba.carray(x, (size,)), slope, numba.carray(table, (3 * MOST_ARRAYS,)))
-        numba.carray(value, (1,))[0] = found
-        if not np.isfinite(found):
-            return VALUE_NOT_FINITE
-        for k in range(len(slope)):
-            if not np.isfinite(slope[k]):
-                return GRADIENT_NOT_FINITE
-        return OK
-
-    return log_density
+def _c_function(part: Part) -> Any:
+    (signature, _), make = PARTS[part.name]
+    return numba.cfunc(signature, cache=True, error_model="numpy")(python_function(part, make(*part.made_for)))
 
 
-@cache
-def expand_callback(key: Key) -> Any:
-    """The C function ``(size, kept, x, out, table) -> error``, with an ``address``."""
-    name, version = str(key), _VERSION
-
-    @numba.cfunc(EXPAND, cache=True, error_model="numpy")
-    @named(key)
-    def expand(size, kept, x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
-        draw = numba.carray(out, (kept,))
-        _expand(name, version, numba.carray(x, (size,)), draw, numba.carray(table, (3 * MOST_ARRAYS,)))
-        return OK
-
-    return expand
-
-
-def _density(name: str, version: int, x: Any, gradient: Any, table: Any) -> float:
-    raise NotImplementedError("numba puts the density of that name here")
-
-
-def _expand(name: str, version: int, x: Any, out: Any, table: Any) -> None:
-    raise NotImplementedError("numba puts the function of that name here")
-
-
-@overload(_density, prefer_literal=True)
-def _compile_density(name, version, x, gradient, table):  # type: ignore[no-untyped-def]
-    if not isinstance(name, types.StringLiteral):
-        return None
-    coordinates, family, link, effects = name.literal_value.split()
-    code = CODES[coordinates]
-    read, density = code.read, code.density(KERNELS[family, link], int(effects))
-
-    @named(name.literal_value)
-    def found(name, version, x, gradient, table):  # type: ignore[no-untyped-def] # pragma: no cover
-        return density(x, gradient, read(table))
-
-    return found
-
-
-@overload(_expand, prefer_literal=True)
-def _compile_expand(name, version, x, out, table):  # type: ignore[no-untyped-def]
-    if not isinstance(name, types.StringLiteral):
-        return None
-    coordinates, _, _, effects = name.literal_value.split()
-    code = CODES[coordinates]
-    read, expand = code.read, code.expand(int(effects))
-
-    @named(name.literal_value)
-    def found(name, version, x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
-        expand(x, out, read(table))
-
-    return found
+def python_function(part: Part, made: Any = code) -> Callable[..., Any]:
+    """The function that a part is compiled from: under a name of its own, calling what was made for it."""
+    (_, function), _ = PARTS[part.name]
+    assert isinstance(function, FunctionType)
+    copy = FunctionType(function.__code__, function.__globals__ | {"code": made}, function.__name__)
+    copy.__qualname__ = "_".join([*part.name.split(), *map(str, part.made_for), _VERSION])
+    return copy

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from bayes_glmm.errors import SamplingError
-from bayes_glmm.inference.densities.callbacks import MOST_ARRAYS, Key, density_callback, expand_callback
+from bayes_glmm.inference.densities.callbacks import Part
+from bayes_glmm.inference.densities.compilation import compile_parts
 from bayes_glmm.inference.densities.records import address_table
 
 
@@ -35,33 +36,37 @@ class Kept:
 class Density:
     """A posterior over R^n, compiled, with its gradient.
 
-    Pickles as its key and its arrays; the process that reads it finds the code on disk or compiles it.
+    Pickles as the names of its code and its arrays; the process that reads it finds the code on disk or compiles it.
 
     Attributes
     ----------
-    key : Key
+    value, expansion : Part
+        The code of value and gradient, and of what is kept of a draw.
     arrays : tuple of array
         The fields of the named tuple that the code reads, in its order.
     start : array [n]
         The mode, or near it.
     kept : tuple of Kept
     coords : mapping of dim to labels
+    rows : Part, optional
+        The code that passes over the rows, where that of the value calls one.
     stream : array [chain, draw, number], optional
         Where draws of the random effects go, in place of among what is kept.
     """
 
-    key: Key
+    value: Part
+    expansion: Part
     arrays: tuple[np.ndarray, ...]
     start: np.ndarray
     kept: tuple[Kept, ...]
     coords: Mapping[str, tuple[str, ...]]
+    rows: Part | None = None
     stream: np.ndarray | None = None
 
     @cached_property
     def table(self) -> np.ndarray:
         """Addresses of the arrays, as the code expects them."""
-        found = address_table(self.arrays)
-        return np.concatenate([found, np.zeros(3 * MOST_ARRAYS - len(found), dtype=np.int64)])
+        return address_table(self.arrays, self.rows().address if self.rows else 0)
 
     @cached_property
     def width(self) -> int:
@@ -70,20 +75,19 @@ class Density:
 
     def compile(self) -> None:
         """Have the code at hand: from disk, or compiled."""
-        density_callback(self.key)
-        expand_callback(self.key)
+        compile_parts([part for part in (self.value, self.expansion, self.rows) if part])
 
     def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient at x."""
         x = np.ascontiguousarray(x, dtype=float)
         gradient, value = np.zeros(len(x)), np.empty(1)
-        density_callback(self.key).ctypes(len(x), _double(x), _double(gradient), _double(value), _long(self.table))
+        self.value().ctypes(len(x), _double(x), _double(gradient), _double(value), _long(self.table))
         return float(value[0]), gradient
 
     def expand(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """What is kept of a draw."""
         x, out = np.ascontiguousarray(x, dtype=float), np.empty(self.width)
-        expand_callback(self.key).ctypes(len(x), self.width, _double(x), _double(out), _long(self.table))
+        self.expansion().ctypes(len(x), self.width, _double(x), _double(out), _long(self.table))
         sizes = [int(np.prod(kept.shape)) for kept in self.kept]
         parts = np.split(out, np.cumsum(sizes)[:-1])
         return {kept.name: part.reshape(kept.shape) for kept, part in zip(self.kept, parts, strict=True)}

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayes_glmm.inference.densities.priors import prior_density
-from bayes_glmm.inference.densities.records import integer_vector, matrix, vector
+from bayes_glmm.inference.densities.records import inlined, integer_vector, matrix, vector
 from bayes_glmm.inference.densities.triangular import multiply, multiply_transposed
-from bayes_glmm.inference.densities.variances import LARGEST_LOG, compiled
+from bayes_glmm.inference.densities.variances import LARGEST_LOG
 from bayes_glmm.inference.kernels.elementary import exp
 from bayes_glmm.inference.kernels.entries import Kernel
 from bayes_glmm.inference.kernels.loops import fused, named
@@ -58,12 +58,13 @@ class IntegratedData(NamedTuple):
 
 
 def make_density(kernel: Kernel) -> Callable[..., Any]:
-    """The compiled log density and gradient, ``(x, gradient, data) -> value``."""
+    """The compiled log density and gradient, ``(x, gradient, table) -> value``."""
     pattern_pass, shared = _make_pattern_pass(kernel), kernel.shared
 
-    @compiled
+    @inlined
     @named(kernel.row.__name__)
-    def density(x, gradient, data):  # type: ignore[no-untyped-def] # pragma: no cover
+    def density(x, gradient, table):  # type: ignore[no-untyped-def] # pragma: no cover
+        data = read(table)
         parameters = unfold(x, data)
         p, size = data.X.shape[1], len(parameters)
         a = parameters[p + 1] if size > p + 1 else 1.0
@@ -85,7 +86,7 @@ def make_density(kernel: Kernel) -> Callable[..., Any]:
     return density
 
 
-@compiled
+@inlined
 def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
     """The data at these addresses."""
     return IntegratedData(
@@ -105,15 +106,15 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
     )
 
 
-@compiled
-def expand(x, out, data):  # type: ignore[no-untyped-def] # pragma: no cover
+@inlined
+def expand(x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
     """Write what is kept of a draw: beta, sd and the auxiliary parameter, if there is one."""
-    parameters = unfold(x, data)
+    parameters = unfold(x, read(table))
     for k in range(len(parameters)):
         out[k] = parameters[k]
 
 
-@compiled
+@inlined
 def unfold(x, data):  # type: ignore[no-untyped-def] # pragma: no cover
     """The parameters of a point: beta, sd and the auxiliary parameter, if there is one."""
     parameters = np.empty(len(x))

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import linalg, optimize
 
 from bayes_glmm.design import Priors, dimension_labels
-from bayes_glmm.inference.densities.callbacks import Key
+from bayes_glmm.inference.densities.callbacks import Part
 from bayes_glmm.inference.densities.density import Density, Kept
 from bayes_glmm.inference.densities.integrated import IntegratedData
 from bayes_glmm.inference.densities.priors import prior_table
@@ -59,7 +59,8 @@ def integrated_density(integral: Integral, priors: Priors) -> Density | None:
     )
     arrays = tuple(np.ascontiguousarray(array, dtype=np.int64 if array is data.first else float) for array in data)
     density = Density(
-        key=Key("integrated", *family, 1),
+        value=Part("integrated density", family),
+        expansion=Part("integrated expand"),
         arrays=arrays,
         start=np.zeros(len(names)),
         kept=tuple(_kept(integral)),

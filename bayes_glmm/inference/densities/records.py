@@ -1,7 +1,8 @@
 """Data of a compiled density: arrays kept in one place, that a callback finds by their addresses.
 
 A callback gets one pointer. It leads to a table of integers, three for each array: address, rows, columns (0 for a
-vector). The order of the arrays is that of the named tuple that the density reads.
+vector). The order of the arrays is that of the named tuple that the density reads. The last number is the address of
+the code that passes over the rows, for densities that call one.
 """
 
 from __future__ import annotations
@@ -14,14 +15,24 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
+MOST_ARRAYS = 32
+ROWS_CODE = 3 * MOST_ARRAYS  # where its address stands
+ENTRIES = ROWS_CODE + 1
 
-def address_table(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """The table of some arrays, contiguous by rows [3 x array].
+# For what stands in one place only: put there before types are inferred, it is optimised once.
+inlined = numba.njit(error_model="numpy", inline="always", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def address_table(arrays: Sequence[np.ndarray], rows_code: int) -> np.ndarray:
+    """The table of some arrays, contiguous by rows, and of the code for rows [ENTRIES].
 
     It holds addresses: keep the arrays as long as the table.
     """
-    rows = [(array.ctypes.data, array.shape[0], array.shape[1] if array.ndim > 1 else 0) for array in arrays]
-    return np.array(rows, dtype=np.int64).ravel()
+    table = np.zeros(ENTRIES, dtype=np.int64)
+    for k, array in enumerate(arrays):
+        table[3 * k : 3 * k + 3] = array.ctypes.data, array.shape[0], array.shape[1] if array.ndim > 1 else 0
+    table[ROWS_CODE] = rows_code
+    return table
 
 
 def _pointer(of_type: Any) -> Any:
@@ -34,12 +45,14 @@ def _pointer(of_type: Any) -> Any:
 
 
 @intrinsic
-def _doubles_at(context: Any, address: Any) -> Any:
+def doubles_at(context: Any, address: Any) -> Any:
+    """A pointer to doubles."""
     return _pointer(types.float64)
 
 
 @intrinsic
-def _integers_at(context: Any, address: Any) -> Any:
+def integers_at(context: Any, address: Any) -> Any:
+    """A pointer to integers."""
     return _pointer(types.int64)
 
 
@@ -53,43 +66,43 @@ def _singles_at(context: Any, address: Any) -> Any:
     return _pointer(types.float32)
 
 
-@numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inlined
 def vector(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of doubles, as a vector."""
-    return numba.carray(_doubles_at(table[3 * k]), (table[3 * k + 1],))
+    return numba.carray(doubles_at(table[3 * k]), (table[3 * k + 1],))
 
 
-@numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inlined
 def matrix(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of doubles, as a matrix."""
-    return numba.carray(_doubles_at(table[3 * k]), (table[3 * k + 1], table[3 * k + 2]))
+    return numba.carray(doubles_at(table[3 * k]), (table[3 * k + 1], table[3 * k + 2]))
 
 
-@numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inlined
 def matrices(table, k, size):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of doubles, each row as a square matrix of that size."""
-    return numba.carray(_doubles_at(table[3 * k]), (table[3 * k + 1], size, size))
+    return numba.carray(doubles_at(table[3 * k]), (table[3 * k + 1], size, size))
 
 
-@numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inlined
 def integer_vector(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of integers, as a vector."""
-    return numba.carray(_integers_at(table[3 * k]), (table[3 * k + 1],))
+    return numba.carray(integers_at(table[3 * k]), (table[3 * k + 1],))
 
 
-@numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inlined
 def integer_matrix(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of integers, as a matrix."""
-    return numba.carray(_integers_at(table[3 * k]), (table[3 * k + 1], table[3 * k + 2]))
+    return numba.carray(integers_at(table[3 * k]), (table[3 * k + 1], table[3 * k + 2]))
 
 
-@numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inlined
 def short_integer_matrix(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of integers of 32 bits, as a matrix."""
     return numba.carray(_short_integers_at(table[3 * k]), (table[3 * k + 1], table[3 * k + 2]))
 
 
-@numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inlined
 def single_matrix(table, k):  # type: ignore[no-untyped-def] # pragma: no cover
     """The k-th array, of numbers of 32 bits, as a matrix."""
     return numba.carray(_singles_at(table[3 * k]), (table[3 * k + 1], table[3 * k + 2]))

@@ -21,6 +21,7 @@ import numpy as np
 from bayes_glmm.inference.densities.levels import make_level_back, make_level_forward, others_back, others_forward
 from bayes_glmm.inference.densities.priors import prior_density
 from bayes_glmm.inference.densities.records import (
+    inlined,
     integer_matrix,
     integer_vector,
     matrices,
@@ -29,10 +30,10 @@ from bayes_glmm.inference.densities.records import (
     single_matrix,
     vector,
 )
+from bayes_glmm.inference.densities.rows import rows_value
 from bayes_glmm.inference.densities.triangular import multiply, multiply_transposed
 from bayes_glmm.inference.densities.variances import LARGEST_LOG, Variances, compiled, fill_roots, pull_back
-from bayes_glmm.inference.kernels.entries import Kernel
-from bayes_glmm.inference.kernels.loops import make_design_pass, named
+from bayes_glmm.inference.kernels.loops import named
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -112,25 +113,24 @@ class Unfolded(NamedTuple):
     log_jacobian: Any
 
 
-def make_density(kernel: Kernel, d: int) -> Callable[..., Any]:
-    """The compiled log density and gradient, ``(x, gradient, data) -> value``, for d effects a level."""
-    unfold, design_pass = make_unfold(d), make_design_pass(kernel)
-    level_back = make_level_back(d)
+def make_density(d: int) -> Callable[..., Any]:
+    """The compiled log density and gradient, ``(x, gradient, table) -> value``, for d effects a level."""
+    unfold, level_back = make_unfold(d), make_level_back(d)
 
-    @compiled
-    @named(kernel.row.__name__, d)
-    def density(x, gradient, data):  # type: ignore[no-untyped-def] # pragma: no cover
+    @inlined
+    @named(d)
+    def density(x, gradient, table):  # type: ignore[no-untyped-def] # pragma: no cover
+        data = read(table)
         at = unfold(x, data)
         p, q = len(data.beta_priors), len(data.R)
         t = _count(data.variances)
         coefficients = np.ones(len(data.X))  # that of an offset stays 1
         for c in range(p):
             coefficients[c] = at.beta[c]
-        value, beta_slope, u_slope, a_slope = design_pass(
-            data.y, data.trials, data.statistics, data.X, data.Z, data.position, coefficients, at.u, at.a
-        )
+        slopes = np.zeros(len(coefficients) + len(at.u) + 1)
+        value = rows_value(table, coefficients, at.u, at.a, slopes)
+        slope, u_slope, a_slope = slopes[:p], slopes[len(coefficients) : -1], slopes[-1]
         value += data.remainder[0] + at.log_jacobian
-        slope = beta_slope[:p]
         if len(data.auxiliary_prior):
             own, own_slope = prior_density(data.auxiliary_prior[0], at.a)
             lost, within = data.remainder[1], data.remainder[2]
@@ -168,7 +168,7 @@ def make_density(kernel: Kernel, d: int) -> Callable[..., Any]:
     return density
 
 
-@compiled
+@inlined
 def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
     """The data at these addresses."""
     R = matrix(table, 20)
@@ -207,16 +207,17 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
 
 
 def make_expand(d: int) -> Callable[..., Any]:
-    """The compiled way from a point to what is kept of a draw, ``(x, out, data)``.
+    """The compiled way from a point to what is kept of a draw, ``(x, out, table)``.
 
     Kept are beta; of each factor, the main one first, sd, L (raveled), z and u; the auxiliary parameter. Where there is
     a stream, u goes there and z nowhere.
     """
     unfold = make_unfold(d)
 
-    @compiled
+    @inlined
     @named(d)
-    def expand(x, out, data):  # type: ignore[no-untyped-def] # pragma: no cover
+    def expand(x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
+        data = read(table)
         at = unfold(x, data)
         held = len(data.stream) == 0
         start = _append(out, 0, at.beta)
@@ -263,7 +264,7 @@ def make_unfold(d: int) -> Callable[..., Any]:
     """The compiled way from a point to its parameters, ``(x, data) -> Unfolded``."""
     level_forward = make_level_forward(d)
 
-    @compiled
+    @inlined
     @named(d)
     def unfold(x, data):  # type: ignore[no-untyped-def] # pragma: no cover
         p, q, others = len(data.beta_priors), len(data.R), len(data.information)

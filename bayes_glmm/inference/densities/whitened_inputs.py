@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bayes_glmm.design import Design, Priors, RandomBlock, dimension_labels
-from bayes_glmm.inference.densities.callbacks import Key
+from bayes_glmm.inference.densities.callbacks import Part
 from bayes_glmm.inference.densities.density import Density, Kept
 from bayes_glmm.inference.densities.priors import prior_table
 from bayes_glmm.inference.densities.variances import Variances, variances_of
@@ -64,7 +64,9 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
         written=np.zeros(2, dtype=np.int64),
     )
     return Density(
-        key=Key("whitened", *family, d),
+        value=Part("whitened density", (d,)),
+        expansion=Part("whitened expand", (d,)),
+        rows=Part("rows", family),
         arrays=tuple(_flat(data)),
         start=_start(whitening, variances, blocks),
         kept=tuple(_kept(whitening.design, blocks, names)),

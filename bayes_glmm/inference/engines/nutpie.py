@@ -11,6 +11,7 @@ import pandas as pd
 
 from bayes_glmm.inference.chains import Keep, Target
 from bayes_glmm.inference.engines.arrow import tree_of
+from bayes_glmm.inference.lazily import put_off
 from bayes_glmm.inference.progress import chain_progress
 from bayes_glmm.inference.settings import Settings
 
@@ -28,7 +29,8 @@ def sample_nutpie(target: Target, settings: Settings, chains: Sequence[int], kee
     chains : sequence of int
     keep : function
     """
-    import nutpie
+    with put_off("arviz"):  # nutpie converts draws with it, here it does not
+        import nutpie
 
     compiled = _compiler(target, settings)
     waiting, running, models = deque(chains), dict[int, Any](), dict[int, Any]()
@@ -83,8 +85,6 @@ def _compiled_density(density: Density) -> Any:
     """A density in the place where nutpie keeps what it compiles from PyMC: the same two C functions, ready."""
     from nutpie.compile_pymc import CompiledPyMCModel
 
-    from bayes_glmm.inference.densities.callbacks import density_callback, expand_callback
-
     names = [kept.name for kept in density.kept]
     shapes = [kept.shape for kept in density.kept]
     return CompiledPyMCModel(
@@ -92,8 +92,8 @@ def _compiled_density(density: Density) -> Any:
         dims={kept.name: kept.dims for kept in density.kept},
         _coords={name: pd.Index(labels) for name, labels in density.coords.items()},
         _shapes=dict(zip(names, shapes, strict=True)),
-        compiled_logp_func=density_callback(density.key),
-        compiled_expand_func=expand_callback(density.key),
+        compiled_logp_func=density.value(),
+        compiled_expand_func=density.expansion(),
         initial_point_func=density.initial_point,
         shared_data={"density": density},  # lives as long as its addresses are in use
         shared_var_keys={},
@@ -110,7 +110,7 @@ def _finished(running: dict[int, Any]) -> list[tuple[int, Any]]:
     finished = []
     for chain, sampler in list(running.items()):
         try:
-            finished.append((chain, sampler.wait(timeout=0.02)))
+            finished.append((chain, sampler.wait(timeout=0.002)))
         except TimeoutError:
             continue
         del running[chain]

@@ -11,15 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 
-from bayes_glmm.inference.kernels.entries import Kernel
+from bayes_glmm.inference.kernels.elementary import summing as fused
+from bayes_glmm.inference.kernels.entries import MOST_FACTORS, Kernel
 
-BLOCK = 1024  # rows: 8 kB
-
-# Sums may be reordered, so that they fill vectors; what inf and NaN mean stays.
-fused = numba.njit(nogil=True, error_model="numpy", forceinline=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
+BLOCK = MOST_FACTORS  # rows: 8 kB
 
 
 def named(*key: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -76,15 +73,16 @@ def _make_predictor_pass(kernel: Kernel) -> Callable[..., Any]:
 
 
 def make_design_pass(kernel: Kernel) -> Callable[..., Any]:
-    """The compiled pass from beta and u, with numbers where the operation has arrays without dimensions."""
+    """The compiled pass from beta and u; adds to their gradients, returns the value and its slope in a."""
     rows_pass, shared = _make_rows_pass(kernel), kernel.shared
 
     @fused
     @named(kernel.row.__name__)
-    def design_pass(y, trials, statistics, X, Z, index, beta, u, a):  # type: ignore[no-untyped-def] # pragma: no cover
+    def design_pass(  # type: ignore[no-untyped-def] # pragma: no cover
+        y, trials, statistics, X, Z, index, beta, u, a, beta_gradient, u_gradient
+    ):
         log_a = math.log(a)
         value, slope = shared(statistics, a, log_a)
-        beta_gradient, u_gradient = np.zeros(len(beta)), np.zeros(len(u))
         block = np.empty(BLOCK)
         for start in range(0, len(y), BLOCK):
             stop = min(start + BLOCK, len(y))
@@ -97,7 +95,7 @@ def make_design_pass(kernel: Kernel) -> Callable[..., Any]:
             slope += block_slope
             _sum_columns(rows, X, start, beta_gradient)
             _sum_effects(rows, Z, index, start, u_gradient)
-        return value, beta_gradient, u_gradient, slope
+        return value, slope
 
     return design_pass
 
@@ -110,8 +108,9 @@ def _make_design_form(kernel: Kernel) -> Callable[..., Any]:
     def fused_log_likelihood(  # type: ignore[no-untyped-def] # pragma: no cover
         y, trials, statistics, X, Z, index, beta, u, auxiliary
     ):
-        value, beta_gradient, u_gradient, slope = design_pass(
-            y, trials, statistics, X, Z, index, beta, u, auxiliary.item()
+        beta_gradient, u_gradient = np.zeros(len(beta)), np.zeros(len(u))
+        value, slope = design_pass(
+            y, trials, statistics, X, Z, index, beta, u, auxiliary.item(), beta_gradient, u_gradient
         )
         return np.asarray(value), beta_gradient, u_gradient, np.asarray(slope)
 
@@ -138,6 +137,8 @@ FORMS: dict[str, Form] = {
 
 def _make_rows_pass(kernel: Kernel) -> Callable[..., Any]:
     """Turns rows of eta into rows of the gradient, in place; returns the sums of the value and of its slope in a."""
+    if kernel.rows is not None:
+        return kernel.rows
     row = kernel.row
 
     @fused
@@ -163,10 +164,14 @@ def _add_columns(rows, X, start, beta):  # type: ignore[no-untyped-def] # pragma
 
 @fused
 def _add_effects(rows, Z, index, start, u):  # type: ignore[no-untyped-def] # pragma: no cover
+    # rows of one level mostly follow each other: its effect stays in a register, which is faster than a gather
     for t in range(len(Z)):
         values, position = Z[t, start : start + len(rows)], index[t, start : start + len(rows)]
+        level, effect = position[0], u[position[0]]
         for i in range(len(rows)):
-            rows[i] += u[position[i]] * values[i]
+            if position[i] != level:
+                level, effect = position[i], u[position[i]]
+            rows[i] += effect * values[i]
 
 
 @fused
@@ -180,7 +185,7 @@ def _sum_columns(rows, X, start, gradient):  # type: ignore[no-untyped-def] # pr
 
 @fused
 def _sum_effects(rows, Z, index, start, gradient):  # type: ignore[no-untyped-def] # pragma: no cover
-    # rows of one level mostly follow each other: their sum waits in a register for the next level
+    # the same the other way: their sum waits in a register for the next level
     for t in range(len(Z)):
         values, position = Z[t, start : start + len(rows)], index[t, start : start + len(rows)]
         total, level = 0.0, position[0]
