@@ -100,16 +100,19 @@ def check_predictors(predictors: Predictors, coefficients: tuple[str, ...]) -> N
     check_size("offset", predictors.offset)
 
 
-def _check_rank(design: Design) -> None:
-    X = design.X
+def dependent(X: np.ndarray) -> list[int]:
+    """Columns that are combinations of the others, as few as there are too many."""
     if X.shape[1] == 0:
-        return
+        return []
     scaled = X / np.maximum(np.linalg.norm(X, axis=0), 1e-300)
     _, R, order = linalg.qr(scaled, mode="economic", pivoting=True)
-    small = np.abs(np.diag(R)) < 1e-9
-    rank = int((~small).sum())
-    if rank < X.shape[1]:
-        extra = [design.coefficients[j] for j in order[rank:]]
+    rank = int((np.abs(np.diag(R)) >= 1e-9).sum())
+    return order[rank:].tolist()
+
+
+def _check_rank(design: Design) -> None:
+    extra = [design.coefficients[j] for j in dependent(design.X)]
+    if extra:
         raise DataError(
             f"The fixed effects are linearly dependent: {', '.join(extra)} is a combination of the others.",
             "fixed effects",

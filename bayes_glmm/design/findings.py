@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
+from bayes_glmm.design.check import dependent
 from bayes_glmm.design.design import Design, RandomBlock
 from bayes_glmm.design.separation import separated, separated_completely
 from bayes_glmm.spec import ModelSpec
@@ -127,6 +129,61 @@ def _few_levels(spec: ModelSpec, design: Design) -> Iterator[Finding]:
             )
 
 
+def _dependent_effects(spec: ModelSpec, design: Design) -> Iterator[Finding]:
+    """Effects of a level that are combinations of each other; of fixed effects this is an error."""
+    for block in design.blocks:
+        rest = dependent(block.values)
+        if rest:
+            names = ", ".join(block.effects[k] for k in rest)
+            yield Finding(
+                "dependent_effects",
+                f"{names} of {block.group} {'is' if len(rest) == 1 else 'are'} a combination of its other effects: "
+                "their sds cannot be told apart, and rest on the prior.",
+                f"(... | {block.group})",
+                f"Leave {names} out of the random term.",
+            )
+
+
+def _same_groups(spec: ModelSpec, design: Design) -> Iterator[Finding]:
+    """Factors that put the same rows together and give them the same effects."""
+    for one, other in combinations(design.blocks, 2):
+        if len(one.levels) != len(other.levels) or not _alike(one.index, other.index):
+            continue
+        shared = {values.tobytes() for values in one.values.T} & {values.tobytes() for values in other.values.T}
+        if shared:
+            yield Finding(
+                "same_groups",
+                f"{one.group} and {other.group} put the same rows together: the sds of their effects cannot be told "
+                "apart, and rest on the prior.",
+                f"(... | {one.group}), (... | {other.group})",
+                "Leave one of the two random terms out.",
+            )
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two codings of as many levels are one partition of the rows."""
+    return len(np.unique(np.column_stack([one, other]), axis=0)) == one.max() + 1
+
+
+def _absorbed(spec: ModelSpec, design: Design) -> Iterator[Finding]:
+    """Levels that the fixed effects tell apart already."""
+    for block in design.blocks:
+        if len(block.levels) > design.X.shape[1] or not (block.values == 1.0).all(axis=0).any():
+            continue
+        # a number for each level, drawn at random, is a combination of the columns only if every set of numbers is
+        numbers = np.random.default_rng(0).standard_normal(len(block.levels))[block.index]
+        columns = design.X / np.linalg.norm(design.X, axis=0)
+        rest = numbers - columns @ np.linalg.lstsq(columns, numbers)[0]
+        if np.linalg.norm(rest) < 1e-8 * np.linalg.norm(numbers):
+            yield Finding(
+                "absorbed",
+                f"The fixed effects tell all levels of {block.group} apart: nothing is left for its random intercept, "
+                "whose sd rests on the prior.",
+                f"(... | {block.group})",
+                f"Take {block.group} as a fixed effect or as a random one, not as both.",
+            )
+
+
 def _still_slopes(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """Slopes of columns that do not vary within a level, beside an intercept of the level."""
     for block in design.blocks:
@@ -147,24 +204,31 @@ def _still(block: RandomBlock, column: np.ndarray) -> bool:
     low, high = np.full(len(block.levels), np.inf), np.full(len(block.levels), -np.inf)
     np.minimum.at(low, block.index, column)
     np.maximum.at(high, block.index, column)
-    return bool((low == high).all() and not (column == 1.0).all())
+    return bool((low == high).all() and not (column == column[0]).all())
 
 
 def _scales(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """Columns far larger than others, or far from 0: adaptation starts from one step size for all of them."""
-    spread, mean = design.X.std(axis=0), np.abs(design.X.mean(axis=0))
+    yield from _scales_of(design.coefficients, design.X, "fixed effects")
+    for block in design.blocks:
+        if not set(block.effects) <= set(design.coefficients):  # else it is said already
+            yield from _scales_of(block.effects, block.values, f"(... | {block.group})")
+
+
+def _scales_of(names: tuple[str, ...], columns: np.ndarray, where: str) -> Iterator[Finding]:
+    spread, mean = columns.std(axis=0), np.abs(columns.mean(axis=0))
     moving = spread > 0
     if not moving.any():
         return
     smallest = spread[moving].min()
-    wide = [name for name, sd in zip(design.coefficients, spread, strict=True) if sd > SCALES * smallest]
-    far = [design.coefficients[j] for j in np.flatnonzero(moving & (mean > SCALES * spread))]
+    wide = [name for name, sd in zip(names, spread, strict=True) if sd > SCALES * smallest]
+    far = [names[j] for j in np.flatnonzero(moving & (mean > SCALES * spread))]
     if wide:
-        small = design.coefficients[int(np.flatnonzero(spread == smallest)[0])]
+        small = names[int(np.flatnonzero(spread == smallest)[0])]
         yield Finding(
             "scales",
             f"The sd of {', '.join(wide)} is more than {SCALES:,.0f} times that of {small}: sampling starts slowly.",
-            "fixed effects",
+            where,
             "Use scale(x), or another unit, for the largest or the smallest.",
         )
     if far:
@@ -172,7 +236,7 @@ def _scales(spec: ModelSpec, design: Design) -> Iterator[Finding]:
             "far_from_zero",
             f"{', '.join(far)} {'lies' if len(far) == 1 else 'lie'} more than {SCALES:,.0f} sds from 0: the "
             "coefficient and the intercept go together, and the intercept means nothing.",
-            "fixed effects",
+            where,
             "Use center(x) or scale(x).",
         )
 
@@ -182,6 +246,9 @@ FINDINGS: tuple[Callable[[ModelSpec, Design], Iterator[Finding]], ...] = (
     _single_rows,
     _lone_rows,
     _few_levels,
+    _dependent_effects,
+    _same_groups,
+    _absorbed,
     _still_slopes,
     _scales,
 )

@@ -108,7 +108,8 @@ def frame(levels: int, rows: int) -> pd.DataFrame:
     rng = np.random.default_rng(2)
     g = np.repeat(np.arange(levels), rows)
     n = g.size
-    return pd.DataFrame({"y": rng.integers(0, 9, n), "n": 9, "x": rng.normal(size=n), "g": g, "age": g % 7 + 20.0})
+    data = pd.DataFrame({"y": rng.integers(0, 9, n), "n": 9, "x": rng.normal(size=n), "g": g, "age": g % 7 + 20.0})
+    return data.assign(twin=[f"level {levels - k}" for k in g], pair=g // 2)
 
 
 def test_most_levels_with_one_row_are_told() -> None:
@@ -134,6 +135,17 @@ def test_most_levels_with_one_row_are_told() -> None:
         ("y ~ age + (age | g)", "gaussian", 12, 4, ["still_slopes"]),
         ("y ~ age + (0 + age | g)", "gaussian", 12, 4, []),
         ("y ~ x + I(1000000 * x ** 2)", "gaussian", 12, 4, ["scales"]),
+        ("y ~ 1 + (x + I(1000000 * x ** 2) || g)", "gaussian", 12, 4, ["scales"]),
+        ("y ~ x + (x + I(2 * x) | g)", "gaussian", 12, 4, ["dependent_effects"]),
+        ("y ~ x + (n | g)", "gaussian", 12, 4, ["dependent_effects"]),
+        ("y ~ x + (x || g) + (0 + x + I(x ** 2) || twin)", "gaussian", 12, 4, ["same_groups"]),
+        ("y ~ x + (1 | g) + (0 + x | twin)", "gaussian", 12, 4, []),
+        ("y ~ x + (1 | g/twin)", "gaussian", 12, 4, ["same_groups"]),
+        ("y ~ x + (1 | g) + (1 | pair)", "gaussian", 12, 4, []),
+        ("y ~ x + C(g) + (1 | g)", "gaussian", 12, 4, ["absorbed"]),
+        ("y ~ 0 + C(g) + (1 | pair)", "gaussian", 12, 4, ["absorbed"]),
+        ("y ~ x + C(pair) + (1 | g)", "gaussian", 12, 4, []),
+        ("y ~ x + C(g) + (0 + x | g)", "gaussian", 12, 4, []),
         ("y ~ I(x + 100000)", "gaussian", 12, 4, ["far_from_zero"]),
     ],
 )
