@@ -169,11 +169,16 @@ def _integrated_target(integral: Integral, priors: Priors, engine: Engine) -> Ta
 
 def _draw(target: Target, engine: Engine, settings: Settings, warm_up: int) -> Drawn:
     """Draws, their warm-up (what was asked for; else a usual one, lengthened if it was too short) and its seconds."""
-    start = time.perf_counter()
     tune = settings.tune or warm_up
-    drawn = engine.sample(target, replace(settings, tune=tune))
+    drawn, seconds = _timed(target, engine, replace(settings, tune=tune))
     if settings.tune is None and warm_up < LONG_WARM_UP and not settled(drawn):
         log.info("The chains have not settled after %d draws of warm-up: sampling anew with %d.", tune, LONG_WARM_UP)
         tune = LONG_WARM_UP
-        drawn = engine.sample(target, replace(settings, tune=tune))
-    return drawn, {"tune": tune, "seconds_of_sampling": round(time.perf_counter() - start, 3)}
+        drawn, more = _timed(target, engine, replace(settings, tune=tune))
+        seconds += more
+    return drawn, {"tune": tune, "seconds_of_sampling": round(seconds, 3)}
+
+
+def _timed(target: Target, engine: Engine, settings: Settings) -> tuple[xr.DataTree, float]:
+    start = time.perf_counter()
+    return engine.sample(target, settings), time.perf_counter() - start
