@@ -4,9 +4,10 @@
 
 Every pair of case and sampler runs in two fresh processes, one after the other, with compiler caches of their own: the
 first starts them empty (cold), the second finds them filled (warm). Times are seconds; "to 1,000" is the time to 1,000
-effective draws, were sampling stopped or continued there. "sampling" leaves out building, compiling and imports; ESS is the least bulk ESS over fixed effects, standard deviations and auxiliary parameters;
-"gradients" are NUTS steps, all chains, warm-up included; "difference" is the largest distance of a mean from that of
-the first sampler of the case, in posterior standard deviations. Results are written as a table (Markdown and CSV).
+effective draws, were sampling stopped or continued there. "sampling" leaves out building, compiling and imports. ESS is
+the least bulk ESS over fixed effects, standard deviations and auxiliary parameters; "gradients" are NUTS steps, all
+chains, warm-up included; "difference" is the largest distance of a mean from that of the first sampler of the case, in
+posterior standard deviations. Results are written as a table (Markdown and CSV).
 """
 
 from __future__ import annotations
