@@ -101,7 +101,7 @@ def test_the_gallery_has_reports_answers_and_links_that_lead_somewhere(tmp_path:
     for path, run in zip(quickest, ("seeds", "seeds_additive"), strict=True):
         assert (site / "gallery" / f"{run}.html").read_bytes() == _report(tmp_path, run).read_bytes()
         assert str(read_config(path)[0].title) in (site / "gallery" / f"{run}.html").read_text(encoding="utf-8")
-    table = pd.read_csv(tmp_path / "gallery" / "runs" / "seeds_additive" / "tables" / "compare_extract.csv")
+    table = pd.read_csv(tmp_path / "gallery" / "runs" / "seeds_additive" / "tables" / "compare_extract_by_seed.csv")
     answers = table[table["estimand"] == "odds_ratio"]
     assert {"population-averaged", "conditional (u = 0)"} == set(answers["effect"])
     for numbers in answers[["estimate", "lower", "upper"]].to_numpy():
