@@ -18,6 +18,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from bayes_glmm.errors import GLMMError
 from bayes_glmm.runs.compare import compare
 from bayes_glmm.runs.compare_html import write_comparison
 from bayes_glmm.runs.sweep import FAILED, sweep
@@ -109,7 +110,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--overwrite", action="store_true", help="make runs anew that are there")
     given = parser.parse_args(arguments)
     configs = given.configs or sorted(CONFIGS.glob("*.yaml"))
-    build(configs, given.folder, given.workers, given.overwrite, progress=True)
+    try:
+        build(configs, given.folder, given.workers, given.overwrite, progress=True)
+    except GLMMError as error:
+        raise SystemExit(f"Error: {error}") from None
 
 
 if __name__ == "__main__":

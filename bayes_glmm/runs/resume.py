@@ -156,6 +156,9 @@ def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any,
     if isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys([*old, *new]):
             yield from _differences(old.get(key), new.get(key), f"{name}.{key}".removeprefix("."))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for k, pair in enumerate(zip(old, new, strict=True)):
+            yield from _differences(*pair, f"{name}.{k}")
     elif old != new:
         yield name, old, new
 

@@ -170,6 +170,7 @@ def test_a_sweep_that_was_stopped_replacing_runs_replaces_those_it_had_begun(con
     [
         ("draws: 50", "draws: 60", r"sampler\.draws: 50 -> 60"),
         ("treatment + ", "", r"model\.formula"),
+        ("compare: treatment", "compare: treatment, contrast: pairwise", r"effects\.0\.contrast: None -> 'pairwise'"),
         ("clinics.csv", "other.csv", "the data"),
     ],
 )
