@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks import r
+
 STARTED = time.perf_counter()
 SAMPLERS = {
     "ours": "this package",
@@ -32,12 +35,16 @@ SAMPLERS = {
     "bambi nutpie": "Bambi with nutpie",
     "bambi": "Bambi with its default sampler",
     "bambi numpyro": "Bambi with NumPyro on the CPU",
+    "rstanarm": "rstanarm",
 }
 LONGEST = 1800  # seconds a pair may take
 
 
 def one(case: str, sampler: str, draws: int, folder: Path) -> dict[str, Any]:
-    """Fit one case by one sampler, in this process."""
+    """Fit one case by one sampler, in this process (rstanarm: in R, whose seconds and memory are told)."""
+    if sampler == "rstanarm":
+        told, tree = r.sample(draws, folder)
+        return told | {"coordinates": "", "gradients": _gradients(tree), **_quality(tree)}
     compiling = [0.0] if sampler == "ours" else _timed_compilation()
     if sampler in ("ours", "plain"):
         import pandas as pd
@@ -146,9 +153,20 @@ def both(case: str, sampler: str, draws: int) -> dict[str, Any]:
 
 def _run(arguments: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks.run", "--one", *arguments]
-    return subprocess.run(
-        command, env=os.environ | (environment or {}), capture_output=True, text=True, timeout=LONGEST, check=False
-    )
+    with subprocess.Popen(
+        command,
+        env=os.environ | (environment or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            said, errors = process.communicate(timeout=LONGEST)
+        except BaseException:  # its time is over, or somebody interrupts: what it has started ends too
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, said, errors)
 
 
 def write_model(case: str, folder: Path) -> None:
@@ -229,9 +247,13 @@ def main() -> None:
         else:
             print(json.dumps(one(case, sampler, given.draws, given.folder)))
         return
+    samplers = given.samplers.split(",")
     results: dict[tuple[str, str], dict[str, Any]] = {}
+    if "rstanarm" in samplers and r.versions() is None:
+        samplers.remove("rstanarm")
+        results["all", "rstanarm"] = {"error": "not installed: skipped"}
     for case in given.cases.split(","):
-        for sampler in given.samplers.split(","):
+        for sampler in samplers:
             results[case, sampler] = both(case, sampler, given.draws)
             print(f"{case}, {sampler}: {results[case, sampler]}", file=sys.stderr, flush=True)
             write(table(results), given.draws, given.out)
@@ -242,9 +264,11 @@ def write(found: Any, draws: int, folder: Path) -> None:
     """The table as Markdown and CSV, with machine and versions."""
     folder.mkdir(parents=True, exist_ok=True)
     packages = ("bayes-glmm", "pymc", "pytensor", "nutpie", "bambi", "numpyro", "numba", "numpy")
-    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    versions, note = ", ".join(f"{name} {version(name)}" for name in packages), ""
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    text = f"{markdown(found)}\n\n{draws} draws a chain, 4 chains. {machine}; {versions}.\n"
+    if SAMPLERS["rstanarm"] in set(found["sampler"]) and r.versions():
+        versions, note = f"{versions}, {r.versions()}", f"\n{r.NOTE}\n"
+    text = f"{markdown(found)}\n\n{draws} draws a chain, 4 chains. {machine}; {versions}.\n{note}"
     (folder / "samplers.md").write_text(text, encoding="utf-8")
     found.to_csv(folder / "samplers.csv", index=False)
 
