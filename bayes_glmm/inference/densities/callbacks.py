@@ -46,13 +46,14 @@ OK, GRADIENT_NOT_FINITE, VALUE_NOT_FINITE = 0, 3, 4  # nutpie's error codes
 
 @dataclass(frozen=True)
 class Part:
-    """One C function of a density: a row of ``PARTS``, and what it is made for.
+    """One C function of a density.
 
     Attributes
     ----------
     name : str
+        Of its recipe.
     made_for : tuple
-        Arguments of the row's ``make``.
+        Arguments of the recipe's ``make``.
     """
 
     name: str
@@ -84,8 +85,8 @@ def _expand(size, kept, x, out, table):  # type: ignore[no-untyped-def] # pragma
 
 
 def _rows(table, coefficients, u, effects, a, slopes):  # type: ignore[no-untyped-def] # pragma: no cover
-    entries = numba.carray(integers_at(table), (ENTRIES,))
-    return code(entries, doubles_at(coefficients), numba.carray(doubles_at(u), (effects,)), a, doubles_at(slopes))
+    numbers = numba.carray(integers_at(table), (ENTRIES,))
+    return code(numbers, doubles_at(coefficients), numba.carray(doubles_at(u), (effects,)), a, doubles_at(slopes))
 
 
 def code(*arguments: Any) -> Any:
@@ -93,29 +94,47 @@ def code(*arguments: Any) -> Any:
     raise NotImplementedError
 
 
-DENSITY = types.int64(types.uint64, _POINTER, _POINTER, _POINTER, _TABLE), _density
-EXPAND = types.int64(types.uint64, types.uint64, _POINTER, _POINTER, _TABLE), _expand
-ROWS = rows.SIGNATURE, _rows
+@dataclass(frozen=True)
+class Recipe:
+    """How a part is made.
 
-PARTS: dict[str, tuple[tuple[Any, Callable[..., Any]], Callable[..., Any]]] = {
-    "whitened density": (DENSITY, whitened.make_density),
-    "whitened expand": (EXPAND, whitened.make_expand),
-    "rows": (ROWS, lambda family, link: rows.make_rows(KERNELS[family, link])),
-    "integrated density": (DENSITY, lambda family, link: integrated.make_density(KERNELS[family, link])),
-    "integrated expand": (EXPAND, lambda: integrated.expand),
+    Attributes
+    ----------
+    signature : numba signature
+        Of the C function.
+    function : function
+        What it is compiled from; it calls ``code``.
+    make : function
+        Returns the compiled function that takes the place of ``code``.
+    """
+
+    signature: Any
+    function: Callable[..., Any]
+    make: Callable[..., Any]
+
+
+_DENSITY = types.int64(types.uint64, _POINTER, _POINTER, _POINTER, _TABLE), _density
+_EXPAND = types.int64(types.uint64, types.uint64, _POINTER, _POINTER, _TABLE), _expand
+
+PARTS: dict[str, Recipe] = {
+    "whitened density": Recipe(*_DENSITY, whitened.make_density),
+    "whitened expand": Recipe(*_EXPAND, whitened.make_expand),
+    "rows": Recipe(rows.SIGNATURE, _rows, lambda *pair: rows.make_rows(KERNELS[pair])),
+    "integrated density": Recipe(*_DENSITY, lambda *pair: integrated.make_density(KERNELS[pair])),
+    "integrated expand": Recipe(*_EXPAND, lambda: integrated.expand),
 }
-"""Name -> (signature, Python function), and what makes the compiled function ``code`` that it calls."""
 
 
 @cache
 def _c_function(part: Part) -> Any:
-    (signature, _), make = PARTS[part.name]
-    return numba.cfunc(signature, cache=True, error_model="numpy")(python_function(part, make(*part.made_for)))
+    recipe = PARTS[part.name]
+    compiler = numba.cfunc(recipe.signature, cache=True, error_model="numpy")
+    return compiler(python_function(part, recipe.make(*part.made_for)))
 
 
 def python_function(part: Part, made: Any = code) -> Callable[..., Any]:
     """The function that a part is compiled from: under a name of its own, calling what was made for it."""
-    (_, function), _ = PARTS[part.name]
+    function = PARTS[part.name].function
     assert isinstance(function, FunctionType)
     copy = FunctionType(function.__code__, function.__globals__ | {"code": made}, function.__name__)
     copy.__qualname__ = "_".join([*part.name.split(), *map(str, part.made_for), _VERSION])
