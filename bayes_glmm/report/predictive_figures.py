@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_glmm.families import Mean
-from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.plots.notes import annotate, interval_text, short
 from bayes_glmm.plots.style import FAINT, INK, LEGIBLE, QUIET
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.predictive import conditional_predictor, replicate, spread_draws
+from bayes_glmm.predictive import fixed_predictor, replicate, spread_draws
 from bayes_glmm.report.figures import draw
 from bayes_glmm.report.svg import DATA, REPLICATED
 
@@ -136,7 +134,7 @@ def _proportions(posterior: Posterior, replicated: np.ndarray) -> tuple[bytes, s
         member, each, axis = smallest.index, f"level of {smallest.group}", f"levels of {smallest.group}"
         names = np.array(smallest.levels, object)
     else:
-        member, each, axis = _bins(posterior), "bin", "bins of rows of like fitted value"
+        member, each, axis = _bins(posterior), "bin", "bins of rows of like fitted value at u = 0"
         names = np.array([f"bin {i + 1}" for i in range(int(member.max()) + 1)], object)
     count = int(member.max()) + 1
     total = np.bincount(member, trials, count)
@@ -182,9 +180,12 @@ def _proportions(posterior: Posterior, replicated: np.ndarray) -> tuple[bytes, s
 
 
 def _bins(posterior: Posterior) -> np.ndarray:
-    """Rows in up to 20 bins of equal size by their fitted value, the posterior mean given u [row]."""
-    chosen = spread_draws(posterior, 100)
-    fitted = Mean(conditional_predictor(posterior, draws=chosen), posterior.spec.link, NUMPY).mu.mean(axis=0)
+    """Rows in up to 20 bins of about equal size by their fitted value at u = 0 [row].
+
+    Sorted by what the model says of them given u, rows of small groups would lie outside though all is right: u was
+    estimated from these same responses, so that the highest bin holds the highest of them.
+    """
+    fitted = fixed_predictor(posterior, posterior.design.predictors, spread_draws(posterior, 100)).mean(axis=0)
     bins = int(np.clip(len(fitted) // 20, 2, 20))
     return np.searchsorted(np.quantile(fitted, np.linspace(0, 1, bins + 1)[1:-1]), fitted)
 

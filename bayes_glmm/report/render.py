@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
+import pandas as pd
 from markupsafe import Markup
 
 from bayes_glmm.diagnostics import Checks, check
 from bayes_glmm.files import write_file
 from bayes_glmm.posterior import Posterior
+from bayes_glmm.report.section import Section
 from bayes_glmm.report.sections import SECTIONS
 
 
@@ -22,6 +24,7 @@ def render(
     path: str | Path | None = None,
     title: str | None = None,
     checks: Mapping[str, Checks] | None = None,
+    tables: Sequence[pd.DataFrame] = (),
 ) -> str:
     """The report as HTML.
 
@@ -35,6 +38,9 @@ def render(
     checks : mapping of str to Checks, optional
         Checks of this posterior that are already made, by group, such as ``{"convergence": fit.check()}``; the report
         makes those it lacks.
+    tables : sequence of DataFrame
+        Estimates of this posterior that are already made, such as ``fit.compare("x").table``, of all rows and with
+        intervals of 95 %; the report takes those it needs and makes the others.
 
     Returns
     -------
@@ -51,8 +57,7 @@ def render(
         # a label in a script that the font lacks: boxes in the picture, the label itself in the tables
         warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)
         rendered = [
-            (section.title, section.anchor, section.render(posterior, *(found[group] for group in section.checks)))
-            for section in SECTIONS
+            (section.title, section.anchor, _rendered(section, posterior, found, tables)) for section in SECTIONS
         ]
     return page(
         title=title or str(spec.formula),
@@ -112,6 +117,13 @@ def page(
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         write_file(Path(path), text)
     return text
+
+
+def _rendered(
+    section: Section, posterior: Posterior, checks: Mapping[str, Checks], tables: Sequence[pd.DataFrame]
+) -> Markup:
+    made = {"tables": tables} if section.tables else {}
+    return section.render(posterior, *(checks[group] for group in section.checks), **made)
 
 
 def _policy(style: str, script: str) -> str:

@@ -23,9 +23,12 @@ class Section:
         from the data.
     checks : tuple of str
         The groups of checks that ``render`` takes after the posterior; made once for the whole report.
+    tables : bool
+        Whether ``render`` takes ``tables=``, what has been estimated already, so as not to do it again.
     """
 
     title: str
     anchor: str
     render: Callable[..., Markup]
     checks: tuple[str, ...] = ()
+    tables: bool = False

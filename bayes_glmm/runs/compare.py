@@ -27,6 +27,7 @@ from bayes_glmm.runs.folder import RECORD, check_finished
 from bayes_glmm.runs.tables import NUMBERS, SIDE_BY_SIDE, interval_text
 
 _ABSENT = "–"
+_ON_LINK_SCALE = ("coefficients", "variance")
 _MANY_K = "k too large"
 _LOO_MEANING = (
     "elpd: expected log predictive density; higher is better. By row, of a new row of a known group; by a grouping "
@@ -86,12 +87,15 @@ class Comparison:
         What the columns mean; or why there are none.
     effects : dict of str to DataFrame
         By table: one row an estimate, one column a run.
+    estimates : dict of str to DataFrame
+        The same as numbers, one row an estimate and run; of coefficients and variances only where all are on one scale.
     """
 
     runs: pd.DataFrame
     loo: dict[str, pd.DataFrame]
     loo_note: str
     effects: dict[str, pd.DataFrame]
+    estimates: dict[str, pd.DataFrame]
 
 
 def compare(folders: Sequence[str | Path]) -> Comparison:
@@ -115,7 +119,7 @@ def compare(folders: Sequence[str | Path]) -> Comparison:
     runs = [_read(name, path) for name, path in zip(_names(paths), paths, strict=True)]
     reason = _why_no_loo(runs)
     loo, note = ({}, reason) if reason else _loo(runs)
-    return Comparison(_overview(runs), loo, note, _effects(runs))
+    return Comparison(_overview(runs), loo, note, _effects(runs), _estimates(runs))
 
 
 def table_title(name: str) -> str:
@@ -208,13 +212,32 @@ def _ranked(found: Mapping[str, LOO]) -> pd.DataFrame:
 
 def _effects(runs: Sequence[Finished]) -> dict[str, pd.DataFrame]:
     """Every table that a run has, one column a run."""
-    names = dict.fromkeys(name for run in runs for name in run.tables)
-    tables = {name: _side_by_side({run.name: run.tables.get(name) for run in runs}) for name in names}
-    scales = {run.name: run.posterior.spec.link_name for run in runs}
+    tables = {name: _side_by_side({run.name: run.tables.get(name) for run in runs}) for name in _table_names(runs)}
+    scales = _scales(runs)
     if len(set(scales.values())) == 1:
         return tables
     text = ", ".join(f"{name} on the {link} scale" for name, link in scales.items())
-    return {f"{name}: {text}" if name in ("coefficients", "variance") else name: tables[name] for name in tables}
+    return {f"{name}: {text}" if name in _ON_LINK_SCALE else name: tables[name] for name in tables}
+
+
+def _estimates(runs: Sequence[Finished]) -> dict[str, pd.DataFrame]:
+    """Every table that a run has and whose numbers can be compared, runs below each other."""
+    alike = len(set(_scales(runs).values())) == 1
+    names = [name for name in _table_names(runs) if alike or name not in _ON_LINK_SCALE]
+    return {
+        name: pd.concat(
+            [run.tables[name].assign(run=run.name) for run in runs if name in run.tables], ignore_index=True
+        )
+        for name in names
+    }
+
+
+def _table_names(runs: Sequence[Finished]) -> list[str]:
+    return list(dict.fromkeys(name for run in runs for name in run.tables))
+
+
+def _scales(runs: Sequence[Finished]) -> dict[str, str]:
+    return {run.name: run.posterior.spec.link_name for run in runs}
 
 
 def _side_by_side(tables: Mapping[str, pd.DataFrame | None]) -> pd.DataFrame:

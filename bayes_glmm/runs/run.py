@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -203,13 +203,19 @@ def _write_results(
     if job.config.outputs.figures:
         write_figures(posterior, tables, folder / "figures")
     if job.config.outputs.report:
-        _render(posterior, folder / "report.html", job.title, checks)
+        _render(posterior, folder / "report.html", job.title, checks, list(tables.values()))
 
 
-def _render(posterior: Posterior, path: Path, title: str, checks: Mapping[str, Checks] | None = None) -> None:
+def _render(
+    posterior: Posterior,
+    path: Path,
+    title: str,
+    checks: Mapping[str, Checks] | None = None,
+    tables: Sequence[pd.DataFrame] = (),
+) -> None:
     from bayes_glmm.report import render  # matplotlib takes a second
 
-    render(posterior, path, title, checks)
+    render(posterior, path, title, checks, tables)
 
 
 def _record(job: Job, posterior: Posterior, checks: Checks, start: Mapping[str, Any], seconds: float) -> dict[str, Any]:

@@ -10,12 +10,17 @@ import pandas as pd
 import pytest
 
 from bayes_glmm.diagnostics import check
+from bayes_glmm.effects import compare
 from bayes_glmm.posterior import Posterior, load_posterior, posterior_at
 from bayes_glmm.report import render
 from bayes_glmm.report.figures import forest
 from bayes_glmm.report.html import number, paragraph
+from bayes_glmm.report.predictive_figures import predictive_figure
 from bayes_glmm.report.render import page
+from bayes_glmm.report.sections import population
+from bayes_glmm.report.sections.population import comparisons
 from bayes_glmm.report.sections.verdict import render_verdict
+from bayes_glmm.spec import ModelSpec
 from tests.diagnostics import made_up
 from tests.report.page import HOSTILE, POSTERIORS, case, check_fragment, check_page, rendered
 
@@ -46,6 +51,37 @@ def test_checks_that_are_made_are_taken_and_others_made() -> None:
     assert "fit to use" in words
     assert "do not use" not in words
     assert "Data that the model replicates" in words
+
+
+def test_comparisons_that_are_made_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior = POSTERIORS["bernoulli"]()
+    made = [compare(posterior, "f", "pairwise").table, compare(posterior, "x").table]
+    expected = comparisons(posterior, ["x", "f"])
+    assert {"b vs a", "c vs a"} == set(expected.loc[expected["variable"] == "f", "contrast"])
+    pd.testing.assert_frame_equal(expected, comparisons(posterior, ["x", "f"], made))
+    others = [compare(posterior, "x", "sd").table, compare(posterior, "x", by="f").table]
+    others += [compare(posterior, "x", random_effects="integrated").table]
+    pd.testing.assert_frame_equal(expected, comparisons(posterior, ["x", "f"], others))
+    monkeypatch.setattr(population, "compare", None)  # nothing is computed
+    assert rendered("bernoulli") == render(posterior, title="A bernoulli model", tables=made)
+
+
+def test_bins_of_small_groups_hold_what_a_right_model_replicates() -> None:
+    rng = np.random.default_rng(5)
+    groups, rows = 600, 3
+    g, x = np.repeat(np.arange(groups), rows), rng.normal(size=groups * rows)
+    u = rng.normal(0.0, 3.0, size=groups)
+    data = pd.DataFrame({"g": g, "x": x, "y": rng.random(x.size) < 1 / (1 + np.exp(-x - u[g]))})
+    spec = ModelSpec.from_formula("y ~ x + (1 | g)", family="bernoulli")
+    # u as a fit knows it: shrunk towards 0, uncertain, and drawn towards the responses it was estimated from
+    sums = np.bincount(g, np.asarray(data["y"], float) - 0.5)
+    drawn = 2.0 * sums + rng.normal(0.0, 1.5, size=(80, groups))
+    posterior = posterior_at(
+        spec, data, np.tile([0.0, 1.0], (80, 1)), {"g": np.full((80, 1, 1), 9.0)}, {}, {"g": drawn[..., None]}
+    )
+    found = re.search(r"(\d+) outside", predictive_figure(posterior)[1])
+    assert found
+    assert int(found[1]) <= 4  # of 20; sorted by fitted values given u, 14 lie outside
 
 
 def test_labels_of_the_data_are_text_and_nothing_else() -> None:

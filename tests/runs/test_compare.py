@@ -22,6 +22,7 @@ from bayes_glmm.runs import compare as comparing
 from bayes_glmm.runs.cli import app
 from bayes_glmm.runs.compare import compare
 from bayes_glmm.runs.run import run
+from tests.report.page import check_fragment
 from tests.runs.made_up import made_up
 
 CONFIG = """\
@@ -200,3 +201,15 @@ def test_the_command_prints_the_comparison_or_writes_a_page(runs, tmp_path, monk
     for table in (comparison.runs, *comparison.effects.values()):
         assert set(table.astype(str).to_numpy().ravel()) <= set(page.text) | {""}
     assert "Comparison of logit, probit" in page.text
+    shown = check_fragment(path.read_text())
+    labels = [svg["aria-label"] for svg in shown.all("svg")]
+    assert len(comparison.loo) == len([label for label in labels if label.startswith("Differences of elpd")])
+    table = pd.read_csv(runs["probit"] / "tables" / "compare_treatment.csv")
+    estimate = table[(table["estimand"] == "difference") & (table["effect"] == "population-averaged")]["estimate"].iloc[
+        0
+    ]
+    value = f"treatment, drug vs control: probit\npopulation-averaged {estimate:.3g} [".replace("-0", "−0")
+    assert any(text.startswith(value) for text in shown.text)
+    assert "coefficients" not in comparison.estimates, "on different scales"
+    same = compare([runs["logit"], runs["fewer_rows"]])
+    assert {"logit", "fewer_rows"} == set(same.estimates["coefficients"]["run"])

@@ -17,7 +17,7 @@ from bayes_glmm.report.sections.verdict import render_verdict
 
 SECTIONS: tuple[Section, ...] = (
     Section("Verdict", anchor="verdict", render=render_verdict, checks=("convergence", "predictive")),
-    Section("Effects in the population", anchor="population", render=render_population),
+    Section("Effects in the population", anchor="population", render=render_population, tables=True),
     Section("Curves", anchor="curves", render=render_curves),
     Section("Coefficients", anchor="coefficients", render=render_coefficients),
     Section("Other methods", anchor="cross_check", render=render_cross_check),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from markupsafe import Markup
 
 from bayes_glmm.design.expressions import columns_of
 from bayes_glmm.effects import ESTIMANDS, compare
+from bayes_glmm.effects.contrasts import contrasts_of
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.figures import forest
 from bayes_glmm.report.html import certainty, details, figure, heading, interval, number, paragraph, side_by_side
 
 AVERAGED, CONDITIONAL = "population-averaged", "conditional (u = 0)"
+_LABELS = ("variable", "contrast", "estimand", "effect")
 VARIABLES = 20  # more are left to fit.compare()
 
 _FLATTER = (
@@ -40,12 +44,12 @@ _SENTENCE = Markup(
 )
 
 
-def render_population(posterior: Posterior) -> Markup:
+def render_population(posterior: Posterior, tables: Sequence[pd.DataFrame] = ()) -> Markup:
     """What the two readings mean, a forest for each scale, and the table."""
     variables = columns_of(posterior.spec.formula.fixed)
     if not variables:
         return paragraph("The model has no variables whose effect could be compared.")
-    frame = comparisons(posterior, variables[:VARIABLES])
+    frame = comparisons(posterior, variables[:VARIABLES], tables)
     parts = [_explanation(posterior), _sentences(posterior, frame)]
     for estimand in dict.fromkeys(frame["estimand"]):
         if estimand in _pictured(frame):
@@ -58,10 +62,25 @@ def render_population(posterior: Posterior) -> Markup:
     return Markup("").join(parts)
 
 
-def comparisons(posterior: Posterior, variables: list[str]) -> pd.DataFrame:
-    """All comparisons of some variables, one row a contrast, an estimand and a reading."""
+def comparisons(posterior: Posterior, variables: list[str], tables: Sequence[pd.DataFrame] = ()) -> pd.DataFrame:
+    """All comparisons of some variables, one row a contrast, an estimand and a reading; from tables that have them."""
     asked = [{AVERAGED: "integrated", CONDITIONAL: "zero"}[reading] for reading in readings(posterior)]
-    return pd.concat([compare(posterior, name, random_effects=asked).table for name in variables], ignore_index=True)
+    found = []
+    for name in variables:
+        made = next((rows for table in tables if (rows := _made(posterior, name, table)) is not None), None)
+        found.append(compare(posterior, name, random_effects=asked).table if made is None else made)
+    return pd.concat(found, ignore_index=True)
+
+
+def _made(posterior: Posterior, variable: str, table: pd.DataFrame) -> pd.DataFrame | None:
+    """The default comparisons of a variable out of a table; None where it has other ones, or others alone."""
+    if [str(column) for column in table.columns[: len(_LABELS) + 1]] != [*_LABELS, "estimate"]:
+        return None
+    contrasts = [contrast.label for contrast in contrasts_of(posterior.design, variable, None)]
+    asked = {(contrast, reading) for contrast in contrasts for reading in readings(posterior)}
+    of_this = table[table["variable"] == variable]
+    pairs = list(zip(of_this["contrast"], of_this["effect"], strict=True))
+    return of_this[[pair in asked for pair in pairs]] if asked <= set(pairs) else None
 
 
 def readings(posterior: Posterior) -> tuple[str, ...]:
