@@ -20,7 +20,7 @@ import numba
 import numpy as np
 from numba import types
 
-from bayes_glmm.inference.densities import integrated, levels, priors, records, rows, triangular, variances, whitened
+from bayes_glmm.inference.densities import integrated, levels, priors, products, records, rows, variances, whitened
 from bayes_glmm.inference.densities.records import ENTRIES, doubles_at, integers_at
 from bayes_glmm.inference.kernels import elementary, entries, loops
 from bayes_glmm.inference.kernels.entries import KERNELS
@@ -29,9 +29,9 @@ _SOURCES = (
     integrated,
     levels,
     priors,
+    products,
     records,
     rows,
-    triangular,
     variances,
     whitened,
     elementary,

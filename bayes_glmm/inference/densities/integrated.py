@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayes_glmm.inference.densities.priors import prior_density
+from bayes_glmm.inference.densities.products import multiply, multiply_transposed
 from bayes_glmm.inference.densities.records import inlined, integer_vector, matrix, vector
-from bayes_glmm.inference.densities.triangular import multiply, multiply_transposed
 from bayes_glmm.inference.densities.variances import LARGEST_LOG
 from bayes_glmm.inference.kernels.elementary import exp
 from bayes_glmm.inference.kernels.entries import Kernel

@@ -20,6 +20,12 @@ import numpy as np
 
 from bayes_glmm.inference.densities.levels import make_level_back, make_level_forward, others_back, others_forward
 from bayes_glmm.inference.densities.priors import prior_density
+from bayes_glmm.inference.densities.products import (
+    multiply,
+    multiply_transposed,
+    subtract_sparse,
+    subtract_sparse_transposed,
+)
 from bayes_glmm.inference.densities.records import (
     inlined,
     integer_matrix,
@@ -31,7 +37,6 @@ from bayes_glmm.inference.densities.records import (
     vector,
 )
 from bayes_glmm.inference.densities.rows import rows_value
-from bayes_glmm.inference.densities.triangular import multiply, multiply_transposed
 from bayes_glmm.inference.densities.variances import LARGEST_LOG, Variances, compiled, fill_roots, pull_back
 from bayes_glmm.inference.kernels.loops import named
 
@@ -156,8 +161,7 @@ def make_density(d: int) -> Callable[..., Any]:
         for j in range(q * d):
             for c in range(p):
                 slope[c] -= data.S[j, c] * r_slope[j]
-        for e in range(len(data.cross)):
-            u_slope[q * d + data.cross_column[e]] -= data.cross[e] * r_slope[data.cross_row[e]]
+        subtract_sparse_transposed(data.cross_row, data.cross_column, data.cross, r_slope, u_slope[q * d :])
         moved_slope = np.empty(len(data.mode))
         for c in range(p):
             moved_slope[c] = slope[c]
@@ -287,8 +291,7 @@ def make_unfold(d: int) -> Callable[..., Any]:
             r[j] = data.R[j // d, j % d]
             for c in range(p):
                 r[j] -= data.S[j, c] * beta[c]
-        for e in range(len(data.cross)):
-            r[data.cross_row[e]] -= data.cross[e] * u[q * d + data.cross_column[e]]
+        subtract_sparse(data.cross_row, data.cross_column, data.cross, u[q * d :], r)
         C, y = np.empty((q, d, d)), np.empty(q * d)
         log_jacobian -= level_forward(data.H, L, r, x[t + p + others :], C, y, z, u)
         for k in range(p + others):
