@@ -247,11 +247,13 @@ def main() -> None:
         else:
             print(json.dumps(one(case, sampler, given.draws, given.folder)))
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # as by Ctrl-C: with the processes it started
     samplers = given.samplers.split(",")
     results: dict[tuple[str, str], dict[str, Any]] = {}
     if "rstanarm" in samplers and r.versions() is None:
         samplers.remove("rstanarm")
         results["all", "rstanarm"] = {"error": "not installed: skipped"}
+        write(table(results), given.draws, given.out)
     for case in given.cases.split(","):
         for sampler in samplers:
             results[case, sampler] = both(case, sampler, given.draws)
