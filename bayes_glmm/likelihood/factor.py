@@ -221,8 +221,10 @@ def factorise(elimination: Elimination, values: np.ndarray, weights: np.ndarray)
     Raises
     ------
     numpy.linalg.LinAlgError
-        If P is not positive definite.
+        If P is not positive definite, or not finite.
     """
+    if not np.isfinite(weights).all():
+        raise np.linalg.LinAlgError("The curvature of a row is not finite.")
     d, rest, part = elimination.width, elimination.rest, elimination.part
     own, other = values[:, :d], values[:, d:]
     D = np.zeros((len(part.blocks[0].levels) if part.blocks else 0, d, d))
@@ -241,4 +243,4 @@ def factorise(elimination: Elimination, values: np.ndarray, weights: np.ndarray)
     products = (weights[:, None, None] * other[:, :, None] * other[:, None, :]).ravel()
     E = np.bincount(elimination.complement, products, rest * rest).reshape(rest, rest)
     S = E + np.eye(rest) - (V.T @ V).toarray()
-    return Factor(elimination, values, D_root, V, linalg.cholesky(S, lower=True))
+    return Factor(elimination, values, D_root, V, np.linalg.cholesky(S))

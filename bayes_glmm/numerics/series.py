@@ -108,7 +108,9 @@ def variables(eta: np.ndarray, parameters: Mapping[str, Any], order: int) -> tup
     """
     nothing = (None,) * (order - 1)
     one = {name: {name: (1.0, *nothing)} for name in parameters}
-    lifted = {name: Series((value, None, *nothing), one[name]) for name, value in parameters.items()}
+    # NumPy's numbers, which divide by 0 and overflow without an error
+    values = {name: np.asarray(value, float)[()] for name, value in parameters.items()}
+    lifted = {name: Series((value, None, *nothing), one[name]) for name, value in values.items()}
     return Series((eta, 1.0, *nothing)), lifted
 
 

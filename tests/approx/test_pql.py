@@ -269,7 +269,7 @@ def test_shorter_steps_end_a_circle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_columns_that_separate_have_no_estimate() -> None:
     apart = coin(y=(coin()["x"] > 0).to_numpy().astype(int))
-    with pytest.raises(EstimationError, match="x separates failures from successes"):
+    with pytest.raises(EstimationError, match="x separates all failures from all successes"):
         bg.approx.pql(bg.GLMM("y ~ x + (1 | g)", apart, "bernoulli"))
 
 

@@ -65,6 +65,17 @@ def test_negative_weights_are_taken_while_the_precision_is_positive_definite() -
         factorise(likelihood.elimination, values, np.full(len(values), -5.0))
 
 
+@pytest.mark.parametrize("structure", ["crossed", "intercept"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_no_numbers_have_no_factor(structure: str, bad: float) -> None:
+    likelihood = cases.likelihood("gaussian", structure)
+    values = likelihood.part.values(cases.parameters(likelihood).L)
+    weights = np.ones(len(values))
+    weights[3] = bad
+    with pytest.raises(np.linalg.LinAlgError):
+        factorise(likelihood.elimination, values, weights)
+
+
 def test_too_many_levels_beside_the_largest_factor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(factor_module, "LARGEST_COMPLEMENT", 5)
     with pytest.raises(SpecError, match="sample with"):

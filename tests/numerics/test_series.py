@@ -90,3 +90,11 @@ def test_arrays_on_either_side_of_an_operator() -> None:
     for found in (y * eta, eta * y, y + eta, y - eta, y / eta, eta / y):
         assert isinstance(found, Series)
     np.testing.assert_allclose((y / eta).derivative(2), 2.0 * y / np.array([0.5, 2.0]) ** 3)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_parameter_at_the_end_of_the_range_gives_no_error() -> None:
+    for value in (0.0, 5e-324, 1e308):
+        _, parameters = variables(np.array([0.5]), {"phi": value}, 3)
+        found = SERIES.log(parameters["phi"] * 1e10) + parameters["phi"] ** 3.0
+        assert not np.isfinite(found.derivative(0) + found.derivative(0, "phi"))
