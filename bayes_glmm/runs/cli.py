@@ -183,6 +183,7 @@ def data(
     with _errors_explained():
         from rich.console import Console
 
+        from bayes_glmm.files import write_file
         from bayes_glmm.runs.run import data as read_data
         from bayes_glmm.runs.show import show_datasets
 
@@ -192,7 +193,7 @@ def data(
         elif output is None:
             table.to_csv(sys.stdout, index=False)
         else:
-            table.to_csv(output, index=False)
+            write_file(output, table.to_csv(index=False))
 
 
 def _tell(result: RunResult, quiet: bool) -> None:
