@@ -2,8 +2,11 @@
 
 Priors are Bambi's where rstanarm has them: normal coefficients, an intercept at the mean of the predictors, half-t and
 half-Cauchy auxiliary parameters. It has no half-normal standard deviations; theirs become gamma, with the same mean and
-the same mean logarithm (of all gamma distributions the nearest in Kullback-Leibler divergence). For normal responses
-rstanarm multiplies these by the residual standard deviation; they are divided by that of least squares.
+the same mean logarithm (of all gamma distributions the nearest in Kullback-Leibler divergence). Where there is an
+auxiliary parameter, the residual standard deviation or the reciprocal dispersion of counts, rstanarm multiplies them by
+it. They are divided by its Laplace estimate but stay tied to it, which draws it down: draws of this package, reweighted
+to rstanarm's priors, have a mean reciprocal dispersion .29 posterior standard deviations lower for epil, and a mean
+residual standard deviation .14 lower for sleepstudy.
 """
 
 from __future__ import annotations
@@ -22,10 +25,11 @@ SCRIPT = Path(__file__).with_name("rstanarm.R")
 FAMILIES = ("gaussian", "bernoulli", "binomial", "poisson", "negative_binomial")
 SHAPE, SCALE = 1.36395, 0.58498  # of the gamma distribution nearest to HalfNormal(1)
 NOTE = (
-    "rstanarm: standard deviations of random effects have gamma priors near Bambi's half-normal ones (for normal "
-    "responses, times the residual standard deviation); sampling is processor time, of the chains of the core that "
-    "worked longest; gradients leave warm-up out; memory is that of R and the chains it forks. R keeps no compiled "
-    "code: cold and warm differ by chance."
+    "rstanarm: standard deviations of random effects have gamma priors near Bambi's half-normal ones, times the "
+    "residual standard deviation or reciprocal dispersion where there is one, which draws that one down: the difference "
+    "is also one of priors. Sampling is processor time, of the chains of the core that worked longest; gradients "
+    "leave warm-up out; memory is that of R and the chains it forks. R keeps no compiled code: cold and warm differ by "
+    "chance."
 )
 
 
@@ -69,47 +73,55 @@ def sample(draws: int, folder: Path) -> tuple[dict[str, float], Any]:
 
 def _question(folder: Path) -> tuple[dict[str, Any], Any]:
     """Formula, family and priors in R's names, and the data."""
-    import numpy as np
     import pandas as pd
 
     import bayes_glmm as bg
 
     spec = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     model = bg.GLMM(data=pd.read_parquet(folder / "data.parquet"), **spec)
-    design, family = model.design, model.spec.family_name
-    if family not in FAMILIES:
-        raise ValueError(f"stan_glmer has no family {family}")
-    priors = {name: dict(prior.keyword) for name, prior in model.priors.entries.items()}
-    normal = {name: (p["mu"], p["sigma"]) for name in design.coefficients for p in [priors[f"beta[{name}]"]]}
-    (mean, sd), means = normal.pop("Intercept"), dict(zip(design.coefficients, design.X.mean(axis=0), strict=True))
-    mean += sum(normal[name][0] * means[name] for name in normal)
-    sd = np.sqrt(sd**2 - sum((normal[name][1] * means[name]) ** 2 for name in normal))
-    unit = SCALE
-    if family == "gaussian":
-        rest = design.y - design.X @ np.linalg.lstsq(design.X, design.y)[0]
-        unit /= np.sqrt(rest @ rest / (len(rest) - design.X.shape[1]))
-    sds = {
-        f"{block.group}:{_in_r(effect)}": unit * priors[f"sd_{block.group}[{effect}]"]["sigma"]
-        for block in design.blocks
-        for effect in block.effects
-    }
-    auxiliary: dict[str, Any] = {"distribution": "none"}
-    for prior in (model.priors.entries[name] for name in model.spec.family.auxiliary):
-        auxiliary = {"distribution": prior.distribution, **dict(prior.keyword)}
-    data = design.data
+    if model.spec.family_name not in FAMILIES:
+        raise ValueError(f"stan_glmer has no family {model.spec.family_name}")
+    data = model.design.data
     words = {name: data[name].astype("category").cat for name in data if not pd.api.types.is_numeric_dtype(data[name])}
     question = {
         "formula": _formula(model.spec.formula),
-        "family": family,
+        "family": model.spec.family_name,
         "link": model.spec.link_name,
         "levels": {name: [str(level) for level in column.categories] for name, column in words.items()},
-        "coefficients": {_in_r(name): pair for name, pair in normal.items()},
-        "intercept": (mean, sd),
-        "sds": sds,
-        "shape": SHAPE,
-        "auxiliary": auxiliary,
+        **_priors(model),
     }
     return question, data
+
+
+def _priors(model: Any) -> dict[str, Any]:
+    """Means and sds of coefficients, the intercept's where predictors are at their means; the others' arguments."""
+    import numpy as np
+
+    import bayes_glmm as bg
+
+    design, name = model.design, next(iter(model.spec.family.auxiliary), None)  # these families have one, or none
+    given = {name: dict(prior.keyword) for name, prior in model.priors.entries.items()}
+    betas = {label: given[f"beta[{label}]"] for label in design.coefficients}
+    normal = {label: (prior["mu"], prior["sigma"]) for label, prior in betas.items()}
+    means = dict(zip(design.coefficients, design.X.mean(axis=0), strict=True))
+    mean, sd = normal.pop("Intercept")
+    unit = SCALE / (bg.approx.laplace(model).parameters.auxiliary[name] if name else 1.0)
+    return {
+        "coefficients": {_in_r(label): pair for label, pair in normal.items()},
+        "intercept": (
+            mean + sum(normal[label][0] * means[label] for label in normal),
+            np.sqrt(sd**2 - sum((normal[label][1] * means[label]) ** 2 for label in normal)),
+        ),
+        "shape": SHAPE,
+        "sds": {
+            f"{block.group}:{_in_r(effect)}": unit * given[f"sd_{block.group}[{effect}]"]["sigma"]
+            for block in design.blocks
+            for effect in block.effects
+        },
+        "auxiliary": {"distribution": model.priors.entries[name].distribution, **given[name]}
+        if name
+        else {"distribution": "none"},
+    }
 
 
 def _in_r(name: str) -> str:
