@@ -7,6 +7,8 @@ auxiliary parameter, the residual standard deviation or the reciprocal dispersio
 it. They are divided by its Laplace estimate but stay tied to it, which draws it down: draws of this package, reweighted
 to rstanarm's priors, have a mean reciprocal dispersion .29 posterior standard deviations lower for epil, and a mean
 residual standard deviation .14 lower for sleepstudy.
+
+Needs Rscript with rstanarm and jsonlite: on Debian ``r-cran-rstanarm`` and ``r-cran-jsonlite``.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ FAMILIES = ("gaussian", "bernoulli", "binomial", "poisson", "negative_binomial")
 SHAPE, SCALE = 1.36395, 0.58498  # of the gamma distribution nearest to HalfNormal(1)
 NOTE = (
     "rstanarm: standard deviations of random effects have gamma priors near Bambi's half-normal ones, times the "
-    "residual standard deviation or reciprocal dispersion where there is one, which draws that one down: the difference "
-    "is also one of priors. Sampling is processor time, of the chains of the core that worked longest; gradients "
+    "residual standard deviation or reciprocal dispersion where there is one, which draws that one down: "
+    "the difference is also one of priors. Sampling is processor time, of the chains of the core that worked longest; gradients "
     "leave warm-up out; memory is that of R and the chains it forks. R keeps no compiled code: cold and warm differ by "
     "chance."
 )

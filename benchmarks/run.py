@@ -7,7 +7,8 @@ first starts them empty (cold), the second finds them filled (warm). Times are s
 effective draws, were sampling stopped or continued there. "sampling" leaves out building, compiling and imports. ESS is
 the least bulk ESS over fixed effects, standard deviations and auxiliary parameters; "gradients" are NUTS steps, all
 chains, warm-up included; "difference" is the largest distance of a mean from that of the first sampler of the case, in
-posterior standard deviations. Results are written as a table (Markdown and CSV).
+posterior standard deviations. rstanarm is left out, with a line, where R or it is not installed. Results are written as
+a table (Markdown and CSV).
 """
 
 from __future__ import annotations
