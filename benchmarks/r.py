@@ -28,10 +28,10 @@ FAMILIES = ("gaussian", "bernoulli", "binomial", "poisson", "negative_binomial")
 SHAPE, SCALE = 1.36395, 0.58498  # of the gamma distribution nearest to HalfNormal(1)
 NOTE = (
     "rstanarm: standard deviations of random effects have gamma priors near Bambi's half-normal ones, times the "
-    "residual standard deviation or reciprocal dispersion where there is one, which draws that one down: "
-    "the difference is also one of priors. Sampling is processor time, of the chains of the core that worked longest; gradients "
-    "leave warm-up out; memory is that of R and the chains it forks. R keeps no compiled code: cold and warm differ by "
-    "chance."
+    "residual standard deviation or reciprocal dispersion where there is one, which draws that one down: the "
+    "difference is also one of priors. Sampling is processor time, of the chains of the core that worked longest; "
+    "gradients leave warm-up out; memory is that of R and the chains it forks. R keeps no compiled code: cold and "
+    "warm differ by chance."
 )
 
 

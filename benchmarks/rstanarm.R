@@ -1,5 +1,5 @@
-# Fits what question.json describes to data.csv by rstanarm, both in the folder given, and leaves draws.csv (a row a
-# draw, chain after chain) and answer.json (seconds) beside them. benchmarks/r.py writes the question and reads the draws.
+# Fits what question.json describes to data.csv by rstanarm, both in the folder given; leaves draws.csv (a row a draw,
+# chain after chain) and answer.json (seconds) beside them. benchmarks/r.py writes the question and reads the draws.
 
 suppressPackageStartupMessages(library(rstanarm))
 
