@@ -1,14 +1,16 @@
 """Samplers side by side, one posterior a case: effective samples a second, waiting time, memory.
 
-    uv run python benchmarks/run.py [--cases hdp,abortion] [--samplers ours,plain,bambi] [--draws 1000] [--out FOLDER]
+    uv run python benchmarks/run.py [--cases hdp,abortion] [--samplers ours,plain,bambi] [--draws 1000] [--longest 1800]
+        [--out FOLDER] [--add]
 
 Every pair of case and sampler runs in two fresh processes, one after the other, with compiler caches of their own: the
 first starts them empty (cold), the second finds them filled (warm). Times are seconds; "to 1,000" is the time to 1,000
 effective draws, were sampling stopped or continued there. "sampling" leaves out building, compiling and imports. ESS is
-the least bulk ESS over fixed effects, standard deviations and auxiliary parameters; "gradients" are NUTS steps, all
-chains, warm-up included; "difference" is the largest distance of a mean from that of the first sampler of the case, in
-posterior standard deviations. rstanarm is left out, with a line, where R or it is not installed. Results are written as
-a table (Markdown and CSV).
+the least bulk ESS over fixed effects, standard deviations and auxiliary parameters; "gradients" are NUTS steps of the
+draws of all chains, without warm-up; "memory" is that of the largest process; "difference" is the largest distance of a
+mean from that of the first sampler of the case, in posterior standard deviations. rstanarm is left out, with a line,
+where R or it is not installed. Results are written as a table (Markdown and CSV), and as they are (JSON); ``--add``
+takes the pairs that are there into the new table.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import sys
 import tempfile
 import time
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +41,7 @@ SAMPLERS = {
     "bambi numpyro": "Bambi with NumPyro on the CPU",
     "rstanarm": "rstanarm",
 }
-LONGEST = 1800  # seconds a pair may take
+Results = dict[tuple[str, str], dict[str, Any]]  # of a case and a sampler
 
 
 def one(case: str, sampler: str, draws: int, folder: Path) -> dict[str, Any]:
@@ -102,8 +105,8 @@ def _timed_compilation() -> list[float]:
 
 
 def _gradients(tree: Any) -> float:
-    groups = [tree[name].to_dataset() for name in ("sample_stats", "warmup_sample_stats") if name in tree.children]
-    return float(sum(group["n_steps"].sum() for group in groups if "n_steps" in group))
+    statistics = tree["sample_stats"].to_dataset()
+    return float(statistics["n_steps"].sum()) if "n_steps" in statistics else float("nan")
 
 
 def _quality(tree: Any) -> dict[str, Any]:
@@ -132,7 +135,7 @@ def _compared(name: str, variable: Any) -> bool:
     return not name.startswith(("u_", "z_", "G_", "corr_")) and variable[0, 0].size <= 50
 
 
-def both(case: str, sampler: str, draws: int) -> dict[str, Any]:
+def both(case: str, sampler: str, draws: int, longest: float) -> dict[str, Any]:
     """Cold and warm, each in a process of its own."""
     results = {}
     with tempfile.TemporaryDirectory() as cache:
@@ -143,16 +146,18 @@ def both(case: str, sampler: str, draws: int) -> dict[str, Any]:
         caches["PYTHONDONTWRITEBYTECODE"] = ""  # as for most people: what Python compiled is kept
         for kind in ("cold", "warm"):
             try:
-                done = _run([case, sampler, "--draws", str(draws), "--folder", cache], caches)
+                done = _run([case, sampler, "--draws", str(draws), "--folder", cache], caches, longest)
             except subprocess.TimeoutExpired:
-                return {"error": f"more than {LONGEST} s"}
+                return {"error": f"more than {longest:.0f} s"}
             if done.returncode:
                 return {"error": done.stderr.strip().splitlines()[-1][:120] if done.stderr.strip() else "failed"}
             results[kind] = json.loads(done.stdout.splitlines()[-1])
     return results["warm"] | {"cold": results["cold"]["total"], "warm": results["warm"]["total"]}
 
 
-def _run(arguments: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def _run(
+    arguments: list[str], environment: dict[str, str] | None = None, longest: float | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks.run", "--one", *arguments]
     with subprocess.Popen(
         command,
@@ -163,7 +168,7 @@ def _run(arguments: list[str], environment: dict[str, str] | None = None) -> sub
         start_new_session=True,
     ) as process:
         try:
-            said, errors = process.communicate(timeout=LONGEST)
+            said, errors = process.communicate(timeout=longest)
         except BaseException:  # its time is over, or somebody interrupts: what it has started ends too
             os.killpg(process.pid, signal.SIGKILL)
             raise
@@ -182,7 +187,7 @@ def write_model(case: str, folder: Path) -> None:
     model.design.data.to_parquet(folder / "data.parquet")
 
 
-def table(results: dict[tuple[str, str], dict[str, Any]]) -> Any:
+def table(results: Results) -> Any:
     """One row a pair."""
     import numpy as np
     import pandas as pd
@@ -234,9 +239,11 @@ def markdown(found: Any) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", default="hdp,tumours,abortion,epil,sleepstudy,salamander,verbagg")
+    parser.add_argument("--cases", default="sleepstudy,hdp,tumours,abortion,epil,cbpp,fruits,salamander,verbagg")
     parser.add_argument("--samplers", default=",".join(SAMPLERS))
     parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--longest", type=float, default=1800, help="seconds that a process may take")
+    parser.add_argument("--add", action="store_true", help="to what is in the folder")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -250,24 +257,36 @@ def main() -> None:
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # as by Ctrl-C: with the processes it started
     samplers = given.samplers.split(",")
-    results: dict[tuple[str, str], dict[str, Any]] = {}
+    results = read(given.out) if given.add else {}
     if "rstanarm" in samplers and r.versions() is None:
         samplers.remove("rstanarm")
         results["all", "rstanarm"] = {"error": "not installed: skipped"}
-        write(table(results), given.draws, given.out)
+        write(results, given.draws, given.out)
     for case in given.cases.split(","):
         for sampler in samplers:
-            results[case, sampler] = both(case, sampler, given.draws)
+            results[case, sampler] = both(case, sampler, given.draws, given.longest)
             print(f"{case}, {sampler}: {results[case, sampler]}", file=sys.stderr, flush=True)
-            write(table(results), given.draws, given.out)
+            write(results, given.draws, given.out)
     print((given.out / "samplers.md").read_text(encoding="utf-8"))
 
 
-def write(found: Any, draws: int, folder: Path) -> None:
-    """The table as Markdown and CSV, with machine and versions."""
+def read(folder: Path) -> Results:
+    """What an earlier run found."""
+    path = folder / "samplers.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return {(case, sampler): pair for case, samplers in found.items() for sampler, pair in samplers.items()}
+
+
+def write(results: Results, draws: int, folder: Path) -> None:
+    """What was found; as a table in Markdown and CSV too, with machine and versions."""
     folder.mkdir(parents=True, exist_ok=True)
+    nested: dict[str, dict[str, Any]] = {}
+    for (case, sampler), pair in results.items():
+        nested.setdefault(case, {})[sampler] = pair
+    (folder / "samplers.json").write_text(json.dumps(nested, indent=1), encoding="utf-8")
+    found = table({(case, sampler): pair for case, pairs in nested.items() for sampler, pair in pairs.items()})
     packages = ("bayes-glmm", "pymc", "pytensor", "nutpie", "bambi", "numpyro", "numba", "numpy")
-    versions, note = ", ".join(f"{name} {version(name)}" for name in packages), ""
+    versions, note = ", ".join(f"{name} {version(name)}" for name in packages if find_spec(name.replace("-", "_"))), ""
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     if SAMPLERS["rstanarm"] in set(found["sampler"]) and r.versions():
         versions, note = f"{versions}, {r.versions()}", f"\n{r.NOTE}\n"
