@@ -36,7 +36,7 @@ function pointable(plots, tip) {
   function hide() {
     chosen?.classList.remove("chosen");
     chosen = null;
-    tip.hidden = true;
+    tip.textContent = "";  // empty it is not seen, but still there: only then do screen readers say what comes into it
   }
 
   function show(mark, x, y) {
@@ -45,7 +45,6 @@ function pointable(plots, tip) {
       chosen = mark;
       mark.classList.add("chosen");
       tip.textContent = mark.note;
-      tip.hidden = false;
     }
     const room = 12, wide = tip.offsetWidth, tall = tip.offsetHeight;
     const left = x + room + wide > root.clientWidth ? x - room - wide : x + room;

@@ -37,8 +37,7 @@ def residual_figure(posterior: Posterior) -> tuple[bytes, str, str]:
     outside = bool(((ecdf < lower) | (ecdf > upper)).any())
     far = np.argsort(-np.abs(residuals), kind="stable")[:_FAR]
     far = far[np.isfinite(residuals[far])]
-    labels = posterior.design.data.index[rows]
-    texts = [f"row {labels[i]}\npredicted {short(fitted[i])}, residual {short(residuals[i])}" for i in far]
+    texts = [f"row {rows[i]}\npredicted {short(fitted[i])}, residual {short(residuals[i])}" for i in far]
 
     def plot(canvas: Figure) -> None:
         left, right = canvas.subplots(1, 2)

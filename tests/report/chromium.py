@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking",
     "--disable-component-update --disable-sync --hide-scrollbars --remote-debugging-pipe",
 )
+PATIENCE = 60.0  # seconds
 # the browser reads file descriptor 3 and writes 4
 _EXEC = "import os, sys; r, w = map(int, sys.argv[1:3]); os.dup2(r, 13); os.dup2(w, 14); os.dup2(13, 3); os.dup2(14, 4)"
 _START = f"{_EXEC}; os.execv(sys.argv[3], sys.argv[3:])"
@@ -57,6 +59,8 @@ class Browser:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self.pending:
+            ready, _, _ = select.select([self.answers], [], [], PATIENCE)
+            assert ready, f"the browser has said nothing for {PATIENCE} s"
             more = os.read(self.answers.fileno(), 1 << 20)
             assert more, "the browser has ended"
             self.pending += more

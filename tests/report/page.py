@@ -123,8 +123,16 @@ def case(
 
 @cache
 def rendered(name: str) -> str:
-    """The report of one of ``POSTERIORS``, made once for all tests."""
-    return render(POSTERIORS[name](), title=f"A {name} model")
+    """The report of one of ``POSTERIORS``, or of the hostile one, made once for all tests."""
+    posterior = hostile() if name == "hostile" else POSTERIORS[name]()
+    return render(posterior, title=f"A {name if name != 'hostile' else HOSTILE} model")
+
+
+def hostile() -> Posterior:
+    """Levels of a factor and of a group that would be markup if they were not text."""
+    posterior = case("bernoulli", "y ~ x + f + (1 | g)", f=np.tile(["a", HOSTILE, "c"], 16))
+    data = posterior.design.data.assign(g=[HOSTILE + str(level) for level in posterior.design.data["g"]])
+    return posterior_at(posterior.spec, data, posterior.beta, {"g": posterior.G("g")})
 
 
 POSTERIORS = {

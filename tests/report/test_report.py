@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from bayes_glmm.diagnostics import check
 from bayes_glmm.effects import compare
 from bayes_glmm.posterior import Posterior, load_posterior, posterior_at
-from bayes_glmm.report import render
+from bayes_glmm.report import SECTIONS, render
 from bayes_glmm.report.figures import forest
 from bayes_glmm.report.html import number, paragraph
 from bayes_glmm.report.predictive_figures import predictive_figure
@@ -22,7 +23,13 @@ from bayes_glmm.report.sections.population import comparisons
 from bayes_glmm.report.sections.verdict import render_verdict
 from bayes_glmm.spec import ModelSpec
 from tests.diagnostics import made_up
-from tests.report.page import HOSTILE, POSTERIORS, case, check_fragment, check_page, rendered
+from tests.report.page import HOSTILE, POSTERIORS, Page, case, check_fragment, check_page, rendered
+
+
+def only(monkeypatch: pytest.MonkeyPatch, anchor: str) -> None:
+    """Reports have this section alone."""
+    sections = tuple(section for section in SECTIONS if section.anchor == anchor)
+    monkeypatch.setattr(import_module("bayes_glmm.report.render"), "SECTIONS", sections)
 
 
 def verdict_of(posterior: Posterior) -> str:
@@ -43,11 +50,11 @@ def test_broken_posterior_is_not_to_be_used() -> None:
     assert "What to do" in words
 
 
-def test_checks_that_are_made_are_taken_and_others_made() -> None:
-    words = " ".join(check_page(rendered("bernoulli")).text)
-    assert "do not use" in words
-    checked = render(POSTERIORS["bernoulli"](), checks={"convergence": check(made_up.good())})
-    words = " ".join(check_page(checked).text)
+def test_checks_that_are_made_are_taken_and_others_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, "verdict")
+    posterior = POSTERIORS["bernoulli"]()
+    assert "do not use" in " ".join(Page(render(posterior)).text)
+    words = " ".join(Page(render(posterior, checks={"convergence": check(made_up.good())})).text)
     assert "fit to use" in words
     assert "do not use" not in words
     assert "Data that the model replicates" in words
@@ -62,8 +69,10 @@ def test_comparisons_that_are_made_are_taken(monkeypatch: pytest.MonkeyPatch) ->
     others = [compare(posterior, "x", "sd").table, compare(posterior, "x", by="f").table]
     others += [compare(posterior, "x", random_effects="integrated").table]
     pd.testing.assert_frame_equal(expected, comparisons(posterior, ["x", "f"], others))
+    only(monkeypatch, "population")
+    page = render(posterior)
     monkeypatch.setattr(population, "compare", None)  # nothing is computed
-    assert rendered("bernoulli") == render(posterior, title="A bernoulli model", tables=made)
+    assert page == render(posterior, tables=made)
 
 
 def test_bins_of_small_groups_hold_what_a_right_model_replicates() -> None:
@@ -85,11 +94,7 @@ def test_bins_of_small_groups_hold_what_a_right_model_replicates() -> None:
 
 
 def test_labels_of_the_data_are_text_and_nothing_else() -> None:
-    factor = np.tile(["a", HOSTILE, "c"], 16)
-    posterior = case("bernoulli", "y ~ x + f + (1 | g)", f=factor)
-    data = posterior.design.data.assign(g=[HOSTILE + str(level) for level in posterior.design.data["g"]])
-    hostile = posterior_at(posterior.spec, data, posterior.beta, {"g": posterior.G("g")})
-    text = render(hostile, title=f"Title {HOSTILE}")
+    text = rendered("hostile")
     found = check_page(text)
     assert HOSTILE in " ".join(found.text)
     assert any(HOSTILE in svg["aria-label"] for svg in found.all("svg"))
