@@ -20,13 +20,22 @@ from tests.hostile.cases import frame, keep, put, within
 
 FIXED = [
     *("x", "z", "f", "0", "1", "log(z)", "I(x**2)", "poly(x, 2)", "bs(x, df=4)", "C(g)", "x*f", "x:f", "f:g", "i"),
-    *("scale(z)", "center(x)", "where(b, x, z)", "answer", "share", "I(x * 1e6)", "I(1e8 + x)", "T(f, ref='b')"),
+    *(
+        "scale(z)",
+        "center(x)",
+        "where(b, x, z)",
+        "answer",
+        "share",
+        "I(x * 1000000)",
+        "I(100000000 + x)",
+        "T(f, ref='b')",
+    ),
     *("offset(z)", "offset(log(n))"),
 ]
 RANDOM = [
     *("(1 | g)", "(x | g)", "(x || g)", "(1 | f)", "(f | g)", "(0 + f | g)", "(0 + f || g)", "(1 | g:f)", "(1 | g/f)"),
     *("(1 | i)", "(x + z | g)", "(0 + x | g)", "(poly(x, 2) | g)", "(1 | answer)", "(x | f)", "(0 + x | i)"),
-    *("(I(x * 1e6) | g)", "(bs(x, df=4) || g)", "(1 | b)"),
+    *("(I(x * 1000000) | g)", "(bs(x, df=4) || g)", "(1 | b)"),
 ]
 RESPONSES = {
     "gaussian": ["y", "log(z)", "x"],
