@@ -180,5 +180,6 @@ def _draw(target: Target, engine: Engine, settings: Settings, warm_up: int) -> D
 
 
 def _timed(target: Target, engine: Engine, settings: Settings) -> tuple[xr.DataTree, float]:
+    engine.load()
     start = time.perf_counter()
     return engine.sample(target, settings), time.perf_counter() - start

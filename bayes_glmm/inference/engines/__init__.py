@@ -6,6 +6,7 @@ An engine keeps the warm-up and the sampler's statistics; a new engine is one fi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from bayes_glmm.inference.chains import Draw, Gather, Target, in_memory
 from bayes_glmm.inference.engines.numpyro import sample_numpyro
 from bayes_glmm.inference.engines.nutpie import sample_nutpie
 from bayes_glmm.inference.engines.pymc import sample_pymc
+from bayes_glmm.inference.lazily import put_off
 from bayes_glmm.inference.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,6 +51,11 @@ class Engine:
     densities: bool = False
     gather: Gather = in_memory
     folder: Path | None = None
+
+    def load(self) -> None:
+        """Import the package: what takes its time before sampling can begin."""
+        with put_off("arviz"):  # nutpie converts draws with it, which is not asked for here
+            import_module(self.package)
 
     def sample(self, target: Target, settings: Settings) -> xr.DataTree:
         """All chains, joined."""

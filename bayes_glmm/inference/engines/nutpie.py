@@ -11,7 +11,6 @@ import pandas as pd
 
 from bayes_glmm.inference.chains import Keep, Target
 from bayes_glmm.inference.engines.arrow import tree_of
-from bayes_glmm.inference.lazily import put_off
 from bayes_glmm.inference.progress import chain_progress
 from bayes_glmm.inference.settings import Settings
 
@@ -29,8 +28,7 @@ def sample_nutpie(target: Target, settings: Settings, chains: Sequence[int], kee
     chains : sequence of int
     keep : function
     """
-    with put_off("arviz"):  # nutpie converts draws with it, here it does not
-        import nutpie
+    import nutpie
 
     compiled = _compiler(target, settings)
     waiting, running, models = deque(chains), dict[int, Any](), dict[int, Any]()
@@ -56,10 +54,11 @@ def sample_nutpie(target: Target, settings: Settings, chains: Sequence[int], kee
     with chain_progress(settings, chains) as reporter:
         try:
             while waiting or running:
+                finished = _finished(running)
                 while waiting and len(running) < settings.parallel:
                     chain = waiting.popleft()
                     running[chain] = start(chain, reporter(chain))
-                for chain, drawn in _finished(running):
+                for chain, drawn in finished:  # while the next ones run
                     model = models.pop(chain)
                     keep(chain, tree_of(drawn, model.coords, model.reparameterized_names or ()))
         except BaseException:  # Ctrl-C among them
