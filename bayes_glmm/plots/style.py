@@ -24,7 +24,8 @@ _LOOKS = {  # by the start of a reading's label: colour and marker; others are c
     "conditional (this group)": (CONDITIONAL, "^"),
     "conditional (this or a new group)": (CONDITIONAL, "v"),
     "new group": ("#009E73", "s"),
-    "elpd": (INK, "o"),  # a score, of no reading
+    "elpd": (INK, "o"),  # scores, of no reading
+    "Pareto": (INK, "o"),
 }
 WIDTH = 8.6  # inches
 LEGIBLE = 60  # rows that can have a line of their own

@@ -61,8 +61,7 @@ def inline(svg: bytes, alt: str) -> Markup:
     """The figure as an element of a page, with its text for those who cannot see it."""
     root = ElementTree.fromstring(svg)  # drops comments and the document type
     prefix = f"f{hashlib.sha256(svg + alt.encode()).hexdigest()[:10]}-"
-    parents = [element for element in root.iter() if any(_local(child.tag) in _UNUSED for child in element)]
-    for parent in parents:
+    for parent in list(root.iter()):
         for child in [child for child in parent if _local(child.tag) in _UNUSED]:
             parent.remove(child)
     used = set(re.findall(rb'(?:href="|url\()#([^")]+)', svg))
@@ -96,5 +95,5 @@ def _adapted(name: str, value: str, prefix: str) -> str:
     if name == "id":
         return prefix + value
     if name == "d":
-        return re.sub(r"(\.\d\d)\d+", r"\1", value.replace("\n", ""))
+        return re.sub(r"(\.\d\d)\d+", r"\1", " ".join(value.split()))
     return re.sub(r"^(url\()?#", rf"\g<1>#{prefix}", value) if name in ("href", "clip-path") else value

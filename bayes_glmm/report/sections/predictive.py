@@ -8,12 +8,15 @@ from markupsafe import Markup
 from bayes_glmm.diagnostics import Checks, check
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.html import badge, figure, heading, interval, paragraph, table
+from bayes_glmm.report.loo_figures import pareto_figure
 from bayes_glmm.report.predictive_figures import predictive_figure
 from bayes_glmm.report.residual_figures import calibration_figure, residual_figure
 from bayes_glmm.report.sections.verdict import checks_table
 
 LOO_VALUES = 20_000_000  # rows times draws; above, leaving out takes longer than a reader waits
-_PICTURES = {"pit": residual_figure, "calibration": calibration_figure}  # of checks that were not skipped
+# of checks that were not skipped
+_PICTURES = {"pit": residual_figure, "calibration": calibration_figure}
+_MISSED = ("loo", "loo_groups")  # of checks that did not pass
 
 
 def render_predictive(posterior: Posterior, checks: Checks) -> Markup:
@@ -56,5 +59,6 @@ def _loo(posterior: Posterior) -> Markup:
             kind="note",
         )
         + Markup("").join(paragraph("{advice}", advice=advice) for advice in found.advice)
+        + Markup("").join(figure(*pareto_figure(item)) for item in found.not_passed if item.name in _MISSED)
         + Markup("").join(figure(*_PICTURES[item.name](posterior)) for item in found.checks if item.name in _PICTURES)
     )
