@@ -84,8 +84,9 @@ def _answer(run: Path) -> list[str]:
         table = table[table["estimand"].isin(_SHOWN)]
         table["estimand"] = [ESTIMANDS[name].title for name in table["estimand"]]
     labels = [name for name in table.columns if name not in (*NUMBERS, "effect")]
-    table["compared"] = table[labels].astype(str).agg(", ".join, axis=1)  # one column, as there is little room
-    return [_markdown(side_by_side(table, ["compared"]).head(_MOST)), "Posterior means and 95 % intervals."]
+    what = {"compare": "compared", "slopes": "slope", "predict": "predicted"}[config.effects[0].kind]
+    table[what] = table[labels].astype(str).agg(", ".join, axis=1)  # one column, as there is little room
+    return [_markdown(side_by_side(table, [what]).head(_MOST)), "Posterior means and 95 % intervals."]
 
 
 def _markdown(frame: pd.DataFrame) -> str:
