@@ -130,7 +130,8 @@ def _definite(precision: np.ndarray) -> bool:
     diagonal = np.diagonal(precision)
     if not np.isfinite(precision).all() or (diagonal <= 0.0).any():
         return False
-    return bool(np.linalg.eigvalsh(precision / np.sqrt(np.outer(diagonal, diagonal))).min(initial=np.inf) > 1e-10)
+    root = np.sqrt(diagonal)
+    return bool(np.linalg.eigvalsh(precision / root[:, None] / root).min(initial=np.inf) > 1e-10)
 
 
 def _hessian(objective: Objective, w: np.ndarray, errors: np.ndarray) -> np.ndarray:
