@@ -59,7 +59,7 @@ def test_a_quadrature_that_does_not_settle_gives_way_to_plain_coordinates(monkey
         sampled.append({variable.name for variable in model.free_RVs})
         keep(0, drawn)
 
-    engine = Engine("made up", draw, package="pymc")
+    engine = Engine("made up", draw, package="pymc", lost=())
     arguments = (model.spec, model.design, model.priors, engine, Settings(tune=1000))
     _, how = coordinates.sample_integrated(*arguments)
     assert how["coordinates"] == "integrated"

@@ -20,6 +20,7 @@ from tests.statistical.draws import parameter, population_averaged
 
 MEAN_WITHIN = 0.10
 SD_RATIO = (0.92, 1.08)
+EVERY_WAY = ("spinal A", "beitler_landis A", "cbpp A", "hdp_logit A", "sleepstudy_corr_LKJ1")
 ENOUGH = 1_500  # effective draws, without which the bounds above would be noise
 
 
@@ -35,8 +36,19 @@ def reference(shared: Path) -> dict:
     "case", [pytest.param(case, id=case.name, marks=[pytest.mark.slow] * case.slow) for case in CASES]
 )
 def test_posterior_is_the_exact_one(case: Case, shared: Path, reference: dict) -> None:
+    assert_exact(case, shared, reference, "auto", case.draws)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("coordinates", ["plain", "whitened"])
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES if case.name in EVERY_WAY])
+def test_so_it_is_in_each_of_the_coordinates(case: Case, coordinates: str, shared: Path, reference: dict) -> None:
+    assert_exact(case, shared, reference, coordinates, 2 * case.draws)
+
+
+def assert_exact(case: Case, shared: Path, reference: dict, coordinates: str, count: int) -> None:
     model = bg.GLMM(case.study.formula, case.data(shared), family=case.study.family, priors=case.priors)
-    posterior = model.fit(draws=case.draws, seed=1, progress=False).posterior
+    posterior = model.fit(draws=count, seed=1, coordinates=coordinates, progress=False).posterior
     exact = case.exact(reference)
     averaged = [name for name in exact if name.startswith("pa_")]
     assert set(case.study.names) == set(exact) - set(averaged)

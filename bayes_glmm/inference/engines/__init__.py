@@ -22,6 +22,8 @@ from bayes_glmm.inference.settings import Settings
 if TYPE_CHECKING:
     import xarray as xr
 
+_PYMC_LOST = "Initial evaluation of model at starting point failed"
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -37,6 +39,8 @@ class Engine:
         others are drawn.
     package : str
         The package that must be installed.
+    lost : tuple of str
+        What it may say when it finds no point to start from.
     densities : bool
         Whether it takes a compiled :class:`~bayes_glmm.inference.densities.density.Density` in place of a pm.Model.
     gather : function
@@ -48,6 +52,7 @@ class Engine:
     name: str
     draw: Draw
     package: str
+    lost: tuple[str, ...]
     densities: bool = False
     gather: Gather = in_memory
     folder: Path | None = None
@@ -58,16 +63,30 @@ class Engine:
             import_module(self.package)
 
     def sample(self, target: Target, settings: Settings) -> xr.DataTree:
-        """All chains, joined."""
-        return self.gather(self.draw, target, settings)
+        """All chains, joined.
+
+        Raises
+        ------
+        SamplingError
+            If the log density is a number nowhere near the start.
+        """
+        try:
+            return self.gather(self.draw, target, settings)
+        except RuntimeError as error:
+            if not any(words in str(error) for words in self.lost):
+                raise
+            raise SamplingError(
+                "The sampler finds no point to start from: wherever it tries, the log density is not a number.",
+                advice="Center and scale covariates (center(x), scale(x)), or take another link or narrower priors.",
+            ) from error
 
 
 ENGINES: dict[str, Engine] = {
     engine.name: engine
     for engine in (
-        Engine("nutpie", sample_nutpie, package="nutpie", densities=True),
-        Engine("pymc", sample_pymc, package="pymc"),
-        Engine("numpyro", sample_numpyro, package="numpyro"),
+        Engine("nutpie", sample_nutpie, "nutpie", ("All initialization points failed",), densities=True),
+        Engine("pymc", sample_pymc, "pymc", (_PYMC_LOST,)),
+        Engine("numpyro", sample_numpyro, "numpyro", (_PYMC_LOST, "Cannot find valid initial parameters")),
     )
 }
 
