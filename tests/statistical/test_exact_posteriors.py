@@ -20,7 +20,7 @@ from tests.statistical.draws import parameter, population_averaged
 
 MEAN_WITHIN = 0.10
 SD_RATIO = (0.92, 1.08)
-EVERY_WAY = ("spinal A", "beitler_landis A", "cbpp A", "hdp_logit A", "sleepstudy_corr_LKJ1")
+EVERY_WAY = ("spinal A", "seeds A", "cbpp A", "hdp_logit A", "sleepstudy_corr_LKJ1")
 ENOUGH = 1_500  # effective draws, without which the bounds above would be noise
 
 
