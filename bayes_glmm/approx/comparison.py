@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
 
 from bayes_glmm.approx.result import ApproxFit
 from bayes_glmm.errors import EstimationError, SpecError
@@ -99,6 +98,8 @@ def likelihood_ratio(smaller: ApproxFit, larger: ApproxFit) -> LikelihoodRatio:
     >>> test.p_value < 1e-10
     True
     """
+    from scipy import stats
+
     _check_comparable(smaller, larger)
     q = _coefficients_dropped(smaller, larger)
     variances, covariances = _parts_dropped(smaller, larger)

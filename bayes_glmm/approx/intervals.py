@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from bayes_glmm.approx.profile import surface_of, with_first
 from bayes_glmm.approx.result import ApproxFit
@@ -64,6 +63,8 @@ def intervals(fit: ApproxFit, method: Literal["wald", "profile"] = "wald", level
 
 def _wald(fit: ApproxFit, level: float) -> np.ndarray:
     """Lower and upper ends [parameter, 2], in the order of the summary."""
+    from scipy import stats
+
     reach = stats.norm.isf(0.5 * (1.0 - level)) * np.array([-1.0, 1.0])
     rest = slice(fit.layout.theta.stop, None)
     sds = np.array([_log_sd(fit, row) for row in fit.layout.rows]).reshape(-1, 2)
@@ -85,6 +86,8 @@ def _log_sd(fit: ApproxFit, row: np.ndarray) -> tuple[float, float]:
 
 def _profile(fit: ApproxFit, level: float) -> np.ndarray:
     """Lower and upper ends [parameter, 2], in the order of the summary."""
+    from scipy import stats
+
     quantile = float(stats.chi2.ppf(level, 1))
     surface, theta = surface_of(fit), fit.layout.theta
     beta = [surface.interval(j, quantile) for j in range(theta.start)]

@@ -28,7 +28,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from scipy import stats
 
 from bayes_glmm.approx.result import Model
 from bayes_glmm.diagnostics.loo import good_k
@@ -193,6 +192,8 @@ def _check_mode(estimate: Estimate) -> None:
 
 def _propose(estimate: Estimate, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Points x [proposal, parameter], and their log density [proposal] up to a constant."""
+    from scipy import stats
+
     mode = estimate.maximum.x
     points = stats.qmc.Sobol(len(mode), rng=rng).random_base2(int(np.ceil(np.log2(draws))))
     t = stats.t(DEGREES)

@@ -7,7 +7,6 @@ prior of their own but N(0, G), which is part of the model.
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
 
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.diagnostics.parameters import parameters
@@ -48,6 +47,8 @@ def log_correlation_density(posterior: Posterior, block: RandomBlock, first: int
     values : array
         Between -1 and 1.
     """
+    from scipy import stats
+
     run = next(run for run in runs(block) if first in run)
     a = _shape(posterior, block) - 1.0 + 0.5 * len(run)
     return stats.beta.logpdf(0.5 * (values + 1.0), a, a) - np.log(2.0)

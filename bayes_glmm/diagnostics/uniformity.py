@@ -12,7 +12,6 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 FEWEST = 20  # ranks, for two bins with ten expected in each
 _EXPECTED = 10  # ranks a bin of the histogram
@@ -70,6 +69,8 @@ def envelope(ranks: int, draws: int, probability: float = 0.95) -> tuple[np.ndar
 
 def _chi_square(counts: np.ndarray) -> float:
     """The p-value of counts [rank] in as many bins of equal size as leave enough in each."""
+    from scipy import stats
+
     cells, most = len(counts), max(2, counts.sum() // _EXPECTED)
     bins = max((k for k in range(2, cells + 1) if cells % k == 0 and k <= most), default=cells)
     return float(stats.chisquare(counts.reshape(bins, -1).sum(axis=1)).pvalue)
@@ -91,6 +92,8 @@ def _simulated(ranks: int, draws: int) -> np.ndarray:
 
 def _outermost(counts: np.ndarray) -> np.ndarray:
     """The least tail probability along each distribution function, from counts [function, rank]."""
+    from scipy import stats
+
     n, points = int(counts[0].sum()), _points(counts.shape[1] - 1)
     up_to = np.arange(n + 1)[:, None]
     tail = np.minimum(stats.binom.cdf(up_to, n, points), stats.binom.sf(up_to - 1, n, points))
