@@ -40,7 +40,7 @@ def tree(diverging: bool = False, **variables: np.ndarray) -> xr.DataTree:
 
 def test_settled_means_agreeing_parameters_and_no_divergence() -> None:
     good = RNG.normal(size=(4, 4000, 2))
-    apart = good[..., 0] + np.arange(4)[:, None] / 10
+    apart = good[..., 0] + np.arange(4)[:, None] / 5
     assert settled(tree(beta=good, sigma=good[..., 0]))
     assert not settled(tree(diverging=True, beta=good))
     assert not settled(tree(beta=good, sigma=apart))
