@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
     from bayes_glmm.design.encode import Encoder
 
 
