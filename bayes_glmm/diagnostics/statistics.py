@@ -7,13 +7,15 @@ at least 4 a chain, and returns one number a parameter: NaN for one that never m
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
 
-Sample = Float[np.ndarray, "parameter chain draw"]
-Statistic = Float[np.ndarray, " parameter"]
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    Sample = Float[np.ndarray, "parameter chain draw"]
+    Statistic = Float[np.ndarray, " parameter"]
 
 
 def rhat(sample: Sample) -> Statistic:
