@@ -79,3 +79,4 @@ def _compiled_elsewhere(parts: Sequence[Part]) -> Iterator[None]:
         process.wait()
     finally:
         process.kill()
+        process.wait()
