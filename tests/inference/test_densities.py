@@ -19,6 +19,7 @@ from hypothesis.strategies import integers
 from numpy.testing import assert_allclose
 
 import bayes_glmm as bg
+from bayes_glmm.inference.densities.compilation import on_disk
 from bayes_glmm.inference.densities.density import Density
 from bayes_glmm.inference.densities.integrated_inputs import integrated_density
 from bayes_glmm.inference.densities.priors import ROWS, prior_density, prior_table
@@ -207,7 +208,7 @@ def test_draws_come_under_the_plain_models_names() -> None:
     assert "corr_h" not in posterior
 
 
-@pytest.mark.slow  # compiles two densities, in processes that share nothing but a folder
+@pytest.mark.slow  # compiles four densities, in processes that share nothing but a folder
 def test_code_from_disk_gives_the_numbers_of_code_just_compiled(tmp_path: Path) -> None:
     """Code of different densities is compiled in different processes and loaded by one."""
 
@@ -222,14 +223,17 @@ def test_code_from_disk_gives_the_numbers_of_code_just_compiled(tmp_path: Path) 
         )
         return done.stdout.split()
 
-    bernoulli, poisson = run("bernoulli"), run("poisson")
-    assert run("bernoulli", "poisson") == [*bernoulli, *poisson]
-    assert run("poisson", "bernoulli") == [*poisson, *bernoulli]
+    one, other = ("bernoulli", "poisson"), ("negative_binomial", "gaussian")
+    expected = run(*one), run(*other)
+    assert run(*one, *other) == [*expected[0], *expected[1]]
+    assert run(*other, *one) == [*expected[1], *expected[0]]
 
 
 def show(families: tuple[str, ...]) -> None:
     """Print value and slopes at one point to the last bit."""
     for family in families:
-        _, density = integrated(family)
+        _, density = integrated(family) if family in INTEGRATED else whitened(family, dict(WHITENED)[family])
+        density.compile()
+        assert all(on_disk(part) for part in (density.value, density.expansion, density.rows) if part)
         value, gradient = density(0.1 * np.ones(len(density.start)))
         print(*(number.hex() for number in [value, *gradient.tolist()]))
