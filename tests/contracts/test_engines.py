@@ -19,7 +19,10 @@ from bayes_glmm.model import build_model
 INSTALLED = [
     pytest.param(
         name,
-        marks=pytest.mark.skipif(find_spec(engine.package) is None, reason=f"{engine.package} is not installed"),
+        marks=[
+            pytest.mark.skipif(find_spec(engine.package) is None, reason=f"{engine.package} is not installed"),
+            *[pytest.mark.slow] * (name == "numpyro"),  # JAX compiles for a quarter of a minute
+        ],
     )
     for name, engine in ENGINES.items()
 ]
