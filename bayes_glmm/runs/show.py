@@ -18,6 +18,8 @@ from bayes_glmm.runs.job import Job
 from bayes_glmm.runs.run import RunResult
 from bayes_glmm.runs.tables import NUMBERS, SIDE_BY_SIDE, interval_text
 
+LONGEST_WORD = 20  # letters of a heading that stay together
+
 
 def show_result(console: Console, result: RunResult) -> None:
     """A finished run."""
@@ -119,7 +121,10 @@ def _short(value: Any) -> str:
 def _table(frame: pd.DataFrame, title: str) -> Table:
     table = Table(title=Text(title), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     for column in frame.columns:
-        table.add_column(Text(str(column)), header_style="dim", overflow="fold")  # no value is cut short
+        word = min(max(map(len, str(column).split()), default=0), LONGEST_WORD)
+        table.add_column(
+            Text(str(column)), header_style="dim", overflow="fold", min_width=word
+        )  # no value is cut short
     for row in frame.itertuples(index=False):
         table.add_row(*(Text(str(value)) for value in row))
     return table
