@@ -179,7 +179,7 @@ def test_ctrl_c_during_sampling_stops_it(folder, tmp_path):
         while not (tmp_path / ".run.partial" / "start.json").exists():  # the last thing before compiling and sampling
             assert process.poll() is None
             time.sleep(0.1)
-        time.sleep(15)
+        time.sleep(3)  # before the first chain is finished, which would be kept
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
     assert list(tmp_path.iterdir()) == []
