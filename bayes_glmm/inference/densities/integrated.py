@@ -16,9 +16,9 @@ from bayes_glmm.inference.densities.priors import prior_density
 from bayes_glmm.inference.densities.products import multiply, multiply_transposed
 from bayes_glmm.inference.densities.records import inlined, integer_vector, matrix, vector
 from bayes_glmm.inference.densities.variances import LARGEST_LOG
-from bayes_glmm.inference.kernels.elementary import exp
+from bayes_glmm.inference.kernels.elementary import exp, fused
 from bayes_glmm.inference.kernels.entries import Kernel
-from bayes_glmm.inference.kernels.loops import fused, named
+from bayes_glmm.inference.kernels.loops import named
 
 
 class IntegratedData(NamedTuple):

@@ -5,7 +5,7 @@ A sparse matrix is given by row, column and value of its entries, row after row.
 
 from __future__ import annotations
 
-from bayes_glmm.inference.kernels.loops import fused
+from bayes_glmm.inference.kernels.elementary import fused
 
 
 @fused

@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 # would undo. Only products may be fused into sums.
 elementary = numba.njit(nogil=True, forceinline=True, error_model="numpy", fastmath={"contract"})
 # Loops over rows: sums may be reordered, so that they fill vectors; what inf and NaN mean stays.
-summing = numba.njit(nogil=True, forceinline=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
+fused = numba.njit(nogil=True, forceinline=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
 
 _ROUND = 1.5 * 2.0**52  # added to a double, it leaves the nearest whole number in the lowest bits
 _LOG2_HIGH, _LOG2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # log 2 in two parts (fdlibm, e_exp.c)

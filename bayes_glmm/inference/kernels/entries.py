@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from bayes_glmm.inference.kernels.elementary import elementary, exp, log1p_unit, log_gamma, log_rising, summing
+from bayes_glmm.inference.kernels.elementary import elementary, exp, fused, log1p_unit, log_gamma, log_rising
 
 MOST_FACTORS = 1000  # each at most 2, so that their product is a double
 
@@ -67,7 +67,7 @@ def _bernoulli_logit(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] # pra
     return _binomial_logit(y, 1.0, eta, a, log_a)
 
 
-@summing
+@fused
 def _bernoulli_logit_rows(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
     # sum log(1 + t) = log prod (1 + t): one logarithm for many rows
     total = 0.0

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bayes_glmm.inference.kernels.elementary import summing as fused
+from bayes_glmm.inference.kernels.elementary import fused
 from bayes_glmm.inference.kernels.entries import MOST_FACTORS, Kernel
 
 BLOCK = MOST_FACTORS  # rows: 8 kB
