@@ -122,9 +122,8 @@ def _table(frame: pd.DataFrame, title: str) -> Table:
     table = Table(title=Text(title), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     for column in frame.columns:
         word = min(max(map(len, str(column).split()), default=0), LONGEST_WORD)
-        table.add_column(
-            Text(str(column)), header_style="dim", overflow="fold", min_width=word
-        )  # no value is cut short
+        # folded, so that no value is cut short
+        table.add_column(Text(str(column)), header_style="dim", overflow="fold", min_width=word)
     for row in frame.itertuples(index=False):
         table.add_row(*(Text(str(value)) for value in row))
     return table
