@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 CONDITIONAL, AVERAGED = "#0072B2", "#D55E00"
 QUIET, FAINT, INK = "#6b7280", "#d9dde2", "#374151"
-_LOOKS = {  # by the start of a reading's label: colour and marker; others are conditional
+_LOOKS = {  # by the start of a reading's label: colour and marker
     "population": (AVERAGED, "D"),
     "conditional (this group)": (CONDITIONAL, "^"),
     "conditional (this or a new group)": (CONDITIONAL, "v"),
     "new group": ("#009E73", "s"),
-    "elpd": (INK, "o"),  # scores, of no reading
-    "Pareto": (INK, "o"),
+    "conditional": (CONDITIONAL, "o"),
+    "": (INK, "o"),  # what is no reading
 }
 WIDTH = 8.6  # inches
 LEGIBLE = 60  # rows that can have a line of their own
@@ -76,7 +76,7 @@ def colour_of(effect: str) -> str:
 
 
 def _look(effect: str) -> tuple[str, str]:
-    return next((look for start, look in _LOOKS.items() if effect.startswith(start)), (CONDITIONAL, "o"))
+    return next(look for start, look in _LOOKS.items() if effect.startswith(start))
 
 
 def dots(axes: Axes, place: np.ndarray, values: np.ndarray, effect: str, size: float = 5.0) -> None:
