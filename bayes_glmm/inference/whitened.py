@@ -1,11 +1,11 @@
 r"""Whitened coordinates: NUTS moves in w, close to N(0, I) whatever the variances are; beta and the effects follow.
 
-    (beta, z_others) = mode + root w,       z_others moved and stretched with the variances
+    beta and z of the other factors: as in :mod:`~bayes_glmm.inference.others`,
     z_j = C_j^-T (C_j^-1 L'b_j + w_j)       for the factor with most effects, C_j C_j' = I + L'H_j L,
     b_j = R_j - S_j beta - (cross products with the other factors' u)
 
 with the numbers of :mod:`~bayes_glmm.inference.whitening`. This is an exact change of coordinates of the plain model's
-posterior, log|dz/dw| = -sum log|C_j| + (the others' stretch) + constant; the parabolas only decide how well it mixes.
+posterior, log|dz/dw| = -sum log|C_j| + that of the others; the parabolas only decide how well it mixes.
 For Gaussian responses and one grouping factor the w_j are N(0, I) given beta and theta, for others about so: the funnel
 between the variances and the effects and the ridge between the intercept and their mean are gone.
 """
@@ -62,39 +62,33 @@ def whitened_model(whitening: Whitening, priors: Priors) -> pm.Model:
 def _fixed_and_others(
     whitening: Whitening, model: pm.Model
 ) -> tuple[pt.TensorVariable | None, list[pt.TensorVariable], Any]:
-    """Beta, the standardised effects of each other factor, and the log Jacobian of both."""
-    names, mode = whitening.design.coefficients, whitening.estimate.parameters
-    p = len(names)
-    if not len(whitening.root):
+    """Beta, the standardised effects [level, effect] of each other factor, and the log Jacobian of both."""
+    numbers, names, p = whitening.fixed_and_others, whitening.design.coefficients, len(whitening.design.coefficients)
+    if not len(numbers.steps):
         return None, [], 0.0
-    w = pm.Flat(f"{WHITE}fixed", shape=len(whitening.root))
-    moved = pt.dot(whitening.root, w)
-    beta = pm.Deterministic("beta", mode.beta + moved[:p], dims="coefficient") if names else None
-    log_jacobian: Any = float(np.log(np.diagonal(whitening.root)).sum())
-    others, start = [], 0
-    for block in whitening.others:
-        place = slice(start, start + len(block.levels) * len(block.effects))
-        z, stretch = _other_effects(whitening, block, model[f"sd_{block.group}"], moved[p:][place], place)
-        others.append(_named(block, z))
-        log_jacobian = log_jacobian + stretch
-        start = place.stop
+    w = pm.Flat(f"{WHITE}fixed", shape=len(numbers.steps))
+    log_jacobian: Any = float(np.log(np.diagonal(numbers.steps)[:p]).sum())
+    found: dict[tuple[str, int], pt.TensorVariable] = {}
+    moved: list[pt.TensorVariable] = []  # s z of the later sets, the last one last
+    for one in reversed(numbers.sets):
+        own, later = slice(p + one.start, p + one.stop), slice(p + one.stop, None)
+        at = np.sqrt(np.diagonal(whitening.estimate.parameters.G(one.group)))[one.column]
+        s = model[f"sd_{one.group}"][one.column] / at
+        stretch = 1.0 + s**2 * numbers.curvature[one.start : one.stop]
+        right = numbers.pull[own] + (pt.dot(numbers.steps[own, later], pt.concatenate(moved)) if moved else 0.0)
+        z = pt.dot(numbers.steps[own, own], s * right / stretch + w[own] / pt.sqrt(stretch))
+        found[one.group, one.column] = z
+        moved.insert(0, s * z)
+        log_jacobian = log_jacobian - 0.5 * pt.log(stretch).sum()
+    beta = None
+    if names:
+        right = pt.dot(numbers.steps[:p], pt.concatenate([w[:p], *moved]))
+        beta = pm.Deterministic("beta", numbers.pull[:p] + right, dims="coefficient")
+    others = [
+        _named(block, pt.stack([found[block.group, k] for k in range(len(block.effects))], axis=1))
+        for block in whitening.others
+    ]
     return beta, others, log_jacobian
-
-
-def _other_effects(
-    whitening: Whitening, block: RandomBlock, sd: pt.TensorVariable, moved: pt.TensorVariable, place: slice
-) -> tuple[pt.TensorVariable, pt.TensorVariable]:
-    """Standardised effects [level, effect] of a factor, as the variances move their mean and spread."""
-    shape = (len(block.levels), len(block.effects))
-    at = np.sqrt(np.diagonal(whitening.estimate.parameters.G(block.group)))
-    information = whitening.others_information[place].reshape(shape)
-    mode, moved = whitening.others_z[place].reshape(shape), moved.reshape(shape)
-    columns, stretch = [], []
-    for k in range(shape[1]):
-        ratio = (1.0 + information[:, k] * at[k] ** 2) / (1.0 + information[:, k] * sd[k] ** 2)
-        columns.append(mode[:, k] / at[k] * sd[k] * ratio + pt.sqrt(ratio) * moved[:, k])
-        stretch.append(0.5 * pt.log(ratio).sum())
-    return pt.stack(columns, axis=1), sum(stretch)
 
 
 def _main_effects(

@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg
 
 from bayes_glmm.design import Design, Priors, RandomBlock
 from bayes_glmm.errors import EstimationError, SpecError
+from bayes_glmm.inference.others import Others, others_given_later
 from bayes_glmm.likelihood import Likelihood, likelihood_of, maximum_a_posteriori
 from bayes_glmm.likelihood.estimate import Estimate
 from bayes_glmm.likelihood.modes import by_row
@@ -45,12 +45,8 @@ class Whitening:
     S : array [level, effect, coefficient]
     cross : (array, array, array)
         Row (level and effect of the main factor), column (other random effect) and value of ``Z_main' W Z_others``.
-    root : array [coefficient + other random effect, the same]
-        Upper triangular; the covariance of (beta, z of the others) at the mode is ``root @ root.T``.
-    others_z : array [other random effect]
-        Their modes, standardised.
-    others_information : array [other random effect]
-        How precisely the data tell each u, were its prior flat.
+    fixed_and_others : Others
+        beta and the other factors' effects, the main factor's integrated out at the mode.
     """
 
     spec: ModelSpec
@@ -62,9 +58,7 @@ class Whitening:
     R: np.ndarray
     S: np.ndarray
     cross: tuple[np.ndarray, np.ndarray, np.ndarray]
-    root: np.ndarray
-    others_z: np.ndarray
-    others_information: np.ndarray
+    fixed_and_others: Others
 
 
 def whitening_for(spec: ModelSpec, design: Design, priors: Priors) -> tuple[Whitening | None, str]:
@@ -116,8 +110,7 @@ def _whitening(
         return np.array(sums).T.reshape(q, *values.shape[1:])
 
     WZ = weights[:, None] * Z
-    root = _root(likelihood, estimate, priors, weights)
-    information = _others_information(likelihood, estimate)
+    precision = _precision(likelihood, estimate, priors, weights)
     return Whitening(
         spec=likelihood.spec,
         design=design,
@@ -128,9 +121,7 @@ def _whitening(
         R=by_level(Z * response[:, None]),
         S=by_level(WZ[:, :, None] * design.X[:, None, :]),
         cross=_cross(likelihood, WZ),
-        root=root,
-        others_z=modes.z[q * d :],
-        others_information=information,
+        fixed_and_others=others_given_later(others, precision, estimate.parameters.beta, modes.z[q * d :]),
     )
 
 
@@ -145,8 +136,8 @@ def _cross(likelihood: Likelihood, WZ: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.repeat(np.arange(elimination.eliminated), np.diff(pointers)), columns, data
 
 
-def _root(likelihood: Likelihood, estimate: Estimate, priors: Priors, weights: np.ndarray) -> np.ndarray:
-    """Root of the covariance of (beta, z of the others) at the mode, the main factor's effects integrated out."""
+def _precision(likelihood: Likelihood, estimate: Estimate, priors: Priors, weights: np.ndarray) -> np.ndarray:
+    """Precision of (beta, z of the others) at the mode, the main factor's effects integrated out."""
     factor, X = estimate.evaluation.modes.factor, likelihood.design.X
     n, p = likelihood.elimination.eliminated, X.shape[1]
     A = likelihood.part.matrix(factor.values)
@@ -157,8 +148,7 @@ def _root(likelihood: Likelihood, estimate: Estimate, priors: Priors, weights: n
     precision[p:, :p] = cross[n:] - factor.V.T @ swept
     precision[:p, p:] = precision[p:, :p].T
     precision[p:, p:] = factor.S_root @ factor.S_root.T
-    lower = np.linalg.cholesky(precision)
-    return linalg.solve_triangular(lower, np.eye(len(lower)), lower=True).T
+    return precision
 
 
 def _prior_precision(estimate: Estimate, priors: Priors) -> np.ndarray:
@@ -169,14 +159,3 @@ def _prior_precision(estimate: Estimate, priors: Priors) -> np.ndarray:
         slopes = [log_density(prior, value + move)[1] for move in (-step, step)]
         result.append(max(0.0, (slopes[0] - slopes[1]) / (2.0 * step)))
     return np.array(result)
-
-
-def _others_information(likelihood: Likelihood, estimate: Estimate) -> np.ndarray:
-    """The precision of u that the data add to the prior's, from the variance of z at the mode."""
-    own = estimate.evaluation.modes.factor.own_covariances()
-    result = [np.empty(0)]
-    for block in likelihood.part.blocks[1:]:
-        sd = np.sqrt(np.diagonal(estimate.parameters.G(block.group)))
-        variance = np.diagonal(own[block.group], axis1=1, axis2=2)
-        result.append((np.maximum(1.0 / variance - 1.0, 0.0) / sd**2).ravel())
-    return np.concatenate(result)

@@ -94,7 +94,10 @@ def prepare(formula: str, family: str, link: str | None, edit: str, priors: dict
     if whitening is None:
         assert why
     else:
-        assert all(np.isfinite(values).all() for values in (whitening.H, whitening.R, whitening.S, whitening.root))
+        assert all(
+            np.isfinite(values).all()
+            for values in (whitening.H, whitening.R, whitening.S, whitening.fixed_and_others.steps)
+        )
     return "plain" if whitening is None and integral is None else "integrated" if whitening is None else "whitened"
 
 

@@ -132,6 +132,26 @@ def test_integrated_density_is_the_prior_times_the_integrals(family: str) -> Non
     assert_allclose(change, change[0], rtol=0, atol=1e-8)
 
 
+@pytest.mark.parametrize("terms", ["(x | g) + (1 | h)", "(1 | g) + (1 | h) + (x || k)"])
+def test_gaussian_coordinates_are_white_whatever_the_sd_of_the_last_effect_is(terms: str) -> None:
+    """With the other variances at the mode, log p(w) - log p(0) = -|w|^2 / 2 for any value of that sd."""
+    model = bg.GLMM(f"real ~ x + {terms}", cases.data(), priors={"Intercept": "Normal(0, 2)", "x": "Normal(0, 0.5)"})
+    whitening, why = whitening_for(model.spec, model.design, model.priors)
+    assert whitening is not None, why
+    density = whitened_density(whitening, model.priors)
+    assert density is not None
+    white = len(whitening.fixed_and_others.pull) + whitening.R.size
+    last = len(density.start) - white - 2  # before log sigma
+    rng = np.random.default_rng(3)
+    for moved in (-4.0, -1.0, 0.5, 3.0):
+        at = density.start.copy()
+        at[last] += moved
+        w = rng.normal(size=white)
+        x = at + np.append(np.zeros(len(at) - white), w)
+        assert_allclose(density(x)[0] - density(at)[0], -0.5 * w @ w, rtol=1e-7)
+        assert_allclose(density(x)[1][-white:], -w, rtol=1e-6, atol=1e-7)
+
+
 @pytest.mark.parametrize("case", [*WHITENED, *INTEGRATED], ids=str)
 def test_gradients_are_those_of_the_values(case: tuple[str, str] | str) -> None:
     _, density = integrated(case) if isinstance(case, str) else whitened(*case)

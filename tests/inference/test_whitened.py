@@ -77,7 +77,7 @@ def test_a_curvature_that_is_not_positive_is_a_reason_too(monkeypatch: pytest.Mo
     def singular(*arguments: object) -> None:
         raise np.linalg.LinAlgError("not positive definite")
 
-    monkeypatch.setattr(whitening_module, "_root", singular)
+    monkeypatch.setattr(whitening_module, "others_given_later", singular)
     model = cases.model("bernoulli", "intercept")
     whitening, why = whitening_for(model.spec, model.design, model.priors)
     assert whitening is None

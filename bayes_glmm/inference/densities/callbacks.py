@@ -20,7 +20,17 @@ import numba
 import numpy as np
 from numba import types
 
-from bayes_glmm.inference.densities import integrated, levels, priors, products, records, rows, variances, whitened
+from bayes_glmm.inference.densities import (
+    integrated,
+    levels,
+    others,
+    priors,
+    products,
+    records,
+    rows,
+    variances,
+    whitened,
+)
 from bayes_glmm.inference.densities.records import ENTRIES, doubles_at, integers_at
 from bayes_glmm.inference.kernels import elementary, entries, loops
 from bayes_glmm.inference.kernels.entries import KERNELS
@@ -28,6 +38,7 @@ from bayes_glmm.inference.kernels.entries import KERNELS
 _SOURCES = (
     integrated,
     levels,
+    others,
     priors,
     products,
     records,

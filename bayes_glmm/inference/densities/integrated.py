@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayes_glmm.inference.densities.priors import prior_density
-from bayes_glmm.inference.densities.products import multiply, multiply_transposed
+from bayes_glmm.inference.densities.products import add_product, add_product_transposed
 from bayes_glmm.inference.densities.records import inlined, integer_vector, matrix, vector
 from bayes_glmm.inference.densities.variances import LARGEST_LOG
 from bayes_glmm.inference.kernels.elementary import exp, fused
@@ -80,7 +80,9 @@ def make_density(kernel: Kernel) -> Callable[..., Any]:
             if k >= p:  # over the logarithm
                 value += math.log(parameters[k])
                 slope[k] = slope[k] * parameters[k] + 1.0
-        multiply_transposed(data.root, slope[:size], gradient)
+        for k in range(size):
+            gradient[k] = 0.0
+        add_product_transposed(data.root, 0, 0, slope[:size], gradient)
         return value
 
     return density
@@ -117,12 +119,10 @@ def expand(x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
 @inlined
 def unfold(x, data):  # type: ignore[no-untyped-def] # pragma: no cover
     """The parameters of a point: beta, sd and the auxiliary parameter, if there is one."""
-    parameters = np.empty(len(x))
-    multiply(data.root, x, parameters)
-    for k in range(len(x)):
-        parameters[k] += data.mode[k]
-        if k >= data.X.shape[1]:
-            parameters[k] = math.exp(min(parameters[k], LARGEST_LOG))
+    parameters = data.mode.copy()
+    add_product(data.root, 0, 0, x, parameters)
+    for k in range(data.X.shape[1], len(x)):
+        parameters[k] = math.exp(min(parameters[k], LARGEST_LOG))
     return parameters
 
 

@@ -2,8 +2,7 @@ r"""From white coordinates to random effects, level by level, and the way back f
 
 For a level of the main factor, given L, H and r, C C' = I + L'H L, y = C^-1 L'r + w, z = C^-T y, u = L z. The slope
 in the Cholesky factor becomes one in P = C C' by P-bar = 1/2 C^-T (Phi + Phi') C^-1, Phi the lower half of C'C-bar with
-its diagonal halved (Murray 2016, arXiv:1602.07527, eq. 10). The other factors' effects are moved and stretched with
-their standard deviations, one by one.
+its diagonal halved (Murray 2016, arXiv:1602.07527, eq. 10).
 """
 
 from __future__ import annotations
@@ -128,49 +127,3 @@ def make_level_back(d: int) -> Callable[..., Any]:
                             L_slope[i * d + k] += 2.0 * data.H[j, i, h] * L[h * d + m] * Phi[m, k]
 
     return level_back
-
-
-@compiled
-def others_forward(data, L, sd, moved, u, z):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Write z and u of the other factors; returns the log Jacobian."""
-    log_jacobian = 0.0
-    for e in range(len(moved)):
-        row, information = data.row_of[e], data.information[e]
-        ratio = (1.0 + information * data.at[row] ** 2) / (1.0 + information * sd[row] ** 2)
-        z[e] = data.mode[len(data.beta_priors) + e] * sd[row] * ratio + math.sqrt(ratio) * moved[e]
-        log_jacobian += 0.5 * math.log(ratio)
-    start = 0
-    for b in range(len(data.blocks)):
-        levels, d, place = data.blocks[b, 0], data.blocks[b, 1], data.blocks[b, 2]
-        for j in range(start, start + levels * d, d):
-            for i in range(d):
-                u[j + i] = 0.0
-                for k in range(i + 1):
-                    u[j + i] += L[place + i * d + k] * z[j + k]
-        start += levels * d
-    return log_jacobian
-
-
-@compiled
-def others_back(data, at, u_slope, L_slope, sd_slope, moved_slope):  # type: ignore[no-untyped-def] # pragma: no cover
-    """The slope in ``moved``, from those in u; adds to the slopes in L and sd."""
-    own = len(at.u) - len(moved_slope)
-    start = 0
-    for b in range(len(data.blocks)):
-        levels, d, place = data.blocks[b, 0], data.blocks[b, 1], data.blocks[b, 2]
-        for j in range(start, start + levels * d, d):
-            for k in range(d):
-                moved_slope[j + k] = -at.z[own + j + k]
-                for i in range(k, d):
-                    moved_slope[j + k] += at.L[place + i * d + k] * u_slope[own + j + i]
-                    L_slope[place + i * d + k] += u_slope[own + j + i] * at.z[own + j + k]
-        start += levels * d
-    for e in range(len(moved_slope)):
-        row, information = data.row_of[e], data.information[e]
-        sd, z_slope = at.sd[row], moved_slope[e]
-        ratio = (1.0 + information * data.at[row] ** 2) / (1.0 + information * sd * sd)
-        falling = -2.0 * information * sd / (1.0 + information * sd * sd)  # slope of log ratio in sd
-        mode, stretch = data.mode[len(data.beta_priors) + e], math.sqrt(ratio)
-        sd_slope[row] += z_slope * (mode * ratio * (1.0 + sd * falling) + 0.5 * stretch * falling * at.moved[e])
-        sd_slope[row] += 0.5 * falling
-        moved_slope[e] = z_slope * stretch

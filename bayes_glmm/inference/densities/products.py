@@ -1,4 +1,4 @@
-"""Products with matrices that are mostly zero, upper triangular or sparse: no library to link.
+"""Products with parts of matrices and with sparse ones: no library to link.
 
 A sparse matrix is given by row, column and value of its entries, row after row.
 """
@@ -9,23 +9,21 @@ from bayes_glmm.inference.kernels.elementary import fused
 
 
 @fused
-def multiply(root, x, out):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Write root x."""
-    for i in range(len(x)):
+def add_product(matrix, row, column, x, out):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Add M x to out, M being the part of the matrix that begins at that row and column."""
+    for i in range(len(out)):
         total = 0.0
-        for k in range(i, len(x)):
-            total += root[i, k] * x[k]
-        out[i] = total
+        for k in range(len(x)):
+            total += matrix[row + i, column + k] * x[k]
+        out[i] += total
 
 
 @fused
-def multiply_transposed(root, x, out):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Write root' x."""
-    for k in range(len(x)):
-        out[k] = 0.0
+def add_product_transposed(matrix, row, column, x, out):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Add M' x to out."""
     for i in range(len(x)):
-        for k in range(i, len(x)):
-            out[k] += root[i, k] * x[i]
+        for k in range(len(out)):
+            out[k] += matrix[row + i, column + k] * x[i]
 
 
 @fused

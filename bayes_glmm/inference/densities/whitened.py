@@ -18,14 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayes_glmm.inference.densities.levels import make_level_back, make_level_forward, others_back, others_forward
+from bayes_glmm.inference.densities.levels import make_level_back, make_level_forward
+from bayes_glmm.inference.densities.others import others_back, others_forward
 from bayes_glmm.inference.densities.priors import prior_density
-from bayes_glmm.inference.densities.products import (
-    multiply,
-    multiply_transposed,
-    subtract_sparse,
-    subtract_sparse_transposed,
-)
+from bayes_glmm.inference.densities.products import subtract_sparse, subtract_sparse_transposed
 from bayes_glmm.inference.densities.records import (
     inlined,
     integer_matrix,
@@ -55,12 +51,12 @@ class WhitenedData(NamedTuple):
     variances : Variances
     auxiliary_prior : array [0 or 1, 5]
     beta_priors : array [coefficient, 5]
-    mode : array [coefficient + other random effect]
-        beta, and the standardised effects of the other factors over their sd.
-    root : array [coefficient + other random effect, the same]
-    information : array [other random effect]
-    row_of : integers [other random effect]
-        Its row among those of the variances.
+    pull : array [coefficient + other random effect]
+    steps : array [coefficient + other random effect, the same]
+    curvature : array [other random effect]
+    order : integers [other random effect]
+    sets : integers [set, 3]
+        Where the set starts and stops, and its row among those of the variances.
     at : array [row of the variances]
         Standard deviations at the mode.
     H : array [level, effect, effect]
@@ -86,10 +82,11 @@ class WhitenedData(NamedTuple):
     variances: Variances
     auxiliary_prior: np.ndarray
     beta_priors: np.ndarray
-    mode: np.ndarray
-    root: np.ndarray
-    information: np.ndarray
-    row_of: np.ndarray
+    pull: np.ndarray
+    steps: np.ndarray
+    curvature: np.ndarray
+    order: np.ndarray
+    sets: np.ndarray
     at: np.ndarray
     H: np.ndarray
     R: np.ndarray
@@ -111,7 +108,7 @@ class Unfolded(NamedTuple):
     beta: Any
     u: Any
     z: Any
-    moved: Any
+    h: Any
     r: Any
     C: Any
     y: Any
@@ -155,18 +152,15 @@ def make_density(d: int) -> Callable[..., Any]:
         value -= 0.5 * squares + len(at.z) * _HALF_LOG_2PI
 
         L_slope, sd_slope = np.zeros(len(at.L)), np.zeros(len(at.sd))
-        w_slope = gradient[t + p + len(data.information) :]
+        w_slope = gradient[t + p + len(data.curvature) :]
         r_slope = np.empty(q * d)
         level_back(data, at, u_slope, L_slope, w_slope, r_slope)
         for j in range(q * d):
             for c in range(p):
                 slope[c] -= data.S[j, c] * r_slope[j]
         subtract_sparse_transposed(data.cross_row, data.cross_column, data.cross, r_slope, u_slope[q * d :])
-        moved_slope = np.empty(len(data.mode))
-        for c in range(p):
-            moved_slope[c] = slope[c]
-        others_back(data, at, u_slope, L_slope, sd_slope, moved_slope[p:])
-        multiply_transposed(data.root, moved_slope, gradient[t : t + len(moved_slope)])
+        fixed = slice(t, t + len(data.pull))
+        others_back(data, at, x[fixed], slope, u_slope[q * d :], L_slope, sd_slope, gradient[fixed])
         return value + pull_back(x, data.variances, at.L, at.sd, L_slope, sd_slope, gradient)
 
     return density
@@ -175,7 +169,7 @@ def make_density(d: int) -> Callable[..., Any]:
 @inlined
 def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
     """The data at these addresses."""
-    R = matrix(table, 20)
+    R = matrix(table, 21)
     return WhitenedData(
         y=vector(table, 0),
         trials=vector(table, 1),
@@ -193,20 +187,21 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
         ),
         auxiliary_prior=matrix(table, 12),
         beta_priors=matrix(table, 13),
-        mode=vector(table, 14),
-        root=matrix(table, 15),
-        information=vector(table, 16),
-        row_of=integer_vector(table, 17),
-        at=vector(table, 18),
-        H=matrices(table, 19, R.shape[1]),
+        pull=vector(table, 14),
+        steps=matrix(table, 15),
+        curvature=vector(table, 16),
+        order=integer_vector(table, 17),
+        sets=integer_matrix(table, 18),
+        at=vector(table, 19),
+        H=matrices(table, 20, R.shape[1]),
         R=R,
-        S=matrix(table, 21),
-        cross_row=integer_vector(table, 22),
-        cross_column=integer_vector(table, 23),
-        cross=vector(table, 24),
-        blocks=integer_matrix(table, 25),
-        stream=single_matrix(table, 26),
-        written=integer_vector(table, 27),
+        S=matrix(table, 22),
+        cross_row=integer_vector(table, 23),
+        cross_column=integer_vector(table, 24),
+        cross=vector(table, 25),
+        blocks=integer_matrix(table, 26),
+        stream=single_matrix(table, 27),
+        written=integer_vector(table, 28),
     )
 
 
@@ -271,7 +266,7 @@ def make_unfold(d: int) -> Callable[..., Any]:
     @inlined
     @named(d)
     def unfold(x, data):  # type: ignore[no-untyped-def] # pragma: no cover
-        p, q, others = len(data.beta_priors), len(data.R), len(data.information)
+        p, q, others = len(data.beta_priors), len(data.R), len(data.curvature)
         t, rows = _count(data.variances), len(data.variances.first)
         L, sd = np.zeros(_entries(data, d)), np.empty(rows)
         fill_roots(x, data.variances, L, sd)
@@ -279,13 +274,9 @@ def make_unfold(d: int) -> Callable[..., Any]:
         if len(data.auxiliary_prior):
             a = math.exp(min(x[t], LARGEST_LOG))
             t += 1
-        moved = np.empty(p + others)
-        multiply(data.root, x[t : t + p + others], moved)
-        beta = np.empty(p)
-        for c in range(p):
-            beta[c] = data.mode[c] + moved[c]
+        beta, h = np.empty(p), np.empty(others)
         u, z = np.empty(q * d + others), np.empty(q * d + others)
-        log_jacobian = others_forward(data, L, sd, moved[p:], u[q * d :], z[q * d :])
+        log_jacobian = others_forward(data, L, sd, x[t : t + p + others], beta, h, u[q * d :], z[q * d :])
         r = np.empty(q * d)
         for j in range(q * d):
             r[j] = data.R[j // d, j % d]
@@ -294,9 +285,7 @@ def make_unfold(d: int) -> Callable[..., Any]:
         subtract_sparse(data.cross_row, data.cross_column, data.cross, u[q * d :], r)
         C, y = np.empty((q, d, d)), np.empty(q * d)
         log_jacobian -= level_forward(data.H, L, r, x[t + p + others :], C, y, z, u)
-        for k in range(p + others):
-            log_jacobian += math.log(data.root[k, k])
-        return Unfolded(a, sd, L, beta, u, z, moved[p:], r, C, y, log_jacobian)
+        return Unfolded(a, sd, L, beta, u, z, h, r, C, y, log_jacobian)
 
     return unfold
 

@@ -15,6 +15,7 @@ from bayes_glmm.inference.densities.variances import Variances, variances_of
 from bayes_glmm.inference.densities.whitened import WhitenedData
 from bayes_glmm.inference.kernels.entries import KERNELS
 from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs, row_order
+from bayes_glmm.inference.others import Others
 from bayes_glmm.inference.reduce import reduce_rows
 from bayes_glmm.inference.whitening import Whitening
 
@@ -40,7 +41,7 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
     order = row_order(design)
     levels, d = whitening.R.shape
     at = np.concatenate([np.sqrt(np.diagonal(whitening.estimate.parameters.G(block.group))) for block in blocks])
-    row_of = _rows_of_others(blocks)
+    others = whitening.fixed_and_others
     data = WhitenedData(
         *response_inputs(KERNELS[family], design, order),
         *predictor_inputs(design, order),
@@ -48,10 +49,11 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
         variances=variances,
         auxiliary_prior=auxiliary_prior,
         beta_priors=beta_priors,
-        mode=np.concatenate([whitening.estimate.parameters.beta, whitening.others_z / at[row_of]]),
-        root=whitening.root,
-        information=whitening.others_information,
-        row_of=row_of,
+        pull=others.pull,
+        steps=others.steps,
+        curvature=others.curvature,
+        order=others.order,
+        sets=_sets(others, blocks),
         at=at,
         H=whitening.H.reshape(levels, d * d),
         R=whitening.R,
@@ -80,14 +82,10 @@ def _main_first(design: Design, blocks: tuple[RandomBlock, ...]) -> Design:
     return replace(design, predictors=replace(design.predictors, blocks=ordered))
 
 
-def _rows_of_others(blocks: tuple[RandomBlock, ...]) -> np.ndarray:
-    """The row of the variances of each effect of each level of the factors beside the first."""
-    rows, start = [np.empty(0, dtype=int)], len(blocks[0].effects)
-    for block in blocks[1:]:
-        d = len(block.effects)
-        rows.append(np.tile(np.arange(start, start + d), len(block.levels)))
-        start += d
-    return np.concatenate(rows)
+def _sets(others: Others, blocks: tuple[RandomBlock, ...]) -> np.ndarray:
+    effects = [(block.group, column) for block in blocks for column in range(len(block.effects))]
+    rows = [(one.start, one.stop, effects.index((one.group, one.column))) for one in others.sets]
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
 
 def _other_blocks(blocks: tuple[RandomBlock, ...]) -> np.ndarray:
@@ -106,7 +104,7 @@ def _start(whitening: Whitening, variances: Variances, blocks: tuple[RandomBlock
     rows = [L[place : place + size] for place, size in zip(variances.place, variances.size, strict=True)]
     free = [np.append(row[:-1] / row[-1], np.log(np.linalg.norm(row))) for row in rows]
     auxiliary = np.log([mode.auxiliary[name] for name in whitening.spec.family.auxiliary])
-    return np.concatenate([*free, auxiliary, np.zeros(len(whitening.root) + whitening.R.size)])
+    return np.concatenate([*free, auxiliary, np.zeros(len(whitening.fixed_and_others.pull) + whitening.R.size)])
 
 
 def _kept(design: Design, blocks: tuple[RandomBlock, ...], auxiliary: tuple[str, ...]) -> Iterator[Kept]:
