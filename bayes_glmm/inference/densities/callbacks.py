@@ -1,4 +1,4 @@
-"""Compiled densities as C functions, which samplers call without Python; kept on disk by numba, once for all data.
+"""Densities as C functions, which samplers call without Python: of which parts, and how each is made.
 
 A density is made of parts, each a C function of its own: one part may serve several densities, and two may be compiled
 at a time. Numba keeps a part on disk under its name, its bytecode and what it closes over. So the name says what the
@@ -11,7 +11,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from hashlib import sha256
 from types import FunctionType
 from typing import Any
@@ -73,9 +72,10 @@ class Part:
     def __str__(self) -> str:
         return ", ".join([self.name, *map(str, self.made_for)])
 
-    def __call__(self) -> Any:
-        """The C function, with an ``address``: from disk, or compiled."""
-        return _c_function(self)
+    @property
+    def symbol(self) -> str:
+        """Its name, in no two versions of the source the same."""
+        return "_".join([*self.name.split(), *map(str, self.made_for), _VERSION])
 
 
 def _density(size, x, gradient, value, table):  # type: ignore[no-untyped-def] # pragma: no cover
@@ -136,10 +136,10 @@ PARTS: dict[str, Recipe] = {
 }
 
 
-@cache
-def _c_function(part: Part) -> Any:
+def compile_part(part: Part, keep: bool = True) -> Any:
+    """The C function of a part, with an ``address``; numba takes it from its files on disk, and leaves it there."""
     recipe = PARTS[part.name]
-    compiler = numba.cfunc(recipe.signature, cache=True, error_model="numpy")
+    compiler = numba.cfunc(recipe.signature, cache=keep, error_model="numpy")
     return compiler(python_function(part, recipe.make(*part.made_for)))
 
 
@@ -148,5 +148,5 @@ def python_function(part: Part, made: Any = code) -> Callable[..., Any]:
     function = PARTS[part.name].function
     assert isinstance(function, FunctionType)
     copy = FunctionType(function.__code__, function.__globals__ | {"code": made}, function.__name__)
-    copy.__qualname__ = "_".join([*part.name.split(), *map(str, part.made_for), _VERSION])
+    copy.__qualname__ = part.symbol
     return copy

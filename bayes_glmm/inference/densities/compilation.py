@@ -1,4 +1,4 @@
-"""The waiting before the first draw: what is not on disk is compiled, half of it by a second process.
+"""The waiting before the first draw: what did not come along and is not on disk is compiled, half by a second process.
 
 Compiling holds a lock of numba's, so that threads would wait for each other. The second process leaves its parts on
 disk, where this one finds them.
@@ -13,13 +13,23 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from numba.core.caching import FunctionCache
 
-from bayes_glmm.inference.densities.callbacks import Part, python_function
+from bayes_glmm.inference.densities.ahead import objects
+from bayes_glmm.inference.densities.callbacks import Part, compile_part, python_function
 
 log = logging.getLogger(__name__)
+
+
+@cache
+def code_of(part: Part) -> Any:
+    """The C function of a part, with an ``address``: as it came along, from disk, or compiled."""
+    brought = objects()
+    return brought.link(part) if brought and part in brought else compile_part(part)
 
 
 def compile_parts(parts: Sequence[Part]) -> None:
@@ -35,25 +45,28 @@ def compile_parts(parts: Sequence[Part]) -> None:
         log.info("Compiling %s: once, for all models of the kind.", "; ".join(map(str, missing)))
     with _compiled_elsewhere(missing[1:]):
         for part in missing[:1]:
-            part()
+            code_of(part)
     for part in parts:
-        part()
+        code_of(part)
 
 
 def on_disk(part: Part) -> bool:
-    """Whether some code of that part is on disk; whether it fits this machine is for numba to find."""
+    """Whether there is some code of that part; whether what numba left fits this machine is for numba to find."""
+    brought = objects()
+    if brought and part in brought:
+        return True
     function = python_function(part)
     try:
         folder = FunctionCache(function).cache_path
     except RuntimeError:  # nowhere to keep it
         return False
-    return any(Path(folder).glob(f"*{function.__qualname__}*.nbi"))
+    return any(Path(folder).glob(f"*{part.symbol}*.nbi"))
 
 
 def compile_named(parts: str) -> None:
     """Compile parts, written as JSON: what the second process does."""
     for name, made_for in json.loads(parts):
-        Part(name, tuple(made_for))()
+        code_of(Part(name, tuple(made_for)))
 
 
 @contextmanager

@@ -12,8 +12,11 @@ import numpy as np
 
 from bayes_glmm.errors import SamplingError
 from bayes_glmm.inference.densities.callbacks import Part
-from bayes_glmm.inference.densities.compilation import compile_parts
+from bayes_glmm.inference.densities.compilation import code_of, compile_parts
 from bayes_glmm.inference.densities.records import address_table
+
+_VALUE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *4 * [ctypes.c_void_p])
+_EXPANSION = ctypes.CFUNCTYPE(ctypes.c_int64, *2 * [ctypes.c_uint64], *3 * [ctypes.c_void_p])
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Density:
     @cached_property
     def table(self) -> np.ndarray:
         """Addresses of the arrays, as the code expects them."""
-        return address_table(self.arrays, self.rows().address if self.rows else 0)
+        return address_table(self.arrays, code_of(self.rows).address if self.rows else 0)
 
     @cached_property
     def width(self) -> int:
@@ -81,13 +84,15 @@ class Density:
         """Value and gradient at x."""
         x = np.ascontiguousarray(x, dtype=float)
         gradient, value = np.zeros(len(x)), np.empty(1)
-        self.value().ctypes(len(x), _double(x), _double(gradient), _double(value), _long(self.table))
+        function = _VALUE(code_of(self.value).address)
+        function(len(x), _address(x), _address(gradient), _address(value), _address(self.table))
         return float(value[0]), gradient
 
     def expand(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """What is kept of a draw."""
         x, out = np.ascontiguousarray(x, dtype=float), np.empty(self.width)
-        self.expansion().ctypes(len(x), self.width, _double(x), _double(out), _long(self.table))
+        function = _EXPANSION(code_of(self.expansion).address)
+        function(len(x), self.width, _address(x), _address(out), _address(self.table))
         sizes = [int(np.prod(kept.shape)) for kept in self.kept]
         parts = np.split(out, np.cumsum(sizes)[:-1])
         return {kept.name: part.reshape(kept.shape) for kept, part in zip(self.kept, parts, strict=True)}
@@ -111,9 +116,5 @@ class Density:
         return {name: self.__dict__[name] for name in self.__dataclass_fields__}
 
 
-def _double(array: np.ndarray) -> Any:
-    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
-
-
-def _long(array: np.ndarray) -> Any:
-    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_int64))
+def _address(array: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)

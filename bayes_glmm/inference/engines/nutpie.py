@@ -84,6 +84,8 @@ def _compiled_density(density: Density) -> Any:
     """A density in the place where nutpie keeps what it compiles from PyMC: the same two C functions, ready."""
     from nutpie.compile_pymc import CompiledPyMCModel
 
+    from bayes_glmm.inference.densities.compilation import code_of
+
     names = [kept.name for kept in density.kept]
     shapes = [kept.shape for kept in density.kept]
     return CompiledPyMCModel(
@@ -91,8 +93,8 @@ def _compiled_density(density: Density) -> Any:
         dims={kept.name: kept.dims for kept in density.kept},
         _coords={name: pd.Index(labels) for name, labels in density.coords.items()},
         _shapes=dict(zip(names, shapes, strict=True)),
-        compiled_logp_func=density.value(),
-        compiled_expand_func=density.expansion(),
+        compiled_logp_func=code_of(density.value),
+        compiled_expand_func=code_of(density.expansion),
         initial_point_func=density.initial_point,
         shared_data={"density": density},  # lives as long as its addresses are in use
         shared_var_keys={},
