@@ -31,6 +31,7 @@ from bayes_glmm.inference.kernels.fused import (
 from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs, row_order
 from bayes_glmm.inference.kernels.loops import FORMS
 from bayes_glmm.inference.kernels.operation import compiled
+from bayes_glmm.inference.reduce import reduce_rows
 from bayes_glmm.model import build_model
 
 PYTHON = Mode(linker="py", optimizer="fast_compile")  # a few evaluations are not worth a compiler
@@ -272,15 +273,27 @@ def test_numba_keeps_one_compilation_for_all_data(form: str) -> None:
 ENGINE = [pytest.param(name, marks=[] if name == "nutpie" else pytest.mark.slow) for name in ENGINES]
 
 
-@pytest.mark.parametrize("engine", ENGINE)
-def test_engines_sample_the_plain_model(engine: str) -> None:
-    if engine == "numpyro":
-        pytest.importorskip("numpyro")
+def _counts() -> bg.GLMM:
     rng = np.random.default_rng(10)
     data = pd.DataFrame({"y": rng.poisson(3, 40), "x": rng.normal(size=40), "g": np.repeat(np.arange(8), 5)})
     # a large phi costs PyMC's density its digits: log Gamma(y + phi) - log Gamma(phi)
-    priors = {"phi": "Gamma(2, 1)"}
-    model = bg.GLMM("y ~ x + (1 | g)", data, family="negative_binomial", priors=priors)
+    return bg.GLMM("y ~ x + (1 | g)", data, family="negative_binomial", priors={"phi": "Gamma(2, 1)"})
+
+
+def _rows_that_merge() -> bg.GLMM:
+    rng = np.random.default_rng(11)
+    data = pd.DataFrame({"y": rng.integers(0, 2, 40), "x": rng.integers(0, 2, 40), "g": np.repeat(np.arange(8), 5)})
+    model = bg.GLMM("y ~ x + (1 | g)", data, family="bernoulli")
+    assert len(reduce_rows(model.spec, model.design).design.y) < 20
+    return model
+
+
+@pytest.mark.parametrize("engine", ENGINE)
+@pytest.mark.parametrize("make", [_counts, _rows_that_merge])
+def test_engines_sample_the_plain_model(engine: str, make: Callable[[], bg.GLMM]) -> None:
+    if engine == "numpyro":
+        pytest.importorskip("numpyro")
+    model = make()
     settings = Settings(draws=10, tune=20, chains=1, seed=1, cores=1, progress=False)
     fused = build_model(model.spec, model.design, model.priors, fast_likelihood)
     assert not fused.observed_RVs
