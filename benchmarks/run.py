@@ -4,7 +4,8 @@
         [--out FOLDER] [--add]
 
 Every pair of case and sampler runs in two fresh processes, one after the other, with compiler caches of their own: the
-first starts them empty (cold), the second finds them filled (warm). Times are seconds; "to 1,000" is the time to 1,000
+first starts them empty (cold), the second finds them filled (warm). This package then has what came compiled with it,
+if it did (CONTRIBUTING.md, Build a wheel); the table says so. Times are seconds; "to 1,000" is the time to 1,000
 effective draws, were sampling stopped or continued there. "sampling" leaves out building, compiling and imports. ESS is
 the least bulk ESS over fixed effects, standard deviations and auxiliary parameters; "gradients" are NUTS steps of the
 draws of all chains, without warm-up; "memory" is that of the largest process; "difference" is the largest distance of a
@@ -279,6 +280,8 @@ def read(folder: Path) -> Results:
 
 def write(results: Results, draws: int, folder: Path) -> None:
     """What was found; as a table in Markdown and CSV too, with machine and versions."""
+    from bayes_glmm.inference.densities.ahead import objects
+
     folder.mkdir(parents=True, exist_ok=True)
     nested: dict[str, dict[str, Any]] = {}
     for (case, sampler), pair in results.items():
@@ -290,7 +293,9 @@ def write(results: Results, draws: int, folder: Path) -> None:
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     if SAMPLERS["rstanarm"] in set(found["sampler"]) and r.versions():
         versions, note = f"{versions}, {r.versions()}", f"\n{r.NOTE}\n"
-    text = f"{markdown(found)}\n\n{draws} draws a chain, 4 chains. {machine}; {versions}.\n{note}"
+    brought = "came compiled" if objects() else "were compiled in the cold runs"
+    about = f"{draws} draws a chain, 4 chains. {machine}; {versions}. The densities of this package {brought}."
+    text = f"{markdown(found)}\n\n{about}\n{note}"
     (folder / "samplers.md").write_text(text, encoding="utf-8")
     found.to_csv(folder / "samplers.csv", index=False)
 
