@@ -32,7 +32,7 @@ PROCESSORS = {  # and what they can do; the first that fits is taken
     "x86-64-v4": ("avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl"),
     "x86-64-v3": ("avx2", "bmi2", "fma"),
 }
-TUNING = {"x86-64-v4": "-prefer-256-bit"}  # whole registers, as for the processor at hand: a tenth faster
+TUNING = {"x86-64-v4": "-prefer-256-bit"}  # LLVM halves registers there, which makes rows a tenth slower
 INDEX = "index.json"
 _COUNTS = [pair for pair in KERNELS if pair[0] in ("bernoulli", "binomial", "poisson", "negative_binomial")]
 
@@ -89,10 +89,9 @@ class Objects:
 @cache
 def objects(folder: Path = FOLDER) -> Objects | None:
     """What a folder with one for each processor has for this machine."""
-    able = llvm.get_host_cpu_features()
     for processor, features in PROCESSORS.items():
         index = folder / processor / INDEX
-        if index.is_file() and all(able.get(feature) for feature in features):
+        if index.is_file() and all(llvm.get_host_cpu_features().get(feature) for feature in features):
             found = json.loads(index.read_text(encoding="utf-8"))
             if found["made for"] == _runtime():
                 return Objects(index.parent, found["functions"])

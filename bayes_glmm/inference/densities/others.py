@@ -1,7 +1,6 @@
 """From white coordinates to beta and the effects of the other factors, and the way back for slopes.
 
-What is done is in :mod:`~bayes_glmm.inference.others`; ``h`` is c and what the later sets
-add to it.
+What is done is in :mod:`~bayes_glmm.inference.others`; ``h`` is c and what the later sets add to it.
 """
 
 from __future__ import annotations
