@@ -57,7 +57,7 @@ def one(case: str, sampler: str, draws: int, folder: Path) -> dict[str, Any]:
 
         import bayes_glmm as bg
 
-        xr.Dataset({"x": ((), 0.0)})  # what xarray imports at its first use is no sampling
+        xr.Dataset({"x": ("d", [0.0])}, {"d": ["a"]})  # what xarray imports at its first use is no sampling
         model = bg.GLMM(
             data=pd.read_parquet(folder / "data.parquet"), **json.loads((folder / "model.json").read_text())
         )

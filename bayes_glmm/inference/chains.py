@@ -23,16 +23,17 @@ if TYPE_CHECKING:
     from bayes_glmm.inference.densities.density import Density
 
 Target = Union["pm.Model", "Density"]
-Keep = Callable[[int, xr.DataTree], None]
+Groups = Mapping[str, xr.Dataset]  # of a chain: posterior, sample_stats, ...; a tree takes longer to build than to draw
+Keep = Callable[[int, Groups], None]
 Draw = Callable[[Target, Settings, Sequence[int], Keep], None]
 Gather = Callable[[Draw, Target, Settings], xr.DataTree]
 
 
 def in_memory(draw: Draw, target: Target, settings: Settings) -> xr.DataTree:
     """All chains of a model, drawn and joined."""
-    chains: dict[int, xr.DataTree] = {}
+    chains: dict[int, Groups] = {}
 
-    def keep(chain: int, drawn: xr.DataTree) -> None:
+    def keep(chain: int, drawn: Groups) -> None:
         chains[chain] = _plain(drawn)
 
     draw(target, settings, range(settings.chains), keep)
@@ -51,8 +52,8 @@ def in_folder(folder: Path) -> Gather:
         files = {chain: folder / f"{call}-{chain}.nc" for chain in range(settings.chains)}
         missing = [chain for chain, file in files.items() if not file.is_file()]
         if missing:
-            draw(target, settings, missing, lambda chain, drawn: write_tree(files[chain], _plain(drawn)))
-        return _joined({chain: xr.load_datatree(file, engine="h5netcdf") for chain, file in files.items()})
+            draw(target, settings, missing, lambda chain, drawn: write_tree(files[chain], _tree(_plain(drawn))))
+        return _joined({chain: groups_of(xr.load_datatree(file, engine="h5netcdf")) for chain, file in files.items()})
 
     return gather
 
@@ -63,10 +64,18 @@ def count_chains(folder: Path) -> int:
     return calls.count(max(calls, default=0))
 
 
-def _plain(tree: xr.DataTree) -> xr.DataTree:
+def groups_of(tree: xr.DataTree) -> Groups:
+    """What a tree holds one level deep."""
+    return {name: node.to_dataset() for name, node in tree.children.items()}
+
+
+def _tree(groups: Groups) -> xr.DataTree:
+    return xr.DataTree.from_dict(dict(groups))
+
+
+def _plain(groups: Groups) -> Groups:
     """The draws and statistics of a chain, without attributes and object columns, which netCDF cannot hold."""
-    groups = {name: node.to_dataset() for name, node in tree.children.items() if "chain" in node.sizes}
-    return xr.DataTree.from_dict({name: _plain_group(data) for name, data in groups.items()})
+    return {name: _plain_group(data) for name, data in groups.items() if "chain" in data.sizes}
 
 
 def _plain_group(data: xr.Dataset) -> xr.Dataset:
@@ -76,16 +85,16 @@ def _plain_group(data: xr.Dataset) -> xr.Dataset:
     return kept.drop_attrs() if kept.attrs or any(variable.attrs for variable in kept.variables.values()) else kept
 
 
-def _joined(chains: Mapping[int, xr.DataTree]) -> xr.DataTree:
+def _joined(chains: Mapping[int, Groups]) -> xr.DataTree:
     """One tree, chains in order."""
-    trees = [chains[chain] for chain in sorted(chains)]
+    ordered = [chains[chain] for chain in sorted(chains)]
     groups = {}
-    for name in trees[0].children:
-        parts = [tree[name].to_dataset() for tree in trees]
+    for name in ordered[0]:
+        parts = [chain[name] for chain in ordered]
         variables = {
             key: xr.Variable.concat([part.variables[key] for part in parts], "chain") for key in parts[0].data_vars
         }
         groups[name] = xr.Dataset(variables, parts[0].coords.drop_vars("chain", errors="ignore")).assign_coords(
             chain=sorted(chains)
         )
-    return xr.DataTree.from_dict(groups)
+    return _tree(groups)

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from bayes_glmm.inference import Settings
-from bayes_glmm.inference.chains import Keep, in_folder, in_memory
+from bayes_glmm.inference.chains import Groups, Keep, in_folder, in_memory
 
 SETTINGS = Settings(draws=3, tune=2, chains=4, seed=9, progress=False)
 MODEL = pm.Model()  # never looked at
@@ -31,7 +31,7 @@ class Engine:
             self.drawn.append(chain)
             keep(chain, self._chain(settings, chain))
 
-    def _chain(self, settings: Settings, chain: int) -> xr.DataTree:
+    def _chain(self, settings: Settings, chain: int) -> Groups:
         rng = np.random.default_rng([settings.seed, chain])
         dims = ("chain", "draw", "coefficient")
         beta = rng.normal(size=(1, settings.draws, 2))
@@ -45,7 +45,7 @@ class Engine:
         }
         statistics = xr.Dataset({name: (("chain", "draw"), values) for name, values in draws.items()})
         data = xr.Dataset({"y": ("row", np.arange(4))})
-        return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics, "observed_data": data})
+        return {"posterior": posterior, "sample_stats": statistics, "observed_data": data}
 
 
 def test_chains_in_a_folder_are_those_in_memory_to_the_bit(tmp_path: Path) -> None:

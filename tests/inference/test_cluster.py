@@ -33,7 +33,7 @@ def numbers(target, settings, chains, keep):
         rng = np.random.default_rng([settings.seed, chain])
         drawn = {"beta": (("chain", "draw"), rng.normal(size=(1, settings.draws)))}
         process = {"process": (("chain", "draw"), np.full((1, settings.draws), os.getpid()))}
-        keep(chain, xr.DataTree.from_dict({"posterior": xr.Dataset(drawn), "sample_stats": xr.Dataset(process)}))
+        keep(chain, {"posterior": xr.Dataset(drawn), "sample_stats": xr.Dataset(process)})
 
 
 def test_chains_of_a_cluster_are_those_of_one_process(client):

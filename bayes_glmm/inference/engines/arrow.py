@@ -1,4 +1,4 @@
-"""A chain of nutpie's, which it keeps in Arrow's columns, as a DataTree that looks into them: nothing is copied."""
+"""A chain of nutpie's, which it keeps in Arrow's columns, as data sets that look into them: nothing is copied."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import xarray as xr
 POSITIONS = ("chain", "draw", "tuning")
 
 
-def tree_of(chain: Any, coords: Mapping[str, Any], hidden: Collection[str]) -> xr.DataTree:
+def groups_of_chain(chain: Any, coords: Mapping[str, Any], hidden: Collection[str]) -> dict[str, xr.Dataset]:
     """Draws and statistics of one chain, and those of its warm-up.
 
     Parameters
@@ -27,9 +27,11 @@ def tree_of(chain: Any, coords: Mapping[str, Any], hidden: Collection[str]) -> x
     groups = {}
     for name, batch in (("posterior", draws), ("sample_stats", statistics)):
         columns = _columns(batch, hidden)
-        groups[name] = _dataset(columns, slice(warm_up, None), coords)
-        groups[f"warmup_{name}"] = _dataset(columns, slice(warm_up), coords)
-    return xr.DataTree.from_dict(groups)
+        used = {dim for dims, _ in columns.values() for dim in dims if dim in coords}
+        labels = xr.Coordinates({dim: np.asarray(coords[dim]).astype(str) for dim in used})
+        groups[name] = _dataset(columns, slice(warm_up, None), labels)
+        groups[f"warmup_{name}"] = _dataset(columns, slice(warm_up), labels)
+    return groups
 
 
 Column = tuple[tuple[str, ...], np.ndarray]
@@ -56,9 +58,7 @@ def _values(batch: Any, name: str) -> np.ndarray:
     return (values.flatten() if hasattr(values, "flatten") else values).to_numpy(zero_copy_only=False)
 
 
-def _dataset(columns: Mapping[str, Column], draws: slice, coords: Mapping[str, Any]) -> xr.Dataset:
+def _dataset(columns: Mapping[str, Column], draws: slice, labels: xr.Coordinates) -> xr.Dataset:
     variables = {name: (("chain", "draw", *dims), values[None, draws]) for name, (dims, values) in columns.items()}
-    used = {dim for dims, _ in columns.values() for dim in dims if dim in coords}
     length = next(iter(variables.values()))[1].shape[1]
-    labels = {dim: np.asarray(coords[dim]).astype(str) for dim in used}
-    return xr.Dataset(variables, {"chain": [0], "draw": np.arange(length)} | labels)
+    return xr.Dataset(variables, labels.assign(chain=[0], draw=np.arange(length)))

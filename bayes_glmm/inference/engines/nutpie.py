@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.inference.chains import Keep, Target
-from bayes_glmm.inference.engines.arrow import tree_of
+from bayes_glmm.inference.engines.arrow import groups_of_chain
 from bayes_glmm.inference.progress import chain_progress
 from bayes_glmm.inference.settings import Settings
 
@@ -60,7 +60,7 @@ def sample_nutpie(target: Target, settings: Settings, chains: Sequence[int], kee
                     running[chain] = start(chain, reporter(chain))
                 for chain, drawn in finished:  # while the next ones run
                     model = models.pop(chain)
-                    keep(chain, tree_of(drawn, model.coords, model.reparameterized_names or ()))
+                    keep(chain, groups_of_chain(drawn, model.coords, model.reparameterized_names or ()))
         except BaseException:  # Ctrl-C among them
             for sampler in running.values():
                 sampler.cancel()
