@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import bambi
 import numpy as np
 import pandas as pd
 
+import bayes_glmm as bg
 from bayes_glmm.datasets import load_dataset
 
 DATA = Path(os.environ.get("BAYES_GLMM_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
@@ -76,15 +78,18 @@ def _insteval() -> bambi.Model:
     return bambi.Model("y ~ service + (1 | s) + (1 | d) + (1 | dept)", data)
 
 
-def _simulated(rows: int) -> bambi.Model:
+def _simulated_data(rows: int) -> pd.DataFrame:
     """Ten rows a group, binary; a random intercept and a random slope."""
     rng = np.random.default_rng(1)
     groups = rows // 10
     g, x = np.repeat(np.arange(groups), 10), rng.normal(size=rows)
     u = rng.normal(size=(groups, 2)) * [1.0, 0.5]
     eta = -0.5 + 0.7 * x + u[g, 0] + u[g, 1] * x
-    data = pd.DataFrame({"y": rng.binomial(1, 1 / (1 + np.exp(-eta))), "x": x, "g": g.astype(str)})
-    return bambi.Model("y ~ x + (x | g)", data, family="bernoulli")
+    return pd.DataFrame({"y": rng.binomial(1, 1 / (1 + np.exp(-eta))), "x": x, "g": g.astype(str)})
+
+
+def _simulated(rows: int) -> bambi.Model:
+    return bambi.Model("y ~ x + (x | g)", _simulated_data(rows), family="bernoulli")
 
 
 CASES: dict[str, Callable[[], bambi.Model]] = {
@@ -102,3 +107,16 @@ CASES: dict[str, Callable[[], bambi.Model]] = {
     "simulated 1e5": lambda: _simulated(100_000),
     "simulated 1e6": lambda: _simulated(1_000_000),
 }
+
+
+def model_of(case: str) -> dict[str, Any]:
+    """The Bambi model of a case as the arguments of one of this package, data included."""
+    large = case == "simulated 1e6"  # 100,000 groups are more than Bambi has memory for: its priors come from fewer
+    model = bg.from_bambi(_simulated(100_000) if large else CASES[case]())
+    return {
+        "formula": str(model.spec.formula),
+        "family": model.spec.family_name,
+        "link": model.spec.link_name,
+        "priors": {name: str(prior) for name, prior in model.priors.entries.items()},
+        "data": _simulated_data(1_000_000) if large else model.design.data,
+    }

@@ -178,14 +178,11 @@ def _run(
 
 def write_model(case: str, folder: Path) -> None:
     """Write the Bambi model of a case as formula, family and priors of this package: no sampler waits for another."""
-    import bayes_glmm as bg
-    from benchmarks.cases import CASES
+    from benchmarks.cases import model_of
 
-    model = bg.from_bambi(CASES[case]())
-    priors = {name: str(prior) for name, prior in model.priors.entries.items()}
-    spec = {"formula": str(model.spec.formula), "family": model.spec.family_name, "link": model.spec.link_name}
-    (folder / "model.json").write_text(json.dumps(spec | {"priors": priors}), encoding="utf-8")
-    model.design.data.to_parquet(folder / "data.parquet")
+    model = model_of(case)
+    model.pop("data").to_parquet(folder / "data.parquet")
+    (folder / "model.json").write_text(json.dumps(model), encoding="utf-8")
 
 
 def table(results: Results) -> Any:
