@@ -217,7 +217,7 @@ def table(results: Results) -> Any:
                 "difference": round(float(np.max(apart)), 3),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).convert_dtypes()
 
 
 def _to_thousand(found: dict[str, Any], kind: str) -> float:
