@@ -23,5 +23,4 @@ def made_up(model, settings, chains, keep):
             posterior["sigma"] = (("chain", "draw"), rng.uniform(1.0, 2.0, (1, settings.draws)))
         energy = xr.Dataset({"energy": (("chain", "draw"), rng.normal(size=(1, settings.draws)))})
         diverging = xr.zeros_like(energy["energy"], bool)
-        groups = {"posterior": posterior, "sample_stats": energy.assign(diverging=diverging)}
-        keep(chain, xr.DataTree.from_dict(groups))
+        keep(chain, {"posterior": posterior, "sample_stats": energy.assign(diverging=diverging)})

@@ -34,7 +34,7 @@ class Engine:
     name : str
     draw : function
         ``(target, settings, chains, keep) -> None`` draws the chains of these numbers, ``settings.parallel`` at a time,
-        and calls ``keep(number, drawn)`` for each when it is finished: a DataTree with ``posterior`` and
+        and calls ``keep(number, drawn)`` for each when it is finished: data sets by name, ``posterior`` and
         ``sample_stats``, and their warm-up. A chain depends on ``settings.seed`` and its number alone, not on which
         others are drawn.
     package : str
