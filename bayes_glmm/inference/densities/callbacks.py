@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib import import_module
 from types import FunctionType
 from typing import Any
 
@@ -19,36 +20,17 @@ import numba
 import numpy as np
 from numba import types
 
-from bayes_glmm.inference.densities import (
-    integrated,
-    levels,
-    others,
-    priors,
-    products,
-    records,
-    rows,
-    variances,
-    whitened,
-)
+from bayes_glmm.inference.densities import integrated, rows, whitened
 from bayes_glmm.inference.densities.records import ENTRIES, doubles_at, integers_at
-from bayes_glmm.inference.kernels import elementary, entries, loops
 from bayes_glmm.inference.kernels.entries import KERNELS
 
 _SOURCES = (
-    integrated,
-    levels,
-    others,
-    priors,
-    products,
-    records,
-    rows,
-    variances,
-    whitened,
-    elementary,
-    entries,
-    loops,
+    *(f"densities.{name}" for name in ("integrated", "levels", "others", "priors", "products", "records", "rows")),
+    *(f"densities.{name}" for name in ("variances", "whitened")),
+    *(f"kernels.{name}" for name in ("elementary", "entries", "loops")),
 )
-_VERSION = sha256("".join(map(inspect.getsource, _SOURCES)).encode()).hexdigest()[:8]
+_MODULES = [import_module(f"bayes_glmm.inference.{name}") for name in _SOURCES]
+_VERSION = sha256("".join(map(inspect.getsource, _MODULES)).encode()).hexdigest()[:8]
 _POINTER = types.CPointer(types.float64)
 _TABLE = types.CPointer(types.int64)
 OK, GRADIENT_NOT_FINITE, VALUE_NOT_FINITE = 0, 3, 4  # nutpie's error codes
