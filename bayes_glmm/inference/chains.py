@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bayes_glmm.inference.densities.density import Density
 
 Target = Union["pm.Model", "Density"]
-Groups = Mapping[str, xr.Dataset]  # of a chain: posterior, sample_stats, ...; a tree takes longer to build than to draw
+Groups = Mapping[str, xr.Dataset]  # of a chain, by name: posterior, sample_stats, ...
 Keep = Callable[[int, Groups], None]
 Draw = Callable[[Target, Settings, Sequence[int], Keep], None]
 Gather = Callable[[Draw, Target, Settings], xr.DataTree]
@@ -64,7 +64,7 @@ def count_chains(folder: Path) -> int:
     return calls.count(max(calls, default=0))
 
 
-def groups_of(tree: xr.DataTree) -> Groups:
+def groups_of(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     """What a tree holds one level deep."""
     return {name: node.to_dataset() for name, node in tree.children.items()}
 

@@ -17,7 +17,7 @@ import xarray as xr
 
 from bayes_glmm.design import Design, Priors
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.inference.chains import Target
+from bayes_glmm.inference.chains import Target, groups_of
 from bayes_glmm.inference.engines import Engine
 from bayes_glmm.inference.integral import Integral, draw_effects, integral_for, quadrature_error
 from bayes_glmm.inference.natural import natural
@@ -148,7 +148,7 @@ def _sample_integrated(integral: Integral, priors: Priors, engine: Engine, setti
     else:
         log.warning("The quadrature does not settle: sampling in plain coordinates.")
         return sample_plain(integral.spec, integral.design, priors, engine, settings)
-    groups = {name: node.to_dataset() for name, node in drawn.children.items()}
+    groups = groups_of(drawn)
     groups["posterior"] = draw_effects(integral, posterior, settings.seed)
     quadrature = {"nodes": integral.nodes, "quadrature_error": float(f"{error:.2g}")}
     return xr.DataTree.from_dict(groups), {"coordinates": "integrated"} | quadrature | how

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_glmm.design import Design, RandomBlock
+from bayes_glmm.inference.chains import groups_of
 
 WHITE = "white_"  # variables that NUTS moves in, of no interest to anybody
 
@@ -20,7 +21,7 @@ def natural(drawn: xr.DataTree, design: Design) -> xr.DataTree:
         effects are independent.
     design : Design
     """
-    groups = {name: node.to_dataset() for name, node in drawn.children.items()}
+    groups = groups_of(drawn)
     return xr.DataTree.from_dict({name: _natural(data, design) for name, data in groups.items()})
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_glmm.design import RandomBlock
+from bayes_glmm.inference.chains import groups_of
 from bayes_glmm.inference.densities.density import Density
 from bayes_glmm.inference.settings import Settings
 
@@ -52,7 +53,7 @@ def with_streamed(drawn: xr.DataTree, density: Density, blocks: tuple[RandomBloc
         posterior = posterior.assign({f"u_{block.group}": (dims, u)})
         posterior = posterior.assign_coords({block.group: list(block.levels)})
         start = stop
-    groups = {name: node.to_dataset() for name, node in drawn.children.items()}
+    groups = groups_of(drawn)
     return xr.DataTree.from_dict(groups | {"posterior": posterior})
 
 
