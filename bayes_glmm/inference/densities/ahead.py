@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -89,22 +88,40 @@ class Objects:
 @cache
 def objects(folder: Path = FOLDER) -> Objects | None:
     """What a folder with one for each processor has for this machine."""
-    for processor, features in PROCESSORS.items():
+    for processor in PROCESSORS:
         index = folder / processor / INDEX
-        if index.is_file() and all(llvm.get_host_cpu_features().get(feature) for feature in features):
+        if index.is_file() and runs_here(processor):
             found = json.loads(index.read_text(encoding="utf-8"))
             if found["made for"] == _runtime():
                 return Objects(index.parent, found["functions"])
     return None
 
 
+def runs_here(processor: str) -> bool:
+    """Whether this machine's processor can do what one of that kind can."""
+    able = llvm.get_host_cpu_features()
+    return all(able.get(feature) for feature in PROCESSORS[processor])
+
+
 def write(folder: Path, parts: Sequence[Part] = COMMON) -> None:
-    """Write the parts that most models need, for each kind of processor."""
-    with ExitStack() as stack:
-        started = [stack.enter_context(_compiling(folder / name, parts)) for name in PROCESSORS]
-        failed = [name for name, process in zip(PROCESSORS, started, strict=True) if process.wait()]
+    """Compile parts for each kind of processor, side by side.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets a folder for each kind, in place of what it has of it.
+    parts : sequence of Part
+        By default those that most models need.
+
+    Raises
+    ------
+    RuntimeError
+        If a compilation fails; what went wrong is printed by then.
+    """
+    started = {name: _compiling(folder / name, parts) for name in PROCESSORS}
+    failed = [name for name, process in started.items() if process.wait()]
     if failed:
-        raise RuntimeError(f"Compiling for {failed[0]} failed.")
+        raise RuntimeError(f"Compiling for {', '.join(failed)} failed: see above. Mend it, and run this again.")
 
 
 def _compiling(folder: Path, parts: Sequence[Part]) -> subprocess.Popen[bytes]:
@@ -117,7 +134,7 @@ def _compiling(folder: Path, parts: Sequence[Part]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=os.environ | told)
 
 
-def write_for_one(folder: Path, names: str) -> None:
+def _write_for_one(folder: Path, names: str) -> None:
     """Write parts for the processor that the folder is named after, which numba has been told."""
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(
@@ -143,4 +160,4 @@ def _runtime() -> list[str]:
 
 
 if __name__ == "__main__":
-    write_for_one(Path(sys.argv[1]), sys.argv[2]) if sys.argv[1:] else write(FOLDER)
+    _write_for_one(Path(sys.argv[1]), sys.argv[2]) if sys.argv[1:] else write(FOLDER)
