@@ -83,6 +83,7 @@ def one(case: str, sampler: str, draws: int, folder: Path) -> dict[str, Any]:
         "sampling": float(sampling),
         "coordinates": how,
         "gradients": _gradients(tree),
+        **({"brought": _brought()} if sampler == "ours" else {}),
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         **_quality(tree),
     }
@@ -103,6 +104,13 @@ def _timed_compilation() -> list[float]:
 
     nutpie.compile_pymc_model = timed
     return spent
+
+
+def _brought() -> bool:
+    """Whether compiled densities came with this package."""
+    from bayes_glmm.inference.densities.ahead import objects
+
+    return objects() is not None
 
 
 def _gradients(tree: Any) -> float:
@@ -277,8 +285,6 @@ def read(folder: Path) -> Results:
 
 def write(results: Results, draws: int, folder: Path) -> None:
     """What was found; as a table in Markdown and CSV too, with machine and versions."""
-    from bayes_glmm.inference.densities.ahead import objects
-
     folder.mkdir(parents=True, exist_ok=True)
     nested: dict[str, dict[str, Any]] = {}
     for (case, sampler), pair in results.items():
@@ -290,8 +296,10 @@ def write(results: Results, draws: int, folder: Path) -> None:
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     if SAMPLERS["rstanarm"] in set(found["sampler"]) and r.versions():
         versions, note = f"{versions}, {r.versions()}", f"\n{r.NOTE}\n"
-    brought = "came compiled" if objects() else "were compiled in the cold runs"
-    about = f"{draws} draws a chain, 4 chains. {machine}; {versions}. The densities of this package {brought}."
+    brought = {pair["brought"] for (_, sampler), pair in results.items() if sampler == "ours" and "brought" in pair}
+    how = " or ".join("came compiled" if each else "were compiled in the cold runs" for each in sorted(brought))
+    about = f"{draws} draws a chain, 4 chains. {machine}; {versions}."
+    about += f" The densities of this package {how}." if how else ""
     text = f"{markdown(found)}\n\n{about}\n{note}"
     (folder / "samplers.md").write_text(text, encoding="utf-8")
     found.to_csv(folder / "samplers.csv", index=False)
