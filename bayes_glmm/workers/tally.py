@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
 Tell = Callable[..., None]  # of what has changed: tell(running=2)
 
 
@@ -63,10 +60,17 @@ def tally_line(what: str | None, total: int) -> Iterator[Tell]:
     function
         Takes fields of the tally that have changed.
     """
-    columns = TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[tally]}"), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), disable=what is None) as bars:
+    if what is None:
+        yield lambda **changed: None
+        return
+    from rich import progress  # only here: see inference/progress.py
+    from rich.console import Console
+
+    text = progress.TextColumn("{task.description}"), progress.TextColumn("{task.fields[tally]}")
+    columns = text[0], progress.BarColumn(20), text[1], progress.TimeElapsedColumn()
+    with progress.Progress(*columns, console=Console(stderr=True)) as bars:
         tally = Tally(total)
-        line = bars.add_task(what or "", total=total, tally=tally)
+        line = bars.add_task(what, total=total, tally=tally)
 
         def tell(**changed: int) -> None:
             nonlocal tally
