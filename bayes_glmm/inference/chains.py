@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
+import numpy as np
 import xarray as xr
 
 from bayes_glmm.files import write_tree
@@ -22,21 +24,34 @@ if TYPE_CHECKING:
 
     from bayes_glmm.inference.densities.density import Density
 
+
+@dataclass(frozen=True)
+class Draws:
+    """What one chain drew, or said of its steps. Arrays alone: a data set for each chain costs more than small models.
+
+    Attributes
+    ----------
+    variables : mapping of name to (dims, values)
+        Values are [draw, *dims].
+    labels : mapping of dim to labels
+    """
+
+    variables: Mapping[str, tuple[tuple[str, ...], np.ndarray]]
+    labels: Mapping[str, Any]
+
+
 Target = Union["pm.Model", "Density"]
-Groups = Mapping[str, xr.Dataset]  # of a chain, by name: posterior, sample_stats, ...
-Keep = Callable[[int, Groups], None]
+Chain = Mapping[str, Draws]  # by group: posterior, sample_stats, ...
+Groups = dict[str, xr.Dataset]  # of all chains
+Keep = Callable[[int, Chain], None]
 Draw = Callable[[Target, Settings, Sequence[int], Keep], None]
-Gather = Callable[[Draw, Target, Settings], xr.DataTree]
+Gather = Callable[[Draw, Target, Settings], Groups]
 
 
-def in_memory(draw: Draw, target: Target, settings: Settings) -> xr.DataTree:
+def in_memory(draw: Draw, target: Target, settings: Settings) -> Groups:
     """All chains of a model, drawn and joined."""
-    chains: dict[int, Groups] = {}
-
-    def keep(chain: int, drawn: Groups) -> None:
-        chains[chain] = _plain(drawn)
-
-    draw(target, settings, range(settings.chains), keep)
+    chains: dict[int, Chain] = {}
+    draw(target, settings, range(settings.chains), chains.__setitem__)
     return _joined(chains)
 
 
@@ -47,13 +62,13 @@ def in_folder(folder: Path) -> Gather:
     """
     calls = itertools.count()
 
-    def gather(draw: Draw, target: Target, settings: Settings) -> xr.DataTree:
+    def gather(draw: Draw, target: Target, settings: Settings) -> Groups:
         call = next(calls)
         files = {chain: folder / f"{call}-{chain}.nc" for chain in range(settings.chains)}
         missing = [chain for chain, file in files.items() if not file.is_file()]
         if missing:
-            draw(target, settings, missing, lambda chain, drawn: write_tree(files[chain], _tree(_plain(drawn))))
-        return _joined({chain: groups_of(xr.load_datatree(file, engine="h5netcdf")) for chain, file in files.items()})
+            draw(target, settings, missing, lambda chain, drawn: write_tree(files[chain], _tree(drawn)))
+        return _joined({chain: chain_of(xr.load_datatree(file, engine="h5netcdf")) for chain, file in files.items()})
 
     return gather
 
@@ -64,37 +79,33 @@ def count_chains(folder: Path) -> int:
     return calls.count(max(calls, default=0))
 
 
-def groups_of(tree: xr.DataTree) -> dict[str, xr.Dataset]:
-    """What a tree holds one level deep."""
-    return {name: node.to_dataset() for name, node in tree.children.items()}
+def chain_of(tree: xr.DataTree) -> dict[str, Draws]:
+    """A tree that holds one chain, without what belongs to no draw and without objects, which netCDF cannot hold."""
+    return {name: _draws_of(node.to_dataset()) for name, node in tree.children.items() if "chain" in node.sizes}
 
 
-def _tree(groups: Groups) -> xr.DataTree:
-    return xr.DataTree.from_dict(dict(groups))
+def _draws_of(data: xr.Dataset) -> Draws:
+    kept = {str(name): variable for name, variable in data.data_vars.items() if variable.dtype != object}
+    variables = {name: (tuple(map(str, v.dims[2:])), v.to_numpy()[0]) for name, v in kept.items()}
+    labels = {str(dim): values.to_numpy() for dim, values in data.coords.items() if dim not in ("chain", "draw")}
+    return Draws(variables, {dim: x.astype(str) if x.dtype == object else x for dim, x in labels.items()})
 
 
-def _plain(groups: Groups) -> Groups:
-    """The draws and statistics of a chain, without attributes and object columns, which netCDF cannot hold."""
-    return {name: _plain_group(data) for name, data in groups.items() if "chain" in data.sizes}
+def _tree(chain: Chain) -> xr.DataTree:
+    return xr.DataTree.from_dict(dict(_joined({0: chain})))
 
 
-def _plain_group(data: xr.Dataset) -> xr.Dataset:
-    kept = data.drop_vars([name for name, variable in data.data_vars.items() if variable.dtype == object])
-    text = {name: labels.astype(str) for name, labels in kept.coords.items() if labels.dtype == object}
-    kept = kept.assign_coords(text) if text else kept
-    return kept.drop_attrs() if kept.attrs or any(variable.attrs for variable in kept.variables.values()) else kept
+def _joined(chains: Mapping[int, Chain]) -> Groups:
+    """All chains in order."""
+    numbers = sorted(chains)
+    return {name: _stacked({n: chains[n][name] for n in numbers}) for name in chains[numbers[0]]}
 
 
-def _joined(chains: Mapping[int, Groups]) -> xr.DataTree:
-    """One tree, chains in order."""
-    ordered = [chains[chain] for chain in sorted(chains)]
-    groups = {}
-    for name in ordered[0]:
-        parts = [chain[name] for chain in ordered]
-        variables = {
-            key: xr.Variable.concat([part.variables[key] for part in parts], "chain") for key in parts[0].data_vars
-        }
-        groups[name] = xr.Dataset(variables, parts[0].coords.drop_vars("chain", errors="ignore")).assign_coords(
-            chain=sorted(chains)
-        )
-    return _tree(groups)
+def _stacked(chains: Mapping[int, Draws]) -> xr.Dataset:
+    first, *_ = chains.values()
+    variables = {
+        name: (("chain", "draw", *dims), np.stack([drawn.variables[name][1] for drawn in chains.values()]))
+        for name, (dims, _) in first.variables.items()
+    }
+    draws = max((values.shape[1] for _, values in variables.values()), default=0)
+    return xr.Dataset(variables, {"chain": list(chains), "draw": np.arange(draws), **first.labels})

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bayes_glmm.inference.chains import Draw, Groups, Keep
+from bayes_glmm.inference.chains import Chain, Draw, Keep
 from bayes_glmm.inference.settings import Settings
 from bayes_glmm.workers import on_workers
 
@@ -37,8 +37,8 @@ def on_cluster(draw: Draw, client: Client) -> Draw:
     return spread
 
 
-def _draw_one(draw: Draw, target: Any, settings: Settings, chain: int) -> Groups:
-    drawn: dict[int, Groups] = {}
+def _draw_one(draw: Draw, target: Any, settings: Settings, chain: int) -> Chain:
+    drawn: dict[int, Chain] = {}
     with warnings.catch_warnings():
         # of the C backend, which no engine uses
         warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS", UserWarning)

@@ -13,11 +13,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import xarray as xr
-
 from bayes_glmm.design import Design, Priors
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.inference.chains import Target, groups_of
+from bayes_glmm.inference.chains import Groups, Target
 from bayes_glmm.inference.engines import Engine
 from bayes_glmm.inference.integral import Integral, draw_effects, integral_for, quadrature_error
 from bayes_glmm.inference.natural import natural
@@ -28,7 +26,7 @@ from bayes_glmm.spec import ModelSpec
 
 log = logging.getLogger(__name__)
 
-Drawn = tuple[xr.DataTree, dict[str, Any]]
+Drawn = tuple[Groups, dict[str, Any]]
 Sampler = Callable[[ModelSpec, Design, Priors, Engine, Settings], Drawn]
 ATTEMPTS = 3  # each with twice the nodes
 WORST_QUADRATURE_ERROR = 0.01  # in log likelihood: the posterior density is then right to 1 %
@@ -139,8 +137,7 @@ def _sample_integrated(integral: Integral, priors: Priors, engine: Engine, setti
     for _ in range(ATTEMPTS):
         drawn, how = _draw(_integrated_target(integral, priors, engine), engine, settings, SHORT_WARM_UP)
         drawn = natural(drawn, integral.design)
-        posterior = drawn["posterior"].to_dataset()
-        error = quadrature_error(integral, posterior)
+        error = quadrature_error(integral, drawn["posterior"])
         if error <= WORST_QUADRATURE_ERROR:
             break
         log.info("Quadrature error %.2g with %d nodes: sampling anew with twice as many.", error, integral.nodes)
@@ -148,10 +145,9 @@ def _sample_integrated(integral: Integral, priors: Priors, engine: Engine, setti
     else:
         log.warning("The quadrature does not settle: sampling in plain coordinates.")
         return sample_plain(integral.spec, integral.design, priors, engine, settings)
-    groups = groups_of(drawn)
-    groups["posterior"] = draw_effects(integral, posterior, settings.seed)
+    drawn["posterior"] = draw_effects(integral, drawn["posterior"], settings.seed)
     quadrature = {"nodes": integral.nodes, "quadrature_error": float(f"{error:.2g}")}
-    return xr.DataTree.from_dict(groups), {"coordinates": "integrated"} | quadrature | how
+    return drawn, {"coordinates": "integrated"} | quadrature | how
 
 
 def _integrated_target(integral: Integral, priors: Priors, engine: Engine) -> Target:
@@ -179,7 +175,7 @@ def _draw(target: Target, engine: Engine, settings: Settings, warm_up: int) -> D
     return drawn, {"tune": tune, "seconds_of_sampling": round(seconds, 3)}
 
 
-def _timed(target: Target, engine: Engine, settings: Settings) -> tuple[xr.DataTree, float]:
+def _timed(target: Target, engine: Engine, settings: Settings) -> tuple[Groups, float]:
     engine.load()
     start = time.perf_counter()
     return engine.sample(target, settings), time.perf_counter() - start

@@ -6,23 +6,22 @@ import numpy as np
 import xarray as xr
 
 from bayes_glmm.design import Design, RandomBlock
-from bayes_glmm.inference.chains import groups_of
+from bayes_glmm.inference.chains import Groups
 
 WHITE = "white_"  # variables that NUTS moves in, of no interest to anybody
 
 
-def natural(drawn: xr.DataTree, design: Design) -> xr.DataTree:
+def natural(drawn: Groups, design: Design) -> Groups:
     """Draws without the variables that only the sampler needs, and with those that follow from others.
 
     Parameters
     ----------
-    drawn : DataTree
-        Its groups of draws have ``beta``, ``sd_g`` and, for each g, ``G_g`` or ``L_g`` with G = L L', or neither where
+    drawn : dict of str to Dataset
+        Those of draws have ``beta``, ``sd_g`` and, for each g, ``G_g`` or ``L_g`` with G = L L', or neither where
         effects are independent.
     design : Design
     """
-    groups = groups_of(drawn)
-    return xr.DataTree.from_dict({name: _natural(data, design) for name, data in groups.items()})
+    return {name: _natural(data, design) for name, data in drawn.items()}
 
 
 def _natural(data: xr.Dataset, design: Design) -> xr.Dataset:

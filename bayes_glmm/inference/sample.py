@@ -76,13 +76,12 @@ def sample(
         drawn, how = draw(spec, design, priors, engine, settings)
     seconds = time.perf_counter() - start
     names = _names(spec, design)
-    groups = {"posterior": _ordered(drawn["posterior"].to_dataset(), names)}
-    groups["sample_stats"] = drawn["sample_stats"].to_dataset()
-    if "warmup_posterior" in drawn.children:
-        warmup = _ordered(drawn["warmup_posterior"].to_dataset(), names)
+    groups = {"posterior": _ordered(drawn["posterior"], names), "sample_stats": drawn["sample_stats"]}
+    if "warmup_posterior" in drawn:
+        warmup = _ordered(drawn["warmup_posterior"], names)
         by_level = [f"{kind}_{block.group}" for kind in "uz" for block in design.blocks]
         groups["warmup_posterior"] = warmup.drop_vars(by_level, errors="ignore")
-        groups["warmup_sample_stats"] = drawn["warmup_sample_stats"].to_dataset()
+        groups["warmup_sample_stats"] = drawn["warmup_sample_stats"]
     groups |= {"observed_data": _observed(design), "constant_data": _constant(design)}
     return Posterior(spec, design, priors, xr.DataTree.from_dict(groups), _provenance(settings, seconds) | how)
 

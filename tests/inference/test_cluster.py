@@ -16,7 +16,7 @@ from bayes_glmm.datasets import clinics
 from bayes_glmm.errors import SamplingError
 from bayes_glmm.files import write_tree
 from bayes_glmm.inference import Settings
-from bayes_glmm.inference.chains import in_folder, in_memory
+from bayes_glmm.inference.chains import Draws, in_folder, in_memory
 from bayes_glmm.inference.cluster import on_cluster
 
 SETTINGS = Settings(draws=3, tune=2, chains=4, seed=9, progress=False)
@@ -31,14 +31,14 @@ def numbers(target, settings, chains, keep):
             target.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         rng = np.random.default_rng([settings.seed, chain])
-        drawn = {"beta": (("chain", "draw"), rng.normal(size=(1, settings.draws)))}
-        process = {"process": (("chain", "draw"), np.full((1, settings.draws), os.getpid()))}
-        keep(chain, {"posterior": xr.Dataset(drawn), "sample_stats": xr.Dataset(process)})
+        drawn = {"beta": ((), rng.normal(size=settings.draws))}
+        process = {"process": ((), np.full(settings.draws, os.getpid()))}
+        keep(chain, {"posterior": Draws(drawn, {}), "sample_stats": Draws(process, {})})
 
 
 def test_chains_of_a_cluster_are_those_of_one_process(client):
     expected, found = (in_memory(draw, "a model", SETTINGS) for draw in (numbers, on_cluster(numbers, client)))
-    xr.testing.assert_identical(expected["posterior"].to_dataset(), found["posterior"].to_dataset())
+    xr.testing.assert_identical(expected["posterior"], found["posterior"])
     assert os.getpid() not in found["sample_stats"]["process"]
 
 
@@ -46,7 +46,7 @@ def test_a_chain_whose_worker_is_killed_is_drawn_again(client, tmp_path):
     expected = in_memory(numbers, "a model", SETTINGS)
     found = in_memory(on_cluster(numbers, client), tmp_path / "killed", SETTINGS)
     assert (tmp_path / "killed").exists()
-    xr.testing.assert_identical(expected["posterior"].to_dataset(), found["posterior"].to_dataset())
+    xr.testing.assert_identical(expected["posterior"], found["posterior"])
 
 
 def test_chains_that_come_before_one_that_fails_are_kept_in_their_folder(client, tmp_path):
@@ -54,9 +54,7 @@ def test_chains_that_come_before_one_that_fails_are_kept_in_their_folder(client,
         in_folder(tmp_path)(on_cluster(numbers, client), "fails", SETTINGS)
     assert "0-2.nc" not in {path.name for path in tmp_path.iterdir()}
     found = in_folder(tmp_path)(on_cluster(numbers, client), "a model", SETTINGS)
-    xr.testing.assert_identical(
-        in_memory(numbers, "a model", SETTINGS)["posterior"].to_dataset(), found["posterior"].to_dataset()
-    )
+    xr.testing.assert_identical(in_memory(numbers, "a model", SETTINGS)["posterior"], found["posterior"])
 
 
 def test_files_are_written_here_whatever_cluster_is_at_hand(client, tmp_path):
@@ -78,6 +76,6 @@ def test_a_fit_on_a_cluster_is_the_fit_of_one_process_to_the_bit(client, coordin
     model = bg.GLMM("p(favourable, n) ~ treatment + (1 | clinic)", clinics(), family="binomial")
     fit = partial(model.fit, draws=20, tune=20, chains=3, seed=2, coordinates=coordinates, progress=False)
     here, there = fit(), fit(client=client)
-    xr.testing.assert_identical(here.idata["posterior"].to_dataset(), there.idata["posterior"].to_dataset())
+    xr.testing.assert_identical(here.idata["posterior"], there.idata["posterior"])
     for name in ("n_steps", "diverging", "energy"):
         xr.testing.assert_equal(here.idata["sample_stats"][name], there.idata["sample_stats"][name])

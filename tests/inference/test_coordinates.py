@@ -12,7 +12,7 @@ import pytest
 
 import bayes_glmm as bg
 from bayes_glmm.inference import Settings, coordinates
-from bayes_glmm.inference.chains import Keep, groups_of
+from bayes_glmm.inference.chains import Keep, chain_of
 from bayes_glmm.inference.coordinates import COORDINATES
 from bayes_glmm.inference.engines import Engine
 from bayes_glmm.posterior import posterior_at
@@ -57,7 +57,7 @@ def test_a_quadrature_that_does_not_settle_gives_way_to_plain_coordinates(monkey
 
     def draw(model: Any, settings: Settings, chains: Sequence[int], keep: Keep) -> None:
         sampled.append({variable.name for variable in model.free_RVs})
-        keep(0, groups_of(drawn))
+        keep(0, chain_of(drawn))
 
     engine = Engine("made up", draw, package="pymc", lost=())
     arguments = (model.spec, model.design, model.priors, engine, Settings(tune=1000))

@@ -217,8 +217,7 @@ def test_draws_come_under_the_plain_models_names() -> None:
     model, density = whitened("gaussian", "crossed")
     draw = density.expand(somewhere(density, 2))
     variables = {kept.name: (("chain", "draw", *kept.dims), draw[kept.name][None, None]) for kept in density.kept}
-    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(variables)})
-    posterior = natural(tree, model.design)["posterior"].to_dataset()
+    posterior = natural({"posterior": xr.Dataset(variables)}, model.design)["posterior"]
     assert "L_g" not in posterior
     L = draw["L_g"]
     assert_allclose(posterior["G_g"].to_numpy()[0, 0], L @ L.T)

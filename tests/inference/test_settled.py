@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
+import arviz as az
 import numpy as np
+import pytest
 import xarray as xr
 
-from bayes_glmm.inference.settled import settled
+from bayes_glmm.inference.settled import rhat, settled
 
 RNG = np.random.default_rng(7)
 
 
-def tree(diverging: bool = False, **variables: np.ndarray) -> xr.DataTree:
+def groups(diverging: bool = False, **variables: np.ndarray) -> dict[str, xr.Dataset]:
     posterior = xr.Dataset({n: (("chain", "draw", "k")[: v.ndim], v) for n, v in variables.items()})
     statistics = xr.Dataset({"diverging": (("chain", "draw"), np.full((4, 4000), diverging))})
-    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics})
+    return {"posterior": posterior, "sample_stats": statistics}
 
 
 def test_settled_means_agreeing_parameters_and_no_divergence() -> None:
     good = RNG.normal(size=(4, 4000, 2))
     apart = good[..., 0] + np.arange(4)[:, None] / 5
-    assert settled(tree(beta=good, sigma=good[..., 0]))
-    assert not settled(tree(diverging=True, beta=good))
-    assert not settled(tree(beta=good, sigma=apart))
-    assert not settled(tree(beta=good, sd_g=np.stack([good[..., 0], apart], axis=2)))
-    assert settled(tree(beta=good, u_g=np.stack([good[..., 0], apart], axis=2)))
+    assert settled(groups(beta=good, sigma=good[..., 0]))
+    assert not settled(groups(diverging=True, beta=good))
+    assert not settled(groups(beta=good, sigma=apart))
+    assert not settled(groups(beta=good, sd_g=np.stack([good[..., 0], apart], axis=2)))
+    assert settled(groups(beta=good, u_g=np.stack([good[..., 0], apart], axis=2)))
+
+
+def test_one_chain_or_three_draws_say_nothing() -> None:
+    apart = RNG.normal(size=(4, 4000)) + np.arange(4)[:, None]
+    assert settled(groups(sigma=apart[:1]))
+    assert settled(groups(sigma=apart[:, :3]))
+    assert not settled(groups(sigma=apart[:, :20]))
+
+
+@pytest.mark.parametrize("chains", [2, 5])
+@pytest.mark.parametrize("draws", [4, 7, 500])
+def test_rhat_is_that_of_arviz(chains: int, draws: int) -> None:
+    shape = (chains, draws)
+    values = {
+        "normal": RNG.normal(size=shape),
+        "heavy": RNG.standard_cauchy(shape),
+        "apart": RNG.normal(size=shape) + np.arange(chains)[:, None],
+        "wider": RNG.normal(size=shape) * (1 + np.arange(chains)[:, None]),
+        "drifting": RNG.normal(size=shape) + np.arange(draws) / draws,
+        "with ties": RNG.poisson(1.0, shape).astype(float),
+        "with a hole": np.where(np.arange(chains * draws).reshape(shape) == 0, np.nan, RNG.normal(size=shape)),
+    }
+    expected = [float(az.rhat(column)) for column in values.values()]
+    np.testing.assert_allclose(rhat(np.stack(list(values.values()), axis=2)), expected, rtol=1e-12)

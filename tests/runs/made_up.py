@@ -7,6 +7,7 @@ import xarray as xr
 
 import bayes_glmm as bg
 from bayes_glmm.datasets import clinics
+from bayes_glmm.inference.chains import chain_of
 from bayes_glmm.posterior import posterior_at
 
 
@@ -23,4 +24,5 @@ def made_up(model, settings, chains, keep):
             posterior["sigma"] = (("chain", "draw"), rng.uniform(1.0, 2.0, (1, settings.draws)))
         energy = xr.Dataset({"energy": (("chain", "draw"), rng.normal(size=(1, settings.draws)))})
         diverging = xr.zeros_like(energy["energy"], bool)
-        keep(chain, {"posterior": posterior, "sample_stats": energy.assign(diverging=diverging)})
+        groups = {"posterior": posterior, "sample_stats": energy.assign(diverging=diverging)}
+        keep(chain, chain_of(xr.DataTree.from_dict(groups)))

@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 
 from bayes_glmm.design import RandomBlock
-from bayes_glmm.inference.chains import groups_of
+from bayes_glmm.inference.chains import Groups
 from bayes_glmm.inference.densities.density import Density
 from bayes_glmm.inference.settings import Settings
 
@@ -39,11 +38,11 @@ def streamed(density: Density, settings: Settings, folder: Path | None) -> Densi
     return replace(density, kept=kept, stream=stream)
 
 
-def with_streamed(drawn: xr.DataTree, density: Density, blocks: tuple[RandomBlock, ...]) -> xr.DataTree:
+def with_streamed(drawn: Groups, density: Density, blocks: tuple[RandomBlock, ...]) -> Groups:
     """Draws with the random effects that are in the file."""
     if density.stream is None:
         return drawn
-    posterior, start = drawn["posterior"].to_dataset(), 0
+    posterior, start = drawn["posterior"], 0
     values = np.asarray(density.stream)
     for block in blocks:
         shape = (len(block.levels), len(block.effects))
@@ -53,8 +52,7 @@ def with_streamed(drawn: xr.DataTree, density: Density, blocks: tuple[RandomBloc
         posterior = posterior.assign({f"u_{block.group}": (dims, u)})
         posterior = posterior.assign_coords({block.group: list(block.levels)})
         start = stop
-    groups = groups_of(drawn)
-    return xr.DataTree.from_dict(groups | {"posterior": posterior})
+    return drawn | {"posterior": posterior}
 
 
 def _random(name: str) -> bool:

@@ -9,18 +9,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bayes_glmm.errors import SamplingError, SpecError, choices
-from bayes_glmm.inference.chains import Draw, Gather, Target, in_memory
+from bayes_glmm.inference.chains import Draw, Gather, Groups, Target, in_memory
 from bayes_glmm.inference.engines.numpyro import sample_numpyro
 from bayes_glmm.inference.engines.nutpie import sample_nutpie
 from bayes_glmm.inference.engines.pymc import sample_pymc
 from bayes_glmm.inference.lazily import put_off
 from bayes_glmm.inference.settings import Settings
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 _PYMC_LOST = "Initial evaluation of model at starting point failed"
 
@@ -34,7 +30,7 @@ class Engine:
     name : str
     draw : function
         ``(target, settings, chains, keep) -> None`` draws the chains of these numbers, ``settings.parallel`` at a time,
-        and calls ``keep(number, drawn)`` for each when it is finished: data sets by name, ``posterior`` and
+        and calls ``keep(number, drawn)`` for each when it is finished: draws by group, ``posterior`` and
         ``sample_stats``, and their warm-up. A chain depends on ``settings.seed`` and its number alone, not on which
         others are drawn.
     package : str
@@ -62,7 +58,7 @@ class Engine:
         with put_off("arviz"):  # nutpie converts draws with it, which is not asked for here
             import_module(self.package)
 
-    def sample(self, target: Target, settings: Settings) -> xr.DataTree:
+    def sample(self, target: Target, settings: Settings) -> Groups:
         """All chains, joined.
 
         Raises

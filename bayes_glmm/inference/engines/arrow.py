@@ -1,4 +1,4 @@
-"""A chain of nutpie's, which it keeps in Arrow's columns, as data sets that look into them: nothing is copied."""
+"""A chain of nutpie's, which it keeps in Arrow's columns, as arrays that look into them: nothing is copied."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-import xarray as xr
+
+from bayes_glmm.inference.chains import Draws
 
 POSITIONS = ("chain", "draw", "tuning")
 
 
-def groups_of_chain(chain: Any, coords: Mapping[str, Any], hidden: Collection[str]) -> dict[str, xr.Dataset]:
+def chain_of_columns(chain: Any, coords: Mapping[str, Any], hidden: Collection[str]) -> dict[str, Draws]:
     """Draws and statistics of one chain, and those of its warm-up.
 
     Parameters
@@ -27,17 +28,14 @@ def groups_of_chain(chain: Any, coords: Mapping[str, Any], hidden: Collection[st
     groups = {}
     for name, batch in (("posterior", draws), ("sample_stats", statistics)):
         columns = _columns(batch, hidden)
-        used = {dim for dims, _ in columns.values() for dim in dims if dim in coords}
-        labels = xr.Coordinates({dim: np.asarray(coords[dim]).astype(str) for dim in used})
-        groups[name] = _dataset(columns, slice(warm_up, None), labels)
-        groups[f"warmup_{name}"] = _dataset(columns, slice(warm_up), labels)
+        used = {dim for dims, _ in columns.values() for dim in dims if coords.get(dim) is not None}
+        labels = {dim: np.asarray(coords[dim]).astype(str) for dim in used}
+        for group, part in ((name, slice(warm_up, None)), (f"warmup_{name}", slice(warm_up))):
+            groups[group] = Draws({key: (dims, values[part]) for key, (dims, values) in columns.items()}, labels)
     return groups
 
 
-Column = tuple[tuple[str, ...], np.ndarray]
-
-
-def _columns(batch: Any, hidden: Collection[str]) -> dict[str, Column]:
+def _columns(batch: Any, hidden: Collection[str]) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
     """Dims and values of the columns that have a value for each draw."""
     columns = {}
     for name in batch.column_names:
@@ -56,9 +54,3 @@ def _values(batch: Any, name: str) -> np.ndarray:
 
     values = pyarrow.array(batch.column(name))
     return (values.flatten() if hasattr(values, "flatten") else values).to_numpy(zero_copy_only=False)
-
-
-def _dataset(columns: Mapping[str, Column], draws: slice, labels: xr.Coordinates) -> xr.Dataset:
-    variables = {name: (("chain", "draw", *dims), values[None, draws]) for name, (dims, values) in columns.items()}
-    length = next(iter(variables.values()))[1].shape[1]
-    return xr.Dataset(variables, labels.assign(chain=[0], draw=np.arange(length)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bayes_glmm.inference.chains import Keep, groups_of
+from bayes_glmm.inference.chains import Keep, chain_of
 from bayes_glmm.inference.settings import Settings
 
 
@@ -38,4 +38,4 @@ def sample_numpyro(model: Any, settings: Settings, chains: Sequence[int], keep: 
         compute_convergence_checks=False,
     )
     for chain in chains:
-        keep(chain, groups_of(drawn.isel(chain=[chain])))
+        keep(chain, chain_of(drawn.isel(chain=[chain])))

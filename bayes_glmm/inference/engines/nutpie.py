@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.inference.chains import Keep, Target
-from bayes_glmm.inference.engines.arrow import groups_of_chain
+from bayes_glmm.inference.engines.arrow import chain_of_columns
 from bayes_glmm.inference.progress import chain_progress
 from bayes_glmm.inference.settings import Settings
 
@@ -60,7 +60,7 @@ def sample_nutpie(target: Target, settings: Settings, chains: Sequence[int], kee
                     running[chain] = start(chain, reporter(chain))
                 for chain, drawn in finished:  # while the next ones run
                     model = models.pop(chain)
-                    keep(chain, groups_of_chain(drawn, model.coords, model.reparameterized_names or ()))
+                    keep(chain, chain_of_columns(drawn, target.coords, model.reparameterized_names or ()))
         except BaseException:  # Ctrl-C among them
             for sampler in running.values():
                 sampler.cancel()
@@ -73,14 +73,15 @@ def _compiler(target: Target, settings: Settings) -> Callable[[int], Any]:
 
     if isinstance(target, Density):
         tune = settings.tune or 0
-        return lambda chain: _compiled_density(target.of_chain(chain, tune))
+        labels = {dim: pd.Index(target.coords[dim]) for kept in target.kept for dim in kept.dims}
+        return lambda chain: _compiled_density(target.of_chain(chain, tune), labels)
     import nutpie
 
     compiled = nutpie.compile_pymc_model(target, backend="numba")
     return lambda chain: compiled
 
 
-def _compiled_density(density: Density) -> Any:
+def _compiled_density(density: Density, labels: dict[str, pd.Index]) -> Any:
     """A density in the place where nutpie keeps what it compiles from PyMC: the same two C functions, ready."""
     from nutpie.compile_pymc import CompiledPyMCModel
 
@@ -91,7 +92,7 @@ def _compiled_density(density: Density) -> Any:
     return CompiledPyMCModel(
         _n_dim=len(density.start),
         dims={kept.name: kept.dims for kept in density.kept},
-        _coords={name: pd.Index(labels) for name, labels in density.coords.items()},
+        _coords=labels,
         _shapes=dict(zip(names, shapes, strict=True)),
         compiled_logp_func=code_of(density.value),
         compiled_expand_func=code_of(density.expansion),

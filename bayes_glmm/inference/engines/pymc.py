@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayes_glmm.inference.chains import Keep, groups_of
+from bayes_glmm.inference.chains import Keep, chain_of
 from bayes_glmm.inference.settings import Settings
 
 
@@ -46,7 +46,7 @@ def sample_pymc(model: Any, settings: Settings, chains: Sequence[int], keep: Kee
             if drawn["posterior"].sizes["draw"] < settings.draws:  # PyMC takes Ctrl-C for the end of the chains
                 raise KeyboardInterrupt
             for place, chain in enumerate(batch):
-                keep(chain, groups_of(drawn.isel(chain=[place])))
+                keep(chain, chain_of(drawn.isel(chain=[place])))
 
 
 def _batches(chains: Sequence[int], size: int) -> Iterator[list[int]]:
