@@ -1,6 +1,6 @@
 r"""From white coordinates to random effects, level by level, and the way back for slopes.
 
-For a level of the main factor, given L, H and r, C C' = I + L'H L, y = C^-1 L'r + w, z = C^-T y, u = L z. The slope
+For a level of the main factor, given L, H and r, C C' = I + L'H L, b = C^-1 L'r, z = C^-T (b + w), u = L z. The slope
 in the Cholesky factor becomes one in P = C C' by P-bar = 1/2 C^-T (Phi + Phi') C^-1, Phi the lower half of C'C-bar with
 its diagonal halved (Murray 2016, arXiv:1602.07527, eq. 10).
 """
@@ -11,19 +11,21 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+import numba
 
 from bayes_glmm.inference.densities.variances import compiled
 from bayes_glmm.inference.kernels.loops import named
+from bayes_glmm.inference.kernels.memory import stack
 
 
 def make_level_forward(d: int) -> Callable[..., Any]:
-    """For each level C, y, z and u; returns the sum of the logarithms of the diagonals of C."""
+    """For each level C, b, z and u; returns the sum of the logarithms of the diagonals of C."""
 
     @compiled
     @named(d)
-    def level_forward(H, L, r, w, C, y, z, u):  # type: ignore[no-untyped-def] # pragma: no cover
+    def level_forward(H, L, r, w, C, b, z, u):  # type: ignore[no-untyped-def] # pragma: no cover
         product, total = 1.0, 0.0
+        inverse = numba.carray(stack(d), (d,))  # of the diagonal of C: dividing is what takes longest
         for j in range(len(H)):
             at = j * d
             for k in range(d):
@@ -34,19 +36,20 @@ def make_level_forward(d: int) -> Callable[..., Any]:
                             entry += L[i * d + k] * H[j, i, h] * L[h * d + m]
                     for i in range(m):
                         entry -= C[j, k, i] * C[j, m, i]
-                    C[j, k, m] = math.sqrt(entry) if k == m else entry / C[j, m, m]
+                    C[j, k, m] = math.sqrt(entry) if k == m else entry * inverse[m]
                 product *= C[j, k, k]
+                inverse[k] = 1.0 / C[j, k, k]
                 right = 0.0
                 for i in range(k, d):
                     right += L[i * d + k] * r[at + i]
                 for m in range(k):
-                    right -= C[j, k, m] * (y[at + m] - w[at + m])
-                y[at + k] = right / C[j, k, k] + w[at + k]
+                    right -= C[j, k, m] * b[at + m]
+                b[at + k] = right * inverse[k]
             for k in range(d - 1, -1, -1):
-                right = y[at + k]
+                right = b[at + k] + w[at + k]
                 for i in range(k + 1, d):
                     right -= C[j, i, k] * z[at + i]
-                z[at + k] = right / C[j, k, k]
+                z[at + k] = right * inverse[k]
             for i in range(d):
                 u[at + i] = 0.0
                 for k in range(i + 1):
@@ -61,48 +64,42 @@ def make_level_forward(d: int) -> Callable[..., Any]:
 
 def make_level_back(d: int) -> Callable[..., Any]:
     """The slopes in w and r of each level, from those in u; adds to the slope in L."""
+    entries = d * d
 
     @compiled
     @named(d)
     def level_back(data, at, u_slope, L_slope, w_slope, r_slope):  # type: ignore[no-untyped-def] # pragma: no cover
-        L, C, y, z, r = at.L, at.C, at.y, at.z, at.r
-        y_bar, b_bar, own = np.empty(d), np.empty(d), np.empty(d)
-        C_bar, Phi = np.empty((d, d)), np.empty((d, d))
-        w = y.copy()  # C^-1 b, that is y less w; w itself is not needed
+        L, C, b, z, r = at.L, at.C, at.b, at.z, at.r
+        inverse = numba.carray(stack(d), (d,))
+        w_bar, pulled = numba.carray(stack(d), (d,)), numba.carray(stack(d), (d,))
+        C_bar, Phi = numba.carray(stack(entries), (d, d)), numba.carray(stack(entries), (d, d))
         for j in range(len(C)):
             s = j * d
             for k in range(d):
-                right = 0.0
-                for i in range(k, d):
-                    right += L[i * d + k] * r[s + i]
-                for m in range(k):
-                    right -= C[j, k, m] * w[s + m]
-                w[s + k] = right / C[j, k, k]
-                for i in range(k, d):
-                    L_slope[i * d + k] += u_slope[s + i] * z[s + k]
-            for k in range(d):  # y_bar = C^-1 z_bar
-                right = -z[s + k]
+                inverse[k] = 1.0 / C[j, k, k]
+                right = -z[s + k]  # w_bar = C^-1 z_bar
                 for i in range(k, d):
                     right += L[i * d + k] * u_slope[s + i]
+                    L_slope[i * d + k] += u_slope[s + i] * z[s + k]
                 for m in range(k):
-                    right -= C[j, k, m] * y_bar[m]
-                y_bar[k] = right / C[j, k, k]
-                w_slope[s + k] = y_bar[k]
-            for k in range(d - 1, -1, -1):  # b_bar = C^-T y_bar
-                right = y_bar[k]
+                    right -= C[j, k, m] * w_bar[m]
+                w_bar[k] = right * inverse[k]
+                w_slope[s + k] = w_bar[k]
+            for k in range(d - 1, -1, -1):  # the slope in L'r
+                right = w_bar[k]
                 for i in range(k + 1, d):
-                    right -= C[j, i, k] * b_bar[i]
-                b_bar[k] = right / C[j, k, k]
+                    right -= C[j, i, k] * pulled[i]
+                pulled[k] = right * inverse[k]
             for i in range(d):
-                own[i] = 0.0
+                own = 0.0
                 for k in range(i + 1):
-                    own[i] += L[i * d + k] * b_bar[k]
-                    L_slope[i * d + k] += r[s + i] * b_bar[k]
-                r_slope[s + i] = own[i]
+                    own += L[i * d + k] * pulled[k]
+                    L_slope[i * d + k] += r[s + i] * pulled[k]
+                r_slope[s + i] = own
             for i in range(d):
                 for k in range(i + 1):
-                    C_bar[i, k] = -z[s + i] * y_bar[k] - b_bar[i] * w[s + k]
-                C_bar[i, i] -= 1.0 / C[j, i, i]
+                    C_bar[i, k] = -z[s + i] * w_bar[k] - pulled[i] * b[s + k]
+                C_bar[i, i] -= inverse[i]
             for i in range(d):  # Phi: lower half of C' C_bar, made symmetric
                 for k in range(i + 1):
                     total = 0.0
@@ -114,12 +111,12 @@ def make_level_back(d: int) -> Callable[..., Any]:
                 for i in range(d - 1, -1, -1):
                     for m in range(i + 1, d):
                         Phi[i, k] -= C[j, m, i] * Phi[m, k]
-                    Phi[i, k] /= C[j, i, i]
+                    Phi[i, k] *= inverse[i]
             for k in range(d):
                 for i in range(d - 1, -1, -1):
                     for m in range(i + 1, d):
                         Phi[k, i] -= C[j, m, i] * Phi[k, m]
-                    Phi[k, i] /= C[j, i, i]
+                    Phi[k, i] *= inverse[i]
             for i in range(d):  # L_bar += 2 H L P_bar
                 for k in range(i + 1):
                     for h in range(d):

@@ -105,13 +105,14 @@ class Unfolded(NamedTuple):
     a: Any
     sd: Any
     L: Any
+    coefficients: Any  # beta, then that of an offset, which is 1
     beta: Any
     u: Any
     z: Any
     h: Any
     r: Any
     C: Any
-    y: Any
+    b: Any
     log_jacobian: Any
 
 
@@ -126,12 +127,9 @@ def make_density(d: int) -> Callable[..., Any]:
         at = unfold(x, data)
         p, q = len(data.beta_priors), len(data.R)
         t = _count(data.variances)
-        coefficients = np.ones(len(data.X))  # that of an offset stays 1
-        for c in range(p):
-            coefficients[c] = at.beta[c]
-        slopes = np.zeros(len(coefficients) + len(at.u) + 1)
-        value = rows_value(table, coefficients, at.u, at.a, slopes)
-        slope, u_slope, a_slope = slopes[:p], slopes[len(coefficients) : -1], slopes[-1]
+        slopes = np.zeros(len(data.X) + len(at.u) + 1)
+        value = rows_value(table, at.coefficients, at.u, at.a, slopes)
+        slope, u_slope, a_slope = slopes[:p], slopes[len(data.X) : -1], slopes[-1]
         value += data.remainder[0] + at.log_jacobian
         if len(data.auxiliary_prior):
             own, own_slope = prior_density(data.auxiliary_prior[0], at.a)
@@ -274,18 +272,19 @@ def make_unfold(d: int) -> Callable[..., Any]:
         if len(data.auxiliary_prior):
             a = math.exp(min(x[t], LARGEST_LOG))
             t += 1
-        beta, h = np.empty(p), np.empty(others)
-        u, z = np.empty(q * d + others), np.empty(q * d + others)
+        coefficients, h = np.ones(len(data.X)), np.empty(others)
+        beta = coefficients[:p]
+        u, z = np.empty((2, q * d + others))
         log_jacobian = others_forward(data, L, sd, x[t : t + p + others], beta, h, u[q * d :], z[q * d :])
-        r = np.empty(q * d)
+        r, b = np.empty((2, q * d))
         for j in range(q * d):
             r[j] = data.R[j // d, j % d]
             for c in range(p):
                 r[j] -= data.S[j, c] * beta[c]
         subtract_sparse(data.cross_row, data.cross_column, data.cross, u[q * d :], r)
-        C, y = np.empty((q, d, d)), np.empty(q * d)
-        log_jacobian -= level_forward(data.H, L, r, x[t + p + others :], C, y, z, u)
-        return Unfolded(a, sd, L, beta, u, z, h, r, C, y, log_jacobian)
+        C = np.empty((q, d, d))
+        log_jacobian -= level_forward(data.H, L, r, x[t + p + others :], C, b, z, u)
+        return Unfolded(a, sd, L, coefficients, beta, u, z, h, r, C, b, log_jacobian)
 
     return unfold
 

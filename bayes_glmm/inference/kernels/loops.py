@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numba
 import numpy as np
 
 from bayes_glmm.inference.kernels.elementary import fused
 from bayes_glmm.inference.kernels.entries import MOST_FACTORS, Kernel
+from bayes_glmm.inference.kernels.memory import stack
 
 BLOCK = MOST_FACTORS  # rows: 8 kB
 
@@ -83,7 +85,7 @@ def make_design_pass(kernel: Kernel) -> Callable[..., Any]:
     ):
         log_a = math.log(a)
         value, slope = shared(statistics, a, log_a)
-        block = np.empty(BLOCK)
+        block = numba.carray(stack(BLOCK), (BLOCK,))
         for start in range(0, len(y), BLOCK):
             stop = min(start + BLOCK, len(y))
             rows = block[: stop - start]
