@@ -1,13 +1,14 @@
 r"""Whitened coordinates: NUTS moves in w, close to N(0, I) whatever the variances are; beta and the effects follow.
 
     beta and z of the other factors: as in :mod:`~bayes_glmm.inference.others`,
-    z_j = C_j^-T (C_j^-1 L'b_j + w_j)       for the factor with most effects, C_j C_j' = I + L'H_j L,
+    z_j = C_j^-T (s C_j^-1 L'b_j + w_j)     for the factor with most effects, C_j C_j' = I + s L'H_j L,
     b_j = R_j - S_j beta - (cross products with the other factors' u)
 
-with the numbers of :mod:`~bayes_glmm.inference.whitening`. This is an exact change of coordinates of the plain model's
-posterior, log|dz/dw| = -sum log|C_j| + that of the others; the parabolas only decide how well it mixes.
-For Gaussian responses and one grouping factor the w_j are N(0, I) given beta and theta, for others about so: the funnel
-between the variances and the effects and the ridge between the intercept and their mean are gone.
+with the numbers of :mod:`~bayes_glmm.inference.whitening`, s their growth with auxiliary parameters. This is an exact
+change of coordinates of the plain model's posterior, log|dz/dw| = -sum log|C_j| + that of the others; the parabolas
+only decide how well it mixes. For Gaussian responses and one grouping factor the w_j are N(0, I) given all else, for
+others about so: the funnel between the variances and the effects and the ridge between the intercept and their mean are
+gone.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def whitened_model(whitening: Whitening, priors: Priors) -> pm.Model:
         auxiliary = auxiliary_parameters(spec, priors)
         beta, others, stretch = _fixed_and_others(whitening, model)
         u = {block.group: effects(block, z, L[block.group]) for block, z in zip(whitening.others, others, strict=True)}
-        z, log_jacobian = _main_effects(whitening, L[whitening.main.group], beta, list(u.values()))
+        mode = whitening.estimate.parameters.auxiliary
+        growth = math.prod((auxiliary[name] / mode[name]) ** power for name, power in whitening.powers.items())
+        z, log_jacobian = _main_effects(whitening, L[whitening.main.group], growth, beta, list(u.values()))
         u[whitening.main.group] = effects(whitening.main, z, L[whitening.main.group])
         pm.Potential("log_jacobian", log_jacobian + stretch)
         squares = sum((one**2).sum() for one in [z, *others])
@@ -92,7 +95,7 @@ def _fixed_and_others(
 
 
 def _main_effects(
-    whitening: Whitening, L: pt.TensorVariable, beta: pt.TensorVariable | None, others: list[pt.TensorVariable]
+    whitening: Whitening, L: pt.TensorVariable, growth: Any, beta: Any, others: list[pt.TensorVariable]
 ) -> tuple[pt.TensorVariable, pt.TensorVariable]:
     """Standardised effects of the factor with most of them [level, effect], and their log Jacobian."""
     block, H = whitening.main, whitening.H
@@ -109,12 +112,12 @@ def _main_effects(
     root = {(i, k): L[i, k] for i in range(d) for k in range(i + 1) if _free(block, i, k)}
     HL = {(i, k): sum(H[:, i, j] * root[j, k] for j in range(d) if (j, k) in root) for i in range(d) for k in range(d)}
     P = {
-        (k, m): float(k == m) + sum(root[i, k] * HL[i, m] for i in range(d) if (i, k) in root)
+        (k, m): float(k == m) + growth * sum(root[i, k] * HL[i, m] for i in range(d) if (i, k) in root)
         for k in range(d)
         for m in range(k + 1)
     }
     C = _cholesky(P, d)
-    b = [sum(root[i, k] * right[:, i] for i in range(d) if (i, k) in root) for k in range(d)]
+    b = [growth * sum(root[i, k] * right[:, i] for i in range(d) if (i, k) in root) for k in range(d)]
     z = _backward(C, [y + w[:, k] for k, y in enumerate(_forward(C, b))])
     return _named(block, pt.stack(z, axis=1)), -sum(pt.log(C[k, k]).sum() for k in range(d))
 

@@ -3,11 +3,15 @@ r"""Numbers for whitened coordinates, from the mode of the posterior by the Lapl
 At the mode the rows' log densities are replaced by parabolas, with working weights W and working responses y*. Given
 beta, the variances and the random effects of the other factors, the effects u_j of the factor with most of them are
 then Gaussian with precision H_j + G^-1, H_j = sum_i W_i z_i z_i', and the mean that follows from R_j = sum_i W_i z_i
-y*_i, S_j = sum_i W_i z_i x_i' and the cross products with the other factors' columns. All of these are fixed numbers.
+y*_i, S_j = sum_i W_i z_i x_i' and the cross products with the other factors' columns. All of these are fixed numbers,
+but for auxiliary parameters a: they grow by (a / a at the mode)^power, as the sum of the weights does there. For
+Gaussian rows that is (sigma at the mode / sigma)^2, exactly.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +29,7 @@ MOST_EFFECTS = 4  # effects a level whose Cholesky factors are written out
 MOST_OTHERS = 2_500  # random effects of the other factors: a dense matrix of 50 MB
 ON_THE_REAL_LINE = ("Normal", "StudentT", "Cauchy", "Laplace", "Logistic", "Flat")
 _SMALLEST_WEIGHT = 1e-6  # of the largest: rows that say nothing, or bend upward
+_STEP = 1e-3  # of the logarithm of an auxiliary parameter
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class Whitening:
     S : array [level, effect, coefficient]
     cross : (array, array, array)
         Row (level and effect of the main factor), column (other random effect) and value of ``Z_main' W Z_others``.
+    powers : mapping of str to float
+        Of auxiliary parameters, that H, R, S and cross grow with.
     fixed_and_others : Others
         beta and the other factors' effects, the main factor's integrated out at the mode.
     """
@@ -58,6 +65,7 @@ class Whitening:
     R: np.ndarray
     S: np.ndarray
     cross: tuple[np.ndarray, np.ndarray, np.ndarray]
+    powers: Mapping[str, float]
     fixed_and_others: Others
 
 
@@ -121,8 +129,21 @@ def _whitening(
         R=by_level(Z * response[:, None]),
         S=by_level(WZ[:, :, None] * design.X[:, None, :]),
         cross=_cross(likelihood, WZ),
+        powers={name: _power(likelihood, estimate, name) for name in estimate.parameters.auxiliary},
         fixed_and_others=others_given_later(others, precision, estimate.parameters.beta, modes.z[q * d :]),
     )
+
+
+def _power(likelihood: Likelihood, estimate: Estimate, name: str) -> float:
+    """The power of an auxiliary parameter that the sum of the working weights follows at the mode."""
+    at, eta = estimate.parameters.auxiliary, estimate.evaluation.modes.eta
+
+    def total(move: float) -> float:
+        rows = likelihood.rows(eta, {**at, name: at[name] * math.exp(move)}, 2)
+        return max(float(-by_row(rows, 2, len(eta)).sum()), 0.0)
+
+    low, high = total(-_STEP), total(_STEP)
+    return math.log(high / low) / (2.0 * _STEP) if low > 0.0 and high > 0.0 else 0.0
 
 
 def _cross(likelihood: Likelihood, WZ: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -152,6 +152,18 @@ def test_gaussian_coordinates_are_white_whatever_the_sd_of_the_last_effect_is(te
         assert_allclose(density(x)[1][-white:], -w, rtol=1e-6, atol=1e-7)
 
 
+def test_gaussian_effects_of_one_factor_are_white_whatever_all_other_parameters_are() -> None:
+    _, density = whitened("gaussian", "correlated")
+    rng = np.random.default_rng(4)
+    effects = 2 * len(cases.data()["g"].unique())
+    for _ in range(3):
+        at = density.start + rng.normal(size=len(density.start))  # variances, sigma and beta
+        at[-effects:] = 0.0
+        w = rng.normal(size=effects)
+        x = at + np.append(np.zeros(len(at) - effects), w)
+        assert_allclose(density(x)[0] - density(at)[0], -0.5 * w @ w, rtol=1e-7)
+
+
 @pytest.mark.parametrize("case", [*WHITENED, *INTEGRATED], ids=str)
 def test_gradients_are_those_of_the_values(case: tuple[str, str] | str) -> None:
     _, density = integrated(case) if isinstance(case, str) else whitened(*case)

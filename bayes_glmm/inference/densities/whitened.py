@@ -3,9 +3,10 @@ r"""The posterior over whitened coordinates, with its gradient: :mod:`~bayes_glm
 A point x is (free coordinates of the variances, log auxiliary parameter, w of beta and the other factors, w of the main
 factor). The way there: L from the first; beta and the others' u; then for each level of the main factor
 
-    C C' = I + L'H L,   r = R - S beta - cross u_others,   z = C^-T (C^-1 L'r + w),   u = L z,
+    C C' = I + s L'H L,   r = R - S beta - cross u_others,   z = C^-T (s C^-1 L'r + w),   u = L z,
 
-then the pass over the rows. The way back carries the slopes of the log likelihood in beta and u to x by the chain rule
+then the pass over the rows. H, R, S and cross are those at the mode times the growth s, a power of the auxiliary
+parameter. The way back carries the slopes of the log likelihood in beta and u to x by the chain rule
 in reverse.
 """
 
@@ -66,6 +67,8 @@ class WhitenedData(NamedTuple):
     cross : array [entry]
     blocks : integers [other factor, 3]
         Levels, effects, and where its L begins among the entries of all.
+    growth : array [0 or 2]
+        The logarithm of the auxiliary parameter at the mode, and the power of it in sqrt(s).
     stream : array [draw, random effect], 32 bits
         Where u goes instead of into the draw; without rows if it goes into the draw.
     written : integers [2]
@@ -95,6 +98,7 @@ class WhitenedData(NamedTuple):
     cross_column: np.ndarray
     cross: np.ndarray
     blocks: np.ndarray
+    growth: np.ndarray
     stream: np.ndarray
     written: np.ndarray
 
@@ -103,6 +107,7 @@ class Unfolded(NamedTuple):
     """The parameters of a point, and what was met on the way to them."""
 
     a: Any
+    root: Any  # sqrt(s)
     sd: Any
     L: Any
     coefficients: Any  # beta, then that of an offset, which is 1
@@ -152,7 +157,9 @@ def make_density(d: int) -> Callable[..., Any]:
         L_slope, sd_slope = np.zeros(len(at.L)), np.zeros(len(at.sd))
         w_slope = gradient[t + p + len(data.curvature) :]
         r_slope = np.empty(q * d)
-        level_back(data, at, u_slope, L_slope, w_slope, r_slope)
+        along = level_back(data, at, u_slope, L_slope, w_slope, r_slope)
+        if len(data.growth):
+            gradient[t - 1] += data.growth[1] * along
         for j in range(q * d):
             for c in range(p):
                 slope[c] -= data.S[j, c] * r_slope[j]
@@ -198,8 +205,9 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
         cross_column=integer_vector(table, 24),
         cross=vector(table, 25),
         blocks=integer_matrix(table, 26),
-        stream=single_matrix(table, 27),
-        written=integer_vector(table, 28),
+        growth=vector(table, 27),
+        stream=single_matrix(table, 28),
+        written=integer_vector(table, 29),
     )
 
 
@@ -268,9 +276,10 @@ def make_unfold(d: int) -> Callable[..., Any]:
         t, rows = _count(data.variances), len(data.variances.first)
         L, sd = np.zeros(_entries(data, d)), np.empty(rows)
         fill_roots(x, data.variances, L, sd)
-        a = 1.0
-        if len(data.auxiliary_prior):
-            a = math.exp(min(x[t], LARGEST_LOG))
+        a, root = 1.0, 1.0
+        if len(data.growth):
+            log_a = min(x[t], LARGEST_LOG)
+            a, root = math.exp(log_a), math.exp(data.growth[1] * (log_a - data.growth[0]))
             t += 1
         coefficients, h = np.ones(len(data.X)), np.empty(others)
         beta = coefficients[:p]
@@ -283,8 +292,8 @@ def make_unfold(d: int) -> Callable[..., Any]:
                 r[j] -= data.S[j, c] * beta[c]
         subtract_sparse(data.cross_row, data.cross_column, data.cross, u[q * d :], r)
         C = np.empty((q, d, d))
-        log_jacobian -= level_forward(data.H, L, r, x[t + p + others :], C, b, z, u)
-        return Unfolded(a, sd, L, coefficients, beta, u, z, h, r, C, b, log_jacobian)
+        log_jacobian -= level_forward(data.H, L, root, r, x[t + p + others :], C, b, z, u)
+        return Unfolded(a, root, sd, L, coefficients, beta, u, z, h, r, C, b, log_jacobian)
 
     return unfold
 

@@ -40,7 +40,8 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
     design = _main_first(reduced.design, blocks)
     order = row_order(design)
     levels, d = whitening.R.shape
-    at = np.concatenate([np.sqrt(np.diagonal(whitening.estimate.parameters.G(block.group))) for block in blocks])
+    mode = whitening.estimate.parameters
+    at = np.concatenate([np.sqrt(np.diagonal(mode.G(block.group))) for block in blocks])
     others = whitening.fixed_and_others
     data = WhitenedData(
         *response_inputs(KERNELS[family], design, order),
@@ -62,6 +63,7 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
         cross_column=whitening.cross[1],
         cross=whitening.cross[2],
         blocks=_other_blocks(blocks),
+        growth=np.array([[np.log(mode.auxiliary[n]), 0.5 * whitening.powers[n]] for n in names]).ravel(),
         stream=np.empty((0, 0), dtype=np.float32),
         written=np.zeros(2, dtype=np.int64),
     )
