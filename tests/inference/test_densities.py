@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+import mpmath
 import numpy as np
 import pytest
 import xarray as xr
@@ -23,6 +24,7 @@ from bayes_glmm.inference.densities.compilation import on_disk
 from bayes_glmm.inference.densities.density import Density
 from bayes_glmm.inference.densities.integrated_inputs import integrated_density
 from bayes_glmm.inference.densities.priors import ROWS, prior_density, prior_table
+from bayes_glmm.inference.densities.variances import bent
 from bayes_glmm.inference.densities.whitened_inputs import whitened_density
 from bayes_glmm.inference.integral import integral_for, log_likelihood
 from bayes_glmm.inference.kernels.entries import KERNELS
@@ -70,31 +72,34 @@ def somewhere(density: Density, seed: int) -> np.ndarray:
 
 
 def assert_posterior_times_jacobian(family: str, structure: str, seeds: Iterable[int]) -> None:
-    """log p(x) = log prior + log p(y | eta) + log N(z) + log |d (beta, z) / d w|, the last by differences."""
+    """log p(x) = log prior + log p(y | eta) + log N(z) + log |d (parameters, z) / d x|, the last by differences."""
     model, density = whitened(family, structure)
     likelihood = likelihood_of(model.spec, model.design)
     layout = layout_of(likelihood)
-    white = len(density.start) - (len(layout.entries) + len(layout.auxiliary))
+
+    def parameters(draw: dict[str, np.ndarray]) -> Parameters:
+        L = {block.group: draw[f"L_{block.group}"] for block in model.design.blocks}
+        return Parameters(draw["beta"], L, {name: float(draw[name]) for name in layout.auxiliary})
 
     def moved(x: np.ndarray) -> np.ndarray:
         draw = density.expand(x)
-        return np.concatenate([draw["beta"], *(draw[f"z_{block.group}"].ravel() for block in model.design.blocks)])
+        z = [draw[f"z_{block.group}"].ravel() for block in model.design.blocks]
+        return np.concatenate([layout.free(layout.vector(parameters(draw))), *z])
 
     for seed in seeds:
         x = somewhere(density, seed)
         draw = density.expand(x)
-        L = {block.group: draw[f"L_{block.group}"] for block in model.design.blocks}
-        at = Parameters(draw["beta"], L, {name: float(draw[name]) for name in layout.auxiliary})
+        at = parameters(draw)
         eta = likelihood.fixed(draw["beta"])
         for block in model.design.blocks:
             u = draw[f"u_{block.group}"]
-            assert_allclose(u, draw[f"z_{block.group}"] @ L[block.group].T, rtol=1e-12, atol=1e-14)
+            assert_allclose(u, draw[f"z_{block.group}"] @ at.L[block.group].T, rtol=1e-12, atol=1e-14)
             eta = eta + (u[block.index] * block.values).sum(axis=1)
-        z = moved(x)[len(draw["beta"]) :]
-        prior, _ = LogPrior(layout, model.priors)(layout.free(layout.vector(at)))
+        free = layout.free(layout.vector(at))
+        z = moved(x)[len(free) :]
+        prior, _ = LogPrior(layout, model.priors)(free)
         data = likelihood.rows(eta, at.auxiliary, 0).value.sum()
-        steps = 1e-5 * np.eye(len(x))[-white:]
-        jacobian = np.array([(moved(x + step) - moved(x - step)) / 2e-5 for step in steps])
+        jacobian = np.array([(moved(x + step) - moved(x - step)) / 2e-5 for step in 1e-5 * np.eye(len(x))])
         expected = prior + data - 0.5 * z @ z - 0.5 * len(z) * math.log(2.0 * math.pi)
         assert_allclose(density(x)[0], expected + np.linalg.slogdet(jacobian)[1], rtol=1e-8)
 
@@ -179,6 +184,18 @@ def test_integrated_coordinates_are_about_standard_normal() -> None:
     assert_allclose(density(origin)[1], 0.0, atol=1e-3)
     for axis in np.eye(len(origin)):
         assert_allclose(density(1e-2 * axis)[1], -1e-2 * axis, atol=3e-4)
+
+
+@pytest.mark.parametrize("scale", [0.02, 0.4, 3.0])
+@pytest.mark.parametrize("x", [-30.0, -6.0, -2.5, -1.0, 0.0, 0.7, 5.0, 40.0])
+def test_the_bend_of_log_standard_deviations_has_its_slopes(x: float, scale: float) -> None:
+    with mpmath.workdps(40):
+
+        def log_sd(x: mpmath.mpf) -> mpmath.mpf:
+            return scale * x - mpmath.log1p(mpmath.exp(-(x + 1 / mpmath.mpf(scale)))) ** 2 / 2
+
+        expected = log_sd(mpmath.mpf(x)), mpmath.diff(log_sd, x), mpmath.diff(log_sd, x, 2) / mpmath.diff(log_sd, x)
+        assert_allclose(bent.py_func(x, scale), [float(value) for value in expected], rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", ROWS)

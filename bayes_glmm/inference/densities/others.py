@@ -22,7 +22,7 @@ def others_forward(data, L, sd, w, beta, h, u, z):  # type: ignore[no-untyped-de
         h[e] = data.pull[p + e]
     for k in range(len(data.sets) - 1, -1, -1):
         start, stop, row = data.sets[k, 0], data.sets[k, 1], data.sets[k, 2]
-        s = sd[row] / data.at[row]
+        s = sd[row] / data.variances.mode[row]
         add_product(data.steps, p + start, p + stop, moved[stop:], h[start:stop])
         for e in range(start, stop):
             stretch = 1.0 + s * s * data.curvature[e]
@@ -71,7 +71,7 @@ def others_back(data, at, w, beta_slope, u_slope, L_slope, sd_slope, w_slope):  
     add_product_transposed(data.steps, 0, p, beta_slope, moved_slope)
     for k in range(len(data.sets)):
         start, stop, row = data.sets[k, 0], data.sets[k, 1], data.sets[k, 2]
-        s, along = at.sd[row] / data.at[row], 0.0
+        s, along = at.sd[row] / data.variances.mode[row], 0.0
         for e in range(start, stop):
             inner[e] = z_slope[data.order[e]] + s * moved_slope[e]
             along += moved_slope[e] * z[data.order[e]]
@@ -85,4 +85,4 @@ def others_back(data, at, w, beta_slope, u_slope, L_slope, sd_slope, w_slope):  
             h_slope[e] = white_slope * s / stretch
             w_slope[p + e] = white_slope / root
         add_product_transposed(data.steps, p + start, p + stop, h_slope[start:stop], moved_slope[stop:])
-        sd_slope[row] += along / data.at[row]
+        sd_slope[row] += along / data.variances.mode[row]

@@ -1,7 +1,13 @@
 """Variances inside compiled densities: their free coordinates to L and back, with the log prior.
 
-The coordinates are those of :class:`~bayes_glmm.likelihood.layout.Layout`, where the density over them is derived: row
-k of L is sd_k (rho, 1) / sqrt(1 + |rho|^2), with coordinates rho and log sd_k.
+Row k of L is sd_k (rho, 1) / sqrt(1 + |rho|^2), as in :class:`~bayes_glmm.likelihood.layout.Layout`, where the density
+over rho and log sd_k is derived. The last coordinate x of a row is log sd_k in units of its Laplace approximation, with
+a bend where sd is about a third of the mode,
+
+    log sd_k = log mode_k + s_k x - l(x + 1 / s_k)^2 / 2,   l(y) = log(1 + e^-y).
+
+Where the data cannot tell a small variance from none, the density of log sd falls as slowly as sd does; that of x falls
+like a normal one.
 """
 
 from __future__ import annotations
@@ -36,6 +42,10 @@ class Variances(NamedTuple):
         Where the first free entry of the row stands among the entries of all L, each raveled.
     power : array [row]
         The power of L_kk / sd_k in the density over the coordinates.
+    mode : array [row]
+        Standard deviations at the mode.
+    scale : array [row]
+        Standard deviations of their logarithms, by the Laplace approximation: the s above.
     priors : array [row, 5]
     """
 
@@ -43,10 +53,14 @@ class Variances(NamedTuple):
     size: np.ndarray
     place: np.ndarray
     power: np.ndarray
+    mode: np.ndarray
+    scale: np.ndarray
     priors: np.ndarray
 
 
-def variances_of(blocks: tuple[RandomBlock, ...], priors: Priors) -> Variances | None:
+def variances_of(
+    blocks: tuple[RandomBlock, ...], priors: Priors, mode: np.ndarray, scale: np.ndarray
+) -> Variances | None:
     """The rows of some factors; None where a prior has no row in the table."""
     table = prior_table(priors[f"sd_{block.group}[{effect}]"] for block in blocks for effect in block.effects)
     if table is None:
@@ -56,7 +70,7 @@ def variances_of(blocks: tuple[RandomBlock, ...], priors: Priors) -> Variances |
     runs = np.concatenate([np.repeat(block.pattern, block.pattern) for block in blocks])
     size = rows[:, 1]
     first = np.cumsum(size) - size
-    return Variances(first, size, rows[:, 0], runs + 2.0 * np.array(shapes) - 1.0, table)
+    return Variances(first, size, rows[:, 0], runs + 2.0 * np.array(shapes) - 1.0, mode, scale, table)
 
 
 def _rows(blocks: tuple[RandomBlock, ...]) -> Iterator[tuple[int, int]]:
@@ -76,7 +90,7 @@ def fill_roots(x, variances, L, sd):  # type: ignore[no-untyped-def] # pragma: n
     """Write the entries of L and the standard deviations of coordinates x."""
     for row in range(len(variances.first)):
         first, place, last = variances.first[row], variances.place[row], variances.size[row] - 1
-        sd[row] = math.exp(min(x[first + last], LARGEST_LOG))
+        sd[row] = variances.mode[row] * math.exp(min(bent(x[first + last], variances.scale[row])[0], LARGEST_LOG))
         scale = sd[row] / math.sqrt(1.0 + _square(x, first, last))
         for k in range(last):
             L[place + k] = scale * x[first + k]
@@ -91,15 +105,27 @@ def pull_back(x, variances, L, sd, L_slope, sd_slope, gradient):  # type: ignore
         first, place, last = variances.first[row], variances.place[row], variances.size[row] - 1
         square = 1.0 + _square(x, first, last)
         density, slope = prior_density(variances.priors[row], sd[row])
-        value += density + math.log(sd[row]) - 0.5 * variances.power[row] * math.log(square)
+        _, bend, bend_slope = bent(x[first + last], variances.scale[row])
+        value += density + math.log(sd[row] * bend) - 0.5 * variances.power[row] * math.log(square)
         along = 0.0
         for k in range(last + 1):
             along += L[place + k] * L_slope[place + k]
-        gradient[first + last] = along + (slope + sd_slope[row]) * sd[row] + 1.0
+        gradient[first + last] = (along + (slope + sd_slope[row]) * sd[row] + 1.0) * bend + bend_slope
         for k in range(last):
             own = L[place + last] * L_slope[place + k]
             gradient[first + k] = own - x[first + k] * (along + variances.power[row]) / square
     return value
+
+
+@compiled
+def bent(x, scale):  # type: ignore[no-untyped-def] # pragma: no cover
+    """log(sd / mode), its slope, and the slope of the logarithm of that."""
+    y = x + 1.0 / scale
+    t = math.exp(-abs(y))
+    below = math.log1p(t) + max(-y, 0.0)
+    share = (1.0 if y < 0.0 else t) / (1.0 + t)  # less the slope of below
+    slope = scale + below * share
+    return scale * x - 0.5 * below * below, slope, -share * (share + below * (1.0 - share)) / slope
 
 
 @compiled

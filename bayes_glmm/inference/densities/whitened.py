@@ -58,8 +58,6 @@ class WhitenedData(NamedTuple):
     order : integers [other random effect]
     sets : integers [set, 3]
         Where the set starts and stops, and its row among those of the variances.
-    at : array [row of the variances]
-        Standard deviations at the mode.
     H : array [level, effect, effect]
     R : array [level, effect]
     S : array [level x effect, coefficient]
@@ -90,7 +88,6 @@ class WhitenedData(NamedTuple):
     curvature: np.ndarray
     order: np.ndarray
     sets: np.ndarray
-    at: np.ndarray
     H: np.ndarray
     R: np.ndarray
     S: np.ndarray
@@ -174,7 +171,7 @@ def make_density(d: int) -> Callable[..., Any]:
 @inlined
 def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
     """The data at these addresses."""
-    R = matrix(table, 21)
+    R = matrix(table, 22)
     return WhitenedData(
         y=vector(table, 0),
         trials=vector(table, 1),
@@ -188,26 +185,27 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
             size=integer_vector(table, 8),
             place=integer_vector(table, 9),
             power=vector(table, 10),
-            priors=matrix(table, 11),
+            mode=vector(table, 11),
+            scale=vector(table, 12),
+            priors=matrix(table, 13),
         ),
-        auxiliary_prior=matrix(table, 12),
-        beta_priors=matrix(table, 13),
-        pull=vector(table, 14),
-        steps=matrix(table, 15),
-        curvature=vector(table, 16),
-        order=integer_vector(table, 17),
-        sets=integer_matrix(table, 18),
-        at=vector(table, 19),
-        H=matrices(table, 20, R.shape[1]),
+        auxiliary_prior=matrix(table, 14),
+        beta_priors=matrix(table, 15),
+        pull=vector(table, 16),
+        steps=matrix(table, 17),
+        curvature=vector(table, 18),
+        order=integer_vector(table, 19),
+        sets=integer_matrix(table, 20),
+        H=matrices(table, 21, R.shape[1]),
         R=R,
-        S=matrix(table, 22),
-        cross_row=integer_vector(table, 23),
-        cross_column=integer_vector(table, 24),
-        cross=vector(table, 25),
-        blocks=integer_matrix(table, 26),
-        growth=vector(table, 27),
-        stream=single_matrix(table, 28),
-        written=integer_vector(table, 29),
+        S=matrix(table, 23),
+        cross_row=integer_vector(table, 24),
+        cross_column=integer_vector(table, 25),
+        cross=vector(table, 26),
+        blocks=integer_matrix(table, 27),
+        growth=vector(table, 28),
+        stream=single_matrix(table, 29),
+        written=integer_vector(table, 30),
     )
 
 

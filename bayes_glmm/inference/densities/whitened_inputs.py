@@ -32,7 +32,9 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
     names = tuple(whitening.spec.family.auxiliary)
     reduced = reduce_rows(whitening.spec, whitening.design)
     family = reduced.spec.family_name, reduced.spec.link_name
-    variances = variances_of(blocks, priors)
+    mode = whitening.estimate.parameters
+    at = np.concatenate([np.sqrt(np.diagonal(mode.G(block.group))) for block in blocks])
+    variances = variances_of(blocks, priors, at, _scales(whitening, blocks))
     beta_priors = prior_table(priors[f"beta[{name}]"] for name in whitening.design.coefficients)
     auxiliary_prior = prior_table(priors[name] for name in names)
     if family not in KERNELS or variances is None or beta_priors is None or auxiliary_prior is None:
@@ -40,8 +42,6 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
     design = _main_first(reduced.design, blocks)
     order = row_order(design)
     levels, d = whitening.R.shape
-    mode = whitening.estimate.parameters
-    at = np.concatenate([np.sqrt(np.diagonal(mode.G(block.group))) for block in blocks])
     others = whitening.fixed_and_others
     data = WhitenedData(
         *response_inputs(KERNELS[family], design, order),
@@ -55,7 +55,6 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
         curvature=others.curvature,
         order=others.order,
         sets=_sets(others, blocks),
-        at=at,
         H=whitening.H.reshape(levels, d * d),
         R=whitening.R,
         S=whitening.S.reshape(levels * d, -1),
@@ -76,6 +75,14 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
         kept=tuple(_kept(whitening.design, blocks, names)),
         coords={name: tuple(map(str, labels)) for name, labels in dimension_labels(whitening.design).items()},
     )
+
+
+def _scales(whitening: Whitening, blocks: tuple[RandomBlock, ...]) -> np.ndarray:
+    """Standard deviations of log sds by the Laplace approximation [row of L]."""
+    layout, errors = whitening.estimate.layout, np.sqrt(np.diagonal(whitening.estimate.maximum.covariance))
+    rows = dict.fromkeys((group, row) for group, row, _ in layout.entries)
+    found = {key: errors[places[-1]] for key, places in zip(rows, layout.rows, strict=True)}
+    return np.array([found[block.group, row] for block in blocks for row in range(len(block.effects))])
 
 
 def _main_first(design: Design, blocks: tuple[RandomBlock, ...]) -> Design:
@@ -100,11 +107,11 @@ def _other_blocks(blocks: tuple[RandomBlock, ...]) -> np.ndarray:
 
 
 def _start(whitening: Whitening, variances: Variances, blocks: tuple[RandomBlock, ...]) -> np.ndarray:
-    """The mode: ratios of L and log sds, log auxiliary parameters, and 0 for all that is white."""
+    """The mode: ratios of L, log auxiliary parameters, and 0 for standard deviations and all that is white."""
     mode = whitening.estimate.parameters
     L = np.concatenate([mode.L[block.group].ravel() for block in blocks])
     rows = [L[place : place + size] for place, size in zip(variances.place, variances.size, strict=True)]
-    free = [np.append(row[:-1] / row[-1], np.log(np.linalg.norm(row))) for row in rows]
+    free = [np.append(row[:-1] / row[-1], 0.0) for row in rows]
     auxiliary = np.log([mode.auxiliary[name] for name in whitening.spec.family.auxiliary])
     return np.concatenate([*free, auxiliary, np.zeros(len(whitening.fixed_and_others.pull) + whitening.R.size)])
 
