@@ -192,7 +192,8 @@ def test_the_bend_of_log_standard_deviations_has_its_slopes(x: float, scale: flo
     with mpmath.workdps(40):
 
         def log_sd(x: mpmath.mpf) -> mpmath.mpf:
-            return scale * x - mpmath.log1p(mpmath.exp(-(x + 1 / mpmath.mpf(scale)))) ** 2 / 2
+            below, at_mode = (mpmath.log1p(mpmath.exp(-(y + 1 / mpmath.mpf(scale)))) for y in (x, mpmath.mpf(0)))
+            return scale * x - (below**2 - at_mode**2) / 2
 
         expected = log_sd(mpmath.mpf(x)), mpmath.diff(log_sd, x), mpmath.diff(log_sd, x, 2) / mpmath.diff(log_sd, x)
         assert_allclose(bent.py_func(x, scale), [float(value) for value in expected], rtol=1e-12, atol=1e-15)

@@ -4,7 +4,7 @@ Row k of L is sd_k (rho, 1) / sqrt(1 + |rho|^2), as in :class:`~bayes_glmm.likel
 over rho and log sd_k is derived. The last coordinate x of a row is log sd_k in units of its Laplace approximation, with
 a bend where sd is about a third of the mode,
 
-    log sd_k = log mode_k + s_k x - l(x + 1 / s_k)^2 / 2,   l(y) = log(1 + e^-y).
+    log sd_k = log mode_k + s_k x - (l(x + 1 / s_k)^2 - l(1 / s_k)^2) / 2,   l(y) = log(1 + e^-y).
 
 Where the data cannot tell a small variance from none, the density of log sd falls as slowly as sd does; that of x falls
 like a normal one.
@@ -122,10 +122,14 @@ def bent(x, scale):  # type: ignore[no-untyped-def] # pragma: no cover
     """log(sd / mode), its slope, and the slope of the logarithm of that."""
     y = x + 1.0 / scale
     t = math.exp(-abs(y))
-    below = math.log1p(t) + max(-y, 0.0)
+    below, at_mode = math.log1p(t) + max(-y, 0.0), math.log1p(math.exp(-1.0 / scale))
     share = (1.0 if y < 0.0 else t) / (1.0 + t)  # less the slope of below
     slope = scale + below * share
-    return scale * x - 0.5 * below * below, slope, -share * (share + below * (1.0 - share)) / slope
+    return (
+        scale * x - 0.5 * (below * below - at_mode * at_mode),
+        slope,
+        -share * (share + below * (1.0 - share)) / slope,
+    )
 
 
 @compiled

@@ -6,8 +6,7 @@ factor). The way there: L from the first; beta and the others' u; then for each 
     C C' = I + s L'H L,   r = R - S beta - cross u_others,   z = C^-T (s C^-1 L'r + w),   u = L z,
 
 then the pass over the rows. H, R, S and cross are those at the mode times the growth s, a power of the auxiliary
-parameter. The way back carries the slopes of the log likelihood in beta and u to x by the chain rule
-in reverse.
+parameter. The way back carries the slopes of the log likelihood in beta and u to x by the chain rule in reverse.
 """
 
 from __future__ import annotations
@@ -155,7 +154,7 @@ def make_density(d: int) -> Callable[..., Any]:
         w_slope = gradient[t + p + len(data.curvature) :]
         r_slope = np.empty(q * d)
         along = level_back(data, at, u_slope, L_slope, w_slope, r_slope)
-        if len(data.growth):
+        if len(data.auxiliary_prior):
             gradient[t - 1] += data.growth[1] * along
         for j in range(q * d):
             for c in range(p):
@@ -275,7 +274,7 @@ def make_unfold(d: int) -> Callable[..., Any]:
         L, sd = np.zeros(_entries(data, d)), np.empty(rows)
         fill_roots(x, data.variances, L, sd)
         a, root = 1.0, 1.0
-        if len(data.growth):
+        if len(data.auxiliary_prior):
             log_a = min(x[t], LARGEST_LOG)
             a, root = math.exp(log_a), math.exp(data.growth[1] * (log_a - data.growth[0]))
             t += 1
