@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from bayes_glmm import approx, diagnostics, effects, report
+from bayes_glmm import effects
+from bayes_glmm.collector import only_new_objects
 from bayes_glmm.design import Design, Finding, Priors, build_design, findings, resolve_priors
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior, load_posterior
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     import pymc as pm
     import xarray as xr
     from distributed import Client
+
+    from bayes_glmm.approx import CrossCheck
+    from bayes_glmm.diagnostics import Checks
 
 
 class GLMM:
@@ -147,22 +151,23 @@ class GLMM:
         SamplingError
             If the engine is not installed, or the cluster is lost.
         """
-        from bayes_glmm.inference import Settings, sample
-
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
-        settings = Settings(
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            seed=seed,
-            engine=engine,
-            coordinates=coordinates,
-            target_accept=target_accept,
-            max_treedepth=max_treedepth,
-            cores=cores,
-            progress=progress,
-        )
-        return Fit(sample(self.spec, self.design, self.priors, settings, client=client))
+        with only_new_objects():
+            from bayes_glmm.inference import Settings, sample
+
+            settings = Settings(
+                draws=draws,
+                tune=tune,
+                chains=chains,
+                seed=seed,
+                engine=engine,
+                coordinates=coordinates,
+                target_accept=target_accept,
+                max_treedepth=max_treedepth,
+                cores=cores,
+                progress=progress,
+            )
+            return Fit(sample(self.spec, self.design, self.priors, settings, client=client))
 
     def __str__(self) -> str:
         from bayes_glmm.design.notation import equations
@@ -204,15 +209,21 @@ class Fit(effects.EffectMethods):
 
     def summary(self) -> pd.DataFrame:
         """Mean, sd, interval, ESS and R-hat of coefficients (conditional), sds, correlations, auxiliary parameters."""
-        return diagnostics.summary(self.posterior)
+        from bayes_glmm.diagnostics import summary
 
-    def check(self, group: str = "convergence") -> diagnostics.Checks:
+        return summary(self.posterior)
+
+    def check(self, group: str = "convergence") -> Checks:
         """Believe the draws? ``"convergence"``. The model? ``"predictive"``, ``"loo"``, ``"sensitivity"``."""
-        return diagnostics.check(self.posterior, group)
+        from bayes_glmm.diagnostics import check
 
-    def cross_check(self) -> approx.CrossCheck:
+        return check(self.posterior, group)
+
+    def cross_check(self) -> CrossCheck:
         """The same quantities by Laplace, adaptive quadrature, PQL and GEE, and where and why they differ."""
-        return approx.cross_check(self.posterior)
+        from bayes_glmm.approx import cross_check
+
+        return cross_check(self.posterior)
 
     def with_log_likelihood(self) -> Fit:
         """Add the group ``log_likelihood``: rows times draws numbers."""
@@ -234,7 +245,9 @@ class Fit(effects.EffectMethods):
 
     def report(self, path: str | Path, title: str | None = None) -> Path:
         """Write the report, one HTML file."""
-        report.render(self.posterior, path, title=title)
+        from bayes_glmm.report import render
+
+        render(self.posterior, path, title=title)
         return Path(path)
 
     def save(self, folder: str | Path) -> Path:

@@ -1,0 +1,50 @@
+"""What was there before is passed over, what is new is collected, and nothing stays frozen."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+
+from bayes_glmm.collector import only_new_objects
+
+
+class Knot:
+    """Refers to itself: only a collection frees it."""
+
+    def __init__(self) -> None:
+        self.own = self
+
+
+def test_old_objects_are_passed_over_and_new_ones_collected() -> None:
+    old = weakref.ref(Knot())
+    with only_new_objects():
+        new = weakref.ref(Knot())
+        gc.collect()
+        assert old() is not None
+        assert new() is None
+    gc.collect()
+    assert old() is None
+
+
+def test_nothing_stays_frozen_after_an_error() -> None:
+    def fail() -> None:
+        with only_new_objects():
+            assert gc.get_freeze_count()
+            raise ValueError("within")
+
+    with pytest.raises(ValueError, match="within"):
+        fail()
+    assert not gc.get_freeze_count()
+
+
+def test_what_others_froze_stays_frozen() -> None:
+    gc.freeze()
+    try:
+        count = gc.get_freeze_count()
+        with only_new_objects():
+            assert gc.get_freeze_count() == count
+        assert gc.get_freeze_count() == count
+    finally:
+        gc.unfreeze()
