@@ -8,11 +8,9 @@ not look at.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
-from importlib import import_module
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -23,14 +21,9 @@ from numba import types
 from bayes_glmm.inference.densities import integrated, rows, whitened
 from bayes_glmm.inference.densities.records import ENTRIES, doubles_at, integers_at
 from bayes_glmm.inference.kernels.entries import KERNELS
+from bayes_glmm.inference.kernels.source import source_version
 
-_SOURCES = (
-    *(f"densities.{name}" for name in ("integrated", "levels", "others", "priors", "products", "records", "rows")),
-    *(f"densities.{name}" for name in ("variances", "whitened")),
-    *(f"kernels.{name}" for name in ("elementary", "entries", "loops")),
-)
-_MODULES = [import_module(f"bayes_glmm.inference.{name}") for name in _SOURCES]
-_VERSION = sha256("".join(map(inspect.getsource, _MODULES)).encode()).hexdigest()[:8]
+_VERSION = source_version(Path(__file__).parent)
 _POINTER = types.CPointer(types.float64)
 _TABLE = types.CPointer(types.int64)
 OK, GRADIENT_NOT_FINITE, VALUE_NOT_FINITE = 0, 3, 4  # nutpie's error codes

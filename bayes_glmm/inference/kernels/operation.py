@@ -6,10 +6,8 @@ gradient that the operation has at hand. Data are inputs, so one compilation ser
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from functools import cache
-from hashlib import sha256
 from typing import Any
 
 import pytensor.tensor as pt
@@ -18,9 +16,9 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
-from bayes_glmm.inference.kernels import elementary, entries, loops
 from bayes_glmm.inference.kernels.entries import KERNELS
 from bayes_glmm.inference.kernels.loops import FORMS
+from bayes_glmm.inference.kernels.source import source_version
 
 
 class FusedLogLikelihood(Op):
@@ -77,8 +75,7 @@ def compiled(form: str, family: str, link: str) -> Any:
 
 
 # The code of the kernels, in the key of what PyTensor keeps on disk: a change of theirs compiles anew.
-_SOURCE = "".join(inspect.getsource(module) for module in (elementary, entries, loops))
-_VERSION = int(sha256(_SOURCE.encode()).hexdigest()[:8], 16)
+_VERSION = int(source_version(), 16)
 
 
 @register_funcify_default_op_cache_key(FusedLogLikelihood)
