@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm import effects
-from bayes_glmm.collector import only_new_objects
 from bayes_glmm.design import Design, Finding, Priors, build_design, findings, resolve_priors
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior, load_posterior
@@ -151,23 +150,22 @@ class GLMM:
         SamplingError
             If the engine is not installed, or the cluster is lost.
         """
-        seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
-        with only_new_objects():
-            from bayes_glmm.inference import Settings, sample
+        from bayes_glmm.inference import Settings, sample
 
-            settings = Settings(
-                draws=draws,
-                tune=tune,
-                chains=chains,
-                seed=seed,
-                engine=engine,
-                coordinates=coordinates,
-                target_accept=target_accept,
-                max_treedepth=max_treedepth,
-                cores=cores,
-                progress=progress,
-            )
-            return Fit(sample(self.spec, self.design, self.priors, settings, client=client))
+        seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
+        settings = Settings(
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            seed=seed,
+            engine=engine,
+            coordinates=coordinates,
+            target_accept=target_accept,
+            max_treedepth=max_treedepth,
+            cores=cores,
+            progress=progress,
+        )
+        return Fit(sample(self.spec, self.design, self.priors, settings, client=client))
 
     def __str__(self) -> str:
         from bayes_glmm.design.notation import equations

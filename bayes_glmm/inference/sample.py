@@ -16,6 +16,7 @@ import xarray as xr
 from bayes_glmm.design import Design, Priors
 from bayes_glmm.inference.chains import in_folder
 from bayes_glmm.inference.cluster import on_cluster
+from bayes_glmm.inference.collector import only_new_objects
 from bayes_glmm.inference.coordinates import get_coordinates
 from bayes_glmm.inference.engines import get_engine
 from bayes_glmm.inference.settings import Settings
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _PACKAGES = ("bayes-glmm", "pymc", "pytensor", "nutpie", "arviz", "numpy", "pandas", "formulae", "numba")
 
 
+@only_new_objects()
 def sample(
     spec: ModelSpec,
     design: Design,

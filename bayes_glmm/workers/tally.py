@@ -66,8 +66,12 @@ def tally_line(what: str | None, total: int) -> Iterator[Tell]:
     from rich import progress  # only here: see inference/progress.py
     from rich.console import Console
 
-    text = progress.TextColumn("{task.description}"), progress.TextColumn("{task.fields[tally]}")
-    columns = text[0], progress.BarColumn(20), text[1], progress.TimeElapsedColumn()
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(20),
+        progress.TextColumn("{task.fields[tally]}"),
+        progress.TimeElapsedColumn(),
+    )
     with progress.Progress(*columns, console=Console(stderr=True)) as bars:
         tally = Tally(total)
         line = bars.add_task(what, total=total, tally=tally)
