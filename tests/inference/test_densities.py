@@ -192,11 +192,14 @@ def test_the_bend_of_log_standard_deviations_has_its_slopes(x: float, scale: flo
     with mpmath.workdps(40):
 
         def log_sd(x: mpmath.mpf) -> mpmath.mpf:
-            below, at_mode = (mpmath.log1p(mpmath.exp(-(y + 1 / mpmath.mpf(scale)))) for y in (x, mpmath.mpf(0)))
-            return scale * x - (below**2 - at_mode**2) / 2
+            return scale * x - (below(x) ** 2 - below(mpmath.mpf(0)) ** 2) / 2
+
+        def below(x: mpmath.mpf) -> mpmath.mpf:
+            return mpmath.log1p(mpmath.exp(-(x + 1 / mpmath.mpf(scale))))
 
         expected = log_sd(mpmath.mpf(x)), mpmath.diff(log_sd, x), mpmath.diff(log_sd, x, 2) / mpmath.diff(log_sd, x)
-        assert_allclose(bent.py_func(x, scale), [float(value) for value in expected], rtol=1e-12, atol=1e-15)
+        found = bent.py_func(x, scale, float(below(mpmath.mpf(0)) ** 2 / 2))
+        assert_allclose(found, [float(value) for value in expected], rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -68,16 +68,15 @@ def make_level_forward(d: int) -> Callable[..., Any]:
 
 def make_level_back(d: int) -> Callable[..., Any]:
     """The slopes in w and r of each level, from those in u; adds to that in L, returns that in log sqrt(s)."""
-    entries = d * d
+    entries, three_vectors, two_matrices = d * d, 3 * d, 2 * d * d
 
     @compiled
     @named(d)
     def level_back(data, at, u_slope, L_slope, w_slope, r_slope):  # type: ignore[no-untyped-def] # pragma: no cover
         L, C, b, z, r, root = at.L, at.C, at.b, at.z, at.r, at.root
-        inverse = numba.carray(stack(d), (d,))
-        w_bar, pulled = numba.carray(stack(d), (d,)), numba.carray(stack(d), (d,))
-        M, M_bar = numba.carray(stack(entries), (entries,)), numba.carray(stack(entries), (entries,))
-        C_bar, Phi = numba.carray(stack(entries), (d, d)), numba.carray(stack(entries), (d, d))
+        inverse, w_bar, pulled = numba.carray(stack(three_vectors), (3, d))
+        M, M_bar = numba.carray(stack(two_matrices), (2, entries))
+        C_bar, Phi = numba.carray(stack(two_matrices), (2, d, d))
         along = 0.0
         for e in range(entries):
             M[e], M_bar[e] = root * L[e], 0.0

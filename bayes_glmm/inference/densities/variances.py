@@ -46,6 +46,8 @@ class Variances(NamedTuple):
         Standard deviations at the mode.
     scale : array [row]
         Standard deviations of their logarithms, by the Laplace approximation: the s above.
+    bend : array [row]
+        l(1 / s)^2 / 2.
     priors : array [row, 5]
     """
 
@@ -55,6 +57,7 @@ class Variances(NamedTuple):
     power: np.ndarray
     mode: np.ndarray
     scale: np.ndarray
+    bend: np.ndarray
     priors: np.ndarray
 
 
@@ -70,7 +73,8 @@ def variances_of(
     runs = np.concatenate([np.repeat(block.pattern, block.pattern) for block in blocks])
     size = rows[:, 1]
     first = np.cumsum(size) - size
-    return Variances(first, size, rows[:, 0], runs + 2.0 * np.array(shapes) - 1.0, mode, scale, table)
+    power, bend = runs + 2.0 * np.array(shapes) - 1.0, 0.5 * np.log1p(np.exp(-1.0 / scale)) ** 2
+    return Variances(first, size, rows[:, 0], power, mode, scale, bend, table)
 
 
 def _rows(blocks: tuple[RandomBlock, ...]) -> Iterator[tuple[int, int]]:
@@ -90,7 +94,8 @@ def fill_roots(x, variances, L, sd):  # type: ignore[no-untyped-def] # pragma: n
     """Write the entries of L and the standard deviations of coordinates x."""
     for row in range(len(variances.first)):
         first, place, last = variances.first[row], variances.place[row], variances.size[row] - 1
-        sd[row] = variances.mode[row] * math.exp(min(bent(x[first + last], variances.scale[row])[0], LARGEST_LOG))
+        log_ratio, _, _ = bent(x[first + last], variances.scale[row], variances.bend[row])
+        sd[row] = variances.mode[row] * math.exp(min(log_ratio, LARGEST_LOG))
         scale = sd[row] / math.sqrt(1.0 + _square(x, first, last))
         for k in range(last):
             L[place + k] = scale * x[first + k]
@@ -105,12 +110,12 @@ def pull_back(x, variances, L, sd, L_slope, sd_slope, gradient):  # type: ignore
         first, place, last = variances.first[row], variances.place[row], variances.size[row] - 1
         square = 1.0 + _square(x, first, last)
         density, slope = prior_density(variances.priors[row], sd[row])
-        _, bend, bend_slope = bent(x[first + last], variances.scale[row])
-        value += density + math.log(sd[row] * bend) - 0.5 * variances.power[row] * math.log(square)
+        _, steepness, log_slope = bent(x[first + last], variances.scale[row], variances.bend[row])
+        value += density + math.log(sd[row] * steepness) - 0.5 * variances.power[row] * math.log(square)
         along = 0.0
         for k in range(last + 1):
             along += L[place + k] * L_slope[place + k]
-        gradient[first + last] = (along + (slope + sd_slope[row]) * sd[row] + 1.0) * bend + bend_slope
+        gradient[first + last] = (along + (slope + sd_slope[row]) * sd[row] + 1.0) * steepness + log_slope
         for k in range(last):
             own = L[place + last] * L_slope[place + k]
             gradient[first + k] = own - x[first + k] * (along + variances.power[row]) / square
@@ -118,18 +123,14 @@ def pull_back(x, variances, L, sd, L_slope, sd_slope, gradient):  # type: ignore
 
 
 @compiled
-def bent(x, scale):  # type: ignore[no-untyped-def] # pragma: no cover
+def bent(x, scale, bend):  # type: ignore[no-untyped-def] # pragma: no cover
     """log(sd / mode), its slope, and the slope of the logarithm of that."""
     y = x + 1.0 / scale
     t = math.exp(-abs(y))
-    below, at_mode = math.log1p(t) + max(-y, 0.0), math.log1p(math.exp(-1.0 / scale))
+    below = math.log1p(t) + max(-y, 0.0)
     share = (1.0 if y < 0.0 else t) / (1.0 + t)  # less the slope of below
     slope = scale + below * share
-    return (
-        scale * x - 0.5 * (below * below - at_mode * at_mode),
-        slope,
-        -share * (share + below * (1.0 - share)) / slope,
-    )
+    return scale * x - 0.5 * below * below + bend, slope, -share * (share + below * (1.0 - share)) / slope
 
 
 @compiled

@@ -64,8 +64,8 @@ class WhitenedData(NamedTuple):
     cross : array [entry]
     blocks : integers [other factor, 3]
         Levels, effects, and where its L begins among the entries of all.
-    growth : array [0 or 2]
-        The logarithm of the auxiliary parameter at the mode, and the power of it in sqrt(s).
+    growth : array [2]
+        The logarithm of the auxiliary parameter at the mode, and the power of it in sqrt(s); zeros without one.
     stream : array [draw, random effect], 32 bits
         Where u goes instead of into the draw; without rows if it goes into the draw.
     written : integers [2]
@@ -132,6 +132,10 @@ def make_density(d: int) -> Callable[..., Any]:
         value = rows_value(table, at.coefficients, at.u, at.a, slopes)
         slope, u_slope, a_slope = slopes[:p], slopes[len(data.X) : -1], slopes[-1]
         value += data.remainder[0] + at.log_jacobian
+
+        L_slope, sd_slope = np.zeros(len(at.L)), np.zeros(len(at.sd))
+        r_slope, w_slope = np.empty(q * d), gradient[len(x) - q * d :]
+        a_slope += data.growth[1] * level_back(data, at, u_slope, L_slope, w_slope, r_slope) / at.a
         if len(data.auxiliary_prior):
             own, own_slope = prior_density(data.auxiliary_prior[0], at.a)
             lost, within = data.remainder[1], data.remainder[2]
@@ -149,13 +153,6 @@ def make_density(d: int) -> Callable[..., Any]:
         for k in range(len(at.z)):
             squares += at.z[k] * at.z[k]
         value -= 0.5 * squares + len(at.z) * _HALF_LOG_2PI
-
-        L_slope, sd_slope = np.zeros(len(at.L)), np.zeros(len(at.sd))
-        w_slope = gradient[t + p + len(data.curvature) :]
-        r_slope = np.empty(q * d)
-        along = level_back(data, at, u_slope, L_slope, w_slope, r_slope)
-        if len(data.auxiliary_prior):
-            gradient[t - 1] += data.growth[1] * along
         for j in range(q * d):
             for c in range(p):
                 slope[c] -= data.S[j, c] * r_slope[j]
@@ -170,7 +167,7 @@ def make_density(d: int) -> Callable[..., Any]:
 @inlined
 def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
     """The data at these addresses."""
-    R = matrix(table, 22)
+    R = matrix(table, 23)
     return WhitenedData(
         y=vector(table, 0),
         trials=vector(table, 1),
@@ -186,25 +183,26 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
             power=vector(table, 10),
             mode=vector(table, 11),
             scale=vector(table, 12),
-            priors=matrix(table, 13),
+            bend=vector(table, 13),
+            priors=matrix(table, 14),
         ),
-        auxiliary_prior=matrix(table, 14),
-        beta_priors=matrix(table, 15),
-        pull=vector(table, 16),
-        steps=matrix(table, 17),
-        curvature=vector(table, 18),
-        order=integer_vector(table, 19),
-        sets=integer_matrix(table, 20),
-        H=matrices(table, 21, R.shape[1]),
+        auxiliary_prior=matrix(table, 15),
+        beta_priors=matrix(table, 16),
+        pull=vector(table, 17),
+        steps=matrix(table, 18),
+        curvature=vector(table, 19),
+        order=integer_vector(table, 20),
+        sets=integer_matrix(table, 21),
+        H=matrices(table, 22, R.shape[1]),
         R=R,
-        S=matrix(table, 23),
-        cross_row=integer_vector(table, 24),
-        cross_column=integer_vector(table, 25),
-        cross=vector(table, 26),
-        blocks=integer_matrix(table, 27),
-        growth=vector(table, 28),
-        stream=single_matrix(table, 29),
-        written=integer_vector(table, 30),
+        S=matrix(table, 24),
+        cross_row=integer_vector(table, 25),
+        cross_column=integer_vector(table, 26),
+        cross=vector(table, 27),
+        blocks=integer_matrix(table, 28),
+        growth=vector(table, 29),
+        stream=single_matrix(table, 30),
+        written=integer_vector(table, 31),
     )
 
 
@@ -273,11 +271,11 @@ def make_unfold(d: int) -> Callable[..., Any]:
         t, rows = _count(data.variances), len(data.variances.first)
         L, sd = np.zeros(_entries(data, d)), np.empty(rows)
         fill_roots(x, data.variances, L, sd)
-        a, root = 1.0, 1.0
+        log_a = 0.0
         if len(data.auxiliary_prior):
             log_a = min(x[t], LARGEST_LOG)
-            a, root = math.exp(log_a), math.exp(data.growth[1] * (log_a - data.growth[0]))
             t += 1
+        a, root = math.exp(log_a), math.exp(data.growth[1] * (log_a - data.growth[0]))
         coefficients, h = np.ones(len(data.X)), np.empty(others)
         beta = coefficients[:p]
         u, z = np.empty((2, q * d + others))

@@ -33,8 +33,7 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
     reduced = reduce_rows(whitening.spec, whitening.design)
     family = reduced.spec.family_name, reduced.spec.link_name
     mode = whitening.estimate.parameters
-    at = np.concatenate([np.sqrt(np.diagonal(mode.G(block.group))) for block in blocks])
-    variances = variances_of(blocks, priors, at, _scales(whitening, blocks))
+    variances = variances_of(blocks, priors, *_standard_deviations(whitening, blocks))
     beta_priors = prior_table(priors[f"beta[{name}]"] for name in whitening.design.coefficients)
     auxiliary_prior = prior_table(priors[name] for name in names)
     if family not in KERNELS or variances is None or beta_priors is None or auxiliary_prior is None:
@@ -62,7 +61,7 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
         cross_column=whitening.cross[1],
         cross=whitening.cross[2],
         blocks=_other_blocks(blocks),
-        growth=np.array([[np.log(mode.auxiliary[n]), 0.5 * whitening.powers[n]] for n in names]).ravel(),
+        growth=np.array([(np.log(mode.auxiliary[n]), 0.5 * whitening.powers[n]) for n in names] or [(0.0, 0.0)])[0],
         stream=np.empty((0, 0), dtype=np.float32),
         written=np.zeros(2, dtype=np.int64),
     )
@@ -77,12 +76,14 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
     )
 
 
-def _scales(whitening: Whitening, blocks: tuple[RandomBlock, ...]) -> np.ndarray:
-    """Standard deviations of log sds by the Laplace approximation [row of L]."""
-    layout, errors = whitening.estimate.layout, np.sqrt(np.diagonal(whitening.estimate.maximum.covariance))
-    rows = dict.fromkeys((group, row) for group, row, _ in layout.entries)
-    found = {key: errors[places[-1]] for key, places in zip(rows, layout.rows, strict=True)}
-    return np.array([found[block.group, row] for block in blocks for row in range(len(block.effects))])
+def _standard_deviations(whitening: Whitening, blocks: tuple[RandomBlock, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Standard deviations at the mode [row of L], and those of their logarithms by the Laplace approximation."""
+    estimate = whitening.estimate
+    errors = np.sqrt(np.diagonal(estimate.maximum.covariance))
+    places = {key: place for place, key in enumerate(estimate.layout.entries, estimate.layout.theta.start)}
+    mode = [np.sqrt(np.diagonal(estimate.parameters.G(block.group))) for block in blocks]
+    scale = [errors[places[block.group, k, k]] for block in blocks for k in range(len(block.effects))]
+    return np.concatenate(mode), np.array(scale)
 
 
 def _main_first(design: Design, blocks: tuple[RandomBlock, ...]) -> Design:
