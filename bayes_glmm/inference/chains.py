@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
 import xarray as xr
@@ -37,7 +37,7 @@ class Draws:
     """
 
     variables: Mapping[str, tuple[tuple[str, ...], np.ndarray]]
-    labels: Mapping[str, Any]
+    labels: Mapping[str, np.ndarray]
 
 
 Target = Union["pm.Model", "Density"]
@@ -92,7 +92,7 @@ def _draws_of(data: xr.Dataset) -> Draws:
 
 
 def _tree(chain: Chain) -> xr.DataTree:
-    return xr.DataTree.from_dict(dict(_joined({0: chain})))
+    return xr.DataTree.from_dict(_joined({0: chain}))
 
 
 def _joined(chains: Mapping[int, Chain]) -> Groups:
@@ -107,5 +107,5 @@ def _stacked(chains: Mapping[int, Draws]) -> xr.Dataset:
         name: (("chain", "draw", *dims), np.stack([drawn.variables[name][1] for drawn in chains.values()]))
         for name, (dims, _) in first.variables.items()
     }
-    draws = max((values.shape[1] for _, values in variables.values()), default=0)
+    draws = next(iter(variables.values()))[1].shape[1]
     return xr.Dataset(variables, {"chain": list(chains), "draw": np.arange(draws), **first.labels})

@@ -95,7 +95,11 @@ def _fixed_and_others(
 
 
 def _main_effects(
-    whitening: Whitening, L: pt.TensorVariable, growth: Any, beta: Any, others: list[pt.TensorVariable]
+    whitening: Whitening,
+    L: pt.TensorVariable,
+    growth: pt.TensorVariable | float,
+    beta: pt.TensorVariable | None,
+    others: list[pt.TensorVariable],
 ) -> tuple[pt.TensorVariable, pt.TensorVariable]:
     """Standardised effects of the factor with most of them [level, effect], and their log Jacobian."""
     block, H = whitening.main, whitening.H
