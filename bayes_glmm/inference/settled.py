@@ -34,8 +34,8 @@ def settled(drawn: Mapping[str, xr.Dataset]) -> bool:
 def rhat(values: np.ndarray) -> np.ndarray:
     """Rank-normalised R-hat of halves of chains: the larger of that of the values and that of their spread.
 
-    The number that ArviZ gives. To ask ArviZ is to import scipy.stats with it, which takes longer than sampling most
-    models; everything that is reported is ArviZ's own.
+    The number that ArviZ gives. To ask ArviZ is to import scipy.stats with it, which takes 0.36 s: longer than sampling
+    a small model. Everything that is reported is ArviZ's own.
 
     Parameters
     ----------
