@@ -109,11 +109,15 @@ def merged(path: Path, new: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([old[~model.isin(new.index.get_level_values("model"))], new])
 
 
-def markdown(table: pd.DataFrame, replications: int) -> str:
+def markdown(table: pd.DataFrame) -> str:
     """What was found, by model, and how to find it again."""
-    numbers = [number for number, case in CASES.items() if case.name in table.index]
-    command = f"uv run python benchmarks/calibration.py --models {','.join(map(str, numbers))}"
-    rows = table.loc[[CASES[number].name for number in numbers]].reset_index()
+    numbers = {case.name: number for number, case in CASES.items() if case.name in table.index}
+    rows = table.loc[list(numbers)].reset_index()
+    commands = [
+        f"    uv run python benchmarks/calibration.py --models {','.join(str(numbers[name]) for name in some['model'])}"
+        f" --replications {replications}"
+        for replications, some in rows.groupby("replications")
+    ]
     head = f"| {' | '.join(rows.columns)} |\n|{'---|' * rows.shape[1]}"
     body = [f"| {' | '.join(str(value).replace('|', chr(92) + '|') for value in row)} |" for row in rows.to_numpy()]
     packages = ", ".join(f"{name} {number}" for name, number in versions().items())
@@ -121,7 +125,7 @@ def markdown(table: pd.DataFrame, replications: int) -> str:
         [
             "# Simulation-based calibration",
             "",
-            f"    {command} --replications {replications}",
+            *commands,
             "",
             f"Seed {SEED}, 120 rows, 20 groups g, 8 groups h; ranks among {RANKED} draws. `p` is the least p-value of",
             "the model, chi-square or ECDF, times their number. `calibration.csv` has each quantity. Seconds are of",
@@ -157,7 +161,7 @@ def main() -> None:
         models = merged(by_model, line(case, found, time.perf_counter() - start))
         models.to_csv(by_model)
         merged(by_quantity, summary(case, found)).round(4).to_csv(by_quantity)
-        (asked.out / "calibration.md").write_text(markdown(models, asked.replications), encoding="utf-8")
+        (asked.out / "calibration.md").write_text(markdown(models), encoding="utf-8")
         print(f"{case.name}\n{found}\n", flush=True)
 
 
