@@ -35,12 +35,17 @@ SHORT_WARM_UP = 200  # where scales are known beforehand; 150 to 300 gave the sa
 
 
 def sample_auto(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
-    """Draw in the coordinates expected to mix best."""
+    """Draw in the coordinates expected to mix best; the log says which and why."""
     integral = integral_for(spec, design)
     if integral is not None and integral.cheap:
+        log.info("Sampling in integrated coordinates: the integrals are %d values a gradient.", integral.cells)
         return _sample_integrated(integral, priors, engine, settings)
     whitening, why = whitening_for(spec, design, priors)
     if whitening is not None:
+        instead = (
+            f"the integrals would be {integral.cells} values a gradient" if integral else "no integral is within reach"
+        )
+        log.info("Sampling in whitened coordinates: the Laplace approximation is there, and %s.", instead)
         return _sample_whitened(whitening, priors, engine, settings)
     log.info("Sampling in plain coordinates: %s.", why)
     drawn, how = sample_plain(spec, design, priors, engine, settings)

@@ -50,6 +50,17 @@ def test_the_posterior_is_that_of_the_plain_coordinates(kind: str) -> None:
                 assert abs(x - y) <= 5 * error, f"{method} of {name}[{j}]: {x:.4f}, plain {y:.4f} ± {error:.4f}"
 
 
+@pytest.mark.parametrize(
+    ("kind", "formula"), [("integrated", "y ~ 1 + (1 | g)"), ("whitened", "y ~ x + (x | g)"), ("plain", "y ~ x")]
+)
+def test_the_log_says_what_auto_chose(kind: str, formula: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "bayes_glmm")
+    fit = bg.GLMM(formula, data(), "bernoulli").fit(draws=10, tune=20, seed=1, progress=False)
+    assert kind == fit.posterior.provenance["coordinates"]
+    said = [message for message in caplog.messages if message.startswith("Sampling in")]
+    assert [f"Sampling in {kind} coordinates"] == [message.split(":")[0] for message in said]
+
+
 def test_a_quadrature_that_does_not_settle_gives_way_to_plain_coordinates(monkeypatch: pytest.MonkeyPatch) -> None:
     model = bg.GLMM("y ~ x + (1 | g)", data(), "bernoulli")
     drawn = posterior_at(model.spec, data(), [[-0.3, 0.8]] * 8, {"g": [[1.5]]}).draws
