@@ -1,8 +1,9 @@
 """What NUTS moves in: coordinates of one and the same posterior, handed back under the plain model's names.
 
-``plain`` moves in beta, theta and the standardised effects z; ``integrated`` in beta and theta alone; ``whitened`` in
-all of them, straightened by the Laplace approximation. ``auto`` takes the integrated ones where the integral is cheap,
-the whitened ones else, the plain ones where neither can be, and says so in the provenance.
+``plain`` moves in beta, theta and the standardised effects z; ``integrated`` in beta and theta alone, or with the
+effects of smaller factors; ``whitened`` in all of them, straightened by the Laplace approximation. ``auto`` takes the
+integrated ones where the integral is cheap, the whitened ones else, the plain ones where neither can be, and says so in
+the provenance.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bayes_glmm.design import Design, Priors
 from bayes_glmm.errors import SpecError, choices
@@ -21,8 +22,11 @@ from bayes_glmm.inference.integral import Integral, draw_effects, integral_for, 
 from bayes_glmm.inference.natural import natural
 from bayes_glmm.inference.settings import Settings
 from bayes_glmm.inference.settled import settled
-from bayes_glmm.inference.whitening import Whitening, whitening_for
+from bayes_glmm.inference.whitening import Whitening, exact, whitening_for
 from bayes_glmm.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from bayes_glmm.inference.densities.density import Density
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +35,16 @@ Sampler = Callable[[ModelSpec, Design, Priors, Engine, Settings], Drawn]
 ATTEMPTS = 3  # each with twice the nodes
 WORST_QUADRATURE_ERROR = 0.01  # in log likelihood: the posterior density is then right to 1 %
 LONG_WARM_UP = 1000
+FEW_EFFECTS = 100  # of the largest factor: with fewer, whitening gave up to twice the effective draws a gradient
 SHORT_WARM_UP = 200  # where scales are known beforehand; 150 to 300 gave the same effective draws a gradient
 
 
 def sample_auto(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
     """Draw in the coordinates expected to mix best; the log says which and why."""
+    marginal = _marginal(spec, design, priors, engine) if _most_effects(design) > FEW_EFFECTS else None
+    if marginal is not None:
+        log.info("Sampling in integrated coordinates: the integrals have a closed form.")
+        return _sample_density(*marginal, "integrated", engine, settings)
     integral = integral_for(spec, design)
     if integral is not None and integral.cheap:
         log.info("Sampling in integrated coordinates: the integrals are %d values a gradient.", integral.cells)
@@ -82,14 +91,18 @@ def sample_whitened(spec: ModelSpec, design: Design, priors: Priors, engine: Eng
 def sample_integrated(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
     """Draw beta and theta with the random effects integrated out, then the random effects.
 
-    The error of the quadrature is measured at the draws; if it shows, the nodes are doubled and the draws made anew.
-    If it shows a third time, the plain coordinates take over.
+    For Gaussian responses the integrals have a closed form, with effects of other factors than the largest among what
+    is drawn first. For others the error of the quadrature is measured at the draws; if it shows, the nodes are doubled
+    and the draws made anew. If it shows a third time, the plain coordinates take over.
 
     Raises
     ------
     SpecError
         If the model has more than one random effect a group, or would need too many nodes.
     """
+    marginal = _marginal(spec, design, priors, engine)
+    if marginal is not None:
+        return _sample_density(*marginal, "integrated", engine, settings)
     integral = integral_for(spec, design)
     if integral is None:
         raise SpecError(
@@ -122,20 +135,42 @@ def get_coordinates(name: str) -> Sampler:
 
 
 def _sample_whitened(whitening: Whitening, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
-    from bayes_glmm.inference.densities.stream import streamed, with_streamed
     from bayes_glmm.inference.densities.whitened_inputs import whitened_density
 
     density = whitened_density(whitening, priors) if engine.densities else None
-    if density is None:
-        from bayes_glmm.inference.whitened import whitened_model
+    if density is not None:
+        return _sample_density(whitening, density, "whitened", engine, settings)
+    from bayes_glmm.inference.whitened import whitened_model
 
-        drawn, how = _draw(whitened_model(whitening, priors), engine, settings, SHORT_WARM_UP)
-    else:
-        density.compile()
-        density = streamed(density, settings, engine.folder)
-        drawn, how = _draw(density, engine, settings, SHORT_WARM_UP)
-        drawn = with_streamed(drawn, density, (whitening.main, *whitening.others))
+    drawn, how = _draw(whitened_model(whitening, priors), engine, settings, SHORT_WARM_UP)
     return natural(drawn, whitening.design), {"coordinates": "whitened"} | how
+
+
+def _marginal(spec: ModelSpec, design: Design, priors: Priors, engine: Engine) -> tuple[Whitening, Density] | None:
+    """The compiled density without the largest factor's effects, where they can be integrated out in closed form."""
+    from bayes_glmm.inference.densities.whitened_inputs import marginal_density
+
+    if not engine.densities or not exact(spec):
+        return None
+    whitening, _ = whitening_for(spec, design, priors)
+    density = None if whitening is None else marginal_density(whitening, priors)
+    return None if whitening is None or density is None else (whitening, density)
+
+
+def _most_effects(design: Design) -> int:
+    return max((len(block.levels) * len(block.effects) for block in design.blocks), default=0)
+
+
+def _sample_density(
+    whitening: Whitening, density: Density, coordinates: str, engine: Engine, settings: Settings
+) -> Drawn:
+    from bayes_glmm.inference.densities.stream import streamed, with_streamed
+
+    density.compile()
+    density = streamed(density, settings, engine.folder)
+    drawn, how = _draw(density, engine, settings, SHORT_WARM_UP)
+    drawn = with_streamed(drawn, density, (whitening.main, *whitening.others))
+    return natural(drawn, whitening.design), {"coordinates": coordinates} | how
 
 
 def _sample_integrated(integral: Integral, priors: Priors, engine: Engine, settings: Settings) -> Drawn:

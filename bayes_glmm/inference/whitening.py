@@ -69,6 +69,11 @@ class Whitening:
     fixed_and_others: Others
 
 
+def exact(spec: ModelSpec) -> bool:
+    """Whether the parabolas are the log densities themselves, whatever the parameters are."""
+    return (spec.family_name, spec.link_name) == ("gaussian", "identity")
+
+
 def whitening_for(spec: ModelSpec, design: Design, priors: Priors) -> tuple[Whitening | None, str]:
     """The whitening of a model; None where there is none, and why.
 

@@ -50,6 +50,14 @@ def test_the_posterior_is_that_of_the_plain_coordinates(kind: str) -> None:
                 assert abs(x - y) <= 5 * error, f"{method} of {name}[{j}]: {x:.4f}, plain {y:.4f} ± {error:.4f}"
 
 
+def test_auto_integrates_many_gaussian_effects_out() -> None:
+    rng = np.random.default_rng(5)
+    for groups, kind in ((40, "whitened"), (110, "integrated")):
+        rows = pd.DataFrame({"y": rng.normal(size=3 * groups), "g": np.repeat(np.arange(groups), 3)})
+        fit = bg.GLMM("y ~ 1 + (1 | g)", rows).fit(draws=10, tune=20, seed=1, progress=False)
+        assert kind == fit.posterior.provenance["coordinates"]
+
+
 @pytest.mark.parametrize(
     ("kind", "formula"), [("integrated", "y ~ 1 + (1 | g)"), ("whitened", "y ~ x + (x | g)"), ("plain", "y ~ x")]
 )

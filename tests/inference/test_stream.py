@@ -16,19 +16,24 @@ from bayes_glmm.inference import Settings, sample
 from bayes_glmm.inference.densities import stream
 from tests.likelihood import cases
 
-OPTIONS: dict[str, Any] = {
-    "draws": 60, "tune": 40, "chains": 2, "seed": 3, "progress": False, "coordinates": "whitened",
-}  # fmt: skip
+OPTIONS: dict[str, Any] = {"draws": 60, "tune": 40, "chains": 2, "seed": 3, "progress": False}
+
+
+@pytest.fixture(scope="module", params=["whitened", "integrated"])
+def coordinates(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def held() -> bg.Fit:
-    return cases.model("gaussian", "crossed").fit(**OPTIONS)
+def held(coordinates: str) -> bg.Fit:
+    return cases.model("gaussian", "crossed").fit(**OPTIONS, coordinates=coordinates)
 
 
-def test_streamed_draws_are_the_held_ones_to_32_bits(held: bg.Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streamed_draws_are_the_held_ones_to_32_bits(
+    held: bg.Fit, coordinates: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stream, "MOST_HELD", 0)
-    fit = cases.model("gaussian", "crossed").fit(**OPTIONS)
+    fit = cases.model("gaussian", "crossed").fit(**OPTIONS, coordinates=coordinates)
     posterior, expected = fit.idata["posterior"], held.idata["posterior"]
     for name in ("u_g", "u_h"):
         assert posterior[name].dtype == np.float32
@@ -43,9 +48,11 @@ def test_streamed_draws_are_the_held_ones_to_32_bits(held: bg.Fit, monkeypatch: 
     )
 
 
-def test_an_interrupted_run_finds_its_stream(held: bg.Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_finds_its_stream(
+    held: bg.Fit, coordinates: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stream, "MOST_HELD", 0)
-    model, settings = cases.model("gaussian", "crossed"), Settings(**OPTIONS)
+    model, settings = cases.model("gaussian", "crossed"), Settings(**OPTIONS, coordinates=coordinates)
     sample(model.spec, model.design, model.priors, settings, chains=tmp_path)
     (tmp_path / "0-1.nc").unlink()
     again = sample(model.spec, model.design, model.priors, settings, chains=tmp_path)

@@ -14,6 +14,7 @@ from bayes_glmm.errors import SamplingError
 from bayes_glmm.inference.densities.callbacks import Part
 from bayes_glmm.inference.densities.compilation import code_of, compile_parts
 from bayes_glmm.inference.densities.records import address_table
+from bayes_glmm.inference.settings import Settings
 
 _VALUE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *4 * [ctypes.c_void_p])
 _EXPANSION = ctypes.CFUNCTYPE(ctypes.c_int64, *2 * [ctypes.c_uint64], *3 * [ctypes.c_void_p])
@@ -55,6 +56,8 @@ class Density:
         The code that passes over the rows, where that of the value calls one.
     stream : array [chain, draw, number], optional
         Where draws of the random effects go, in place of among what is kept.
+    left_out : int
+        Coordinates of x that are N(0, I) given the others, and drawn where a draw is kept.
     """
 
     value: Part
@@ -65,6 +68,7 @@ class Density:
     coords: Mapping[str, tuple[str, ...]]
     rows: Part | None = None
     stream: np.ndarray | None = None
+    left_out: int = 0
 
     @cached_property
     def table(self) -> np.ndarray:
@@ -101,11 +105,18 @@ class Density:
         """Somewhere about the start [n]."""
         return self.start + np.random.default_rng(seed).uniform(-1.0, 1.0, len(self.start))
 
-    def of_chain(self, chain: int, tune: int) -> Density:
-        """The same density, whose draws after the warm-up of that length go where those of the chain go."""
-        if self.stream is None:
+    def of_chain(self, chain: int, settings: Settings) -> Density:
+        """The same density, whose draws go where those of the chain go, with the chain's own random numbers."""
+        if self.stream is None and not self.left_out:
             return self
-        return replace(self, arrays=(*self.arrays[:-2], self.stream[chain], np.array([tune, 0])))
+        *arrays, stream, _, seeds = self.arrays
+        if self.stream is not None:
+            stream = self.stream[chain]
+        tune = settings.tune or 0
+        if self.left_out:
+            sequence = np.random.SeedSequence(settings.seed, spawn_key=(chain, 1))
+            seeds = sequence.generate_state(tune + settings.draws).astype(np.int64)
+        return replace(self, arrays=(*arrays, stream, np.array([tune, 0]), seeds))
 
     def __getstate__(self) -> dict[str, Any]:
         if self.stream is not None:

@@ -17,7 +17,7 @@ from bayes_glmm.inference.densities.variances import compiled
 def others_forward(data, L, sd, w, beta, h, u, z):  # type: ignore[no-untyped-def] # pragma: no cover
     """Write beta, h, and z and u of the other factors; returns the log Jacobian."""
     p, log_jacobian = len(beta), 0.0
-    moved, white = np.zeros((2, len(h)))
+    moved, white = np.zeros(len(h)), np.zeros(len(h))  # rows of one matrix would not be known to be contiguous
     for e in range(len(h)):
         h[e] = data.pull[p + e]
     for k in range(len(data.sets) - 1, -1, -1):
@@ -54,7 +54,8 @@ def others_back(data, at, w, beta_slope, u_slope, L_slope, sd_slope, w_slope):  
     """Write the slope in w, from those in beta and in u of the other factors; adds to the slopes in L and sd."""
     p, own = len(beta_slope), len(at.z) - len(at.h)
     z = at.z[own:]
-    z_slope, moved_slope, inner, h_slope = np.zeros((4, len(at.h)))
+    n = len(at.h)
+    z_slope, moved_slope, inner, h_slope = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     start = 0
     for b in range(len(data.blocks)):
         levels, d, place = data.blocks[b, 0], data.blocks[b, 1], data.blocks[b, 2]

@@ -12,9 +12,9 @@ from bayes_glmm.inference.kernels.elementary import fused
 def add_product(matrix, row, column, x, out):  # type: ignore[no-untyped-def] # pragma: no cover
     """Add M x to out, M being the part of the matrix that begins at that row and column."""
     for i in range(len(out)):
-        total = 0.0
+        total, line = 0.0, matrix[row + i, column : column + len(x)]
         for k in range(len(x)):
-            total += matrix[row + i, column + k] * x[k]
+            total += line[k] * x[k]
         out[i] += total
 
 
@@ -22,8 +22,9 @@ def add_product(matrix, row, column, x, out):  # type: ignore[no-untyped-def] # 
 def add_product_transposed(matrix, row, column, x, out):  # type: ignore[no-untyped-def] # pragma: no cover
     """Add M' x to out."""
     for i in range(len(x)):
+        line = matrix[row + i, column : column + len(out)]
         for k in range(len(out)):
-            out[k] += matrix[row + i, column + k] * x[i]
+            out[k] += line[k] * x[i]
 
 
 @fused

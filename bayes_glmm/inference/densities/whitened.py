@@ -7,6 +7,9 @@ factor). The way there: L from the first; beta and the others' u; then for each 
 
 then the pass over the rows. H, R, S and cross are those at the mode times the growth s, a power of the auxiliary
 parameter. The way back carries the slopes of the log likelihood in beta and u to x by the chain rule in reverse.
+
+A point may do without w of the main factor: where that is N(0, I) given all else, the density at w = 0, but for a
+constant, is the one with the main factor's effects integrated out. Draws of w are then made where a draw is kept.
 """
 
 from __future__ import annotations
@@ -70,6 +73,8 @@ class WhitenedData(NamedTuple):
         Where u goes instead of into the draw; without rows if it goes into the draw.
     written : integers [2]
         How many draws of warm-up the stream leaves out, and how many draws there were.
+    seeds : integers [draw]
+        Of w of the main factor, for points without it.
     """
 
     y: np.ndarray
@@ -97,6 +102,7 @@ class WhitenedData(NamedTuple):
     growth: np.ndarray
     stream: np.ndarray
     written: np.ndarray
+    seeds: np.ndarray
 
 
 class Unfolded(NamedTuple):
@@ -125,16 +131,19 @@ def make_density(d: int) -> Callable[..., Any]:
     @named(d)
     def density(x, gradient, table):  # type: ignore[no-untyped-def] # pragma: no cover
         data = read(table)
-        at = unfold(x, data)
         p, q = len(data.beta_priors), len(data.R)
-        t = _count(data.variances)
+        t, others = _count(data.variances), len(data.curvature)
+        white = t + len(data.auxiliary_prior) + p + others  # where w of the main factor begins
+        integrated = len(x) == white
+        w, w_slope = (np.zeros(q * d), np.empty(q * d)) if integrated else (x[white:], gradient[white:])
+        at = unfold(x, w, data)
         slopes = np.zeros(len(data.X) + len(at.u) + 1)
         value = rows_value(table, at.coefficients, at.u, at.a, slopes)
         slope, u_slope, a_slope = slopes[:p], slopes[len(data.X) : -1], slopes[-1]
         value += data.remainder[0] + at.log_jacobian
 
         L_slope, sd_slope = np.zeros(len(at.L)), np.zeros(len(at.sd))
-        r_slope, w_slope = np.empty(q * d), gradient[len(x) - q * d :]
+        r_slope = np.empty(q * d)
         a_slope += data.growth[1] * level_back(data, at, u_slope, L_slope, w_slope, r_slope) / at.a
         if len(data.auxiliary_prior):
             own, own_slope = prior_density(data.auxiliary_prior[0], at.a)
@@ -152,7 +161,7 @@ def make_density(d: int) -> Callable[..., Any]:
         squares = 0.0
         for k in range(len(at.z)):
             squares += at.z[k] * at.z[k]
-        value -= 0.5 * squares + len(at.z) * _HALF_LOG_2PI
+        value -= 0.5 * squares + (others if integrated else len(at.z)) * _HALF_LOG_2PI
         for j in range(q * d):
             for c in range(p):
                 slope[c] -= data.S[j, c] * r_slope[j]
@@ -203,6 +212,7 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
         growth=vector(table, 29),
         stream=single_matrix(table, 30),
         written=integer_vector(table, 31),
+        seeds=integer_vector(table, 32),
     )
 
 
@@ -210,7 +220,7 @@ def make_expand(d: int) -> Callable[..., Any]:
     """The compiled way from a point to what is kept of a draw, ``(x, out, table)``.
 
     Kept are beta; of each factor, the main one first, sd, L (raveled), z and u; the auxiliary parameter. Where there is
-    a stream, u goes there and z nowhere.
+    a stream, u goes there and z nowhere. Where the point is without w of the main factor, that is drawn.
     """
     unfold = make_unfold(d)
 
@@ -218,12 +228,19 @@ def make_expand(d: int) -> Callable[..., Any]:
     @named(d)
     def expand(x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
         data = read(table)
-        at = unfold(x, data)
+        draw, size = data.written[1], len(data.R) * d
+        data.written[1] += 1
+        if len(data.seeds):
+            np.random.seed(data.seeds[draw % len(data.seeds)])  # noqa: NPY002  # numba's, one for each thread
+            w = np.random.standard_normal(size)  # noqa: NPY002
+        else:
+            w = x[len(x) - size :]
+        at = unfold(x, w, data)
         held = len(data.stream) == 0
         start = _append(out, 0, at.beta)
         start = _append(out, start, at.sd[:d])
         start = _append(out, start, at.L[: d * d])
-        own, rows = len(data.R) * d, d
+        own, rows = size, d
         if held:
             start = _append(out, start, at.z[:own])
             start = _append(out, start, at.u[:own])
@@ -238,15 +255,13 @@ def make_expand(d: int) -> Callable[..., Any]:
         if len(data.auxiliary_prior):
             out[start] = at.a
         if not held:
-            _stream(data, at.u)
+            _stream(data, draw - data.written[0], at.u)
 
     return expand
 
 
 @compiled
-def _stream(data, u):  # type: ignore[no-untyped-def] # pragma: no cover
-    draw = data.written[1] - data.written[0]
-    data.written[1] += 1
+def _stream(data, draw, u):  # type: ignore[no-untyped-def] # pragma: no cover
     if 0 <= draw < len(data.stream):
         for k in range(len(u)):
             data.stream[draw, k] = u[k]
@@ -261,12 +276,12 @@ def _append(out, start, values):  # type: ignore[no-untyped-def] # pragma: no co
 
 @cache
 def make_unfold(d: int) -> Callable[..., Any]:
-    """The compiled way from a point to its parameters, ``(x, data) -> Unfolded``."""
+    """The compiled way from a point and w of the main factor to the parameters, ``(x, w, data) -> Unfolded``."""
     level_forward = make_level_forward(d)
 
     @inlined
     @named(d)
-    def unfold(x, data):  # type: ignore[no-untyped-def] # pragma: no cover
+    def unfold(x, w, data):  # type: ignore[no-untyped-def] # pragma: no cover
         p, q, others = len(data.beta_priors), len(data.R), len(data.curvature)
         t, rows = _count(data.variances), len(data.variances.first)
         L, sd = np.zeros(_entries(data, d)), np.empty(rows)
@@ -278,16 +293,16 @@ def make_unfold(d: int) -> Callable[..., Any]:
         a, root = math.exp(log_a), math.exp(data.growth[1] * (log_a - data.growth[0]))
         coefficients, h = np.ones(len(data.X)), np.empty(others)
         beta = coefficients[:p]
-        u, z = np.empty((2, q * d + others))
+        u, z = np.empty(q * d + others), np.empty(q * d + others)
         log_jacobian = others_forward(data, L, sd, x[t : t + p + others], beta, h, u[q * d :], z[q * d :])
-        r, b = np.empty((2, q * d))
+        r, b = np.empty(q * d), np.empty(q * d)
         for j in range(q * d):
             r[j] = data.R[j // d, j % d]
             for c in range(p):
                 r[j] -= data.S[j, c] * beta[c]
         subtract_sparse(data.cross_row, data.cross_column, data.cross, u[q * d :], r)
         C = np.empty((q, d, d))
-        log_jacobian -= level_forward(data.H, L, root, r, x[t + p + others :], C, b, z, u)
+        log_jacobian -= level_forward(data.H, L, root, r, w, C, b, z, u)
         return Unfolded(a, root, sd, L, coefficients, beta, u, z, h, r, C, b, log_jacobian)
 
     return unfold

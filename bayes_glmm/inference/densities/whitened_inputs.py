@@ -1,4 +1,4 @@
-"""From the numbers of a whitening to a compiled density."""
+"""From the numbers of a whitening to a compiled density, of all coordinates or without those of the main factor."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
         growth=np.array([(np.log(mode.auxiliary[n]), 0.5 * whitening.powers[n]) for n in names] or [(0.0, 0.0)])[0],
         stream=np.empty((0, 0), dtype=np.float32),
         written=np.zeros(2, dtype=np.int64),
+        seeds=np.empty(0, dtype=np.int64),
     )
     return Density(
         value=Part("whitened density", (d,)),
@@ -74,6 +75,19 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
         kept=tuple(_kept(whitening.design, blocks, names)),
         coords={name: tuple(map(str, labels)) for name, labels in dimension_labels(whitening.design).items()},
     )
+
+
+def marginal_density(whitening: Whitening, priors: Priors) -> Density | None:
+    """The same with the main factor's effects integrated out, for an exact whitening.
+
+    Given all else w of the main factor is N(0, I): NUTS moves in the other coordinates, and w is drawn where a draw is
+    kept.
+    """
+    density = whitened_density(whitening, priors)
+    if density is None:
+        return None
+    size, seeds = whitening.R.size, np.zeros(1, dtype=np.int64)  # until it is that of a chain
+    return replace(density, arrays=(*density.arrays[:-1], seeds), start=density.start[:-size], left_out=size)
 
 
 def _standard_deviations(whitening: Whitening, blocks: tuple[RandomBlock, ...]) -> tuple[np.ndarray, np.ndarray]:

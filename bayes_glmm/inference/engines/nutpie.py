@@ -72,9 +72,8 @@ def _compiler(target: Target, settings: Settings) -> Callable[[int], Any]:
     from bayes_glmm.inference.densities.density import Density
 
     if isinstance(target, Density):
-        tune = settings.tune or 0
         labels = {dim: pd.Index(target.coords[dim]) for kept in target.kept for dim in kept.dims}
-        return lambda chain: _compiled_density(target.of_chain(chain, tune), labels)
+        return lambda chain: _compiled_density(target.of_chain(chain, settings), labels)
     import nutpie
 
     compiled = nutpie.compile_pymc_model(target, backend="numba")
