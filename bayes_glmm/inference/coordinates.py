@@ -98,7 +98,8 @@ def sample_integrated(spec: ModelSpec, design: Design, priors: Priors, engine: E
     Raises
     ------
     SpecError
-        If the model has more than one random effect a group, or would need too many nodes.
+        If responses are not Gaussian and the model has more than one random effect a group or would need too many
+        nodes.
     """
     marginal = _marginal(spec, design, priors, engine)
     if marginal is not None:
@@ -108,7 +109,8 @@ def sample_integrated(spec: ModelSpec, design: Design, priors: Priors, engine: E
         raise SpecError(
             "This model cannot be sampled in integrated coordinates.",
             str(spec.formula),
-            "They are for one grouping factor, one effect a group and little data in each. Use coordinates='auto'.",
+            "They are for Gaussian responses, or one grouping factor, one effect a group and little data in each. "
+            "Use coordinates='auto'.",
         )
     return _sample_integrated(integral, priors, engine, settings)
 

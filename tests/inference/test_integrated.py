@@ -148,7 +148,7 @@ def test_two_effects_a_group_or_two_factors_stay_plain():
         model = bg.GLMM(formula, data)
         assert integral_for(model.spec, model.design) is None
     with pytest.raises(bg.SpecError, match="one grouping factor"):
-        bg.GLMM("y ~ (x | g)", data).fit(coordinates="integrated", progress=False)
+        bg.GLMM("y ~ (x | g)", made_up("poisson"), "poisson").fit(coordinates="integrated", progress=False)
     with pytest.raises(bg.SpecError, match="Did you mean 'plain'"):
         bg.GLMM("y ~ (1 | g)", data).fit(coordinates="plian", progress=False)
 
