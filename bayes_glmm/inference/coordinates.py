@@ -22,7 +22,7 @@ from bayes_glmm.inference.integral import Integral, draw_effects, integral_for, 
 from bayes_glmm.inference.natural import natural
 from bayes_glmm.inference.settings import Settings
 from bayes_glmm.inference.settled import settled
-from bayes_glmm.inference.whitening import Whitening, exact, whitening_for
+from bayes_glmm.inference.whitening import Whitening, parabolas_are_exact, whitening_for
 from bayes_glmm.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -35,30 +35,28 @@ Sampler = Callable[[ModelSpec, Design, Priors, Engine, Settings], Drawn]
 ATTEMPTS = 3  # each with twice the nodes
 WORST_QUADRATURE_ERROR = 0.01  # in log likelihood: the posterior density is then right to 1 %
 LONG_WARM_UP = 1000
-FEW_EFFECTS = 100  # of the largest factor: with fewer, whitening gave up to twice the effective draws a gradient
+FEW_EFFECTS = 100  # of the largest factor: with fewer, whitening gave up to 1.8 times the effective draws a second
 SHORT_WARM_UP = 200  # where scales are known beforehand; 150 to 300 gave the same effective draws a gradient
 
 
 def sample_auto(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
     """Draw in the coordinates expected to mix best; the log says which and why."""
-    marginal = _marginal(spec, design, priors, engine) if _most_effects(design) > FEW_EFFECTS else None
-    if marginal is not None:
-        log.info("Sampling in integrated coordinates: the integrals have a closed form.")
-        return _sample_density(*marginal, "integrated", engine, settings)
-    integral = integral_for(spec, design)
+    closed_form = parabolas_are_exact(spec) and _most_effects(design) > FEW_EFFECTS
+    integral = None if closed_form else integral_for(spec, design)
     if integral is not None and integral.cheap:
         log.info("Sampling in integrated coordinates: the integrals are %d values a gradient.", integral.cells)
         return _sample_integrated(integral, priors, engine, settings)
     whitening, why = whitening_for(spec, design, priors)
-    if whitening is not None:
-        instead = (
-            f"the integrals would be {integral.cells} values a gradient" if integral else "no integral is within reach"
-        )
-        log.info("Sampling in whitened coordinates: the Laplace approximation is there, and %s.", instead)
-        return _sample_whitened(whitening, priors, engine, settings)
-    log.info("Sampling in plain coordinates: %s.", why)
-    drawn, how = sample_plain(spec, design, priors, engine, settings)
-    return drawn, how | {"why": why}
+    if whitening is None:
+        log.info("Sampling in plain coordinates: %s.", why)
+        drawn, how = sample_plain(spec, design, priors, engine, settings)
+        return drawn, how | {"why": why}
+    density = _density(whitening, priors, engine)
+    if closed_form and density is not None:
+        log.info("Sampling in integrated coordinates: the integrals have a closed form.")
+        return _sample_marginal(whitening, density, engine, settings)
+    log.info("Sampling in whitened coordinates: there is a Laplace approximation, and no integral is cheaper.")
+    return _sample_whitened(whitening, density, priors, engine, settings)
 
 
 def sample_plain(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
@@ -85,7 +83,7 @@ def sample_whitened(spec: ModelSpec, design: Design, priors: Priors, engine: Eng
             str(spec.formula),
             "Use coordinates='auto'.",
         )
-    return _sample_whitened(whitening, priors, engine, settings)
+    return _sample_whitened(whitening, _density(whitening, priors, engine), priors, engine, settings)
 
 
 def sample_integrated(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
@@ -98,19 +96,20 @@ def sample_integrated(spec: ModelSpec, design: Design, priors: Priors, engine: E
     Raises
     ------
     SpecError
-        If responses are not Gaussian and the model has more than one random effect a group or would need too many
-        nodes.
+        If the integrals have no closed form, and the model has more than one random effect a group or would need too
+        many nodes.
     """
-    marginal = _marginal(spec, design, priors, engine)
-    if marginal is not None:
-        return _sample_density(*marginal, "integrated", engine, settings)
+    whitening, _ = whitening_for(spec, design, priors) if parabolas_are_exact(spec) else (None, "")
+    density = None if whitening is None else _density(whitening, priors, engine)
+    if whitening is not None and density is not None:
+        return _sample_marginal(whitening, density, engine, settings)
     integral = integral_for(spec, design)
     if integral is None:
         raise SpecError(
             "This model cannot be sampled in integrated coordinates.",
             str(spec.formula),
-            "They are for Gaussian responses, or one grouping factor, one effect a group and little data in each. "
-            "Use coordinates='auto'.",
+            "They are for Gaussian responses (engine 'nutpie', priors without bounds), or for one grouping factor, one "
+            "effect a group and little data in each. Use coordinates='auto'.",
         )
     return _sample_integrated(integral, priors, engine, settings)
 
@@ -136,10 +135,17 @@ def get_coordinates(name: str) -> Sampler:
     return COORDINATES[name]
 
 
-def _sample_whitened(whitening: Whitening, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
+def _density(whitening: Whitening, priors: Priors, engine: Engine) -> Density | None:
+    """The compiled density over whitened coordinates where engine and model allow one."""
     from bayes_glmm.inference.densities.whitened_inputs import whitened_density
 
-    density = whitened_density(whitening, priors) if engine.densities else None
+    return whitened_density(whitening, priors) if engine.densities else None
+
+
+def _sample_whitened(
+    whitening: Whitening, density: Density | None, priors: Priors, engine: Engine, settings: Settings
+) -> Drawn:
+    """Draw from the density, or where there is none from a PyMC model."""
     if density is not None:
         return _sample_density(whitening, density, "whitened", engine, settings)
     from bayes_glmm.inference.whitened import whitened_model
@@ -148,15 +154,11 @@ def _sample_whitened(whitening: Whitening, priors: Priors, engine: Engine, setti
     return natural(drawn, whitening.design), {"coordinates": "whitened"} | how
 
 
-def _marginal(spec: ModelSpec, design: Design, priors: Priors, engine: Engine) -> tuple[Whitening, Density] | None:
-    """The compiled density without the largest factor's effects, where they can be integrated out in closed form."""
-    from bayes_glmm.inference.densities.whitened_inputs import marginal_density
+def _sample_marginal(whitening: Whitening, density: Density, engine: Engine, settings: Settings) -> Drawn:
+    """Draw without the main factor's effects, which are drawn with each draw that is kept."""
+    from bayes_glmm.inference.densities.whitened_inputs import without_main_effects
 
-    if not engine.densities or not exact(spec):
-        return None
-    whitening, _ = whitening_for(spec, design, priors)
-    density = None if whitening is None else marginal_density(whitening, priors)
-    return None if whitening is None or density is None else (whitening, density)
+    return _sample_density(whitening, without_main_effects(density, whitening), "integrated", engine, settings)
 
 
 def _most_effects(design: Design) -> int:

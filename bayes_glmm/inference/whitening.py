@@ -69,8 +69,8 @@ class Whitening:
     fixed_and_others: Others
 
 
-def exact(spec: ModelSpec) -> bool:
-    """Whether the parabolas are the log densities themselves, whatever the parameters are."""
+def parabolas_are_exact(spec: ModelSpec) -> bool:
+    """Whether they are the log densities of the rows themselves, whatever the parameters are."""
     return (spec.family_name, spec.link_name) == ("gaussian", "identity")
 
 

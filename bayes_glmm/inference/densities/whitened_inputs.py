@@ -77,15 +77,12 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
     )
 
 
-def marginal_density(whitening: Whitening, priors: Priors) -> Density | None:
-    """The same with the main factor's effects integrated out, for an exact whitening.
+def without_main_effects(density: Density, whitening: Whitening) -> Density:
+    """The density with the main factor's effects integrated out, where the parabolas are exact.
 
     Given all else w of the main factor is N(0, I): NUTS moves in the other coordinates, and w is drawn where a draw is
     kept.
     """
-    density = whitened_density(whitening, priors)
-    if density is None:
-        return None
     size, seeds = whitening.R.size, np.zeros(1, dtype=np.int64)  # until it is that of a chain
     return replace(density, arrays=(*density.arrays[:-1], seeds), start=density.start[:-size], left_out=size)
 
