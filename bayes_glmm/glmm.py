@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm import effects
-from bayes_glmm.design import Design, Finding, Priors, build_design, findings, resolve_priors
+from bayes_glmm.design import Design, Finding, Priors, Problem, build_design, findings, resolve_priors
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior, load_posterior
 from bayes_glmm.predictive import log_likelihood, replicate
@@ -89,6 +89,11 @@ class GLMM:
         self.design = build_design(self.spec, data, missing)
         self.priors = resolve_priors(self.spec, self.design)
 
+    @cached_property
+    def problem(self) -> Problem:
+        """Specification, design and priors in one record."""
+        return Problem(self.spec, self.design, self.priors)
+
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What to know before sampling: separation, levels with one row, columns on very different scales."""
@@ -99,7 +104,7 @@ class GLMM:
         """The plain PyMC model: yours to graph, extend and sample."""
         from bayes_glmm.model import build_model
 
-        return build_model(self.spec, self.design, self.priors)
+        return build_model(self.problem)
 
     def prior_predictive(self, draws: int = 500, seed: int = 0) -> xr.DataTree:
         """Draws from the prior and of responses under it: groups ``prior`` and ``prior_predictive``."""
@@ -165,7 +170,7 @@ class GLMM:
             cores=cores,
             progress=progress,
         )
-        return Fit(sample(self.spec, self.design, self.priors, settings, client=client))
+        return Fit(sample(self.problem, settings, client=client))
 
     def __str__(self) -> str:
         from bayes_glmm.design.notation import equations

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bayes_glmm.design import Design, Priors, build_design, resolve_priors
+from bayes_glmm.design import Design, Priors, Problem, build_design, resolve_priors
+from bayes_glmm.draws import to_canonical, with_covariance
 from bayes_glmm.errors import DataError, GLMMError, SpecError, choices
 from bayes_glmm.files import whole_folder, write_tree
 from bayes_glmm.spec import ModelSpec, Prior
@@ -49,6 +51,19 @@ class Posterior:
     priors: Priors
     draws: xr.DataTree
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def problem(self) -> Problem:
+        """Specification, design and priors in one record."""
+        return Problem(self.spec, self.design, self.priors)
+
+    @cached_property
+    def canonical(self) -> Posterior:
+        """The same draws in canonical columns, where every parameter has a scalar prior of its own."""
+        problem = self.problem.canonical
+        posterior = to_canonical(self.draws["posterior"].to_dataset(), self.priors.canonical, problem.design)
+        draws = xr.DataTree.from_dict({"posterior": posterior})
+        return Posterior(problem.spec, problem.design, problem.priors, draws, self.provenance)
 
     def array(self, name: str) -> np.ndarray:
         """Draws of one variable with chain and draw stacked: [draw, ...]."""
@@ -241,18 +256,18 @@ def posterior_at(
         As :func:`~bayes_glmm.design.build_design`, and for arrays that do not fit the model.
     """
     design = build_design(spec, data)
-    return posterior_of(spec, design, beta, G, auxiliary, u)
+    return posterior_of(Problem(spec, design, resolve_priors(spec, design)), beta, G, auxiliary, u)
 
 
 def posterior_of(
-    spec: ModelSpec,
-    design: Design,
+    problem: Problem,
     beta: ArrayLike,
     G: Mapping[str, ArrayLike],
     auxiliary: Mapping[str, ArrayLike] | None = None,
     u: Mapping[str, ArrayLike] | None = None,
 ) -> Posterior:
-    """As :func:`posterior_at`, for a design that is there already."""
+    """As :func:`posterior_at`, of a problem: a design and priors that are there already."""
+    spec, design = problem.spec, problem.design
     beta = np.atleast_2d(np.asarray(beta, float))
     n = len(beta)
 
@@ -274,21 +289,18 @@ def posterior_of(
     coords: dict[str, Any] = {"chain": [0], "draw": np.arange(n), "coefficient": list(design.coefficients)}
     for name, value in (auxiliary or {}).items():
         variables[name] = (("chain", "draw"), drawn(name, value))
+    covariances: dict[str, np.ndarray] = {}
     for block in design.blocks:
         g, effect = block.group, f"{block.group}_effect"
-        coords |= {g: list(block.levels), effect: list(block.effects), f"{effect}_2": list(block.effects)}
+        coords |= {g: list(block.levels), effect: list(block.effects)}
         if g not in G:
             raise DataError(f"The covariance of the random effects of {g!r} is not given.", "G")
         levels, effects = len(block.levels), len(block.effects)
-        covariance = drawn(f"G[{g!r}]", G[g], effects, effects)
-        sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
-        variables[f"G_{g}"] = (("chain", "draw", effect, f"{effect}_2"), covariance)
-        variables[f"sd_{g}"] = (("chain", "draw", effect), sd)
-        if block.correlated:
-            with np.errstate(invalid="ignore"):  # an effect without variance has no correlation: NaN
-                corr = covariance / (sd[..., :, None] * sd[..., None, :])
-            variables[f"corr_{g}"] = (("chain", "draw", effect, f"{effect}_2"), corr)
+        covariances[g] = drawn(f"G[{g!r}]", G[g], effects, effects)
         effects_at = (u or {}).get(g, np.zeros((levels, effects)))
         variables[f"u_{g}"] = (("chain", "draw", g, effect), drawn(f"u[{g!r}]", effects_at, levels, effects))
-    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(variables, coords)})
-    return Posterior(spec, design, resolve_priors(spec, design), tree, {})
+    data = xr.Dataset(variables, coords)
+    for block in design.blocks:
+        data = with_covariance(data, block, covariances[block.group])
+    tree = xr.DataTree.from_dict({"posterior": data})
+    return Posterior(spec, design, problem.priors, tree, {})

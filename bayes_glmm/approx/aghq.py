@@ -7,8 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from bayes_glmm.approx.laplace import Target, fit_by
+from bayes_glmm.approx.laplace import Target, columns_for, fit_by
 from bayes_glmm.approx.result import ApproxFit, Model
+from bayes_glmm.approx.written import as_written
 from bayes_glmm.likelihood import likelihood_of
 from bayes_glmm.likelihood.quadrature import aghq_log_likelihood, check_quadrature
 
@@ -54,10 +55,11 @@ def aghq(model: Model, nodes: int = 25, target: Target = "likelihood") -> Approx
     >>> round(fit.log_likelihood, 3)
     -37.019
     """
+    canonical = columns_for(model, target)
     check_quadrature(likelihood_of(model.spec, model.design), nodes)
     name = f"Adaptive quadrature with {nodes} node{'s' if nodes > 1 else ''}"
-    fit = fit_by(model, partial(aghq_log_likelihood, nodes=nodes), name, target)
-    return with_error(fit, nodes)
+    fit = fit_by(model, canonical, partial(aghq_log_likelihood, nodes=nodes), name, target)
+    return as_written(with_error(fit, nodes), model, canonical)
 
 
 def with_error(fit: ApproxFit, nodes: int) -> ApproxFit:

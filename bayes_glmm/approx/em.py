@@ -23,6 +23,7 @@ from bayes_glmm.approx.aghq import with_error
 from bayes_glmm.approx.boundary import refuse_separated, with_bounds
 from bayes_glmm.approx.laplace import approx_fit
 from bayes_glmm.approx.result import ApproxFit, Model
+from bayes_glmm.approx.written import as_written, default_columns, in_columns
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Estimate, Layout, Likelihood, Parameters, layout_of, likelihood_of
 from bayes_glmm.likelihood.maximum import Maximum
@@ -69,7 +70,9 @@ def em(model: Model, nodes: int = 25, iterations: int = 2000) -> ApproxFit:
     True
     """
     begin = time.perf_counter()
-    likelihood = likelihood_of(model.spec, model.design)
+    canonical = default_columns(model)
+    problem = in_columns(model, canonical)
+    likelihood = likelihood_of(problem.spec, problem.design)
     if len(likelihood.part.blocks) != 1:
         raise SpecError("EM takes one grouping factor.", advice="Use bg.approx.laplace(model).")
     check_quadrature(likelihood, nodes)
@@ -83,7 +86,7 @@ def em(model: Model, nodes: int = 25, iterations: int = 2000) -> ApproxFit:
         ) from error
     estimate = _estimate(likelihood, parameters, nodes, values)
     seconds = time.perf_counter() - begin
-    fit = approx_fit(f"EM with {nodes} nodes, maximum likelihood", model, likelihood, estimate, seconds)
+    fit = approx_fit(f"EM with {nodes} nodes, maximum likelihood", problem, likelihood, estimate, seconds)
     fall = float(-np.min(np.diff(values), initial=0.0))
     messages = (f"The log likelihood fell by {fall:.2g} in an iteration: {nodes} nodes are too few.",)
     fit = replace(
@@ -92,7 +95,7 @@ def em(model: Model, nodes: int = 25, iterations: int = 2000) -> ApproxFit:
         messages=(*fit.messages, *(messages if fall > FALL else ())),
         details={**fit.details, "iterations": len(values) - 1, "log_likelihoods": np.array(values)},
     )
-    return with_error(with_bounds(fit), nodes)
+    return as_written(with_error(with_bounds(fit), nodes), model, canonical)
 
 
 def _climb(likelihood: Likelihood, nodes: int, iterations: int) -> tuple[Parameters, list[float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time as clock
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -84,14 +85,16 @@ def gee(
         raise SpecError("GEE needs fixed effects.", str(model.spec.formula), "Leave the intercept in: y ~ 1 + (1 | g).")
     spec, design = marginal_model(model)
     refuse_separated(spec, design)
-    likelihood = likelihood_of(spec, design)
+    priors = resolve_priors(spec, design)
+    likelihood = likelihood_of(spec, priors.canonical.design(design))
     independent = maximum_likelihood(likelihood).parameters
+    independent = replace(independent, beta=priors.canonical.to_written(independent.beta))
     rows = rows_of(spec, design, block, independent, positions(correlation, model.design, block, time))
     check_positions(rows, correlation, corr)
     uncorrected = _uncorrected(rows, design, block)
     found = solve(rows, correlation, independent.beta, correct=not uncorrected)
     auxiliary = {**independent.auxiliary, **rows.quasi.auxiliary(found.dispersion)}
-    parameters, layout = Parameters(found.beta, {}, auxiliary), layout_of(likelihood)
+    parameters, layout = Parameters(found.beta, {}, auxiliary), layout_of(likelihood_of(spec, design))
     x = layout.vector(parameters)
     covariance = np.full((len(x), len(x)), np.nan)
     covariance[layout.beta, layout.beta] = found.covariances[errors]
@@ -100,7 +103,7 @@ def gee(
         method=f"GEE, {corr} correlation within {block.group}, {errors.replace('_', '-')} standard errors",
         spec=spec,
         design=design,
-        priors=resolve_priors(spec, design),
+        priors=priors,
         parameters=parameters,
         layout=layout,
         x=x,

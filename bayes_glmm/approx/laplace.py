@@ -9,6 +9,8 @@ from typing import Literal
 from bayes_glmm.approx.boundary import refuse_separated, with_bounds
 from bayes_glmm.approx.henderson import predicted_effects
 from bayes_glmm.approx.result import ApproxFit, Model, RandomEffects
+from bayes_glmm.approx.written import as_written, default_columns, in_columns
+from bayes_glmm.design import Canonical, Problem
 from bayes_glmm.errors import SpecError
 from bayes_glmm.likelihood import Estimate, Likelihood, likelihood_of, maximum_a_posteriori, maximum_likelihood
 from bayes_glmm.likelihood.estimate import LogLikelihood
@@ -44,22 +46,42 @@ def laplace(model: Model, target: Target = "likelihood") -> ApproxFit:
     Clayton 1993, equation 4), with the observed information. The error is of the order of 1 / (rows a group): small
     for many rows, large for few binary ones; :func:`aghq` says how large.
     """
-    return fit_by(model, laplace_log_likelihood, "Laplace", target)
+    canonical = columns_for(model, target)
+    return as_written(fit_by(model, canonical, laplace_log_likelihood, "Laplace", target), model, canonical)
 
 
-def fit_by(model: Model, log_likelihood: LogLikelihood, name: str, target: Target) -> ApproxFit:
-    """Maximise a log likelihood, or a posterior density, and put the result together."""
-    start = time.perf_counter()
-    likelihood = likelihood_of(model.spec, model.design)
+def columns_for(model: Model, target: Target) -> Canonical:
+    """The canonical columns to search in.
+
+    Raises
+    ------
+    SpecError
+        For an unknown target.
+    EstimationError
+        If there is no maximum likelihood estimate.
+    """
     if target == "likelihood":
         refuse_separated(model.spec, model.design)
-        estimate, kind = maximum_likelihood(likelihood, log_likelihood), "maximum likelihood"
-    elif target == "posterior":
-        estimate, kind = maximum_a_posteriori(likelihood, model.priors, log_likelihood), "maximum a posteriori"
+        return default_columns(model)
+    if target == "posterior":
+        return model.priors.canonical
+    raise SpecError(f"There is no target {target!r}.", advice="Valid: 'likelihood', 'posterior'.")
+
+
+def fit_by(model: Model, canonical: Canonical, log_likelihood: LogLikelihood, name: str, target: Target) -> ApproxFit:
+    """Maximise a log likelihood, or a posterior density, in canonical columns."""
+    start = time.perf_counter()
+    if target == "posterior":
+        problem = Problem(model.spec, model.design, model.priors).canonical
     else:
-        raise SpecError(f"There is no target {target!r}.", advice="Valid: 'likelihood', 'posterior'.")
+        problem = in_columns(model, canonical)
+    likelihood = likelihood_of(problem.spec, problem.design)
+    if target == "likelihood":
+        estimate, kind = maximum_likelihood(likelihood, log_likelihood), "maximum likelihood"
+    else:
+        estimate, kind = maximum_a_posteriori(likelihood, problem.priors, log_likelihood), "maximum a posteriori"
     seconds = time.perf_counter() - start
-    fit = approx_fit(f"{name}, {kind}", model, likelihood, estimate, seconds)
+    fit = approx_fit(f"{name}, {kind}", problem, likelihood, estimate, seconds)
     fit = replace(fit, objective=log_likelihood)
     return with_bounds(fit) if target == "likelihood" else fit
 

@@ -18,6 +18,7 @@ from bayes_glmm.approx.boundary import MODE, refuse_separated, with_bounds
 from bayes_glmm.approx.henderson import Criterion, LinearMixedModel, Solution
 from bayes_glmm.approx.result import ApproxFit, Model
 from bayes_glmm.approx.working import joint_mode
+from bayes_glmm.approx.written import as_written, default_columns, in_columns
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Layout, Likelihood, Parameters, conditional_modes, layout_of, likelihood_of
 from bayes_glmm.likelihood.estimate import THETA_ERROR, upright
@@ -69,7 +70,9 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
     """
     start = time.perf_counter()
     _check(model, criterion, dispersion)
-    likelihood = likelihood_of(model.spec, model.design)
+    canonical = default_columns(model)
+    problem = in_columns(model, canonical)
+    likelihood = likelihood_of(problem.spec, problem.design)
     try:
         found = _alternate(likelihood, criterion, dispersion)
     except np.linalg.LinAlgError as error:
@@ -82,9 +85,9 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
     parameters, covariance = _estimates(likelihood, layout, found)
     fit = ApproxFit(
         method=f"PQL, {criterion}",
-        spec=model.spec,
-        design=model.design,
-        priors=model.priors,
+        spec=problem.spec,
+        design=problem.design,
+        priors=problem.priors,
         parameters=parameters,
         layout=layout,
         x=layout.vector(parameters),
@@ -101,7 +104,7 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
             "working_log_likelihood": found.solution.log_likelihood(criterion),
         },
     )
-    return with_bounds(fit)
+    return as_written(with_bounds(fit), model, canonical)
 
 
 def _check(model: Model, criterion: str, dispersion: str) -> None:

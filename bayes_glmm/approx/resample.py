@@ -28,9 +28,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import xarray as xr
 
 from bayes_glmm.approx.result import Model
+from bayes_glmm.design import Problem
 from bayes_glmm.diagnostics.loo import good_k
+from bayes_glmm.draws import to_written
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import (
     Estimate,
@@ -102,22 +105,23 @@ def laplace_posterior(model: Model, draws: int = 1000, seed: int = 0, nodes: int
     start = time.perf_counter()
     if not FEWEST <= draws <= MOST:
         raise SpecError(f"Resampling takes {FEWEST} to {MOST:,} draws, not {draws:,}.")
-    likelihood = likelihood_of(model.spec, model.design)
+    problem = Problem(model.spec, model.design, model.priors)
+    likelihood = likelihood_of(problem.canonical.spec, problem.canonical.design)
     integral: LogLikelihood = laplace_log_likelihood
     if nodes != 1:
         check_quadrature(likelihood, nodes)
         integral = partial(aghq_log_likelihood, nodes=nodes)
-    estimate = maximum_a_posteriori(likelihood, model.priors, integral)
+    estimate = maximum_a_posteriori(likelihood, problem.canonical.priors, integral)
     _check_mode(estimate)
     rng = np.random.default_rng(seed)
     proposals, log_density = _propose(estimate, draws, rng)
-    found = _evaluate(likelihood, model, estimate, integral, proposals, rng)
+    found = _evaluate(likelihood, problem.canonical, estimate, integral, proposals, rng)
     weights, k = _smoothed(found.log_posterior - log_density)
     kept = _resampled(weights, draws, rng)
     k_effects = _k_of_effects(likelihood, {group: log[kept] for group, log in found.log_effects.items()})
     some = kept[:COMPARED]
     error = _integration_error(likelihood, estimate, nodes, proposals[some], found.log_likelihood[some])
-    posterior = _posterior(model, estimate, likelihood, proposals[kept], found.z[kept])
+    posterior = _posterior(problem, estimate, likelihood, proposals[kept], found.z[kept])
     provenance = {
         "coordinates": "laplace",
         "nodes": nodes,
@@ -204,7 +208,7 @@ def _propose(estimate: Estimate, draws: int, rng: np.random.Generator) -> tuple[
 
 def _evaluate(
     likelihood: Likelihood,
-    model: Model,
+    problem: Problem,
     estimate: Estimate,
     integral: LogLikelihood,
     proposals: np.ndarray,
@@ -212,7 +216,7 @@ def _evaluate(
 ) -> _Evaluated:
     """Evaluate the target at each proposal, and draw the random effects there."""
     part, layout = likelihood.part, estimate.layout
-    log_prior, start = LogPrior(layout, model.priors), estimate.evaluation.modes.z
+    log_prior, start = LogPrior(layout, problem.priors), estimate.evaluation.modes.z
     log_posterior, log_likelihood = np.full((2, len(proposals)), -np.inf)
     z = np.zeros((len(proposals), part.size))
     log_effects = {block.group: np.zeros((len(z), len(block.levels))) for block in part.blocks}
@@ -289,7 +293,7 @@ def _integration_error(
     return float(np.std(np.array(exact) - log_likelihood))
 
 
-def _posterior(model: Model, estimate: Estimate, likelihood: Likelihood, x: np.ndarray, z: np.ndarray) -> Posterior:
+def _posterior(problem: Problem, estimate: Estimate, likelihood: Likelihood, x: np.ndarray, z: np.ndarray) -> Posterior:
     layout = estimate.layout
     parameters = [layout.parameters(layout.bound(row)) for row in x]
     L = {block.group: np.array([one.L[block.group] for one in parameters]) for block in likelihood.part.blocks}
@@ -297,4 +301,6 @@ def _posterior(model: Model, estimate: Estimate, likelihood: Likelihood, x: np.n
     u = {group: np.einsum("sij,ljs->sli", L[group], each) for group, each in likelihood.part.split(z.T).items()}
     auxiliary = {name: np.array([one.auxiliary[name] for one in parameters]) for name in layout.auxiliary}
     beta = np.array([one.beta for one in parameters])
-    return replace(posterior_of(model.spec, model.design, beta, G, auxiliary, u), priors=model.priors)
+    found = posterior_of(problem.canonical, beta, G, auxiliary, u).draws["posterior"].to_dataset().copy(deep=True)
+    draws = to_written(found, problem.priors.canonical, problem.design)
+    return Posterior(problem.spec, problem.design, problem.priors, xr.DataTree.from_dict({"posterior": draws}))

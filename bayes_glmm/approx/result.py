@@ -7,14 +7,16 @@ Gaussian around the estimates in the coordinates of the search, random effects f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
-from bayes_glmm.design import Design, Priors
+from bayes_glmm.design import Canonical, Design, Priors, Problem
+from bayes_glmm.draws import to_written
 from bayes_glmm.effects import EffectMethods, Estimates
 from bayes_glmm.likelihood import Layout, Parameters
 from bayes_glmm.likelihood.estimate import LogLikelihood
@@ -93,6 +95,8 @@ class ApproxFit(EffectMethods):
     draws : int
         How many draws :attr:`posterior` simulates.
     seed : int
+    canonical : (ApproxFit, Canonical) or None
+        The same estimates in the columns in which they were found, where those are others.
     """
 
     method: str
@@ -113,6 +117,7 @@ class ApproxFit(EffectMethods):
     details: Mapping[str, Any] = field(default_factory=dict)
     draws: int = 1000
     seed: int = 0
+    canonical: tuple[ApproxFit, Canonical] | None = None
 
     @property
     def beta(self) -> np.ndarray:
@@ -201,11 +206,22 @@ class ApproxFit(EffectMethods):
         """The estimates as a posterior of one draw."""
         G = {block.group: self.G(block.group) for block in self.layout.blocks}
         u = self.random_effects.u if self.random_effects else {}
-        return posterior_of(self.spec, self.design, self.beta, G, self.parameters.auxiliary, u)
+        return posterior_of(self._problem, self.beta, G, self.parameters.auxiliary, u)
+
+    @property
+    def _problem(self) -> Problem:
+        return Problem(self.spec, self.design, self.priors)
 
     @cached_property
     def posterior(self) -> Posterior:
-        """Simulated draws, in pairs around the estimates."""
+        """Simulated draws, in pairs around the estimates, in the columns in which these were found."""
+        if self.canonical is not None:
+            fit, canonical = self.canonical
+            fit = replace(fit, draws=self.draws, seed=self.seed)
+            draws = to_written(fit.posterior.draws["posterior"].to_dataset(), canonical, self.design)
+            return Posterior(
+                self.spec, self.design, self.priors, xr.DataTree.from_dict({"posterior": draws.copy(deep=True)})
+            )
         rng = np.random.default_rng(self.seed)
         half = (self.draws + 1) // 2
         noise = rng.standard_normal((half, len(self.x)))
@@ -215,7 +231,7 @@ class ApproxFit(EffectMethods):
         beta = np.array([one.beta for one in parameters])
         G = {b.group: np.array([one.G(b.group) for one in parameters]) for b in self.layout.blocks}
         auxiliary = {name: np.array([one.auxiliary[name] for one in parameters]) for name in self.layout.auxiliary}
-        return posterior_of(self.spec, self.design, beta, G, auxiliary, self._simulated_effects(beta - self.beta, rng))
+        return posterior_of(self._problem, beta, G, auxiliary, self._simulated_effects(beta - self.beta, rng))
 
     def _simulated_effects(self, moves: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Random effects that follow each draw of beta, with what is uncertain given it."""

@@ -7,11 +7,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.design.check import check_design, check_response
+from bayes_glmm.design.check import check_design, check_finite, check_response
 from bayes_glmm.design.design import Design, Predictors, RandomBlock
 from bayes_glmm.design.encode import Encoder, evaluate_offset, group_labels, predictor_columns
 from bayes_glmm.design.expressions import common_matrix, labels_of, values_of
 from bayes_glmm.design.frame import check_levels, complete_rows
+from bayes_glmm.design.rank import rank_of
 from bayes_glmm.design.response import own_columns, read_response, read_trials, response_columns
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.spec import ModelSpec, RandomTerm
@@ -38,8 +39,8 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     SpecError
         For a formula that cannot be read, repeated random effects, or names that the model uses for something else.
     DataError
-        For missing columns or values, responses outside the family's support, rank-deficient fixed effects, and
-        grouping factors with one level.
+        For missing columns or values, responses outside the family's support, more columns than rows, and grouping
+        factors with one level.
     """
     formula = spec.formula
     inputs = predictor_columns(formula.fixed, formula.random, formula.offset)
@@ -53,17 +54,21 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     if fixed is not None:
         _check_terms(fixed)
     effects, blocks = _build_blocks(formula.random, rows)
-    X = np.empty((len(rows), 0)) if fixed is None else values_of(fixed)
+    columns = np.empty((len(rows), 0)) if fixed is None else values_of(fixed)
+    names = () if fixed is None else tuple(labels_of(fixed))
+    check_finite("fixed effects", names, columns)
+    rank = rank_of(columns)
     design = Design(
         response=formula.response,
         success=success,
         y=y,
         trials=trials,
-        coefficients=() if fixed is None else tuple(labels_of(fixed)),
-        predictors=Predictors(X, evaluate_offset(formula.offset, rows), blocks),
+        coefficients=tuple(names[j] for j in rank.kept),
+        predictors=Predictors(columns[:, rank.kept], evaluate_offset(formula.offset, rows), blocks),
         data=rows,
         dropped=len(data) - len(rows),
-        encoder=Encoder(fixed, effects, formula.offset, inputs),
+        encoder=Encoder(fixed, effects, formula.offset, inputs, rank),
+        aliased=tuple(names[j] for j in rank.aliased),
     )
     check_response(spec.family, design)
     check_design(design)

@@ -66,14 +66,13 @@ def check_size(where: str, values: np.ndarray) -> None:
 
 
 def check_design(design: Design) -> None:
-    """The fixed effects are distinct and every grouping factor groups.
+    """Every column is finite and every grouping factor groups.
 
     Raises
     ------
     DataError
     """
     check_predictors(design.predictors, design.coefficients)
-    _check_rank(design)
     for block in design.blocks:
         _check_levels(block)
 
@@ -88,16 +87,26 @@ def check_predictors(predictors: Predictors, coefficients: tuple[str, ...]) -> N
     named = [("fixed effects", coefficients, predictors.X)]
     named += [(f"random effects by {block.group}", block.effects, block.values) for block in predictors.blocks]
     for where, names, values in named:
-        rows, columns = np.nonzero(~np.isfinite(values))
-        if rows.size:
-            raise DataError(
-                f"{names[columns[0]]} is not finite.",
-                f"{where}, {rows_text(np.unique(rows))}",
-                "A transform such as log() may have met a value outside its domain.",
-            )
-        for name, column in zip(names, values.T, strict=True):
-            check_size(f"{where}, {name}", column)
+        check_finite(where, names, values)
     check_size("offset", predictors.offset)
+
+
+def check_finite(where: str, names: tuple[str, ...], values: np.ndarray) -> None:
+    """Every column [row, column] is finite, and of a size that can be computed with.
+
+    Raises
+    ------
+    DataError
+    """
+    rows, columns = np.nonzero(~np.isfinite(values))
+    if rows.size:
+        raise DataError(
+            f"{names[columns[0]]} is not finite.",
+            f"{where}, {rows_text(np.unique(rows))}",
+            "A transform such as log() may have met a value outside its domain.",
+        )
+    for name, column in zip(names, values.T, strict=True):
+        check_size(f"{where}, {name}", column)
 
 
 def dependent(X: np.ndarray) -> list[int]:
@@ -108,17 +117,6 @@ def dependent(X: np.ndarray) -> list[int]:
     _, R, order = linalg.qr(scaled, mode="economic", pivoting=True)
     rank = int((np.abs(np.diag(R)) >= 1e-9).sum())
     return order[rank:].tolist()
-
-
-def _check_rank(design: Design) -> None:
-    extra = [design.coefficients[j] for j in dependent(design.X)]
-    if extra:
-        raise DataError(
-            f"The fixed effects are linearly dependent: {', '.join(extra)} is a combination of the others.",
-            "fixed effects",
-            "Leave it out of the formula; an empty cell of a factor or a constant column also does this, and one that "
-            "hardly varies for its size: center(x).",
-        )
 
 
 def _check_levels(block: RandomBlock) -> None:

@@ -57,11 +57,14 @@ class Predictors:
     X : array [row, coefficient]
     offset : array [row]
     blocks : tuple of RandomBlock
+    estimable : array of bool [row] or None
+        Whether the data determine the row's fixed effects; None where they determine those of all rows.
     """
 
     X: Float[np.ndarray, "row coefficient"]
     offset: Float[np.ndarray, " row"]
     blocks: tuple[RandomBlock, ...]
+    estimable: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.X)
@@ -88,6 +91,8 @@ class Design:
         How many rows with missing values were left out.
     encoder : Encoder
         Makes the same columns for new rows.
+    aliased : tuple of str
+        Columns that were left out because they depend on earlier ones.
     """
 
     response: str
@@ -99,6 +104,7 @@ class Design:
     data: pd.DataFrame
     dropped: int
     encoder: Encoder
+    aliased: tuple[str, ...] = ()
 
     @property
     def X(self) -> np.ndarray:

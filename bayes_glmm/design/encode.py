@@ -12,6 +12,7 @@ from bayes_glmm.design.check import check_predictors
 from bayes_glmm.design.design import Design, Predictors, RandomBlock
 from bayes_glmm.design.expressions import arithmetic, coded_columns, columns_of, evaluate, numeric_column
 from bayes_glmm.design.frame import check_columns, readable
+from bayes_glmm.design.rank import Rank
 from bayes_glmm.errors import DataError, choices, rows_text
 
 if TYPE_CHECKING:
@@ -32,12 +33,15 @@ class Encoder:
         The offset as an expression.
     columns : tuple of str
         Columns of the data that the linear predictor needs, grouping factors excepted.
+    rank : Rank
+        Which columns of the fixed effects the model keeps.
     """
 
     fixed: CommonEffectsMatrix | None
     effects: tuple[tuple[CommonEffectsMatrix, ...], ...]
     offset: str | None
     columns: tuple[str, ...]
+    rank: Rank
 
 
 def evaluate_offset(offset: str | None, data: pd.DataFrame) -> np.ndarray:
@@ -113,7 +117,8 @@ def new_predictors(design: Design, data: pd.DataFrame, known_groups: bool = Fals
     for block, matrices in zip(design.blocks, encoder.effects, strict=True):
         values = np.column_stack([evaluate(matrix, rows) for matrix in matrices])
         blocks.append(replace(block, values=values, index=_new_index(block, data, known_groups)))
-    new = Predictors(X, evaluate_offset(encoder.offset, rows), tuple(blocks))
+    estimable = encoder.rank.estimable(X) if len(encoder.rank.aliased) else None
+    new = Predictors(X[:, encoder.rank.kept], evaluate_offset(encoder.offset, rows), tuple(blocks), estimable)
     check_predictors(new, design.coefficients)
     return new
 

@@ -1,72 +1,99 @@
 r"""Default priors scaled from the data, and the person's own in their place.
 
-Let s be the scale of the linear predictor: 1 for links other than identity (the logit, log and probit scales carry
-their own units), the standard deviation of y for the identity link.
+Let s be the scale of the linear predictor (:func:`~bayes_glmm.design.scale.predictor_scale`), S = 2.5 s, and mu0 the
+linear predictor that gives the data's mean.
 
-====================  ==========================================  ==================================================
-parameter             default                                     why
-====================  ==========================================  ==================================================
-coefficient of x_j    Normal(0, 2.5 s / sd(x_j))                  one sd of x_j moves eta by a few units at most;
-                                                                  Gelman et al. (2008), rstanarm, Bambi
-intercept             Normal(g(mean of y), sqrt((2.5 s)^2         2.5 s around the middle of the data, carried from
-                      + sum_j (2.5 s mean(x_j) / sd(x_j))^2))     x = mean(x) to x = 0; Bambi
-sd of effect of z_k   HalfStudentT(3, 2.5 s / sd(z_k))            keeps mass near 0 and a tail for large group
-                                                                  differences; brms, Gelman (2006)
-correlations          LKJ(2)                                      leans gently away from +-1; Lewandowski et al. (2009)
-sigma                 HalfStudentT(3, sd(y))                      brms
-phi, nu               InverseGamma(0.4, 0.3), Gamma(2, 0.1)       see ``families.continuous``
-====================  ==========================================  ==================================================
+=========================  ============================  ==============================================================
+parameter                  default                       why
+=========================  ============================  ==============================================================
+intercept at the centre    Normal(mu0, S)                around the middle of the data; at x = 0 its width follows
+coefficients               Normal(0, S^2 P^-1)           a prior of the span: P is the weighted covariance of the
+                                                         columns; Normal(0, S / sd(x)) for one of them (Gelman et al.
+                                                         2008), and no row's predictor reaches beyond 4 S
+sd of intercepts           HalfStudentT(3, S)            mass near 0 and a tail for large differences; brms, Gelman
+                                                         (2006); at the centre of the block's covariates
+sd of effect of z_k        HalfStudentT(3, S / sd(z_k))  the same for one sd of z_k
+correlations               LKJ(2)                        leans gently away from +-1, at the same centre; Lewandowski
+                                                         et al. (2009)
+sigma                      HalfStudentT(3, sd(y))        brms; sd(y - offset) under the identity link
+phi, nu                    InverseGamma(0.4, 0.3),       see ``families.continuous``
+                           Gamma(2, 0.1)
+=========================  ============================  ==============================================================
 
-sd(x_j) is replaced by 1 for the intercept and for constant columns. Columns that are 0/1 are scaled like all others.
-Every prior can be seen (``model.priors``) and overridden by name.
+These priors are the same in every coding of the data: shifted or rescaled covariates, other reference levels, powers or
+orthogonal polynomials. A model without a constant (``0 + x``) is about the written zero by its own meaning: nothing is
+centred, and under the identity link S is 2.5 times the root mean square of y. A given prior is that of the quantity as
+it is written, at x = 0; ``Intercept[centre]`` addresses the intercept at the centre of the columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.design.canonical import (
+    CENTRE,
+    Canonical,
+    DefaultSpan,
+    canonical_coefficients,
+    canonical_effects,
+    constant_in,
+)
 from bayes_glmm.design.design import Design, RandomBlock
+from bayes_glmm.design.prior_text import brief, span_source, weight_of_the_prior
+from bayes_glmm.design.scale import REACH, middle, predictor_scale, root_mean_square, spread, weights
 from bayes_glmm.design.start import check_start
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.spec import ModelSpec, Prior
 
 
 @dataclass(frozen=True)
 class Priors:
-    """One prior a parameter, as the model will have them.
+    """One prior per parameter, as the model has them.
 
     Attributes
     ----------
     entries : dict of str to Prior
-        Keys ``"beta[x]"``, ``"sd_g[x]"``, ``"corr_g"``, ``"sigma"``.
+        Keys ``"beta[x]"``, ``"sd_g[x]"``, ``"corr_g"``, ``"sigma"``. Of coefficients with the default prior, the
+        marginal prior as written; of carried effects, at the centre.
     given : frozenset of str
         Keys that the person set.
+    canonical : Canonical
+        The columns in which coefficients are independent.
+    scalars : dict of str to Prior
+        The priors of the canonical coefficients, keys ``"beta[x]"``.
+    sources : mapping of str to str
+        Where each entry comes from, in words.
+    notes : tuple of str
+        What the default prior allows, in words.
     """
 
     entries: dict[str, Prior]
     given: frozenset[str]
+    canonical: Canonical
+    scalars: dict[str, Prior]
+    sources: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, parameter: str) -> Prior:
         return self.entries[parameter]
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row a parameter: its prior as text, and whether it is the default."""
+        """One row per parameter: its prior as text, and where it comes from."""
         return pd.DataFrame(
             {
                 "parameter": list(self.entries),
-                "prior": [str(prior) for prior in self.entries.values()],
-                "source": ["given" if name in self.given else "default" for name in self.entries],
+                "prior": [brief(prior) for prior in self.entries.values()],
+                "source": [self.sources[name] for name in self.entries],
             }
         )
 
     def __str__(self) -> str:
-        return self.table.to_string(index=False)
+        return "\n".join([self.table.to_string(index=False), *self.notes])
 
 
 def resolve_priors(spec: ModelSpec, design: Design) -> Priors:
@@ -75,23 +102,56 @@ def resolve_priors(spec: ModelSpec, design: Design) -> Priors:
     Raises
     ------
     SpecError
-        If a prior is set for a name that the model does not have (the message lists the names it has), and if the
-        response has no density near the middle of the priors.
+        If a prior is set for a name that the model does not have (the message lists the names it has), or for the
+        intercept both at x = 0 and at the centre; if the response has no density near the middle of the priors.
     """
-    defaults = dict(_defaults(spec, design))
-    addresses = {parameter: _addresses(parameter) for parameter in defaults}
+    addresses = {name: _addresses(name) for name in _parameters(spec, design)}
     valid = list(dict.fromkeys(name for names in addresses.values() for name in names))
+    centred = "Intercept" in design.coefficients or constant_in(design.X) is not None
     for name in spec.priors:
-        if name not in valid:
+        if name not in (*valid, *([CENTRE] if centred else [])):
             raise SpecError(f"The model has no parameter {name!r} to set a prior for.", advice=choices(name, valid))
-    entries, given = {}, set()
-    for parameter, default in defaults.items():
-        chosen = next((spec.priors[name] for name in addresses[parameter] if name in spec.priors), None)
-        entries[parameter] = chosen or default
-        if chosen is not None:
-            given.add(parameter)
-    check_start(spec, design, entries)
-    return Priors(entries, frozenset(given))
+    given = {
+        parameter: spec.priors[next(name for name in names if name in spec.priors)]
+        for parameter, names in addresses.items()
+        if any(name in spec.priors for name in names)
+    }
+    if CENTRE in spec.priors and "beta[Intercept]" in given:
+        raise SpecError(
+            "The intercept has a prior at x = 0 and one at the centre of the columns.",
+            f"priors of 'Intercept' and {CENTRE!r}",
+            "Keep one of them.",
+        )
+    return _resolved(spec, design, given)
+
+
+def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Priors:
+    scalars, coefficients, described = _coefficients(spec, design, given)
+    names, T, centre, constant = coefficients
+    effects = {b.group: canonical_effects(design, b, _literal(b, given)) for b in design.blocks}
+    A, means = ({group: pair[k] for group, pair in effects.items()} for k in (0, 1))
+    canonical = Canonical(names, T, centre, constant, A, means)
+    entries = dict(_marginals(design, canonical, scalars))
+    default = span_source(design, described, centre)
+    sources = {name: "given, at x = 0" if name in given else default for name in entries}
+    if constant is not None and CENTRE in spec.priors:
+        sources |= {name: f"given at the centre ({CENTRE})" for name in ("beta[Intercept]",) if name in entries}
+    for name, prior in _others(spec, design, canonical):
+        entries[name] = given.get(name, prior)
+        sources[name] = "given" if name in given else _effect_source(design, canonical, name)
+    check_start(spec, canonical.design(design), scalars)
+    notes = weight_of_the_prior(spec, design, described) if described.columns else ()
+    return Priors(entries, frozenset(given), canonical, scalars, sources, notes)
+
+
+def _parameters(spec: ModelSpec, design: Design) -> Iterator[str]:
+    """The names of all parameters, in the order in which they are shown."""
+    yield from (f"beta[{name}]" for name in design.coefficients)
+    for block in design.blocks:
+        yield from (f"sd_{block.group}[{effect}]" for effect in block.effects)
+        if block.correlated:
+            yield f"corr_{block.group}"
+    yield from spec.family.auxiliary
 
 
 def _addresses(parameter: str) -> list[str]:
@@ -107,57 +167,88 @@ def _addresses(parameter: str) -> list[str]:
     return [parameter]
 
 
-def _defaults(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Prior]]:
-    scale = _predictor_scale(spec, design)
-    slopes = {name: 2.5 * scale / _spread(column) for name, column in zip(design.coefficients, design.X.T, strict=True)}
-    for j, name in enumerate(design.coefficients):
-        if name == "Intercept":
-            carried = [slopes[other] * design.X[:, k].mean() for k, other in enumerate(design.coefficients) if k != j]
-            width = float(np.hypot(2.5 * scale, np.linalg.norm(carried)))
-            yield f"beta[{name}]", _prior("Normal", mu=middle(spec, design), sigma=width)
+def _coefficients(
+    spec: ModelSpec, design: Design, given: Mapping[str, Prior]
+) -> tuple[dict[str, Prior], tuple[tuple[str, ...], np.ndarray, np.ndarray, int | None], DefaultSpan]:
+    """Priors of the canonical coefficients, the columns they are of, and what their default rests on."""
+    own = [name for name in design.coefficients if f"beta[{name}]" in given]
+    names, T, centre, constant, described = canonical_coefficients(design, own)
+    a = constant_in(design.X) if design.coefficients else None
+    reach = REACH * predictor_scale(spec, design)
+    if a is None and spec.link_name == "identity":
+        reach = REACH * root_mean_square(design)
+    free = np.array([name not in own for name in design.coefficients], dtype=bool)
+    mean = np.linalg.solve(T, middle(spec, design) * a * free) if a is not None else np.zeros(len(names))
+    scalars = {}
+    for j, (name, written) in enumerate(zip(names, design.coefficients, strict=True)):
+        if not free[j]:
+            scalars[f"beta[{name}]"] = given[f"beta[{written}]"]
+        elif CENTRE in spec.priors and j == (constant if constant is not None else 0) and a is not None:
+            scalars[f"beta[{name}]"] = spec.priors[CENTRE]
         else:
-            yield f"beta[{name}]", _prior("Normal", mu=0.0, sigma=slopes[name])
+            scalars[f"beta[{name}]"] = _prior("Normal", mu=float(mean[j]), sigma=reach)
+    return scalars, (names, T, centre, constant), described
+
+
+def _marginals(design: Design, canonical: Canonical, scalars: Mapping[str, Prior]) -> Iterator[tuple[str, Prior]]:
+    """The prior of each coefficient as written; that of the constant at the centre where there is no closed form."""
+    priors = [scalars[f"beta[{name}]"] for name in canonical.names]
+    for j, written in enumerate(design.coefficients):
+        row = canonical.T[j]
+        used = np.flatnonzero(row)
+        if len(used) == 1 and row[used[0]] == 1.0:
+            yield f"beta[{written}]", priors[used[0]]
+        elif all(priors[k].distribution == "Normal" for k in used):
+            moments = np.array([_moments(priors[k]) for k in used])
+            mu, sigma = float(row[used] @ moments[:, 0]), float(np.linalg.norm(row[used] * moments[:, 1]))
+            yield f"beta[{written}]", _prior("Normal", mu=mu + 0.0, sigma=sigma)
+        elif canonical.constant is not None:
+            yield f"beta[{CENTRE}]", priors[canonical.constant]
+
+
+def _moments(prior: Prior) -> tuple[float, float]:
+    """Mean and sd of a normal prior."""
+    named = dict(zip(("mu", "sigma"), prior.positional, strict=False)) | dict(prior.keyword)
+    return float(named.get("mu", 0.0)), float(named.get("sigma", 1.0))  # type: ignore[arg-type]
+
+
+def _literal(block: RandomBlock, given: Mapping[str, Prior]) -> bool:
+    """Whether a prior of the block holds at the written zero: that of a constant effect's sd, or of correlations."""
+    a = constant_in(block.values)
+    constants = [e for e, value in zip(block.effects, a if a is not None else [], strict=False) if value]
+    return f"corr_{block.group}" in given or any(f"sd_{block.group}[{effect}]" in given for effect in constants)
+
+
+def _others(spec: ModelSpec, design: Design, canonical: Canonical) -> Iterator[tuple[str, Prior]]:
+    """Defaults of standard deviations, correlations and the family's further parameters."""
+    reach = REACH * predictor_scale(spec, design)
     for block in design.blocks:
-        yield from _block_defaults(block, scale)
-    spread = float(np.std(design.y)) or 1.0
+        for effect, size in zip(block.effects, _sizes(design, block), strict=True):
+            yield f"sd_{block.group}[{effect}]", _prior("HalfStudentT", nu=3, sigma=reach / size)
+        if block.correlated:
+            yield f"corr_{block.group}", Prior("LKJ", keyword=(("eta", 2),))
     for name, text in spec.family.auxiliary.items():
-        yield name, Prior.parse(text.format(scale=f"{spread:.4g}"))
+        yield name, Prior.parse(text.format(scale=repr(spread(spec, design))))
 
 
-def _block_defaults(block: RandomBlock, scale: float) -> Iterator[tuple[str, Prior]]:
-    for k, effect in enumerate(block.effects):
-        yield (
-            f"sd_{block.group}[{effect}]",
-            _prior("HalfStudentT", nu=3, sigma=2.5 * scale / _spread(block.values[:, k])),
-        )
-    if block.correlated:
-        yield f"corr_{block.group}", Prior("LKJ", keyword=(("eta", 2),))
+def _sizes(design: Design, block: RandomBlock) -> np.ndarray:
+    """The unit of each effect's column [effect]: 1 for constants, its sd beside one, its root mean square without."""
+    w, a = weights(design), constant_in(block.values)
+    mean = w @ block.values / w.sum() if a is not None else np.zeros(len(block.effects))
+    size = np.sqrt(w @ (block.values - mean) ** 2 / w.sum())
+    largest = np.abs(block.values).max(axis=0, initial=0.0)
+    constant = (size <= 1e-12 * largest) | (a != 0 if a is not None else np.zeros(len(size), dtype=bool))
+    return np.where(constant, 1.0, size)
+
+
+def _effect_source(design: Design, canonical: Canonical, name: str) -> str:
+    """Where the default of a standard deviation or of correlations holds."""
+    for block in design.blocks:
+        if name.startswith((f"sd_{block.group}[", f"corr_{block.group}")) and canonical.carried(block.group):
+            means = zip(block.effects, canonical.means[block.group], strict=True)
+            return "default, at " + ", ".join(f"{effect} = {mean:.5g}" for effect, mean in means if mean)
+    return "default"
 
 
 def _prior(distribution: str, **arguments: float) -> Prior:
-    rounded = tuple((name, float(f"{value:.4g}")) for name, value in arguments.items())
-    return Prior(distribution, keyword=rounded)
-
-
-def _predictor_scale(spec: ModelSpec, design: Design) -> float:
-    """S of the module's docstring."""
-    if spec.link_name != "identity" or spec.link.range != "real" or spec.family.response in ("binary", "successes"):
-        return 1.0
-    return float(np.std(design.y)) or 1.0
-
-
-def middle(spec: ModelSpec, design: Design) -> float:
-    """g(mean of y), the mean kept inside the support, less the mean offset."""
-    if design.trials is not None:
-        mean = float((design.y.sum() + 0.5) / (design.trials.sum() + 1.0))
-    else:
-        mean = float(design.y.mean())
-    with np.errstate(all="ignore"):
-        middle = float(spec.link.forward(mean, NUMPY))
-    return (middle if np.isfinite(middle) else 0.0) - float(design.offset.mean())
-
-
-def _spread(column: np.ndarray) -> float:
-    """The sd of a column; 1 for a constant one."""
-    spread = float(np.std(column))
-    return spread if spread > 1e-12 * max(1.0, float(np.abs(column).max(initial=0.0))) else 1.0
+    return Prior(distribution, keyword=tuple((name, value) for name, value in arguments.items()))

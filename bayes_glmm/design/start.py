@@ -26,6 +26,7 @@ def check_start(spec: ModelSpec, design: Design, priors: Mapping[str, Prior]) ->
     ----------
     spec : ModelSpec
     design : Design
+        In canonical columns.
     priors : mapping of parameter to Prior
         Where one of a coefficient is not normal nothing is checked: its middle is not known here.
 

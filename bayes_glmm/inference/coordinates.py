@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bayes_glmm.design import Design, Priors
+from bayes_glmm.design import Design, Priors, Problem
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.inference.chains import Groups, Target
 from bayes_glmm.inference.engines import Engine
@@ -23,7 +23,6 @@ from bayes_glmm.inference.natural import natural
 from bayes_glmm.inference.settings import Settings
 from bayes_glmm.inference.settled import settled
 from bayes_glmm.inference.whitening import Whitening, parabolas_are_exact, whitening_for
-from bayes_glmm.spec import ModelSpec
 
 if TYPE_CHECKING:
     from bayes_glmm.inference.densities.density import Density
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Drawn = tuple[Groups, dict[str, Any]]
-Sampler = Callable[[ModelSpec, Design, Priors, Engine, Settings], Drawn]
+Sampler = Callable[[Problem, Engine, Settings], Drawn]
 ATTEMPTS = 3  # each with twice the nodes
 WORST_QUADRATURE_ERROR = 0.01  # in log likelihood: the posterior density is then right to 1 %
 LONG_WARM_UP = 1000
@@ -39,36 +38,36 @@ FEW_EFFECTS = 100  # of the largest factor: with fewer, whitening gave up to 1.8
 SHORT_WARM_UP = 200  # where scales are known beforehand; 150 to 300 gave the same effective draws a gradient
 
 
-def sample_auto(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
+def sample_auto(problem: Problem, engine: Engine, settings: Settings) -> Drawn:
     """Draw in the coordinates expected to mix best; the log says which and why."""
-    closed_form = parabolas_are_exact(spec) and _most_effects(design) > FEW_EFFECTS
-    integral = None if closed_form else integral_for(spec, design)
+    closed_form = parabolas_are_exact(problem.spec) and _most_effects(problem.design) > FEW_EFFECTS
+    integral = None if closed_form else integral_for(problem.spec, problem.design)
     if integral is not None and integral.cheap:
         log.info("Sampling in integrated coordinates: the integrals are %d values a gradient.", integral.cells)
-        return _sample_integrated(integral, priors, engine, settings)
-    whitening, why = whitening_for(spec, design, priors)
+        return _sample_integrated(integral, problem.priors, engine, settings)
+    whitening, why = whitening_for(problem)
     if whitening is None:
         log.info("Sampling in plain coordinates: %s.", why)
-        drawn, how = sample_plain(spec, design, priors, engine, settings)
+        drawn, how = sample_plain(problem, engine, settings)
         return drawn, how | {"why": why}
-    density = _density(whitening, priors, engine)
+    density = _density(whitening, engine)
     if closed_form and density is not None:
         log.info("Sampling in integrated coordinates: the integrals have a closed form.")
         return _sample_marginal(whitening, density, engine, settings)
     log.info("Sampling in whitened coordinates: there is a Laplace approximation, and no integral is cheaper.")
-    return _sample_whitened(whitening, density, priors, engine, settings)
+    return _sample_whitened(whitening, density, engine, settings)
 
 
-def sample_plain(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
+def sample_plain(problem: Problem, engine: Engine, settings: Settings) -> Drawn:
     """Draw in the coordinates of the plain model."""
     from bayes_glmm.inference.kernels.fused import fast_likelihood
     from bayes_glmm.model import build_model
 
-    drawn, how = _draw(build_model(spec, design, priors, fast_likelihood), engine, settings, LONG_WARM_UP)
+    drawn, how = _draw(build_model(problem, fast_likelihood), engine, settings, LONG_WARM_UP)
     return drawn, {"coordinates": "plain"} | how
 
 
-def sample_whitened(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
+def sample_whitened(problem: Problem, engine: Engine, settings: Settings) -> Drawn:
     """Draw in coordinates whitened by the Laplace approximation.
 
     Raises
@@ -76,17 +75,17 @@ def sample_whitened(spec: ModelSpec, design: Design, priors: Priors, engine: Eng
     SpecError
         If the model has none.
     """
-    whitening, why = whitening_for(spec, design, priors)
+    whitening, why = whitening_for(problem)
     if whitening is None:
         raise SpecError(
             f"This model cannot be sampled in whitened coordinates: {why}.",
-            str(spec.formula),
+            str(problem.spec.formula),
             "Use coordinates='auto'.",
         )
-    return _sample_whitened(whitening, _density(whitening, priors, engine), priors, engine, settings)
+    return _sample_whitened(whitening, _density(whitening, engine), engine, settings)
 
 
-def sample_integrated(spec: ModelSpec, design: Design, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
+def sample_integrated(problem: Problem, engine: Engine, settings: Settings) -> Drawn:
     """Draw beta and theta with the random effects integrated out, then the random effects.
 
     For Gaussian responses the integrals have a closed form, with effects of other factors than the largest among what
@@ -99,19 +98,19 @@ def sample_integrated(spec: ModelSpec, design: Design, priors: Priors, engine: E
         If the integrals have no closed form, and the model has more than one random effect a group or would need too
         many nodes.
     """
-    whitening, _ = whitening_for(spec, design, priors) if parabolas_are_exact(spec) else (None, "")
-    density = None if whitening is None else _density(whitening, priors, engine)
+    whitening, _ = whitening_for(problem) if parabolas_are_exact(problem.spec) else (None, "")
+    density = None if whitening is None else _density(whitening, engine)
     if whitening is not None and density is not None:
         return _sample_marginal(whitening, density, engine, settings)
-    integral = integral_for(spec, design)
+    integral = integral_for(problem.spec, problem.design)
     if integral is None:
         raise SpecError(
             "This model cannot be sampled in integrated coordinates.",
-            str(spec.formula),
+            str(problem.spec.formula),
             "They are for Gaussian responses (engine 'nutpie', priors without bounds), or for one grouping factor, one "
             "effect a group and little data in each. Use coordinates='auto'.",
         )
-    return _sample_integrated(integral, priors, engine, settings)
+    return _sample_integrated(integral, problem.priors, engine, settings)
 
 
 COORDINATES: dict[str, Sampler] = {
@@ -135,23 +134,21 @@ def get_coordinates(name: str) -> Sampler:
     return COORDINATES[name]
 
 
-def _density(whitening: Whitening, priors: Priors, engine: Engine) -> Density | None:
+def _density(whitening: Whitening, engine: Engine) -> Density | None:
     """The compiled density over whitened coordinates where engine and model allow one."""
     from bayes_glmm.inference.densities.whitened_inputs import whitened_density
 
-    return whitened_density(whitening, priors) if engine.densities else None
+    return whitened_density(whitening) if engine.densities else None
 
 
-def _sample_whitened(
-    whitening: Whitening, density: Density | None, priors: Priors, engine: Engine, settings: Settings
-) -> Drawn:
+def _sample_whitened(whitening: Whitening, density: Density | None, engine: Engine, settings: Settings) -> Drawn:
     """Draw from the density, or where there is none from a PyMC model."""
     if density is not None:
         return _sample_density(whitening, density, "whitened", engine, settings)
     from bayes_glmm.inference.whitened import whitened_model
 
-    drawn, how = _draw(whitened_model(whitening, priors), engine, settings, SHORT_WARM_UP)
-    return natural(drawn, whitening.design), {"coordinates": "whitened"} | how
+    drawn, how = _draw(whitened_model(whitening), engine, settings, SHORT_WARM_UP)
+    return natural(drawn, whitening.problem.design), {"coordinates": "whitened"} | how
 
 
 def _sample_marginal(whitening: Whitening, density: Density, engine: Engine, settings: Settings) -> Drawn:
@@ -174,7 +171,7 @@ def _sample_density(
     density = streamed(density, settings, engine.folder)
     drawn, how = _draw(density, engine, settings, SHORT_WARM_UP)
     drawn = with_streamed(drawn, density, (whitening.main, *whitening.others))
-    return natural(drawn, whitening.design), {"coordinates": coordinates} | how
+    return natural(drawn, whitening.problem.design), {"coordinates": coordinates} | how
 
 
 def _sample_integrated(integral: Integral, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
@@ -188,7 +185,7 @@ def _sample_integrated(integral: Integral, priors: Priors, engine: Engine, setti
         integral = replace(integral, nodes=2 * integral.nodes - 1)
     else:
         log.warning("The quadrature does not settle: sampling in plain coordinates.")
-        return sample_plain(integral.spec, integral.design, priors, engine, settings)
+        return sample_plain(Problem(integral.spec, integral.design, priors), engine, settings)
     drawn["posterior"] = draw_effects(integral, drawn["posterior"], settings.seed)
     quadrature = {"nodes": integral.nodes, "quadrature_error": float(f"{error:.2g}")}
     return drawn, {"coordinates": "integrated"} | quadrature | how

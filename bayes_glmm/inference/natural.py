@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_glmm.design import Design, RandomBlock
+from bayes_glmm.draws import with_covariance
 from bayes_glmm.inference.chains import Groups
 
 WHITE = "white_"  # variables that NUTS moves in, of no interest to anybody
@@ -33,15 +34,10 @@ def _natural(data: xr.Dataset, design: Design) -> xr.Dataset:
 
 
 def _with_covariance(data: xr.Dataset, block: RandomBlock) -> xr.Dataset:
-    g, effect = block.group, f"{block.group}_effect"
-    dims = ("chain", "draw", effect, f"{effect}_2")
-    sd = data[f"sd_{g}"].to_numpy()
+    g = block.group
     if f"L_{g}" in data:
         L = data[f"L_{g}"].to_numpy()
         G = L @ np.swapaxes(L, -1, -2)
     else:
-        G = sd[..., :, None] ** 2 * np.eye(len(block.effects))
-    data = data.drop_vars(f"L_{g}", errors="ignore").assign({f"G_{g}": (dims, G)})
-    if block.correlated:
-        data = data.assign({f"corr_{g}": (dims, G / (sd[..., :, None] * sd[..., None, :]))})
-    return data.assign_coords({f"{effect}_2": list(block.effects)})
+        G = data[f"sd_{g}"].to_numpy()[..., :, None] ** 2 * np.eye(len(block.effects))
+    return with_covariance(data.drop_vars(f"L_{g}", errors="ignore"), block, G)

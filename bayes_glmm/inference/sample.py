@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from bayes_glmm.design import Design, Priors
+from bayes_glmm.design import Design, Problem
+from bayes_glmm.draws import to_written
 from bayes_glmm.inference.chains import in_folder
 from bayes_glmm.inference.cluster import on_cluster
 from bayes_glmm.inference.collector import only_new_objects
@@ -30,21 +31,12 @@ _PACKAGES = ("bayes-glmm", "pymc", "pytensor", "nutpie", "arviz", "numpy", "pand
 
 
 @only_new_objects()
-def sample(
-    spec: ModelSpec,
-    design: Design,
-    priors: Priors,
-    settings: Settings,
-    chains: Path | None = None,
-    client: Client | None = None,
-) -> Posterior:
-    """Draw from the posterior.
+def sample(problem: Problem, settings: Settings, chains: Path | None = None, client: Client | None = None) -> Posterior:
+    """Draw from the posterior, in canonical columns; the draws are those of the columns as written.
 
     Parameters
     ----------
-    spec : ModelSpec
-    design : Design
-    priors : Priors
+    problem : Problem
     settings : Settings
     chains : Path, optional
         A folder in which each chain is kept from the moment it is finished; those found there are not drawn again. The
@@ -75,17 +67,20 @@ def sample(
     with warnings.catch_warnings():
         # of the C backend, which no engine uses
         warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS", UserWarning)
-        drawn, how = draw(spec, design, priors, engine, settings)
+        drawn, how = draw(problem.canonical, engine, settings)
     seconds = time.perf_counter() - start
+    spec, design = problem.spec, problem.design
     names = _names(spec, design)
-    groups = {"posterior": _ordered(drawn["posterior"], names), "sample_stats": drawn["sample_stats"]}
+    canonical = problem.priors.canonical
+    posterior = _ordered(to_written(drawn["posterior"], canonical, design), names)
+    groups = {"posterior": posterior, "sample_stats": drawn["sample_stats"]}
     if "warmup_posterior" in drawn:
-        warmup = _ordered(drawn["warmup_posterior"], names)
+        warmup = _ordered(to_written(drawn["warmup_posterior"], canonical, design), names)
         by_level = [f"{kind}_{block.group}" for kind in "uz" for block in design.blocks]
         groups["warmup_posterior"] = warmup.drop_vars(by_level, errors="ignore")
         groups["warmup_sample_stats"] = drawn["warmup_sample_stats"]
     groups |= {"observed_data": _observed(design), "constant_data": _constant(design)}
-    return Posterior(spec, design, priors, xr.DataTree.from_dict(groups), _provenance(settings, seconds) | how)
+    return Posterior(spec, design, problem.priors, xr.DataTree.from_dict(groups), _provenance(settings, seconds) | how)
 
 
 def _names(spec: ModelSpec, design: Design) -> list[str]:

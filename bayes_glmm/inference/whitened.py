@@ -20,7 +20,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayes_glmm.design import Priors, RandomBlock, dimension_labels
+from bayes_glmm.design import RandomBlock, dimension_labels
 from bayes_glmm.inference.kernels.fused import fast_likelihood
 from bayes_glmm.inference.natural import WHITE
 from bayes_glmm.inference.whitening import Whitening
@@ -29,7 +29,7 @@ from bayes_glmm.model.random_effects import covariance_root, effects
 from bayes_glmm.model.variables import log_density
 
 
-def whitened_model(whitening: Whitening, priors: Priors) -> pm.Model:
+def whitened_model(whitening: Whitening) -> pm.Model:
     """The posterior of the plain model over whitened coordinates, as a PyMC model.
 
     Its variables ``beta``, ``sd_g``, ``z_g``, ``u_g``, ... are those of the plain model; those named ``white_...`` are
@@ -40,7 +40,7 @@ def whitened_model(whitening: Whitening, priors: Priors) -> pm.Model:
     SpecError
         For a prior that cannot be.
     """
-    design, spec = whitening.design, whitening.spec
+    spec, design, priors = whitening.problem.spec, whitening.problem.design, whitening.problem.priors
     blocks = [whitening.main, *whitening.others]
     with pm.Model(coords=dimension_labels(design)) as model:
         L = {block.group: covariance_root(block, priors) for block in blocks}
@@ -66,7 +66,8 @@ def _fixed_and_others(
     whitening: Whitening, model: pm.Model
 ) -> tuple[pt.TensorVariable | None, list[pt.TensorVariable], Any]:
     """Beta, the standardised effects [level, effect] of each other factor, and the log Jacobian of both."""
-    numbers, names, p = whitening.fixed_and_others, whitening.design.coefficients, len(whitening.design.coefficients)
+    numbers, names = whitening.fixed_and_others, whitening.problem.design.coefficients
+    p = len(names)
     if not len(numbers.steps):
         return None, [], 0.0
     w = pm.Flat(f"{WHITE}fixed", shape=len(numbers.steps))

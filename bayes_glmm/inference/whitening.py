@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_glmm.design import Design, Priors, RandomBlock
+from bayes_glmm.design import Priors, Problem, RandomBlock
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.inference.others import Others, others_given_later
 from bayes_glmm.likelihood import Likelihood, likelihood_of, maximum_a_posteriori
@@ -38,8 +38,8 @@ class Whitening:
 
     Attributes
     ----------
-    spec : ModelSpec
-    design : Design
+    problem : Problem
+        In canonical columns.
     main : RandomBlock
         The factor with most random effects.
     others : tuple of RandomBlock
@@ -56,8 +56,7 @@ class Whitening:
         beta and the other factors' effects, the main factor's integrated out at the mode.
     """
 
-    spec: ModelSpec
-    design: Design
+    problem: Problem
     main: RandomBlock
     others: tuple[RandomBlock, ...]
     estimate: Estimate
@@ -74,14 +73,13 @@ def parabolas_are_exact(spec: ModelSpec) -> bool:
     return (spec.family_name, spec.link_name) == ("gaussian", "identity")
 
 
-def whitening_for(spec: ModelSpec, design: Design, priors: Priors) -> tuple[Whitening | None, str]:
+def whitening_for(problem: Problem) -> tuple[Whitening | None, str]:
     """The whitening of a model; None where there is none, and why.
 
     Parameters
     ----------
-    spec : ModelSpec
-    design : Design
-    priors : Priors
+    problem : Problem
+        In canonical columns.
 
     Returns
     -------
@@ -89,6 +87,7 @@ def whitening_for(spec: ModelSpec, design: Design, priors: Priors) -> tuple[Whit
     why : str
         The reason in words where there is none; else empty.
     """
+    spec, design, priors = problem.spec, problem.design, problem.priors
     if not design.blocks:
         return None, "there are no random effects"
     bounded = [name for name in design.coefficients if priors[f"beta[{name}]"].distribution not in ON_THE_REAL_LINE]
@@ -102,13 +101,13 @@ def whitening_for(spec: ModelSpec, design: Design, priors: Priors) -> tuple[Whit
         estimate = maximum_a_posteriori(likelihood, priors)
         if not estimate.maximum.converged:
             return None, f"the Laplace approximation did not converge ({estimate.maximum.message})"
-        return _whitening(likelihood, main, others, estimate, priors), ""
+        return _whitening(likelihood, main, others, estimate, problem), ""
     except (SpecError, EstimationError, np.linalg.LinAlgError) as error:
         return None, f"the Laplace approximation failed ({error})"
 
 
 def _whitening(
-    likelihood: Likelihood, main: RandomBlock, others: tuple[RandomBlock, ...], estimate: Estimate, priors: Priors
+    likelihood: Likelihood, main: RandomBlock, others: tuple[RandomBlock, ...], estimate: Estimate, problem: Problem
 ) -> Whitening:
     design, modes = likelihood.design, estimate.evaluation.modes
     n, (q, d) = len(design.y), (len(main.levels), len(main.effects))
@@ -123,10 +122,9 @@ def _whitening(
         return np.array(sums).T.reshape(q, *values.shape[1:])
 
     WZ = weights[:, None] * Z
-    precision = _precision(likelihood, estimate, priors, weights)
+    precision = _precision(likelihood, estimate, problem.priors, weights)
     return Whitening(
-        spec=likelihood.spec,
-        design=design,
+        problem=problem,
         main=main,
         others=others,
         estimate=estimate,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayes_glmm.design.priors import middle
+from bayes_glmm.design.canonical import constant_in
+from bayes_glmm.design.scale import middle
 from bayes_glmm.likelihood.factor import factorise
 from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
 from bayes_glmm.likelihood.modes import by_row
@@ -76,9 +77,7 @@ def _joint_mode(likelihood: Likelihood, L: dict, auxiliary: dict) -> tuple[np.nd
 
 
 def _flat_start(likelihood: Likelihood) -> np.ndarray:
-    """Coefficients with a finite likelihood: 0, or the same mean in all rows where the model has an intercept."""
-    coefficients = likelihood.design.coefficients
-    beta = np.zeros(len(coefficients))
-    if "Intercept" in coefficients:
-        beta[coefficients.index("Intercept")] = middle(likelihood.spec, likelihood.design)
-    return beta
+    """Coefficients with a finite likelihood: the data's middle in all rows; 0 without a constant."""
+    X = likelihood.design.X
+    constant = constant_in(X) if X.shape[1] else None
+    return np.zeros(X.shape[1]) if constant is None else middle(likelihood.spec, likelihood.design) * constant

@@ -1,4 +1,4 @@
-"""Design and priors to a pm.Model: beta, random effects, eta, likelihood, each under the field's name."""
+"""A problem to a pm.Model: beta, random effects, eta, likelihood, each under the field's name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayes_glmm.design import Design, Priors, dimension_labels
+from bayes_glmm.design import Design, Priors, Problem, dimension_labels
 from bayes_glmm.families import Mean
 from bayes_glmm.model.random_effects import contribution, random_effects
 from bayes_glmm.model.variables import scalar_variable, vector_variable
@@ -29,32 +29,29 @@ def plain_likelihood(
     spec.family.likelihood(pm, design.response, mean, auxiliary, trials, observed, "row")
 
 
-def build_model(
-    spec: ModelSpec, design: Design, priors: Priors, add_likelihood: Likelihood = plain_likelihood
-) -> pm.Model:
-    """Write the plain model of a specification for its data.
+def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood) -> pm.Model:
+    """Write the plain model of a problem.
 
     Parameters
     ----------
-    spec : ModelSpec
-    design : Design
-    priors : Priors
-        One a parameter.
+    problem : Problem
     add_likelihood : function
         Adds log p(y | beta, u, auxiliary) to the model.
 
     Returns
     -------
     pm.Model
-        With ``beta [coefficient]``; for each grouping factor g ``sd_g``, ``G_g``, ``z_g``, ``u_g`` and where correlated
-        ``corr_g``; auxiliary parameters; the response under its own name along ``row``.
+        With ``beta [coefficient]``, where default priors are of the span ``beta = T b``, ``b [canonical]``; for each
+        grouping factor g ``sd_g``, ``G_g``, ``z_g``, ``u_g`` and where correlated ``corr_g``; auxiliary parameters; the
+        response under its own name along ``row``.
 
     Raises
     ------
     SpecError
-        For a prior that cannot be.
+        If a prior is not valid.
     """
-    with pm.Model(coords=dimension_labels(design)) as model:
+    spec, design, priors = problem.spec, problem.design, problem.priors
+    with pm.Model(coords=_labels(problem)) as model:
         beta = fixed_effects(design, priors)
         u = {block.group: random_effects(block, priors) for block in design.blocks}
         auxiliary = auxiliary_parameters(spec, priors)
@@ -62,12 +59,22 @@ def build_model(
     return model
 
 
+def _labels(problem: Problem) -> dict[str, list]:
+    labels = dimension_labels(problem.design)
+    canonical = problem.priors.canonical
+    return labels if canonical.is_identity else labels | {"canonical": list(canonical.names)}
+
+
 def fixed_effects(design: Design, priors: Priors) -> pt.TensorVariable | None:
     """Add ``beta`` to the model in context; None where the model has no fixed effects."""
     if not design.coefficients:
         return None
-    beta_priors = [priors[f"beta[{name}]"] for name in design.coefficients]
-    return vector_variable("beta", design.coefficients, beta_priors, "coefficient", "real")
+    names = priors.canonical.names
+    scalars = [priors.scalars[f"beta[{name}]"] for name in names]
+    if priors.canonical.is_identity:
+        return vector_variable("beta", names, scalars, "coefficient", "real")
+    b = vector_variable("b", names, scalars, "canonical", "real")
+    return pm.Deterministic("beta", pt.dot(priors.canonical.T, b), dims="coefficient")
 
 
 def fixed_predictor(X: np.ndarray, offset: np.ndarray, beta: pt.TensorVariable | None) -> pt.TensorVariable:

@@ -18,6 +18,9 @@ from bayes_glmm.spec import Prior
 def random_effects(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
     """Add ``sd_g``, ``G_g``, ``z_g``, ``u_g`` and, where effects are correlated, ``corr_g`` to the model in context.
 
+    Where the priors hold at the centre of the block's covariates, ``sd_at_centre_g`` has them, and the others follow
+    from it: G = A G_c A', u = A u_c.
+
     Parameters
     ----------
     block : RandomBlock
@@ -31,9 +34,13 @@ def random_effects(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
     Raises
     ------
     SpecError
-        For a prior that cannot be.
+        If a prior is not valid.
     """
-    L = covariance_root(block, priors)
+    carried = priors.canonical.carried(block.group)
+    root = covariance_root(block, priors)
+    L = pt.dot(priors.canonical.A[block.group], root) if carried else root
+    if carried:
+        _add_moments(block, L)
     z = pm.Normal(f"z_{block.group}", 0.0, 1.0, dims=(block.group, f"{block.group}_effect"))
     return effects(block, z, L)
 
@@ -41,22 +48,34 @@ def random_effects(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
 def covariance_root(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
     """Add ``sd_g``, ``G_g`` and, where effects are correlated, ``corr_g``; L [effect, effect] with G = L L'.
 
+    Of effects that are carried from a centre, those at the centre: ``sd_at_centre_g`` alone.
+
     Raises
     ------
     SpecError
-        For a prior that cannot be.
+        If a prior is not valid.
     """
     g = block.group
     effect, effect_2 = f"{g}_effect", f"{g}_effect_2"
     sd = standard_deviations(block, priors)
-    if block.correlated:
-        C = _correlation_factor(block, _lkj_shape(g, priors[f"corr_{g}"]))
+    if not block.correlated:
+        pm.Deterministic(f"G_{g}", pt.diag(sd**2), dims=(effect, effect_2))
+        return pt.diag(sd)
+    C = _correlation_factor(block, _lkj_shape(g, priors[f"corr_{g}"]))
+    L = sd[:, None] * C
+    if not priors.canonical.carried(g):
         pm.Deterministic(f"corr_{g}", C @ C.T, dims=(effect, effect_2))
-        L = sd[:, None] * C
         pm.Deterministic(f"G_{g}", L @ L.T, dims=(effect, effect_2))
-        return L
-    pm.Deterministic(f"G_{g}", pt.diag(sd**2), dims=(effect, effect_2))
-    return pt.diag(sd)
+    return L
+
+
+def _add_moments(block: RandomBlock, L: pt.TensorVariable) -> None:
+    """Add ``G_g``, ``sd_g`` and ``corr_g`` of a root L that follows from one at the centre."""
+    g = block.group
+    effect, effect_2 = f"{g}_effect", f"{g}_effect_2"
+    G = pm.Deterministic(f"G_{g}", L @ L.T, dims=(effect, effect_2))
+    sd = pm.Deterministic(f"sd_{g}", pt.sqrt(pt.diagonal(G)), dims=effect)
+    pm.Deterministic(f"corr_{g}", G / (sd[:, None] * sd[None, :]), dims=(effect, effect_2))
 
 
 def effects(block: RandomBlock, z: pt.TensorVariable, L: pt.TensorVariable) -> pt.TensorVariable:
@@ -66,10 +85,11 @@ def effects(block: RandomBlock, z: pt.TensorVariable, L: pt.TensorVariable) -> p
 
 
 def standard_deviations(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
-    """Add ``sd_g`` [effect] to the model in context."""
+    """Add ``sd_g`` [effect] to the model in context, ``sd_at_centre_g`` where the effects are carried from there."""
     g = block.group
     sd_priors = [priors[f"sd_{g}[{name}]"] for name in block.effects]
-    return vector_variable(f"sd_{g}", block.effects, sd_priors, f"{g}_effect", "positive")
+    name = f"sd_at_centre_{g}" if priors.canonical.carried(g) else f"sd_{g}"
+    return vector_variable(name, block.effects, sd_priors, f"{g}_effect", "positive")
 
 
 def contribution(block: RandomBlock, u: pt.TensorVariable) -> pt.TensorVariable:

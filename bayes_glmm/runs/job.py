@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.design import Design, Priors, build_design, resolve_priors
+from bayes_glmm.design import Design, Priors, Problem, build_design, resolve_priors
 from bayes_glmm.design.expressions import columns_of
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families import family_and_link, get_family
@@ -50,6 +50,11 @@ class Job:
     priors: Priors
     settings: Settings
     effects: tuple[EffectSection, ...]
+
+    @property
+    def problem(self) -> Problem:
+        """Specification, design and priors in one record."""
+        return Problem(self.spec, self.design, self.priors)
 
     @property
     def title(self) -> str:
@@ -127,7 +132,7 @@ def _proved_priors(spec: ModelSpec, design: Design) -> Priors:
     from bayes_glmm.model import build_model  # PyMC takes seconds
 
     priors = resolve_priors(spec, design)
-    build_model(spec, design, priors)
+    build_model(Problem(spec, design, priors))
     return priors
 
 

@@ -125,7 +125,7 @@ def _finish(job: Job, partial: Partial, start: dict[str, Any], progress: bool, c
     """Draw the chains that are missing, and write the results."""
     clock, kept = time.perf_counter(), partial.finished_chains
     settings = replace(job.settings, progress=progress, cores=job.settings.cores or cores)
-    posterior = sample(job.spec, job.design, job.priors, settings, partial.chains)
+    posterior = sample(job.problem, settings, partial.chains)
     if job.config.outputs.log_likelihood:
         posterior = Fit(posterior).with_log_likelihood().posterior
     checks = {group: check_posterior(posterior, group) for group in ("convergence", "predictive")}

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.design import Problem
 from bayes_glmm.diagnostics import Check
 from bayes_glmm.diagnostics.check import named
 from bayes_glmm.diagnostics.convergence import check_divergences
@@ -31,7 +32,7 @@ from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import log_likelihood
 from bayes_glmm.studies.executor import run_all
-from bayes_glmm.studies.scores import Model, model_of, seeded, settings_of
+from bayes_glmm.studies.scores import problem_of, seeded, settings_of
 from bayes_glmm.studies.simulation import simulate
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def simulation_based_calibration(
     SamplingError
         If all but a few fits failed.
     """
-    whole = model_of(model)
+    whole = problem_of(model)
     settings = settings_of(model, {"draws": 250, "chains": 2} | options, client is not None)
     _check(whole, replications, ranked, settings)
     values, responses, impossible = simulate(whole, replications, seed)
@@ -218,13 +219,14 @@ def simulation_based_calibration(
     return SBC(str(whole.spec.formula), ranks, ranked, table, impossible)
 
 
-def rank(model: Model, ranked: int, simulated: Simulated) -> Ranked:
+def rank(problem: Problem, ranked: int, simulated: Simulated) -> Ranked:
     """Fit one response, and rank what it was drawn from among the draws."""
     from bayes_glmm.inference import sample
 
-    design, settings, seconds = replace(model.design, y=simulated.y), simulated.settings, 0.0
+    settings, seconds = simulated.settings, 0.0
+    simulation = replace(problem, design=replace(problem.design, y=simulated.y))
     for _ in range(_LONGER):
-        posterior = sample(model.spec, design, model.priors, settings)
+        posterior = sample(simulation, settings)
         seconds += posterior.provenance["seconds"]
         draws = _draws(posterior, [str(label) for label in simulated.truth.index[:-1]])
         effective = float(ess_bulk(draws).min())
@@ -254,14 +256,14 @@ def _draws(posterior: Posterior, labels: Sequence[str]) -> np.ndarray:
     return np.concatenate([values[[place[label] for label in labels]], density[None]])
 
 
-def _check(model: Model, replications: int, ranked: int, settings: Settings) -> None:
+def _check(problem: Problem, replications: int, ranked: int, settings: Settings) -> None:
     """The study can be made.
 
     Raises
     ------
     SpecError
     """
-    for name, prior in model.priors.entries.items():
+    for name, prior in problem.canonical.priors.entries.items():
         if prior.distribution in IMPROPER:
             raise SpecError(
                 f"Nothing can be drawn from {prior}, which is no proper prior.",

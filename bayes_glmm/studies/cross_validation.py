@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.design import Problem
 from bayes_glmm.errors import SpecError
 from bayes_glmm.glmm import GLMM, Fit
 from bayes_glmm.posterior import Posterior
@@ -21,13 +22,12 @@ from bayes_glmm.studies.folds import folds_of_levels, folds_of_rows
 from bayes_glmm.studies.held_out import hold_out, predictive_density
 from bayes_glmm.studies.scores import (
     FIT,
-    Model,
     Part,
     Score,
     check_part,
     fits_table,
     fits_text,
-    model_of,
+    problem_of,
     score_all,
     seeded,
     settings_of,
@@ -174,7 +174,7 @@ def kfold(
         For a factor that the model does not have, fewer than two folds, unknown options, and random effects that cannot
         be integrated out.
     """
-    whole = model_of(model)
+    whole = problem_of(model)
     unit, names = units_of(whole, by)
     k = len(names) if k is None else min(k, len(names))
     if k < 2:
@@ -193,7 +193,7 @@ def kfold(
 
 
 def _parts(
-    model: Model, unit: np.ndarray, names: pd.Index, k: int, by: str | None, seed: int, settings: Settings
+    problem: Problem, unit: np.ndarray, names: pd.Index, k: int, by: str | None, seed: int, settings: Settings
 ) -> list[Part]:
     """The folds as parts to leave out.
 
@@ -206,14 +206,14 @@ def _parts(
     if by:
         fold = folds_of_levels(unit, k, rng)
     else:
-        binary = model.spec.family.response == "binary"
-        fold = folds_of_rows(len(unit), k, rng, model.design.y if binary else None)
+        binary = problem.spec.family.response == "binary"
+        fold = folds_of_rows(len(unit), k, rng, problem.design.y if binary else None)
     parts = []
     for i in range(k):
         rows = np.flatnonzero(fold == i)
         members, within = np.unique(unit[rows], return_inverse=True)
         parts.append(Part(f"fold {i + 1}", rows, within, names[members], seeded(settings, seed, i)))
-        check_part(model, parts[i])
+        check_part(problem, parts[i])
     return parts
 
 

@@ -18,7 +18,7 @@ from bayes_glmm.studies.scores import (
     check_part,
     fits_table,
     fits_text,
-    model_of,
+    problem_of,
     score_all,
     seeded,
     settings_of,
@@ -72,8 +72,8 @@ def refit_bad(
     """
     if isinstance(loo, str):
         loo = loo_by_row(fit.posterior) if loo == "row" else loo_by_group(fit.posterior, loo)
-    model = model_of(fit)
-    unit, names = units_of(model, loo.by)
+    problem = problem_of(fit)
+    unit, names = units_of(problem, loo.by)
     if not names.equals(loo.pointwise.index):
         raise SpecError("The leave-one-out is of other rows or groups than the fit.", advice="Give both of one fit.")
     bad = loo.failing[:most]
@@ -86,8 +86,8 @@ def refit_bad(
         name = f"{loo.by or 'row'} {label}"
         own = seeded(settings, seed, int(rows[0]))
         parts.append(Part(name, rows, np.zeros(len(rows), int), pd.Index([label]), own))
-        check_part(model, parts[-1])
-    scores = score_all(model, parts, client, "refits" if progress else None)
+        check_part(problem, parts[-1])
+    scores = score_all(problem, parts, client, "refits" if progress else None)
     table = fits_table(scores, pd.Index(bad, name=loo.by or "row"))
     table.insert(0, "error", [float(found.error[0]) for found in scores])
     if (table["verdict"] != FIT).any():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.design import Design, Priors, take_rows
+from bayes_glmm.design import Problem, take_rows
 from bayes_glmm.diagnostics import Check, Checks
 from bayes_glmm.diagnostics.check import Overall, named
 from bayes_glmm.diagnostics.convergence import check_divergences, check_rhat
@@ -18,7 +18,6 @@ from bayes_glmm.diagnostics.integrals import range_obstacle
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.glmm import GLMM, Fit
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.spec import ModelSpec
 from bayes_glmm.studies.executor import run_all
 from bayes_glmm.studies.held_out import hold_out, predictive_density
 
@@ -30,22 +29,6 @@ if TYPE_CHECKING:
 FIT: Overall = "fit to use"
 UNFIT: Overall = "do not use"
 MOST_EFFECTS = 100  # integrated out of one unit
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model for all rows. The parts of it are fitted under its very priors and columns.
-
-    Attributes
-    ----------
-    spec : ModelSpec
-    design : Design
-    priors : Priors
-    """
-
-    spec: ModelSpec
-    design: Design
-    priors: Priors
 
 
 @dataclass(frozen=True)
@@ -95,13 +78,12 @@ class Score:
     seconds: float
 
 
-def model_of(model: GLMM | Fit) -> Model:
+def problem_of(model: GLMM | Fit) -> Problem:
     """What there is to fit."""
-    priors = model.posterior.priors if isinstance(model, Fit) else model.priors
-    return Model(model.spec, model.design, priors)
+    return model.posterior.problem if isinstance(model, Fit) else model.problem
 
 
-def units_of(model: Model, by: str | None) -> tuple[np.ndarray, pd.Index]:
+def units_of(problem: Problem, by: str | None) -> tuple[np.ndarray, pd.Index]:
     """The unit of each row, a level of a grouping factor or the row itself, and what the units are called.
 
     Raises
@@ -110,9 +92,9 @@ def units_of(model: Model, by: str | None) -> tuple[np.ndarray, pd.Index]:
         For a factor that the model does not have.
     """
     if by is None:
-        rows = len(model.design.y)
+        rows = len(problem.design.y)
         return np.arange(rows), pd.RangeIndex(rows, name="row")
-    blocks = {block.group: block for block in model.design.blocks}
+    blocks = {block.group: block for block in problem.design.blocks}
     if by not in blocks:
         raise SpecError(
             f"The model has no grouping factor {by!r}.", advice=choices(by, blocks) if blocks else "Use by=None."
@@ -144,11 +126,11 @@ def seeded(settings: Settings, seed: int, number: int) -> Settings:
     return replace(settings, seed=int(np.random.SeedSequence(seed, spawn_key=(number,)).generate_state(1)[0]))
 
 
-def score(model: Model, part: Part) -> Score:
+def score(problem: Problem, part: Part) -> Score:
     """Fit a model without a part of the rows, and predict these."""
-    posterior = fit_without(model, part.rows, part.settings)
-    others = np.delete(np.arange(len(model.design.y)), part.rows)
-    held = hold_out(model.design, part.rows, part.unit, others)
+    posterior = fit_without(problem, part.rows, part.settings)
+    others = np.delete(np.arange(len(problem.design.y)), part.rows)
+    held = hold_out(problem.design, part.rows, part.unit, others)
     elpd, error = predictive_density(posterior, held, part.settings.seed)
     answers = [check_rhat(posterior), check_divergences(posterior)]
     checks = Checks(tuple(answer for answer in answers if isinstance(answer, Check)))
@@ -157,7 +139,7 @@ def score(model: Model, part: Part) -> Score:
     return Score(elpd, error, checks.verdict, rhat, divergences, posterior.provenance["seconds"])
 
 
-def score_all(model: Model, parts: Sequence[Part], client: Client | None, progress: str | None) -> list[Score]:
+def score_all(problem: Problem, parts: Sequence[Part], client: Client | None, progress: str | None) -> list[Score]:
     """Score every part, here or on a cluster.
 
     Raises
@@ -166,33 +148,33 @@ def score_all(model: Model, parts: Sequence[Part], client: Client | None, progre
         What the first fit to fail raised, with a note on what it was without.
     """
     scores: dict[int, Score] = {}
-    for outcome in run_all(partial(score, model), parts, client=client, progress=progress):
+    for outcome in run_all(partial(score, problem), parts, client=client, progress=progress):
         if outcome.error is not None:
             outcome.error.add_note(f"While fitting without {parts[outcome.index].name}.")
         scores[outcome.index] = outcome.get()
     return [scores[i] for i in range(len(parts))]
 
 
-def fit_without(model: Model, rows: np.ndarray, settings: Settings) -> Posterior:
+def fit_without(problem: Problem, rows: np.ndarray, settings: Settings) -> Posterior:
     """The posterior of a model given all but some rows."""
     from bayes_glmm.inference import sample
 
-    others = np.delete(np.arange(len(model.design.y)), rows)
-    return sample(model.spec, take_rows(model.design, others), model.priors, settings)
+    others = np.delete(np.arange(len(problem.design.y)), rows)
+    return sample(replace(problem, design=take_rows(problem.design, others)), settings)
 
 
-def check_part(model: Model, part: Part) -> None:
+def check_part(problem: Problem, part: Part) -> None:
     """What is left out leaves something to fit to, and can be integrated out.
 
     Raises
     ------
     SpecError
     """
-    if len(part.rows) == len(model.design.y):
+    if len(part.rows) == len(problem.design.y):
         raise SpecError(f"Without {part.name} there are no rows to fit to.", advice="Leave out less.")
-    others = np.delete(np.arange(len(model.design.y)), part.rows)
-    sizes = hold_out(model.design, part.rows, part.unit, others).sizes
-    if sizes.any() and (why := range_obstacle(model.spec)):
+    others = np.delete(np.arange(len(problem.design.y)), part.rows)
+    sizes = hold_out(problem.design, part.rows, part.unit, others).sizes
+    if sizes.any() and (why := range_obstacle(problem.spec)):
         raise SpecError(
             f"Random effects of groups without other rows cannot be integrated out. {why}",
             f"leaving out {part.name}",

@@ -12,25 +12,25 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.design import Problem
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.errors import SpecError
 from bayes_glmm.families import Mean
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior, posterior_of
 from bayes_glmm.predictive import conditional_predictor, replicate
-from bayes_glmm.studies.scores import Model
 
 LOG_LIKELIHOOD = "log likelihood"
 LARGEST = 1e15  # beyond, counts have no unit digit
 _FULL = 10  # times the replications are simulated at most, until enough responses can be
 
 
-def simulate(model: Model, replications: int, seed: int) -> tuple[pd.DataFrame, np.ndarray, int]:
+def simulate(problem: Problem, replications: int, seed: int) -> tuple[pd.DataFrame, np.ndarray, int]:
     """True values and responses, drawn from a model.
 
     Parameters
     ----------
-    model : Model
+    problem : Problem
     replications : int
     seed : int
 
@@ -46,12 +46,12 @@ def simulate(model: Model, replications: int, seed: int) -> tuple[pd.DataFrame, 
     """
     seeds = np.random.SeedSequence(seed).generate_state(2 * _FULL)
     values: list[pd.DataFrame] = []
-    responses = np.empty((0, len(model.design.y)))
+    responses = np.empty((0, len(problem.design.y)))
     drawn = 0
     for first, second in seeds.reshape(-1, 2):
-        prior = draw_priors(model, replications, int(first))
+        prior = draw_priors(problem, replications, int(first))
         y = replicate(prior, replications, int(second)).astype(float)
-        possible = _possible(model, y)
+        possible = _possible(problem, y)
         values.append(quantities(prior, y)[possible])
         responses = np.concatenate([responses, y[possible]])
         drawn += replications
@@ -64,18 +64,18 @@ def simulate(model: Model, replications: int, seed: int) -> tuple[pd.DataFrame, 
     )
 
 
-def draw_priors(model: Model, draws: int, seed: int) -> Posterior:
+def draw_priors(problem: Problem, draws: int, seed: int) -> Posterior:
     """Draws from the priors of the plain model, random effects too, in the form of a posterior."""
     import pymc as pm
     from pytensor.compile.mode import Mode
 
     from bayes_glmm.model import build_model
 
-    spec, design = model.spec, model.design
+    spec, design = problem.spec, problem.design
     with warnings.catch_warnings():
         # of the C backend, which is not used
         warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS", UserWarning)
-        plain = build_model(spec, design, model.priors)
+        plain = build_model(problem)
         groups = [block.group for block in design.blocks]
         names = [*(f"{kind}_{group}" for kind in "Gu" for group in groups), *spec.family.auxiliary]
         names += ["beta"] if design.coefficients else []
@@ -85,8 +85,8 @@ def draw_priors(model: Model, draws: int, seed: int) -> Posterior:
     found = dict(zip(names, drawn, strict=True))
     beta = found.get("beta", np.empty((draws, 0)))
     G, u = ({group: found[f"{kind}_{group}"] for group in groups} for kind in "Gu")
-    prior = posterior_of(spec, design, beta, G, {name: found[name] for name in spec.family.auxiliary}, u)
-    return replace(prior, priors=model.priors)
+    prior = posterior_of(problem, beta, G, {name: found[name] for name in spec.family.auxiliary}, u)
+    return replace(prior, priors=problem.priors)
 
 
 def quantities(prior: Posterior, y: np.ndarray) -> pd.DataFrame:
@@ -112,7 +112,7 @@ def _ranked_labels(prior: Posterior, labels: Sequence[str]) -> list[str]:
     return [label for label in labels if not label.startswith("u_") or label in effects]
 
 
-def _possible(model: Model, y: np.ndarray) -> np.ndarray:
+def _possible(problem: Problem, y: np.ndarray) -> np.ndarray:
     """Which responses [draw] could be data."""
-    outside = np.array([model.spec.family.support(one, model.design.trials).any() for one in y])
+    outside = np.array([problem.spec.family.support(one, problem.design.trials).any() for one in y])
     return ~outside & (np.abs(y) < LARGEST).all(axis=1)

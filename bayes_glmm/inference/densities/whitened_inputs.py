@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayes_glmm.design import Design, Priors, RandomBlock, dimension_labels
+from bayes_glmm.design import Design, RandomBlock, dimension_labels
 from bayes_glmm.inference.densities.callbacks import Part
 from bayes_glmm.inference.densities.density import Density, Kept
 from bayes_glmm.inference.densities.priors import prior_table
@@ -20,7 +20,7 @@ from bayes_glmm.inference.reduce import reduce_rows
 from bayes_glmm.inference.whitening import Whitening
 
 
-def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
+def whitened_density(whitening: Whitening) -> Density | None:
     """The posterior over whitened coordinates, compiled; None where the family, the link or a prior has no entry.
 
     Raises
@@ -28,13 +28,14 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
     SpecError
         For a prior that cannot be.
     """
+    priors = whitening.problem.priors
     blocks = (whitening.main, *whitening.others)
-    names = tuple(whitening.spec.family.auxiliary)
-    reduced = reduce_rows(whitening.spec, whitening.design)
+    names = tuple(whitening.problem.spec.family.auxiliary)
+    reduced = reduce_rows(whitening.problem.spec, whitening.problem.design)
     family = reduced.spec.family_name, reduced.spec.link_name
     mode = whitening.estimate.parameters
     variances = variances_of(blocks, priors, *_standard_deviations(whitening, blocks))
-    beta_priors = prior_table(priors[f"beta[{name}]"] for name in whitening.design.coefficients)
+    beta_priors = prior_table(priors[f"beta[{name}]"] for name in whitening.problem.design.coefficients)
     auxiliary_prior = prior_table(priors[name] for name in names)
     if family not in KERNELS or variances is None or beta_priors is None or auxiliary_prior is None:
         return None
@@ -72,8 +73,8 @@ def whitened_density(whitening: Whitening, priors: Priors) -> Density | None:
         rows=Part("rows", family),
         arrays=tuple(_flat(data)),
         start=_start(whitening, variances, blocks),
-        kept=tuple(_kept(whitening.design, blocks, names)),
-        coords={name: tuple(map(str, labels)) for name, labels in dimension_labels(whitening.design).items()},
+        kept=tuple(_kept(whitening.problem.design, blocks, names)),
+        coords={name: tuple(map(str, labels)) for name, labels in dimension_labels(whitening.problem.design).items()},
     )
 
 
@@ -124,7 +125,7 @@ def _start(whitening: Whitening, variances: Variances, blocks: tuple[RandomBlock
     L = np.concatenate([mode.L[block.group].ravel() for block in blocks])
     rows = [L[place : place + size] for place, size in zip(variances.place, variances.size, strict=True)]
     free = [np.append(row[:-1] / row[-1], 0.0) for row in rows]
-    auxiliary = np.log([mode.auxiliary[name] for name in whitening.spec.family.auxiliary])
+    auxiliary = np.log([mode.auxiliary[name] for name in whitening.problem.spec.family.auxiliary])
     return np.concatenate([*free, auxiliary, np.zeros(len(whitening.fixed_and_others.pull) + whitening.R.size)])
 
 

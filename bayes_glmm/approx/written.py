@@ -1,0 +1,100 @@
+"""Estimates found in canonical columns, carried to the columns as they are written.
+
+Maximum likelihood is the same in any columns; in canonical ones the search meets the same numbers whatever the unit and
+the zero of a covariate are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from bayes_glmm.approx.result import ApproxFit, Model, RandomEffects
+from bayes_glmm.design import Canonical, Problem, resolve_priors
+from bayes_glmm.likelihood import Layout, Parameters
+
+_STEP = 1e-6  # of finite differences, relative
+
+
+def default_columns(model: Model) -> Canonical:
+    """The canonical columns of a model under default priors, whatever its own are."""
+    return resolve_priors(replace(model.spec, priors={}), model.design).canonical
+
+
+def in_columns(model: Model, canonical: Canonical) -> Problem:
+    """A model in canonical columns, for methods that use no priors."""
+    return Problem(replace(model.spec, priors={}), canonical.design(model.design), model.priors)
+
+
+def as_written(fit: ApproxFit, model: Model, canonical: Canonical) -> ApproxFit:
+    """Estimates in canonical columns as those of the columns as written.
+
+    Parameters
+    ----------
+    fit : ApproxFit
+        In canonical columns.
+    model : GLMM
+        As written.
+    canonical : Canonical
+        The columns of ``fit``.
+
+    Returns
+    -------
+    ApproxFit
+        Its covariance is carried by the derivative of the change of columns; its draws are those of ``fit``, carried.
+    """
+    blocks = tuple(model.design.block(block.group) for block in fit.layout.blocks)
+    written = {"spec": model.spec, "design": model.design, "priors": model.priors}
+    if canonical.is_identity and not any(canonical.carried(block.group) for block in blocks):
+        return replace(fit, layout=replace(fit.layout, blocks=blocks), **written)
+    layout = Layout(model.design.coefficients, blocks, fit.layout.auxiliary)
+
+    def change(x: np.ndarray) -> np.ndarray:
+        parameters = fit.layout.parameters(fit.layout.bound(x) if fit.free else x)
+        vector = layout.vector(_parameters(parameters, canonical))
+        return layout.free(vector) if fit.free else vector
+
+    slope = _derivative(change, fit.x, canonical, layout)
+    return replace(
+        fit,
+        **written,
+        parameters=_parameters(fit.parameters, canonical),
+        layout=layout,
+        x=change(fit.x),
+        covariance=slope @ fit.covariance @ slope.T,
+        random_effects=None if fit.random_effects is None else _effects(fit.random_effects, canonical),
+        canonical=(fit, canonical),
+    )
+
+
+def _parameters(parameters: Parameters, canonical: Canonical) -> Parameters:
+    L = {group: _root(canonical.A[group] @ L) if canonical.carried(group) else L for group, L in parameters.L.items()}
+    return replace(parameters, beta=canonical.to_written(parameters.beta), L=L)
+
+
+def _root(L: np.ndarray) -> np.ndarray:
+    """The lower triangular root of L L', its diagonal not negative."""
+    root = np.linalg.qr(L.T, mode="r").T
+    return root * np.where(np.diagonal(root) < 0, -1.0, 1.0)
+
+
+def _derivative(change, x: np.ndarray, canonical: Canonical, layout: Layout) -> np.ndarray:  # type: ignore[no-untyped-def]
+    """The derivative of the change of columns [written, canonical]: by differences for the roots."""
+    slope = np.eye(len(x))
+    slope[layout.beta, layout.beta] = canonical.T
+    for j in range(layout.theta.start, layout.theta.stop):
+        move = np.zeros_like(x)
+        move[j] = _STEP * max(1e-3, abs(x[j]))
+        slope[:, j] = (change(x + move) - change(x - move)) / (2.0 * move[j])
+    return slope
+
+
+def _effects(effects: RandomEffects, canonical: Canonical) -> RandomEffects:
+    back = np.linalg.inv(canonical.T)
+    A = canonical.A
+    return RandomEffects(
+        {group: u @ A[group].T for group, u in effects.u.items()},
+        {group: A[group] @ covariance @ A[group].T for group, covariance in effects.covariance.items()},
+        {group: A[group] @ by_beta @ back for group, by_beta in effects.by_beta.items()},
+    )

@@ -1,0 +1,64 @@
+"""Priors in words: short numbers, where a default comes from, and what it allows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from bayes_glmm.design.canonical import DefaultSpan
+from bayes_glmm.design.design import Design
+from bayes_glmm.design.scale import REACH, middle, predictor_scale, spread, weights
+from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.spec import ModelSpec, Prior
+
+_SHOWN = 3  # centres
+
+
+def brief(prior: Prior) -> str:
+    """A prior with numbers to four digits, for reading; ``str(prior)`` has all of them."""
+    positional = tuple(_short(value) for value in prior.positional)
+    keyword = tuple((name, _short(value)) for name, value in prior.keyword)
+    return str(replace(prior, positional=positional, keyword=keyword))
+
+
+def _short(value):  # type: ignore[no-untyped-def]
+    if isinstance(value, tuple):
+        return tuple(_short(one) for one in value)
+    return value if isinstance(value, int) else float(f"{value:.4g}")
+
+
+def span_source(design: Design, described: DefaultSpan, centre: np.ndarray) -> str:
+    """Where the default prior of the coefficients comes from."""
+    if not described.columns:
+        return "default"
+    count = len(described.columns)
+    text = f"default, span of {count} column{'' if count == 1 else 's'}"
+    positions = [j for j, name in enumerate(design.coefficients) if name in described.columns and centre[j]]
+    away = [f"{design.coefficients[j]} = {centre[j]:.5g}" for j in positions if not _coded(design.X[:, j])]
+    if not away:
+        return text
+    return f"{text}, centre {', '.join(away[:_SHOWN])}{', ...' if len(away) > _SHOWN else ''}"
+
+
+def _coded(column: np.ndarray) -> bool:
+    """Whether a column is the indicator of a level."""
+    return bool(np.isin(column, (0.0, 1.0)).all())
+
+
+def weight_of_the_prior(spec: ModelSpec, design: Design, described: DefaultSpan) -> tuple[str, ...]:
+    """What the default prior of the coefficients allows each row, and how many rows it is worth."""
+    scale, w = predictor_scale(spec, design), weights(design)
+    reach = REACH * scale
+    typical = reach * float(np.sqrt(np.average(described.span.leverage, weights=w)))
+    worst = reach * float(np.sqrt(described.span.leverage.max()))
+    with np.errstate(all="ignore"):
+        eta = middle(spec, design)
+        mu, slope = spec.link.inverse(eta, NUMPY), spec.link.derivative(eta, NUMPY)
+        unit = {name: spread(spec, design) if name == "sigma" else 3.0 for name in spec.family.auxiliary}
+        rows = float(spec.family.variance(mu, unit) / (slope * reach) ** 2)
+    worth = f", and weighs as much as {rows:.2g} rows in each direction" if np.isfinite(rows) and rows > 0 else ""
+    return (
+        f"The default prior of the coefficients lets the linear predictor of a typical row vary by an sd of "
+        f"{typical:.3g} about its centre, of the most extreme row by {worst:.3g}{worth}.",
+    )

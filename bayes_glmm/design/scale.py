@@ -1,0 +1,75 @@
+"""Where the linear predictor of a response lies, and how far it reaches: the units of default priors."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bayes_glmm.design.design import Design
+from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.spec import ModelSpec
+
+_UNIT_FREE = ("log", "logit", "probit", "cloglog", "cauchit")  # links whose scale carries its own unit
+REACH = 2.5  # prior sd of a standardised coefficient, in scales of the linear predictor: Gelman et al. (2008)
+
+
+def weights(design: Design) -> np.ndarray:
+    """How many observations each row stands for [row]: its trials, or 1."""
+    return np.ones(len(design.y)) if design.trials is None else design.trials
+
+
+def middle(spec: ModelSpec, design: Design) -> float:
+    """The constant mu0 that, added to the offset, gives the data's mean: sum w h(mu0 + offset) = sum y.
+
+    0 where no constant does, as for a negative mean under the log link.
+    """
+    w, offset = weights(design), design.offset
+    mean = float(design.y.sum() / w.sum())
+    with np.errstate(all="ignore"):
+        eta = float(spec.link.forward(mean, NUMPY))
+    if not math.isfinite(eta):
+        return 0.0
+    low, high = eta - float(offset.max()), eta - float(offset.min())
+    if high - low < 1e-12 * max(1.0, abs(eta)):
+        return low
+
+    def excess(mu: float) -> float:
+        with np.errstate(all="ignore"):
+            return float(w @ (spec.link.inverse(mu + offset, NUMPY) - mean))
+
+    ends = excess(low), excess(high)
+    if not (math.isfinite(ends[0]) and math.isfinite(ends[1])) or ends[0] * ends[1] > 0:
+        return eta - float(np.average(offset, weights=w))
+    from scipy import optimize
+
+    return float(optimize.brentq(excess, low, high, xtol=1e-12, rtol=1e-14))
+
+
+def spread(spec: ModelSpec, design: Design) -> float:
+    """The sd of one observation of the response, of what the offset leaves under the identity link; 1 for none."""
+    y = design.y - design.offset if spec.link_name == "identity" else design.y
+    if spec.family.response in ("binary", "successes"):
+        share = float(design.y.sum() / weights(design).sum())
+        return math.sqrt(share * (1.0 - share)) or 1.0
+    return float(np.std(y)) or 1.0
+
+
+def predictor_scale(spec: ModelSpec, design: Design) -> float:
+    """The scale s of the linear predictor: 1 on logarithmic and probability scales, else sd(y) |g'(mean of y)|."""
+    if spec.link_name in _UNIT_FREE:
+        return 1.0
+    if spec.link_name == "identity":
+        return spread(spec, design)
+    mean = float(design.y.sum() / weights(design).sum())
+    with np.errstate(all="ignore"):
+        slope = float(spec.link.derivative(spec.link.forward(mean, NUMPY), NUMPY))
+    scale = spread(spec, design) / abs(slope) if slope else math.inf
+    return scale if math.isfinite(scale) and scale > 0.0 else 1.0
+
+
+def root_mean_square(design: Design) -> float:
+    """The size of the response less its offset, about 0: the unit of a model without a constant (identity link)."""
+    w = weights(design)
+    y = design.y / w if design.trials is not None else design.y
+    return float(np.sqrt(np.average((y - design.offset) ** 2, weights=w))) or 1.0

@@ -1,0 +1,93 @@
+"""Draws between canonical columns, in which samplers and approximations work, and columns as they are written."""
+
+from __future__ import annotations
+
+import tempfile
+
+import numpy as np
+import xarray as xr
+
+from bayes_glmm.design import Canonical, Design, RandomBlock
+
+_CHUNK = 4_000_000  # numbers of random effects carried at once
+
+
+def to_written(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.Dataset:
+    """Draws of canonical coefficients and effects as those of the columns as written.
+
+    Parameters
+    ----------
+    data : Dataset
+        ``beta``, and of each grouping factor g ``G_g``, ``sd_g``, ``corr_g``, ``u_g`` where they are there. Arrays of
+        effects are overwritten, unless they are on disk.
+    canonical : Canonical
+    design : Design
+        As written.
+    """
+    if not canonical.is_identity:
+        data = _with_coefficients(data, canonical.to_written(_values(data, "beta")), design)
+    for block in design.blocks:
+        if canonical.carried(block.group):
+            data = _carried(data, block, canonical.A[block.group])
+    return data
+
+
+def to_canonical(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.Dataset:
+    """The reverse of :func:`to_written`; ``design`` is that in canonical columns. The data stay as they are."""
+    if not canonical.is_identity:
+        data = _with_coefficients(data, canonical.to_canonical(_values(data, "beta")), design)
+    for block in design.blocks:
+        if canonical.carried(block.group):
+            back = canonical.inverse(block.group)
+            data = _carried(data.copy(deep=True), block, back)
+    return data
+
+
+def with_covariance(data: xr.Dataset, block: RandomBlock, G: np.ndarray) -> xr.Dataset:
+    """Draws with these covariances [chain, draw, effect, effect] of a group, and the sds and correlations in them."""
+    g, effect = block.group, f"{block.group}_effect"
+    sd = np.sqrt(np.diagonal(G, axis1=-2, axis2=-1))
+    dims = ("chain", "draw", effect, f"{effect}_2")
+    data = data.assign({f"G_{g}": (dims, G), f"sd_{g}": (dims[:3], sd)})
+    if block.correlated:
+        with np.errstate(invalid="ignore"):  # an effect without variance has no correlation: NaN
+            corr = G / (sd[..., :, None] * sd[..., None, :])
+        data = data.assign({f"corr_{g}": (dims, np.clip(corr, -1.0, 1.0))})
+    return data.assign_coords({effect: list(block.effects), f"{effect}_2": list(block.effects)})
+
+
+def _values(data: xr.Dataset, name: str) -> np.ndarray:
+    return data[name].transpose("chain", "draw", ...).to_numpy()
+
+
+def _with_coefficients(data: xr.Dataset, beta: np.ndarray, design: Design) -> xr.Dataset:
+    data = data.drop_vars(["beta", "coefficient"], errors="ignore")
+    return data.assign({"beta": (("chain", "draw", "coefficient"), beta)}).assign_coords(
+        coefficient=list(design.coefficients)
+    )
+
+
+def _carried(data: xr.Dataset, block: RandomBlock, A: np.ndarray) -> xr.Dataset:
+    """The draws of a group's covariance and effects, both carried by A."""
+    g = block.group
+    if f"G_{g}" in data:
+        data = with_covariance(data, block, A @ _values(data, f"G_{g}") @ A.T)
+    if f"u_{g}" in data:
+        u = data[f"u_{g}"].transpose("chain", "draw", ...)
+        data = data.assign({f"u_{g}": (u.dims, _effects(u.to_numpy(), A))})
+    return data
+
+
+def _effects(u: np.ndarray, A: np.ndarray) -> np.ndarray:
+    """Effects [chain, draw, level, effect] times A', some draws at a time: in place, or on disk as they were."""
+    if u.dtype == np.float32:  # on disk: what is there stays, a run that is resumed reads it again
+        with tempfile.TemporaryFile() as file:
+            result: np.ndarray = np.memmap(file, np.float32, "w+", shape=u.shape)
+    else:
+        result = u if u.flags.writeable else np.empty_like(u)
+    step = max(1, _CHUNK // max(1, int(np.prod(u.shape[2:]))))
+    for chain in range(u.shape[0]):
+        for start in range(0, u.shape[1], step):
+            some = slice(start, start + step)
+            result[chain, some] = u[chain, some] @ A.T
+    return result
