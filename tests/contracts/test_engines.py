@@ -52,7 +52,7 @@ def draw(engine: str, model: str, seed: int, draws: int = DRAWS, tune: int = TUN
     # one core: PyMC forks to use more, which a process that has started JAX must not
     settings = Settings(draws, tune, CHAINS, seed, engine, target_accept=0.9, cores=1, progress=False)
     return xr.DataTree.from_dict(
-        dict(ENGINES[engine].sample(build_model(glmm.spec, glmm.design, glmm.priors), settings))
+        dict(ENGINES[engine].sample(build_model(glmm.problem), settings))
     )
 
 
@@ -131,7 +131,7 @@ def test_warm_up_is_kept(engine: str) -> None:
 @EVERY_ENGINE
 def test_a_chain_is_the_same_whichever_others_are_drawn(engine: str) -> None:
     glmm = bg.GLMM(MODELS["gaussian"], data())
-    model = build_model(glmm.spec, glmm.design, glmm.priors)
+    model = build_model(glmm.problem)
     settings = Settings(20, 50, CHAINS, 1, engine, target_accept=0.9, cores=1, progress=False)
     some: dict[int, Chain] = {}
     ENGINES[engine].draw(model, settings, [3, 1], some.__setitem__)

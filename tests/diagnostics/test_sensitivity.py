@@ -50,7 +50,7 @@ def test_log_prior_of_all_parameters_is_that_of_the_model() -> None:
     Its LKJ is a density of the Cholesky factor L of R; dR = L_22 dL for three effects.
     """
     posterior = three_effects()
-    model = build_model(posterior.spec, posterior.design, posterior.priors)
+    model = build_model(posterior.problem)
     free = [variable for variable in model.free_RVs if not variable.name.startswith("z_")]
     logp = model.compile_fn(model.logp(free, jacobian=False), inputs=model.value_vars, on_unused_input="ignore")
     expected = []

@@ -90,7 +90,7 @@ def prepare(formula: str, family: str, link: str | None, edit: str, priors: dict
     except GLMMError:
         return "an error"
     integral = integral_for(model.spec, model.design)
-    whitening, why = whitening_for(model.spec, model.design, model.priors)
+    whitening, why = whitening_for(model.problem.canonical)
     if whitening is None:
         assert why
     else:

@@ -50,9 +50,9 @@ INTEGRATED = ["bernoulli", "negative_binomial"]
 @cache
 def whitened(family: str, structure: str) -> tuple[bg.GLMM, Density]:
     model = cases.model(family, structure)
-    whitening, why = whitening_for(model.spec, model.design, model.priors)
+    whitening, why = whitening_for(model.problem.canonical)
     assert whitening is not None, why
-    density = whitened_density(whitening, model.priors)
+    density = whitened_density(whitening)
     assert density is not None
     return model, density
 
@@ -141,9 +141,9 @@ def test_integrated_density_is_the_prior_times_the_integrals(family: str) -> Non
 def test_gaussian_coordinates_are_white_whatever_the_sd_of_the_last_effect_is(terms: str) -> None:
     """With the other variances at the mode, log p(w) - log p(0) = -|w|^2 / 2 for any value of that sd."""
     model = bg.GLMM(f"real ~ x + {terms}", cases.data(), priors={"Intercept": "Normal(0, 2)", "x": "Normal(0, 0.5)"})
-    whitening, why = whitening_for(model.spec, model.design, model.priors)
+    whitening, why = whitening_for(model.problem.canonical)
     assert whitening is not None, why
-    density = whitened_density(whitening, model.priors)
+    density = whitened_density(whitening)
     assert density is not None
     white = len(whitening.fixed_and_others.pull) + whitening.R.size
     last = len(density.start) - white - 2  # before log sigma
@@ -221,15 +221,15 @@ def test_every_density_without_a_cliff_has_a_row() -> None:
 
 def test_what_has_no_entry_is_left_to_pymc() -> None:
     probit = cases.model("bernoulli", "intercept", "probit")
-    whitening, _ = whitening_for(probit.spec, probit.design, probit.priors)
+    whitening, _ = whitening_for(probit.problem.canonical)
     assert whitening is not None
-    assert whitened_density(whitening, probit.priors) is None
+    assert whitened_density(whitening) is None
     model = bg.GLMM("count ~ x + (1 | g)", cases.data(), family="poisson", priors={"sd_g": "Uniform(0, 3)"})
-    whitening, _ = whitening_for(model.spec, model.design, model.priors)
+    whitening, _ = whitening_for(model.problem.canonical)
     integral = integral_for(model.spec, model.design)
     assert whitening is not None
     assert integral is not None
-    assert whitened_density(whitening, model.priors) is None
+    assert whitened_density(whitening) is None
     assert integrated_density(integral, model.priors) is None
 
 

@@ -295,7 +295,7 @@ def test_engines_sample_the_plain_model(engine: str, make: Callable[[], bg.GLMM]
         pytest.importorskip("numpyro")
     model = make()
     settings = Settings(draws=10, tune=20, chains=1, seed=1, cores=1, progress=False)
-    fused = build_model(model.spec, model.design, model.priors, fast_likelihood)
+    fused = build_model(model.problem, fast_likelihood)
     assert not fused.observed_RVs
     tree = ENGINES[engine].sample(fused, settings)
     plain, statistics = model.pymc, tree["sample_stats"]

@@ -28,9 +28,9 @@ STRUCTURES = ("intercept", "correlated", "crossed", "nested", "three factors")
 def densities(structure: str) -> tuple[bg.GLMM, Density, Density]:
     """A model, its density with all coordinates and the one without those of the largest factor."""
     model = cases.model("gaussian", structure)
-    whitening, why = whitening_for(model.spec, model.design, model.priors)
+    whitening, why = whitening_for(model.problem.canonical)
     assert whitening is not None, why
-    whole = whitened_density(whitening, model.priors)
+    whole = whitened_density(whitening)
     assert whole is not None
     return model, whole, without_main_effects(whole, whitening)
 

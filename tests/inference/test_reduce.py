@@ -271,9 +271,9 @@ def test_one_cell_is_enough() -> None:
 
 def test_whitened_coordinates_take_it_too() -> None:
     model = repeated("bernoulli", "logit", "f + (1 | g)")
-    whitening, why = whitening_for(model.spec, model.design, model.priors)
+    whitening, why = whitening_for(model.problem.canonical)
     assert whitening is not None, why
-    white = whitened_model(whitening, model.priors)
+    white = whitened_model(whitening)
     (potential,) = [each for each in white.potentials if each.name == "log_likelihood"]
     point = {name: np.full(np.shape(value), 0.1) for name, value in white.initial_point().items()}
     names = ("beta", "u_g")

@@ -53,9 +53,9 @@ def test_an_interrupted_run_finds_its_stream(
 ) -> None:
     monkeypatch.setattr(stream, "MOST_HELD", 0)
     model, settings = cases.model("gaussian", "crossed"), Settings(**OPTIONS, coordinates=coordinates)
-    sample(model.spec, model.design, model.priors, settings, chains=tmp_path)
+    sample(model.problem, settings, chains=tmp_path)
     (tmp_path / "0-1.nc").unlink()
-    again = sample(model.spec, model.design, model.priors, settings, chains=tmp_path)
+    again = sample(model.problem, settings, chains=tmp_path)
     assert_allclose(again.draws["posterior"]["u_g"], held.idata["posterior"]["u_g"], rtol=1e-6, atol=1e-7)
 
 

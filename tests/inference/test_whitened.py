@@ -29,9 +29,9 @@ CASES = [
 def test_log_density_is_the_plain_models_and_the_jacobian(family: str, structure: str) -> None:
     """log p(w) - log p(x(w)) - log|dx / dw| is the same number at every point; x and w hold the random effects too."""
     model = cases.model(family, structure)
-    whitening, why = whitening_for(model.spec, model.design, model.priors)
+    whitening, why = whitening_for(model.problem.canonical)
     assert whitening is not None, why
-    fast, plain = whitened_model(whitening, model.priors), build_model(model.spec, model.design, model.priors)
+    fast, plain = whitened_model(whitening), build_model(model.problem)
     groups = [block.group for block in model.design.blocks]
     natural = fast.replace_rvs_by_values([fast["beta"], *(fast[f"z_{group}"] for group in groups)])
     start_at = fast.initial_point()
@@ -68,7 +68,7 @@ def test_log_density_is_the_plain_models_and_the_jacobian(family: str, structure
 def test_no_whitening_says_why() -> None:
     model = cases.model("bernoulli", "intercept")
     bounded = bg.GLMM(str(model.spec.formula), cases.data(), family="bernoulli", priors={"x": "Uniform(-1, 1)"})
-    whitening, why = whitening_for(bounded.spec, bounded.design, bounded.priors)
+    whitening, why = whitening_for(bounded.problem.canonical)
     assert whitening is None
     assert "prior of x" in why
 
@@ -79,6 +79,6 @@ def test_a_curvature_that_is_not_positive_is_a_reason_too(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(whitening_module, "others_given_later", singular)
     model = cases.model("bernoulli", "intercept")
-    whitening, why = whitening_for(model.spec, model.design, model.priors)
+    whitening, why = whitening_for(model.problem.canonical)
     assert whitening is None
     assert "not positive definite" in why

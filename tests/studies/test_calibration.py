@@ -17,7 +17,7 @@ from bayes_glmm.inference import Settings
 from bayes_glmm.posterior import Posterior, posterior_of
 from bayes_glmm.spec import ModelSpec
 from bayes_glmm.studies import SBC
-from bayes_glmm.studies.scores import model_of
+from bayes_glmm.studies.scores import problem_of
 from bayes_glmm.studies.simulation import LOG_LIKELIHOOD, draw_priors, simulate
 
 GRID = np.linspace(-7.0, 7.0, 4001)
@@ -121,7 +121,7 @@ def test_priors_are_drawn_as_written() -> None:
         "x": "Normal(0.5, 0.3)", "Intercept": "Normal(-1, 2)", "sd": "HalfNormal(0.7)", "sd_g[x]": "Exponential(2)",
         "corr_g": "LKJ(2)", "sigma": "Gamma(4, 2)",
     }  # fmt: skip
-    drawn = draw_priors(model_of(structured("gaussian", priors)), 2000, 1)
+    drawn = draw_priors(problem_of(structured("gaussian", priors)), 2000, 1)
     G, u, beta = drawn.G("g"), drawn.u("g"), drawn.beta
     sd = np.sqrt(np.diagonal(G, axis1=1, axis2=2))
     correlation = G[:, 0, 1] / sd.prod(axis=1)
@@ -149,7 +149,7 @@ def test_responses_have_the_moments_of_the_model() -> None:
         "sigma": "HalfNormal(0.5)",
     }
     model = structured("gaussian", priors)
-    truth, y, impossible = simulate(model_of(model), 4000, 2)
+    truth, y, impossible = simulate(problem_of(model), 4000, 2)
     x = model.design.X[:, 1]
     variance = 4.0 + 0.09 * x**2 + 0.49 * (1.0 + x**2) + 0.49 + 0.25  # E rho = 0
     assert impossible == 0
@@ -162,7 +162,7 @@ def test_responses_have_the_moments_of_the_model() -> None:
 
 def test_the_true_log_likelihood_is_that_of_the_response() -> None:
     model = coin()
-    truth, y, _ = simulate(model_of(model), 50, 3)
+    truth, y, _ = simulate(problem_of(model), 50, 3)
     expected = stats.bernoulli(special.expit(truth[["beta[Intercept]"]])).logpmf(y).sum(axis=1)
     np.testing.assert_allclose(expected, truth[LOG_LIKELIHOOD], rtol=1e-12)
 
@@ -177,7 +177,7 @@ def test_responses_that_cannot_be_are_drawn_anew() -> None:
     assert stats.binomtest(impossible, 800, share).pvalue > 0.001  # twice 400 were simulated
     assert (y < 1e15).all()
     with pytest.raises(SpecError, match="can be"):
-        simulate(model_of(bg.GLMM("y ~ 1", data, "poisson", priors={"Intercept": "Normal(300, 1)"})), 20, 1)
+        simulate(problem_of(bg.GLMM("y ~ 1", data, "poisson", priors={"Intercept": "Normal(300, 1)"})), 20, 1)
 
 
 @pytest.mark.parametrize(
