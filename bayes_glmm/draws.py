@@ -45,15 +45,15 @@ def to_canonical(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.D
 
 def with_covariance(data: xr.Dataset, block: RandomBlock, G: np.ndarray) -> xr.Dataset:
     """Draws with these covariances [chain, draw, effect, effect] of a group, and the sds and correlations in them."""
-    g, effect = block.group, f"{block.group}_effect"
+    g, effect, effect_2 = block.group, block.effect_dim, block.second_effect_dim
     sd = np.sqrt(np.diagonal(G, axis1=-2, axis2=-1))
-    dims = ("chain", "draw", effect, f"{effect}_2")
+    dims = ("chain", "draw", effect, effect_2)
     data = data.assign({f"G_{g}": (dims, G), f"sd_{g}": (dims[:3], sd)})
     if block.correlated:
         with np.errstate(invalid="ignore"):  # an effect without variance has no correlation: NaN
             corr = G / (sd[..., :, None] * sd[..., None, :])
         data = data.assign({f"corr_{g}": (dims, np.clip(corr, -1.0, 1.0))})
-    return data.assign_coords({effect: list(block.effects), f"{effect}_2": list(block.effects)})
+    return data.assign_coords({effect: list(block.effects), effect_2: list(block.effects)})
 
 
 def _values(data: xr.Dataset, name: str) -> np.ndarray:

@@ -237,7 +237,7 @@ class Fit(effects.EffectMethods):
         import xarray as xr
 
         values = replicate(self.posterior, draws, seed)[None]
-        group = xr.Dataset({self.design.response: (("chain", "draw", "row"), values)})
+        group = xr.Dataset({self.design.response_variable: (("chain", "draw", "row"), values)})
         return self._with("posterior_predictive", group)
 
     def _with(self, name: str, group: xr.Dataset) -> Fit:

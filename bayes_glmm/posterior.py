@@ -20,12 +20,14 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayes_glmm.design import Design, Priors, Problem, build_design, resolve_priors
+from bayes_glmm.design.canonical import without_coefficients
+from bayes_glmm.design.prior_record import from_record, to_record
 from bayes_glmm.draws import to_canonical, with_covariance
 from bayes_glmm.errors import DataError, GLMMError, SpecError, choices
 from bayes_glmm.files import whole_folder, write_tree
-from bayes_glmm.spec import ModelSpec, Prior
+from bayes_glmm.spec import ModelSpec
 
-FORMAT = 1
+FORMAT = 2
 FILES = MODEL, DRAWS, DATA = "model.json", "draws.nc", "data.parquet"
 _DAMAGED = "It is damaged: fit the model again."
 
@@ -64,6 +66,13 @@ class Posterior:
         posterior = to_canonical(self.draws["posterior"].to_dataset(), self.priors.canonical, problem.design)
         draws = xr.DataTree.from_dict({"posterior": posterior})
         return Posterior(problem.spec, problem.design, problem.priors, draws, self.provenance)
+
+    @cached_property
+    def at_centre(self) -> Posterior:
+        """The same draws with covariances, sds and correlations where their priors hold: at the centre of covariates."""
+        canonical = without_coefficients(self.priors.canonical, self.design)
+        posterior = to_canonical(self.draws["posterior"].to_dataset(), canonical, self.design)
+        return replace(self, draws=xr.DataTree.from_dict({"posterior": posterior}))
 
     def array(self, name: str) -> np.ndarray:
         """Draws of one variable with chain and draw stacked: [draw, ...]."""
@@ -117,7 +126,7 @@ class Posterior:
             "format": FORMAT,
             "model": self.spec.to_dict(),
             "dropped": self.design.dropped,
-            "priors": {name: str(prior) for name, prior in self.priors.entries.items()},
+            "priors": to_record(self.priors),
             "provenance": self.provenance,
         }
         with whole_folder(target) as partial:
@@ -159,7 +168,7 @@ def load_posterior(folder: str | Path) -> Posterior:
         raise DataError(f"The saved model does not hold: {error}", str(folder / MODEL), _DAMAGED) from error
     _check_draws(spec, design, draws, folder / DRAWS)
     try:
-        priors = _as_saved(priors, model.get("priors", {}))
+        priors = from_record(priors, model["priors"])
     except SpecError as error:
         raise DataError(f"The saved priors do not hold: {error}", str(folder / MODEL), _DAMAGED) from error
     return Posterior(spec, design, priors, draws, model["provenance"])
@@ -170,17 +179,10 @@ def _model_record(path: Path) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise ValueError("it is not a record")
     kinds = {"model": dict, "provenance": dict, "dropped": int, "priors": dict}
-    absent = {"dropped": 0, "priors": {}}
+    absent = {"dropped": 0}
     if wrong := [key for key, kind in kinds.items() if not isinstance((absent | record).get(key), kind)]:
         raise ValueError(f"{wrong[0]!r} is missing or of another kind")
     return record
-
-
-def _as_saved(priors: Priors, texts: Mapping[str, str]) -> Priors:
-    """The priors that the draws were made with: the defaults of another version may be others."""
-    if unknown := [name for name in texts if name not in priors.entries]:
-        raise SpecError(f"The model has no parameter {unknown[0]!r}.")
-    return replace(priors, entries=priors.entries | {name: Prior.parse(text) for name, text in texts.items()})
 
 
 def _check_draws(spec: ModelSpec, design: Design, draws: xr.DataTree, path: Path) -> None:
@@ -188,9 +190,9 @@ def _check_draws(spec: ModelSpec, design: Design, draws: xr.DataTree, path: Path
     labels: dict[str, tuple[str, ...]] = {"coefficient": design.coefficients}
     dims: dict[str, tuple[str, ...]] = {"beta": ("coefficient",), **dict.fromkeys(spec.family.auxiliary, ())}
     for block in design.blocks:
-        g, effect = block.group, f"{block.group}_effect"
-        labels |= {g: block.levels, effect: block.effects}
-        dims |= {f"u_{g}": (g, effect), f"sd_{g}": (effect,), f"G_{g}": (effect, f"{effect}_2")}
+        g, effect = block.group, block.effect_dim
+        labels |= {block.level_dim: block.levels, effect: block.effects}
+        dims |= {f"u_{g}": (block.level_dim, effect), f"sd_{g}": (effect,), f"G_{g}": (effect, block.second_effect_dim)}
     found = draws["posterior"].dataset if "posterior" in draws.children else xr.Dataset()
     for name, expected in dims.items():
         variable = found.get(name)
@@ -291,14 +293,17 @@ def posterior_of(
         variables[name] = (("chain", "draw"), drawn(name, value))
     covariances: dict[str, np.ndarray] = {}
     for block in design.blocks:
-        g, effect = block.group, f"{block.group}_effect"
-        coords |= {g: list(block.levels), effect: list(block.effects)}
+        g, effect = block.group, block.effect_dim
+        coords |= {block.level_dim: list(block.levels), effect: list(block.effects)}
         if g not in G:
             raise DataError(f"The covariance of the random effects of {g!r} is not given.", "G")
         levels, effects = len(block.levels), len(block.effects)
         covariances[g] = drawn(f"G[{g!r}]", G[g], effects, effects)
         effects_at = (u or {}).get(g, np.zeros((levels, effects)))
-        variables[f"u_{g}"] = (("chain", "draw", g, effect), drawn(f"u[{g!r}]", effects_at, levels, effects))
+        variables[f"u_{g}"] = (
+            ("chain", "draw", block.level_dim, effect),
+            drawn(f"u[{g!r}]", effects_at, levels, effects),
+        )
     data = xr.Dataset(variables, coords)
     for block in design.blocks:
         data = with_covariance(data, block, covariances[block.group])

@@ -87,4 +87,4 @@ def log_likelihood(posterior: Posterior) -> xr.DataArray:
     """Log p(y_i | u, beta, ...) [chain, draw, row]; n rows times all draws in memory."""
     chains, draws = posterior.sample_shape
     values = np.concatenate(list(log_likelihood_chunks(posterior))).reshape(chains, draws, -1)
-    return xr.DataArray(values, dims=("chain", "draw", "row"), name=posterior.design.response)
+    return xr.DataArray(values, dims=("chain", "draw", "row"), name=posterior.design.response_variable)

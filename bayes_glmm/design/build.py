@@ -17,8 +17,6 @@ from bayes_glmm.design.response import own_columns, read_response, read_trials, 
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.spec import ModelSpec, RandomTerm
 
-_OF_A_GROUP = ("u", "z", "sd", "G", "corr", "chol")  # parameters that are named after a grouping factor
-
 
 def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", "drop"] = "error") -> Design:
     """Read the columns that a formula names.
@@ -78,33 +76,10 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
 def _check_names(spec: ModelSpec, inputs: tuple[str, ...], groups: tuple[str, ...]) -> None:
     """No name of the data says something else in the model."""
     formula = spec.formula
-    response = formula.response.strip("`")
     if len(own := own_columns(formula.response)) == 1 and own[0] in (*inputs, *groups):
         raise SpecError("The response also stands on the right.", str(formula), "Leave it out there.")
     if "Intercept" in inputs:
         raise SpecError("A column cannot be called 'Intercept' in a formula.", str(formula), "Rename it.")
-    used = {"chain", "draw", "row", "coefficient", "beta", *spec.family.auxiliary}
-    grouping = [":".join(term.columns) for term in formula.random]
-    for group in grouping:
-        used |= {f"{group}_effect", f"{group}_effect_2", *(f"{kind}_{group}" for kind in _OF_A_GROUP)}
-    if clash := [group for group in [*grouping, *groups] if group in used]:
-        raise SpecError(
-            f"A grouping factor cannot be called {clash[0]!r}: the draws have a dimension or parameter of that name.",
-            str(formula),
-            "Rename the column.",
-        )
-    if response in {*used, *grouping, *groups}:
-        raise SpecError(
-            f"The response cannot be called {response!r}: the draws have a dimension or parameter of that name.",
-            str(formula),
-            "Rename the column.",
-        )
-    if "/" in response:
-        raise SpecError(
-            f"The response {response!r} holds a '/': the draws are kept in a tree whose paths it would divide.",
-            str(formula),
-            "Make it a column of the data first, under a name of its own.",
-        )
 
 
 def _check_terms(matrix: Any) -> None:

@@ -124,6 +124,12 @@ def identity(design: Design) -> Canonical:
     )
 
 
+def without_coefficients(canonical: Canonical, design: Design) -> Canonical:
+    """The change of the effects alone."""
+    p = len(design.coefficients)
+    return replace(canonical, names=design.coefficients, T=np.eye(p), centre=np.zeros(p), constant=None)
+
+
 def canonical_coefficients(
     design: Design, own: Collection[str]
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, int | None, DefaultSpan]:

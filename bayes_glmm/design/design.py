@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bayes_glmm import names
+
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
@@ -41,6 +43,21 @@ class RandomBlock:
     index: Int[np.ndarray, " row"]
     levels: tuple[str, ...]
     pattern: tuple[int, ...]
+
+    @property
+    def level_dim(self) -> str:
+        """The dimension of draws along the levels."""
+        return names.level_dim(self.group)
+
+    @property
+    def effect_dim(self) -> str:
+        """The dimension of draws along the effects."""
+        return names.effect_dim(self.group)
+
+    @property
+    def second_effect_dim(self) -> str:
+        """The other dimension of matrices over the effects."""
+        return names.second_effect_dim(self.group)
 
     @property
     def correlated(self) -> bool:
@@ -105,6 +122,11 @@ class Design:
     dropped: int
     encoder: Encoder
     aliased: tuple[str, ...] = ()
+
+    @property
+    def response_variable(self) -> str:
+        """The response's variable in draws."""
+        return names.response_variable(self.response)
 
     @property
     def X(self) -> np.ndarray:

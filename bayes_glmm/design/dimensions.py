@@ -9,7 +9,7 @@ def dimension_labels(design: Design) -> dict[str, list]:
     """Labels of every dimension of the model."""
     coords: dict[str, list] = {"row": list(range(len(design.y))), "coefficient": list(design.coefficients)}
     for block in design.blocks:
-        coords[block.group] = list(block.levels)
-        coords[f"{block.group}_effect"] = list(block.effects)
-        coords[f"{block.group}_effect_2"] = list(block.effects)
+        coords[block.level_dim] = list(block.levels)
+        coords[block.effect_dim] = list(block.effects)
+        coords[block.second_effect_dim] = list(block.effects)
     return coords

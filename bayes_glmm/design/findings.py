@@ -15,10 +15,13 @@ import numpy as np
 
 from bayes_glmm.design.check import dependent
 from bayes_glmm.design.design import Design, RandomBlock
+from bayes_glmm.design.priors import default_span
 from bayes_glmm.design.separation import separated, separated_completely
+from bayes_glmm.errors import rows_text
 from bayes_glmm.spec import ModelSpec
 
 FEW_LEVELS = 5  # below, a variance is hardly learned: Gelman & Hill (2007), section 12.9
+NARROW = 0.8  # of the prior sd without the cap: less is worth a line
 SCALES = 1e4  # ratio of sds, or of a mean to its sd, that slows a sampler before it has adapted
 
 
@@ -207,6 +210,38 @@ def _still(block: RandomBlock, column: np.ndarray) -> bool:
     return bool((low == high).all() and not (column == column[0]).all())
 
 
+def _aliased(spec: ModelSpec, design: Design) -> Iterator[Finding]:
+    """Columns that were left out because they depend on earlier ones."""
+    if design.aliased:
+        names = ", ".join(design.aliased)
+        plural = len(design.aliased) > 1
+        yield Finding(
+            "aliased",
+            f"{names} {'depend' if plural else 'depends'} on earlier columns and {'were' if plural else 'was'} left "
+            "out, as an empty cell of an interaction or a repeated column makes necessary.",
+            "fixed effects",
+            "Predictions and comparisons that the data do not determine are shown as missing. Leave the term out, or "
+            "merge the levels of the empty cell.",
+        )
+
+
+def _capped(spec: ModelSpec, design: Design) -> Iterator[Finding]:
+    """Columns whose default prior was made narrower because a few rows lie far out in them."""
+    default = default_span(spec, design)
+    narrow = {name: ratio for name, ratio in zip(default.columns, default.span.narrowed, strict=True) if ratio < NARROW}
+    if narrow:
+        rows = np.flatnonzero(default.span.capped)
+        yield Finding(
+            "capped",
+            f"The default prior of {', '.join(narrow)} is up to {1.0 / min(narrow.values()):.2g} times narrower than the "
+            "sd of the column suggests, because a few rows lie far out: no row's linear predictor has a prior sd above "
+            "four times that of the intercept at the centre.",
+            f"fixed effects, {rows_text(rows)}",
+            "This keeps rare levels and outliers from being called certain. Check these rows, and set a prior if you "
+            "know more.",
+        )
+
+
 def _scales(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """Columns far larger than others, or far from 0: adaptation starts from one step size for all of them."""
     yield from _scales_of(design.coefficients, design.X, "fixed effects")
@@ -250,5 +285,7 @@ FINDINGS: tuple[Callable[[ModelSpec, Design], Iterator[Finding]], ...] = (
     _same_groups,
     _absorbed,
     _still_slopes,
+    _aliased,
+    _capped,
     _scales,
 )

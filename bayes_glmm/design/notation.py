@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bayes_glmm.design.design import Design, RandomBlock
+from bayes_glmm.design.prior_text import brief
 from bayes_glmm.design.priors import Priors
 from bayes_glmm.spec import ModelSpec
 
@@ -63,14 +64,26 @@ def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...
     y_i | u ~ Bernoulli(μ_i)
     logit(μ_i) = β[Intercept] + β[x] x_i + u_g[j(i)]
     u_g[j] ~ Normal(0, sd_g²),  j = 1, …, 2 levels of g
-    β[Intercept] ~ Normal(mu=0, sigma=3.873)
+    β[Intercept] ~ Normal(mu=0, sigma=3.052)
     """
     return (
         _response(spec, design),
         *_predictor(spec, design),
         *(line for block in design.blocks for line in _random_effects(block, _letter(design, block))),
-        *(f"{_symbol(name)} ~ {prior}" for name, prior in priors.entries.items()),
+        *_priors(priors),
     )
+
+
+def _priors(priors: Priors) -> Iterator[str]:
+    """One line per prior, with where it holds; then what the default priors of coefficients are together."""
+    for name, prior in priors.entries.items():
+        where = priors.sources[name].partition(", at ")[2]
+        held = f"   (at {where})" if where and where != "x = 0" else ""
+        yield f"{_symbol(name)} ~ {brief(prior)}{held}"
+    span = next((source for source in priors.sources.values() if source.startswith("default, span of")), "")
+    if span and not priors.canonical.is_identity:
+        yield f"Priors of β: marginal, as written; jointly those of the {span.removeprefix('default, ')}."
+    yield from priors.notes
 
 
 def _response(spec: ModelSpec, design: Design) -> str:

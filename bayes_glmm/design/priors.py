@@ -111,11 +111,7 @@ def resolve_priors(spec: ModelSpec, design: Design) -> Priors:
     for name in spec.priors:
         if name not in (*valid, *([CENTRE] if centred else [])):
             raise SpecError(f"The model has no parameter {name!r} to set a prior for.", advice=choices(name, valid))
-    given = {
-        parameter: spec.priors[next(name for name in names if name in spec.priors)]
-        for parameter, names in addresses.items()
-        if any(name in spec.priors for name in names)
-    }
+    given = _given(spec, design)
     if CENTRE in spec.priors and "beta[Intercept]" in given:
         raise SpecError(
             "The intercept has a prior at x = 0 and one at the centre of the columns.",
@@ -123,6 +119,19 @@ def resolve_priors(spec: ModelSpec, design: Design) -> Priors:
             "Keep one of them.",
         )
     return _resolved(spec, design, given)
+
+
+def default_span(spec: ModelSpec, design: Design) -> DefaultSpan:
+    """What the default prior of the coefficients rests on."""
+    given = _given(spec, design)
+    own = [name for name in design.coefficients if f"beta[{name}]" in given]
+    return canonical_coefficients(design, own)[-1]
+
+
+def _given(spec: ModelSpec, design: Design) -> dict[str, Prior]:
+    """The priors that the specification sets, one per parameter; the most particular name wins."""
+    found = {name: next((a for a in _addresses(name) if a in spec.priors), None) for name in _parameters(spec, design)}
+    return {name: spec.priors[address] for name, address in found.items() if address is not None}
 
 
 def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Priors:
@@ -251,4 +260,7 @@ def _effect_source(design: Design, canonical: Canonical, name: str) -> str:
 
 
 def _prior(distribution: str, **arguments: float) -> Prior:
-    return Prior(distribution, keyword=tuple((name, value) for name, value in arguments.items()))
+    return Prior(
+        distribution,
+        keyword=tuple((name, value if isinstance(value, int) else float(value)) for name, value in arguments.items()),
+    )

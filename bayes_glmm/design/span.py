@@ -37,11 +37,14 @@ class Span:
         h_i, the prior variance of each row's predictor in units of S^2.
     capped : array of bool [row]
         Rows whose weight was raised.
+    narrowed : array [column]
+        Prior sd of each coefficient, as a share of that without the cap.
     """
 
     root: np.ndarray
     leverage: np.ndarray
     capped: np.ndarray
+    narrowed: np.ndarray
 
 
 def span_of(columns: np.ndarray, weights: np.ndarray, cap: float = CAP) -> Span:
@@ -67,7 +70,7 @@ def span_of(columns: np.ndarray, weights: np.ndarray, cap: float = CAP) -> Span:
     """
     n, k = columns.shape
     if k == 0:
-        return Span(np.empty((0, 0)), np.zeros(n), np.zeros(n, dtype=bool))
+        return Span(np.empty((0, 0)), np.zeros(n), np.zeros(n, dtype=bool), np.empty(0))
     share = weights / weights.sum()
     # orthonormal columns first, so that sums of squares lose no digits however the span is written
     Q, R = np.linalg.qr(np.sqrt(share)[:, None] * columns)
@@ -80,4 +83,10 @@ def span_of(columns: np.ndarray, weights: np.ndarray, cap: float = CAP) -> Span:
             break
         multiplier = multiplier * np.maximum(1.0, leverage / cap**2)
     root = L.T @ R
-    return Span(root * np.where(np.diagonal(root) < 0, -1.0, 1.0)[:, None], leverage, multiplier > 1.0)
+    root = root * np.where(np.diagonal(root) < 0, -1.0, 1.0)[:, None]
+    return Span(root, leverage, multiplier > 1.0, _prior_sds(root) / _prior_sds(R))
+
+
+def _prior_sds(root: np.ndarray) -> np.ndarray:
+    """Roots of the diagonal of (R'R)^-1."""
+    return np.linalg.norm(linalg.solve_triangular(root, np.eye(len(root))), axis=1)

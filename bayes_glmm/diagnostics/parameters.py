@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
+from bayes_glmm.names import level_dim
 from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior
 
@@ -45,7 +46,8 @@ def parameters(posterior: Posterior, per_level: bool = True, given: bool = False
         if name.startswith(DERIVED) or "row" in variable.dims or (name.startswith(PER_LEVEL) and not per_level):
             continue
         if name.startswith(PER_LEVEL):
-            variable = variable.isel({name[2:]: evenly_spread(variable.sizes[name[2:]], MOST_LEVELS)})
+            levels = level_dim(name[2:])
+            variable = variable.isel({levels: evenly_spread(variable.sizes[levels], MOST_LEVELS)})
         values = np.moveaxis(variable.transpose("chain", "draw", ...).to_numpy().astype(float), (0, 1), (-2, -1))
         kept = _entries(posterior, name, values.shape[:-2])
         kept &= given | (np.ptp(values, axis=(-2, -1)) > 0)

@@ -56,6 +56,7 @@ def log_correlation_density(posterior: Posterior, block: RandomBlock, first: int
 
 def log_prior(posterior: Posterior) -> np.ndarray:
     """The log prior density of all top-level parameters together, up to a constant [chain, draw]."""
+    posterior = posterior.canonical  # where every parameter has a prior of its own
     total = np.zeros(posterior.sample_shape)
     labels, draws = parameters(posterior, per_level=False)
     for label, values in zip(labels, draws, strict=True):

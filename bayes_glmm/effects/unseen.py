@@ -55,11 +55,11 @@ def unseen_labels(block: RandomBlock, rows: pd.DataFrame) -> list[str]:
 def _with_levels(posterior: Posterior, dataset: xr.Dataset, block: RandomBlock, fresh: np.ndarray) -> xr.Dataset:
     """The draws with u of the new levels [draw, level, effect] behind the others."""
     u = np.concatenate([posterior.u(block.group), fresh], axis=1)
-    dims = ("chain", "draw", block.group, f"{block.group}_effect")
+    dims = ("chain", "draw", block.level_dim, block.effect_dim)
     variable = xr.DataArray(
-        u.reshape(*posterior.sample_shape, *u.shape[1:]), dims=dims, coords={block.group: list(block.levels)}
+        u.reshape(*posterior.sample_shape, *u.shape[1:]), dims=dims, coords={block.level_dim: list(block.levels)}
     )
-    return dataset.drop_dims(block.group).assign({f"u_{block.group}": variable})
+    return dataset.drop_dims(block.level_dim).assign({f"u_{block.group}": variable})
 
 
 def _with_blocks(design: Design, blocks: tuple[RandomBlock, ...]) -> Design:

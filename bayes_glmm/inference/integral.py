@@ -145,9 +145,9 @@ def draw_effects(integral: Integral, posterior: xr.Dataset, seed: int) -> xr.Dat
         z[draws] = _choose(cumulative, grid, patterns.of_level, rng)
     u = z * stacked["sd"][:, None]
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(block.levels), 1)
-    dims = ("chain", "draw", block.group, f"{block.group}_effect")
+    dims = ("chain", "draw", block.level_dim, block.effect_dim)
     drawn = {f"z_{block.group}": (dims, z.reshape(shape)), f"u_{block.group}": (dims, u.reshape(shape))}
-    return posterior.assign(drawn).assign_coords({block.group: list(block.levels)})
+    return posterior.assign(drawn).assign_coords({block.level_dim: list(block.levels)})
 
 
 def _choose(cumulative: np.ndarray, grid: np.ndarray, of_level: np.ndarray, rng: np.random.Generator) -> np.ndarray:

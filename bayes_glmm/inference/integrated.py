@@ -28,8 +28,7 @@ def integrated_model(integral: Integral, priors: Priors) -> pm.Model:
     with pm.Model(coords=dimension_labels(design)) as model:
         fixed = fixed_predictor(design.X[rows], design.offset[rows], fixed_effects(design, priors))
         sd = standard_deviations(block, priors)
-        effect = f"{block.group}_effect"
-        pm.Deterministic(f"G_{block.group}", pt.diag(sd**2), dims=(effect, f"{effect}_2"))
+        pm.Deterministic(f"G_{block.group}", pt.diag(sd**2), dims=(block.effect_dim, block.second_effect_dim))
         auxiliary = auxiliary_parameters(spec, priors)
         terms = integral.log_integrand(fixed[:, None], sd[0], integral.grid[None], auxiliary, pytensor_functions())
         log_likelihood = pt.logsumexp(terms, axis=-1) + math.log(integral.step)

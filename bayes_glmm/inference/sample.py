@@ -96,7 +96,7 @@ def _ordered(data: xr.Dataset, names: list[str]) -> xr.Dataset:
 
 
 def _observed(design: Design) -> xr.Dataset:
-    return xr.Dataset({design.response: ("row", design.y)}, {"row": np.arange(len(design.y))})
+    return xr.Dataset({design.response_variable: ("row", design.y)}, {"row": np.arange(len(design.y))})
 
 
 def _constant(design: Design) -> xr.Dataset:
@@ -106,7 +106,7 @@ def _constant(design: Design) -> xr.Dataset:
     if design.trials is not None:
         variables["trials"] = ("row", design.trials)
     for block in design.blocks:
-        effect = f"{block.group}_effect"
+        effect = block.effect_dim
         coords[effect] = list(block.effects)
         variables[f"Z_{block.group}"] = (("row", effect), block.values)
         variables[f"index_{block.group}"] = ("row", block.index)

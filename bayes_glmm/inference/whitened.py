@@ -134,7 +134,7 @@ def _free(block: RandomBlock, i: int, k: int) -> bool:
 
 
 def _named(block: RandomBlock, z: pt.TensorVariable) -> pt.TensorVariable:
-    return pm.Deterministic(f"z_{block.group}", z, dims=(block.group, f"{block.group}_effect"))
+    return pm.Deterministic(f"z_{block.group}", z, dims=(block.level_dim, block.effect_dim))
 
 
 def _cholesky(P: dict, d: int) -> dict:

@@ -26,7 +26,7 @@ def plain_likelihood(
     mean = Mean(linear_predictor(design, beta, u), spec.link, pytensor_functions())
     observed = design.y.astype(np.int64) if spec.family.discrete else design.y
     trials = None if design.trials is None else design.trials.astype(np.int64)
-    spec.family.likelihood(pm, design.response, mean, auxiliary, trials, observed, "row")
+    spec.family.likelihood(pm, design.response_variable, mean, auxiliary, trials, observed, "row")
 
 
 def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood) -> pm.Model:

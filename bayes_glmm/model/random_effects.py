@@ -41,7 +41,7 @@ def random_effects(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
     L = pt.dot(priors.canonical.A[block.group], root) if carried else root
     if carried:
         _add_moments(block, L)
-    z = pm.Normal(f"z_{block.group}", 0.0, 1.0, dims=(block.group, f"{block.group}_effect"))
+    z = pm.Normal(f"z_{block.group}", 0.0, 1.0, dims=(block.level_dim, block.effect_dim))
     return effects(block, z, L)
 
 
@@ -56,7 +56,7 @@ def covariance_root(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
         If a prior is not valid.
     """
     g = block.group
-    effect, effect_2 = f"{g}_effect", f"{g}_effect_2"
+    effect, effect_2 = block.effect_dim, block.second_effect_dim
     sd = standard_deviations(block, priors)
     if not block.correlated:
         pm.Deterministic(f"G_{g}", pt.diag(sd**2), dims=(effect, effect_2))
@@ -72,7 +72,7 @@ def covariance_root(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
 def _add_moments(block: RandomBlock, L: pt.TensorVariable) -> None:
     """Add ``G_g``, ``sd_g`` and ``corr_g`` of a root L that follows from one at the centre."""
     g = block.group
-    effect, effect_2 = f"{g}_effect", f"{g}_effect_2"
+    effect, effect_2 = block.effect_dim, block.second_effect_dim
     G = pm.Deterministic(f"G_{g}", L @ L.T, dims=(effect, effect_2))
     sd = pm.Deterministic(f"sd_{g}", pt.sqrt(pt.diagonal(G)), dims=effect)
     pm.Deterministic(f"corr_{g}", G / (sd[:, None] * sd[None, :]), dims=(effect, effect_2))
@@ -81,7 +81,7 @@ def _add_moments(block: RandomBlock, L: pt.TensorVariable) -> None:
 def effects(block: RandomBlock, z: pt.TensorVariable, L: pt.TensorVariable) -> pt.TensorVariable:
     """Add ``u_g`` = L z [level, effect] to the model in context."""
     u = z @ L.T if block.correlated else z * pt.diagonal(L)
-    return pm.Deterministic(f"u_{block.group}", u, dims=(block.group, f"{block.group}_effect"))
+    return pm.Deterministic(f"u_{block.group}", u, dims=(block.level_dim, block.effect_dim))
 
 
 def standard_deviations(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
@@ -89,7 +89,7 @@ def standard_deviations(block: RandomBlock, priors: Priors) -> pt.TensorVariable
     g = block.group
     sd_priors = [priors[f"sd_{g}[{name}]"] for name in block.effects]
     name = f"sd_at_centre_{g}" if priors.canonical.carried(g) else f"sd_{g}"
-    return vector_variable(name, block.effects, sd_priors, f"{g}_effect", "positive")
+    return vector_variable(name, block.effects, sd_priors, block.effect_dim, "positive")
 
 
 def contribution(block: RandomBlock, u: pt.TensorVariable) -> pt.TensorVariable:

@@ -72,7 +72,7 @@ def integrated_density(integral: Integral, priors: Priors) -> Density | None:
 def _kept(integral: Integral) -> Iterator[Kept]:
     (block,) = integral.design.blocks
     yield Kept("beta", ("coefficient",), (len(integral.design.coefficients),))
-    yield Kept(f"sd_{block.group}", (f"{block.group}_effect",), (1,))
+    yield Kept(f"sd_{block.group}", (block.effect_dim,), (1,))
     for name in integral.spec.family.auxiliary:
         yield Kept(name, (), ())
 

@@ -47,10 +47,10 @@ def with_streamed(drawn: Groups, density: Density, blocks: tuple[RandomBlock, ..
     for block in blocks:
         shape = (len(block.levels), len(block.effects))
         stop = start + int(np.prod(shape))
-        dims = ("chain", "draw", block.group, f"{block.group}_effect")
+        dims = ("chain", "draw", block.level_dim, block.effect_dim)
         u = values[:, :, start:stop].reshape(*values.shape[:2], *shape)
         posterior = posterior.assign({f"u_{block.group}": (dims, u)})
-        posterior = posterior.assign_coords({block.group: list(block.levels)})
+        posterior = posterior.assign_coords({block.level_dim: list(block.levels)})
         start = stop
     return drawn | {"posterior": posterior}
 

@@ -132,11 +132,11 @@ def _start(whitening: Whitening, variances: Variances, blocks: tuple[RandomBlock
 def _kept(design: Design, blocks: tuple[RandomBlock, ...], auxiliary: tuple[str, ...]) -> Iterator[Kept]:
     yield Kept("beta", ("coefficient",), (len(design.coefficients),))
     for block in blocks:
-        effect, d, q = f"{block.group}_effect", len(block.effects), len(block.levels)
+        level, effect, d, q = block.level_dim, block.effect_dim, len(block.effects), len(block.levels)
         yield Kept(f"sd_{block.group}", (effect,), (d,))
-        yield Kept(f"L_{block.group}", (effect, f"{effect}_2"), (d, d))
-        yield Kept(f"z_{block.group}", (block.group, effect), (q, d))
-        yield Kept(f"u_{block.group}", (block.group, effect), (q, d))
+        yield Kept(f"L_{block.group}", (effect, block.second_effect_dim), (d, d))
+        yield Kept(f"z_{block.group}", (level, effect), (q, d))
+        yield Kept(f"u_{block.group}", (level, effect), (q, d))
     for name in auxiliary:
         yield Kept(name, (), ())
 

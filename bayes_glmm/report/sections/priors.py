@@ -7,6 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from bayes_glmm.design import RandomBlock
+from bayes_glmm.design.prior_text import brief
 from bayes_glmm.diagnostics import sensitivity
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.diagnostics.prior_density import log_correlation_density, log_density
@@ -22,11 +23,12 @@ POINTS = 200
 
 def render_priors(posterior: Posterior) -> Markup:
     """Small pictures of priors and posteriors, the sensitivity in a sentence and in a table."""
-    labels, draws = parameters(posterior, per_level=False)
+    labels, draws = parameters(posterior.at_centre, per_level=False)
     if not labels or draws[0].size < FEWEST:
         return paragraph("There are too few draws to picture.")
     frame = sensitivity(posterior)
-    order = np.argsort(-frame["prior"].to_numpy(), kind="stable")[:PANELS]
+    known = [i for i, label in enumerate(labels) if _has_prior(posterior, label)]
+    order = np.array(known)[np.argsort(-frame["prior"].to_numpy()[known], kind="stable")[:PANELS]]
     shown = [_before(posterior, labels[i], draws[i].ravel(), frame["prior"].iloc[i]) for i in np.sort(order)]
     note = f" Of {len(labels)} parameters, the {PANELS} most sensitive to the prior." if len(labels) > PANELS else ""
     caption = (
@@ -70,6 +72,11 @@ def _log_prior(posterior: Posterior, label: str, grid: np.ndarray) -> np.ndarray
     return log_correlation_density(posterior, block, first, grid)
 
 
+def _has_prior(posterior: Posterior, label: str) -> bool:
+    """Whether a parameter's own prior has a closed form: that of an intercept far from the centre need not."""
+    return label in posterior.priors.entries or label.startswith("corr_")
+
+
 def _correlation(posterior: Posterior, label: str) -> tuple[RandomBlock, int]:
     """The block of a correlation, and the position of the first of its effects."""
     for block in posterior.design.blocks:
@@ -81,7 +88,9 @@ def _correlation(posterior: Posterior, label: str) -> tuple[RandomBlock, int]:
 
 def _prior_text(posterior: Posterior, label: str) -> str:
     entries = posterior.priors.entries
-    return str(entries[label] if label in entries else entries[label.partition("[")[0]])
+    if not _has_prior(posterior, label):
+        return "that of the intercept at the centre, carried to x = 0"
+    return brief(entries[label] if label in entries else entries[label.partition("[")[0]])
 
 
 def _table(posterior: Posterior, frame: pd.DataFrame) -> Markup:
