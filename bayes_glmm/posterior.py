@@ -69,7 +69,7 @@ class Posterior:
 
     @cached_property
     def at_centre(self) -> Posterior:
-        """The same draws with covariances, sds and correlations where their priors hold: at the centre of covariates."""
+        """The same draws, with covariances, sds and correlations at the centre, where their priors hold."""
         canonical = without_coefficients(self.priors.canonical, self.design)
         posterior = to_canonical(self.draws["posterior"].to_dataset(), canonical, self.design)
         return replace(self, draws=xr.DataTree.from_dict({"posterior": posterior}))

@@ -233,9 +233,9 @@ def _capped(spec: ModelSpec, design: Design) -> Iterator[Finding]:
         rows = np.flatnonzero(default.span.capped)
         yield Finding(
             "capped",
-            f"The default prior of {', '.join(narrow)} is up to {1.0 / min(narrow.values()):.2g} times narrower than the "
-            "sd of the column suggests, because a few rows lie far out: no row's linear predictor has a prior sd above "
-            "four times that of the intercept at the centre.",
+            f"The default prior of {', '.join(narrow)} is up to {1.0 / min(narrow.values()):.2g} times narrower than "
+            "the sd of the column suggests, because a few rows lie far out: no row's linear predictor has a prior sd "
+            "above four times that of the intercept at the centre.",
             f"fixed effects, {rows_text(rows)}",
             "This keeps rare levels and outliers from being called certain. Check these rows, and set a prior if you "
             "know more.",

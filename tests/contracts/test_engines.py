@@ -51,9 +51,7 @@ def draw(engine: str, model: str, seed: int, draws: int = DRAWS, tune: int = TUN
     glmm = bg.GLMM(MODELS[model], data())
     # one core: PyMC forks to use more, which a process that has started JAX must not
     settings = Settings(draws, tune, CHAINS, seed, engine, target_accept=0.9, cores=1, progress=False)
-    return xr.DataTree.from_dict(
-        dict(ENGINES[engine].sample(build_model(glmm.problem), settings))
-    )
+    return xr.DataTree.from_dict(dict(ENGINES[engine].sample(build_model(glmm.problem), settings)))
 
 
 @cache
