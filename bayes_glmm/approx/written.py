@@ -45,9 +45,9 @@ def as_written(fit: ApproxFit, model: Model, canonical: Canonical) -> ApproxFit:
         Its covariance is carried by the derivative of the change of columns; its draws are those of ``fit``, carried.
     """
     blocks = tuple(model.design.block(block.group) for block in fit.layout.blocks)
-    written = {"spec": model.spec, "design": model.design, "priors": model.priors}
+    written = replace(fit, spec=model.spec, design=model.design, priors=model.priors)
     if canonical.is_identity and not any(canonical.carried(block.group) for block in blocks):
-        return replace(fit, layout=replace(fit.layout, blocks=blocks), **written)
+        return replace(written, layout=replace(fit.layout, blocks=blocks))
     layout = Layout(model.design.coefficients, blocks, fit.layout.auxiliary)
 
     def change(x: np.ndarray) -> np.ndarray:
@@ -57,8 +57,7 @@ def as_written(fit: ApproxFit, model: Model, canonical: Canonical) -> ApproxFit:
 
     slope = _derivative(change, fit.x, canonical, layout)
     return replace(
-        fit,
-        **written,
+        written,
         parameters=_parameters(fit.parameters, canonical),
         layout=layout,
         x=change(fit.x),
