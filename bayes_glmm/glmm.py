@@ -17,6 +17,7 @@ from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior, load_posterior
 from bayes_glmm.predictive import log_likelihood, replicate
 from bayes_glmm.spec import ModelSpec, Prior
+from bayes_glmm.summaries import IntervalKind
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -210,11 +211,13 @@ class Fit(effects.EffectMethods):
         """The data in the model's terms."""
         return self.posterior.design
 
-    def summary(self) -> pd.DataFrame:
-        """Mean, sd, interval, ESS and R-hat of coefficients (conditional), sds, correlations, auxiliary parameters."""
+    def summary(
+        self, *, level: float = 0.95, interval: IntervalKind = "eti", random_effects: bool = False
+    ) -> pd.DataFrame:
+        """Median, interval, ESS and R-hat of each parameter; see :func:`bayes_glmm.diagnostics.summary`."""
         from bayes_glmm.diagnostics import summary
 
-        return summary(self.posterior)
+        return summary(self.posterior, level, interval, random_effects)
 
     def check(self, group: str = "convergence") -> Checks:
         """Believe the draws? ``"convergence"``. The model? ``"predictive"``, ``"loo"``, ``"sensitivity"``."""

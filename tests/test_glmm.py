@@ -56,7 +56,7 @@ def test_every_question_has_both_answers(fit):
     for answer in (fit.predict(), fit.compare("x"), fit.marginal_coefficients()):
         effects = answer.table["effect"].tolist()
         assert effects.count("population-averaged") == sum("conditional" in effect for effect in effects)
-    assert {"mean", "sd", "ess_bulk", "rhat"} <= set(fit.summary().columns)
+    assert {"median", "mcse", "ess_median", "rhat"} <= set(fit.summary().columns)
     assert fit.check().verdict in ("fit to use", "look", "do not use")
     assert {"sd", "icc"} <= set(fit.variance().table["quantity"])
 

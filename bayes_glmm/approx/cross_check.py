@@ -185,7 +185,7 @@ def _of_posterior(posterior: Posterior) -> pd.DataFrame:
     for block in posterior.design.blocks:
         sd = np.sqrt(np.diagonal(posterior.G(block.group), axis1=1, axis2=2))
         low, high = np.quantile(sd, [0.025, 0.975], axis=0)
-        columns = {"estimate": sd.mean(axis=0), "sd": sd.std(axis=0), "lower": low, "upper": high}
+        columns = {"estimate": np.median(sd, axis=0), "sd": sd.std(axis=0), "lower": low, "upper": high}
         parts.append(pd.DataFrame({"effect": f"sd of {block.group}", "parameter": block.effects} | columns))
     return pd.concat(parts, ignore_index=True)
 
@@ -214,10 +214,11 @@ def _coefficients(posterior: Posterior) -> pd.DataFrame:
     if not posterior.design.coefficients:
         return pd.DataFrame(columns=["effect", "parameter", "estimate", "sd", "lower", "upper"])
     try:
-        table = marginal_coefficients(posterior).table
+        found = marginal_coefficients(posterior)
     except SpecError:
-        table = coefficients(posterior).table
-    return table.rename(columns=names).drop(columns="probability")
+        found = coefficients(posterior)
+    table = found.table.assign(sd=found.draws.to_numpy().reshape(-1, len(found.table)).std(axis=0))
+    return table.rename(columns=names).drop(columns=["probability", "mcse"])
 
 
 def _sentences(posterior: Posterior, table: pd.DataFrame, fits: Mapping[str, ApproxFit]) -> tuple[str, ...]:
@@ -233,7 +234,7 @@ def _sentences(posterior: Posterior, table: pd.DataFrame, fits: Mapping[str, App
     if exact and (distance["AGHQ"].abs() > AGREE).any():
         sentences.append(
             "AGHQ has no error of integration here: where it differs from the posterior, it is by the priors, and as a "
-            "maximum differs from a mean."
+            "maximum differs from a median."
         )
     if any(method.averaged for method in METHODS if method.name in fits):
         sentences.append("GEE estimates population-averaged coefficients alone: compare it with those of the others.")

@@ -149,7 +149,8 @@ def side_by_side(fit: ApproxFit, other: EffectMethods) -> pd.DataFrame:
     """
     if not fit.method.startswith("GEE"):
         raise SpecError(f"{fit.method} is not a GEE.", advice="Give bg.approx.gee(model) first.")
-    table = other.marginal_coefficients().table
+    found = other.marginal_coefficients()
+    table = found.table.assign(sd=found.draws.std(("chain", "draw"), ddof=1).to_numpy())
     table = table[table["effect"] == "population-averaged"].set_index("coefficient")
     names = list(fit.design.coefficients)
     if names != list(table.index):

@@ -9,8 +9,8 @@ import pandas as pd
 
 from bayes_glmm.approx.profile import surface_of, with_first
 from bayes_glmm.approx.result import ApproxFit
-from bayes_glmm.effects.tidy import check_interval
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.summaries import check_level
 
 METHODS = ("wald", "profile")
 
@@ -52,7 +52,7 @@ def intervals(fit: ApproxFit, method: Literal["wald", "profile"] = "wald", level
     1   coefficient  treatment[drug]      0.74   0.16   1.34
     2  sd of clinic        Intercept      1.39   0.80   2.69
     """
-    check_interval(level)
+    check_level(level)
     if method not in METHODS:
         raise SpecError(f"There are no intervals {method!r}.", advice=choices(method, METHODS))
     rows = fit.summary()[["kind", "parameter", "estimate"]]

@@ -18,6 +18,8 @@ import xarray as xr
 from bayes_glmm.design import Canonical, Design, Priors, Problem
 from bayes_glmm.draws import to_written
 from bayes_glmm.effects import EffectMethods, Estimates
+from bayes_glmm.effects.columns import beside
+from bayes_glmm.effects.tidy import at_point
 from bayes_glmm.likelihood import Layout, Parameters
 from bayes_glmm.likelihood.estimate import LogLikelihood
 from bayes_glmm.posterior import Posterior, posterior_of
@@ -184,22 +186,17 @@ class ApproxFit(EffectMethods):
             raise KeyError(group)
         block = self.design.block(group)
         errors = np.sqrt(np.diagonal(self.random_effects.covariance[group], axis1=1, axis2=2))
-        return pd.DataFrame(
-            {
-                group: np.repeat(block.levels, len(block.effects)),
-                "effect": np.tile(block.effects, len(block.levels)),
-                "estimate": self.random_effects.u[group].ravel(),
-                "standard error": errors.ravel(),
-            }
+        return beside(
+            pd.DataFrame({group: np.repeat(block.levels, len(block.effects))}),
+            effect=np.tile(block.effects, len(block.levels)),
+            estimate=self.random_effects.u[group].ravel(),
+            **{"standard error": errors.ravel()},
         )
 
     def _ask(self, question: Callable[..., Estimates], *arguments: Any, **options: Any) -> Estimates:
         """The answer at the estimates, with the spread of the answers at simulated draws."""
-        simulated = question(self.posterior, *arguments, **options)
-        exact = question(self.point, *arguments, **options)
-        table = simulated.table.assign(estimate=exact.table["estimate"])
-        description = simulated.description.replace("Posterior mean, sd", "Estimate, simulated standard error")
-        return Estimates(table, simulated.draws, f"{description} {self.method}.")
+        simulated, exact = (question(draws, *arguments, **options) for draws in (self.posterior, self.point))
+        return at_point(simulated, exact, self.method)
 
     @cached_property
     def point(self) -> Posterior:

@@ -9,12 +9,15 @@ import pandas as pd
 
 from bayes_glmm.design import Design
 from bayes_glmm.design.frame import check_columns
+from bayes_glmm.effects.columns import free_name
 from bayes_glmm.effects.grid import given_rows, model_columns
 from bayes_glmm.effects.patterns import distinct, draw_slices, encode
 from bayes_glmm.effects.readings import Reading, fresh_effects, kept_factors, mean_response
 from bayes_glmm.effects.unseen import with_unseen_groups
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.posterior import Posterior
+
+SAME, TINY = 1e-6, 1e-12  # relative and absolute: the rounding error of slopes is of that order
 
 
 def counterfactual_rows(design: Design, newdata: pd.DataFrame | None) -> pd.DataFrame:
@@ -111,13 +114,45 @@ def _averager(
     return average
 
 
+def repeats(values: np.ndarray, chosen: Sequence[Reading], by: str | Sequence[str] | None) -> tuple[bool, str]:
+    """Find answers by group that repeat one number.
+
+    Parameters
+    ----------
+    values : array [draw, group, reading, ...]
+    chosen : sequence of Reading
+    by : str or sequence of str, optional
+
+    Returns
+    -------
+    bool, str
+        Whether one group stands for all, under every reading; and the note that says so, or that some readings repeat;
+        empty if none does. One draw decides nothing.
+    """
+    draws, groups = values.shape[:2]
+    if groups == 1 or not values.size:
+        return False, ""
+    first = values[:, :1]
+    with np.errstate(invalid="ignore"):
+        same = (np.abs(values - first) <= SAME * np.abs(first) + TINY) | (values == first)
+    alike = same.swapaxes(0, 2).reshape(len(chosen), -1).all(axis=1)
+    if not alike.any():
+        return False, ""
+    names = by if isinstance(by, str) else ", ".join(by or ())
+    why = f"nothing in the model lets it depend on {names} (an interaction or a random slope would)"
+    if alike.all() and draws > 1:
+        return True, f"One row stands for all {groups} values of {names}: {why}."
+    which = " and ".join(reading.label for reading, repeated in zip(chosen, alike, strict=True) if repeated)
+    return False, f"The {which} estimate is the same for all {groups} values of {names}: {why}."
+
+
 def labelled(table: pd.DataFrame, groups: pd.DataFrame, variable: str) -> pd.DataFrame:
     """The labels with the variable first and the columns of ``by`` in place of the group's number."""
     named = groups.loc[table["group"]].reset_index(drop=True)
-    if "contrast" not in table:
-        return pd.concat([pd.Series([variable] * len(table), name="variable"), named, table[["effect"]]], axis=1)
-    first = table[["contrast"]].assign(variable=variable)[["variable", "contrast"]]
-    return pd.concat([first, named, table[["estimand", "effect"]]], axis=1)
+    ours = {"variable": [variable] * len(table), **table.drop(columns="group")}
+    first = {free_name(name, named): ours[name] for name in ("variable", "contrast") if name in ours}
+    last = {free_name(name, named): ours[name] for name in ("estimand", "effect") if name in ours}
+    return pd.DataFrame({**first, **named, **last})
 
 
 def described(posterior: Posterior, what: str, rows: pd.DataFrame, by: str | Sequence[str] | None) -> str:

@@ -25,6 +25,7 @@ from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import fixed_predictor
+from bayes_glmm.summaries import Interval, IntervalKind
 
 ZEGER_CONSTANT = 15.0 * math.pi / (16.0 * math.sqrt(3.0))  # 1.700: the logistic is close to a normal of this sd
 
@@ -33,31 +34,37 @@ POPULATION_AVERAGED = READINGS["integrated"].label
 APPROXIMATE = "population-averaged (approximation)"
 
 
-def coefficients(posterior: Posterior, interval: float = 0.95) -> Estimates:
+def coefficients(posterior: Posterior, level: float = 0.95, interval: IntervalKind = "eti") -> Estimates:
     """The fixed effects beta: effects within a group, at its u.
 
     Parameters
     ----------
     posterior : Posterior
-    interval : float
-        Mass of the equal-tailed interval.
+    level : float
+        Posterior probability of the interval, between 0 and 1.
+    interval : {"eti", "hdi"}
+        Equal-tailed, or the shortest (highest density).
 
     Returns
     -------
     Estimates
         Labels: ``coefficient``, ``effect`` ("conditional").
     """
-    return _side_by_side(posterior, {CONDITIONAL: posterior.beta}, interval, "Conditional coefficients")
+    return _side_by_side(
+        posterior, {CONDITIONAL: posterior.beta}, Interval(level, interval), "Conditional coefficients"
+    )
 
 
-def marginal_coefficients(posterior: Posterior, interval: float = 0.95) -> Estimates:
+def marginal_coefficients(posterior: Posterior, level: float = 0.95, interval: IntervalKind = "eti") -> Estimates:
     """Conditional coefficients, and beside them those of the population-averaged mean on the link scale.
 
     Parameters
     ----------
     posterior : Posterior
-    interval : float
-        Mass of the equal-tailed interval.
+    level : float
+        Posterior probability of the interval, between 0 and 1.
+    interval : {"eti", "hdi"}
+        Equal-tailed, or the shortest (highest density).
 
     Returns
     -------
@@ -69,12 +76,13 @@ def marginal_coefficients(posterior: Posterior, interval: float = 0.95) -> Estim
     SpecError
         For a link under which the population-averaged mean does not exist.
     """
+    asked = Interval(level, interval)
     both = {CONDITIONAL: posterior.beta, POPULATION_AVERAGED: _averaged(posterior)}
-    return _side_by_side(posterior, both, interval, "Conditional and population-averaged coefficients")
+    return _side_by_side(posterior, both, asked, "Conditional and population-averaged coefficients")
 
 
 def approximate_marginal_coefficients(
-    posterior: Posterior, constant: float = ZEGER_CONSTANT, interval: float = 0.95
+    posterior: Posterior, constant: float = ZEGER_CONSTANT, level: float = 0.95, interval: IntervalKind = "eti"
 ) -> Estimates:
     r"""The textbook approximation beta / sqrt(1 + sigma^2 / constant^2) for the logit link, beside the exact value.
 
@@ -86,7 +94,8 @@ def approximate_marginal_coefficients(
     posterior : Posterior
     constant : float
         15 pi / (16 sqrt(3)) = 1.700 after Zeger, Liang & Albert (1988); pi / sqrt(3) = 1.814 matches the variances.
-    interval : float
+    level, interval
+        As :func:`coefficients`.
 
     Returns
     -------
@@ -98,6 +107,7 @@ def approximate_marginal_coefficients(
     SpecError
         For another link: it is exact for log and probit without approximation, and unknown elsewhere.
     """
+    asked = Interval(level, interval)
     if posterior.spec.link_name != "logit":
         raise SpecError(
             f"The approximation is for the logit link, not {posterior.spec.link_name}.",
@@ -109,7 +119,7 @@ def approximate_marginal_coefficients(
         return fixed_predictor(posterior, predictors, draws) / np.sqrt(1.0 + variance / constant**2)
 
     both = {POPULATION_AVERAGED: _averaged(posterior), APPROXIMATE: project(posterior, shrunk)}
-    return _side_by_side(posterior, both, interval, "Population-averaged coefficients, and an approximation")
+    return _side_by_side(posterior, both, asked, "Population-averaged coefficients, and an approximation")
 
 
 def _averaged(posterior: Posterior) -> np.ndarray:
@@ -131,7 +141,7 @@ def project(posterior: Posterior, predictor: Callable[..., np.ndarray]) -> np.nd
     return np.concatenate(parts)
 
 
-def _side_by_side(posterior: Posterior, values: dict[str, np.ndarray], interval: float, what: str) -> Estimates:
+def _side_by_side(posterior: Posterior, values: dict[str, np.ndarray], interval: Interval, what: str) -> Estimates:
     names = posterior.design.coefficients
     labels = pd.DataFrame([(name, effect) for name in names for effect in values], columns=["coefficient", "effect"])
     draws = np.stack(list(values.values()), axis=2).reshape(len(posterior.beta), -1)

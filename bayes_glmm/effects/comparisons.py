@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.effects.averages import averaging, described, labelled
+from bayes_glmm.effects.averages import averaging, described, labelled, repeats
 from bayes_glmm.effects.contrasts import contrasts_of, meant_for
 from bayes_glmm.effects.estimands import chosen_estimands
 from bayes_glmm.effects.grid import check_variable, factor_columns, with_value
 from bayes_glmm.effects.readings import readings
-from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
+from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
+from bayes_glmm.summaries import Interval, IntervalKind
 
 STEP = 1e-4  # of an sd, for slopes: the error of the central difference is of order STEP^2
 
@@ -33,7 +34,8 @@ def compare(
     by: str | Sequence[str] | None = None,
     random_effects: str | Sequence[str] = ("integrated", "zero"),
     estimands: str | Sequence[str] = ("difference", "ratio", "odds_ratio"),
-    interval: float = 0.95,
+    level: float = 0.95,
+    interval: IntervalKind = "eti",
     seed: int = 0,
     keep: str | Sequence[str] = (),
     weights: str | np.ndarray | None = None,
@@ -51,13 +53,16 @@ def compare(
     newdata : DataFrame, optional
         Rows to average over; the data's own by default.
     by : str or sequence of str, optional
-        Columns within whose values to average.
+        Columns within whose values to average. Where the answer is the same within all of them, as it is without an
+        interaction or a random slope, the table has one row for all and ``notes`` the reason.
     random_effects : {"integrated", "zero", "known", "new", "known_or_new"} or several of them
         As :func:`~bayes_glmm.effects.predictions.predict`.
     estimands : str or sequence of str
         Names in ``ESTIMANDS``; those that make no sense for the model's mean (an odds ratio of counts) are left out.
-    interval : float
-        Mass of the equal-tailed interval.
+    level : float
+        Posterior probability of the interval, between 0 and 1.
+    interval : {"eti", "hdi"}
+        Equal-tailed, or the shortest (highest density).
     seed : int
         Of the fresh groups of ``"new"``.
     keep : str or sequence of str
@@ -92,30 +97,35 @@ def compare(
     1   1 vs 0  conditional (u = 0)   -0.2877
     """
     chosen, wanted = readings(random_effects, posterior.design, keep), chosen_estimands(estimands, posterior.spec)
-    check_interval(interval)
+    asked = Interval(level, interval)
     contrasts = contrasts_of(posterior.design, variable, contrast)
     wanted = meant_for(wanted, contrasts, variable)
     rows, groups, average = averaging(posterior, chosen, newdata, by, weights, seed)
     settings = dict.fromkeys(setting for item in contrasts for setting in item.settings)
     means = {setting: average(setting.apply(posterior.design, rows, variable)) for setting in settings}
-    labels, draws = [], []
-    for item in contrasts:
-        high, low = item.sides(means)  # [draw, group, reading]
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            values = [estimand.compute(high, low) for estimand in wanted]
-        for g in range(len(groups)):
-            for estimand, value in zip(wanted, values, strict=True):
-                draws.append(value[:, g, :])
-                labels += [(item.label, g, estimand.name, reading.label) for reading in chosen]
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        sides = [item.sides(means) for item in contrasts]
+        values = np.array([[estimand.compute(*pair) for estimand in wanted] for pair in sides])
+    once, note = repeats(np.moveaxis(values, (0, 1), (-2, -1)), chosen, by)
+    if once:
+        values, groups = values[:, :, :, :1], pd.DataFrame(index=[0])
+    labels = [
+        (item.label, g, estimand.name, reading.label)
+        for item in contrasts
+        for g in range(len(groups))
+        for estimand in wanted
+        for reading in chosen
+    ]
     table = pd.DataFrame(labels, columns=["contrast", "group", "estimand", "effect"])
     null = np.array([{e.name: e.null for e in wanted}[name] for name in table["estimand"]])
     return tidy(
-        np.concatenate(draws, axis=1),
+        values.transpose(2, 0, 3, 1, 4).reshape(values.shape[2], -1),  # [draw, contrast, group, estimand, reading]
         labelled(table, groups, variable),
-        interval,
+        asked,
         posterior.sample_shape,
         described(posterior, f"Mean of {posterior.design.response} compared by {variable}", rows, by),
         null,
+        notes=(note,) if note else (),
     )
 
 
@@ -125,7 +135,8 @@ def slopes(
     newdata: pd.DataFrame | None = None,
     by: str | Sequence[str] | None = None,
     random_effects: str | Sequence[str] = ("integrated", "zero"),
-    interval: float = 0.95,
+    level: float = 0.95,
+    interval: IntervalKind = "eti",
     seed: int = 0,
     keep: str | Sequence[str] = (),
     weights: str | np.ndarray | None = None,
@@ -137,7 +148,7 @@ def slopes(
 
     Parameters
     ----------
-    posterior, variable, newdata, by, random_effects, interval, seed, keep, weights
+    posterior, variable, newdata, by, random_effects, level, interval, seed, keep, weights
         As :func:`compare`; the variable numeric.
 
     Returns
@@ -153,7 +164,7 @@ def slopes(
         For missing columns and unknown levels.
     """
     design, chosen = posterior.design, readings(random_effects, posterior.design, keep)
-    check_interval(interval)
+    asked = Interval(level, interval)
     check_variable(design, variable)
     if variable in factor_columns(design):
         raise SpecError(f"{variable!r} is categorical and has no slope.", advice="Use compare().")
@@ -162,14 +173,18 @@ def slopes(
     h = STEP * (float(np.std(design.data[variable].to_numpy(float))) or 1.0)
     up, down = (average(with_value(design, rows, variable, moved)) for moved in (x + h, x - h))
     draws = (up - down) / (2.0 * h)
+    once, note = repeats(draws, chosen, by)
+    if once:
+        draws, groups = draws[:, :1], pd.DataFrame(index=[0])
     labels = pd.DataFrame(
         [(g, reading.label) for g in range(len(groups)) for reading in chosen], columns=["group", "effect"]
     )
     return tidy(
         draws.reshape(len(draws), -1),
         labelled(labels, groups, variable),
-        interval,
+        asked,
         posterior.sample_shape,
         described(posterior, f"Average slope of the mean of {posterior.design.response} in {variable}", rows, by),
         null=0.0,
+        notes=(note,) if note else (),
     )

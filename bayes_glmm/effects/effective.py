@@ -6,7 +6,7 @@ fitted linear predictor is linear in the working response, eta = T (T'WT + P)^{-
     rho = tr[(T'WT + P)^{-1} T'WT],
 
 also where G is singular, lies between the number of fixed effects and that plus the rank of Z (Hodges & Sargent 2001;
-Vaida & Blanchard 2005, where it corrects the conditional AIC). Taken at posterior means. The other count, p of
+Vaida & Blanchard 2005, where it corrects the conditional AIC). Taken at posterior medians. The other count, p of
 ``diagnostics.loo_by_row``, comes from the draws alone.
 """
 
@@ -24,7 +24,7 @@ MOST_COLUMNS = 6_000  # of T: a dense matrix of 290 MB
 
 
 def effective_parameters(posterior: Posterior) -> float:
-    """Trace of the hat matrix at the posterior means of u, beta, G and the family's parameters.
+    """Trace of the hat matrix at the posterior medians of eta, G and the family's parameters.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def effective_parameters(posterior: Posterior) -> float:
     columns = [sparse.csr_array(design.X)]
     for block in design.blocks:
         rows, levels = np.arange(len(block.index)), len(block.levels)
-        variances, vectors = np.linalg.eigh(posterior.G(block.group).mean(axis=0))
+        variances, vectors = np.linalg.eigh(typical_covariance(posterior.G(block.group)))
         for values in (block.values @ (vectors * np.sqrt(np.maximum(variances, 0.0)))).T:
             columns.append(sparse.csr_array((values, (rows, block.index)), (len(rows), levels)))
     T = sparse.hstack(columns, format="csr")
@@ -61,11 +61,25 @@ def effective_parameters(posterior: Posterior) -> float:
     return float(np.trace(linalg.solve(information + np.diag(penalty * scale**2), information, assume_a="pos")))
 
 
+def typical_covariance(G: np.ndarray) -> np.ndarray:
+    """Return the covariance of median sds and mean correlations [effect, effect] of draws [draw, effect, effect].
+
+    Medians of variances exist whatever the tails; correlations are bounded, and their mean is a correlation matrix,
+    which a matrix of medians need not be.
+    """
+    sd = np.sqrt(np.diagonal(G, axis1=1, axis2=2))
+    scale = np.where(sd > 0.0, sd, 1.0)
+    correlation = (G / (scale[:, :, None] * scale[:, None, :])).mean(axis=0)
+    np.fill_diagonal(correlation, 1.0)
+    middle = np.median(sd, axis=0)
+    return middle[:, None] * correlation * middle
+
+
 def _working_weights(posterior: Posterior) -> np.ndarray:
-    """(dmu/deta)^2 / Var(y | u) at the posterior mean of eta [row]."""
+    """(dmu/deta)^2 / Var(y | u) at the posterior median of eta [row]."""
     spec, design = posterior.spec, posterior.design
-    eta = conditional_predictor(posterior).mean(axis=0)
-    auxiliary = {name: float(values.mean()) for name, values in posterior.auxiliary.items()}
+    eta = np.median(conditional_predictor(posterior), axis=0)
+    auxiliary = {name: float(np.median(values)) for name, values in posterior.auxiliary.items()}
     variance = spec.family.variance(spec.link.inverse(eta, NUMPY), auxiliary)
     weights = spec.link.derivative(eta, NUMPY) ** 2 / np.maximum(variance, np.finfo(float).tiny)
     return weights if design.trials is None else weights * design.trials

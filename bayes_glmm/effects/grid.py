@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Design
+from bayes_glmm.effects.columns import free_name
 from bayes_glmm.errors import DataError, SpecError, choices
 
 FEW = 6  # a numeric column with this many values at most is gridded by all of them
@@ -48,7 +49,7 @@ def given_rows(newdata: pd.DataFrame) -> pd.DataFrame:
 def collapse(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Distinct rows of some columns, in order of appearance, with how many rows each stands for.
 
-    The count is the column ``n``, or ``n_rows`` where the data have an ``n`` of their own.
+    The count is the column ``n``, which steps aside for a column of the data as all of ours do.
 
     Examples
     --------
@@ -57,7 +58,7 @@ def collapse(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     0  1  2
     1  0  1
     """
-    count = "n" if "n" not in columns else "n_rows"
+    count = free_name("n", columns)
     if not columns:
         return pd.DataFrame({count: [len(rows)]})
     counted = rows.groupby(list(columns), sort=False, observed=True, dropna=False).size()

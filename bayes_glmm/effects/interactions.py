@@ -16,9 +16,10 @@ from bayes_glmm.effects.averages import averaging, described
 from bayes_glmm.effects.contrasts import contrasts_of, meant_for
 from bayes_glmm.effects.estimands import ESTIMANDS, chosen_estimands
 from bayes_glmm.effects.readings import readings
-from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
+from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
+from bayes_glmm.summaries import Interval, IntervalKind
 
 # the estimand, and how its values at the two settings of the moderator are compared
 _CHANGE = {"difference": "difference", "log_odds_ratio": "difference", "ratio": "ratio", "odds_ratio": "ratio"}
@@ -33,7 +34,8 @@ def interact(
     newdata: pd.DataFrame | None = None,
     random_effects: str | Sequence[str] = ("integrated", "zero"),
     estimands: str | Sequence[str] = ("difference",),
-    interval: float = 0.95,
+    level: float = 0.95,
+    interval: IntervalKind = "eti",
     seed: int = 0,
     keep: str | Sequence[str] = (),
     weights: str | np.ndarray | None = None,
@@ -47,7 +49,7 @@ def interact(
         Columns of the data.
     contrast, moderator_contrast : optional
         As ``contrast`` of :func:`~bayes_glmm.effects.comparisons.compare`, for each of them.
-    newdata, random_effects, interval, seed, keep, weights
+    newdata, random_effects, level, interval, seed, keep, weights
         As :func:`~bayes_glmm.effects.comparisons.compare`.
     estimands : str or sequence of str
         ``difference`` and ``log_odds_ratio`` are compared by their difference (difference in differences), ``ratio``
@@ -67,7 +69,7 @@ def interact(
     """
     design, chosen = posterior.design, readings(random_effects, posterior.design, keep)
     wanted = tuple(item for item in chosen_estimands(estimands, posterior.spec) if item.name in _CHANGE)
-    check_interval(interval)
+    asked = Interval(level, interval)
     if variable == moderator:
         raise SpecError(f"{variable!r} cannot be its own moderator.", advice="Name two columns.")
     if not wanted:
@@ -101,7 +103,7 @@ def interact(
     return tidy(
         np.concatenate(draws, axis=1),
         table,
-        interval,
+        asked,
         posterior.sample_shape,
         described(posterior, what, rows, None),
         np.array(null),

@@ -29,9 +29,10 @@ from bayes_glmm.effects.variance import latent_residual, mean_variance
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import fixed_predictor
+from bayes_glmm.summaries import Interval, IntervalKind
 
 
-def r_squared_nakagawa(posterior: Posterior, interval: float = 0.95) -> Estimates:
+def r_squared_nakagawa(posterior: Posterior, level: float = 0.95, interval: IntervalKind = "eti") -> Estimates:
     """Marginal and conditional R2 on the latent scale; see the module for the formulas.
 
     The variance over rows has the divisor n - 1, as in the R packages MuMIn and performance. An offset explains
@@ -40,8 +41,10 @@ def r_squared_nakagawa(posterior: Posterior, interval: float = 0.95) -> Estimate
     Parameters
     ----------
     posterior : Posterior
-    interval : float
-        Mass of the equal-tailed interval.
+    level : float
+        Posterior probability of the interval, between 0 and 1.
+    interval : {"eti", "hdi"}
+        Equal-tailed, or the shortest (highest density).
 
     Returns
     -------
@@ -54,6 +57,7 @@ def r_squared_nakagawa(posterior: Posterior, interval: float = 0.95) -> Estimate
     SpecError
         For a family and link without a variance on that scale.
     """
+    asked = Interval(level, interval)
     residual = distribution_variance(posterior)
     fixed = fixed_variance(posterior)
     between = sum((mean_variance(posterior, block) for block in posterior.design.blocks), np.zeros_like(fixed))
@@ -61,7 +65,7 @@ def r_squared_nakagawa(posterior: Posterior, interval: float = 0.95) -> Estimate
     return tidy(
         np.column_stack([fixed / total, (fixed + between) / total]),
         pd.DataFrame({"r_squared": ["marginal", "conditional"]}),
-        interval,
+        asked,
         posterior.sample_shape,
         f"R2 of {posterior.design.response} (Nakagawa et al. 2017), {posterior.spec.link_name} scale.",
     )

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from bayes_glmm.effects.columns import beside
 from bayes_glmm.effects.grid import given_rows, means, model_columns
 from bayes_glmm.effects.integrate import variance_of_predictor
 from bayes_glmm.effects.patterns import encode
@@ -24,13 +25,15 @@ from bayes_glmm.errors import SpecError
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import fixed_predictor
+from bayes_glmm.summaries import Interval, IntervalKind
 
 
 def group_percentiles(
     posterior: Posterior,
     newdata: pd.DataFrame | None = None,
     percentiles: Sequence[float] = (5.0, 25.0, 50.0, 75.0, 95.0),
-    interval: float = 0.95,
+    level: float = 0.95,
+    interval: IntervalKind = "eti",
 ) -> Estimates:
     """Percentiles over groups of the conditional mean at rows.
 
@@ -41,8 +44,10 @@ def group_percentiles(
         By default one typical row: numeric columns at their mean, others at their most common level.
     percentiles : sequence of float
         Between 0 and 100.
-    interval : float
-        Mass of the equal-tailed interval, which is about what the data leave open, not about the groups.
+    level : float
+        Posterior probability of the interval, between 0 and 1; of what the data leave open, not of the groups.
+    interval : {"eti", "hdi"}
+        Equal-tailed, or the shortest (highest density).
 
     Returns
     -------
@@ -54,7 +59,7 @@ def group_percentiles(
     SpecError
         For a percentile that is not between 0 and 100, and for links that are not increasing (``inverse``, ``sqrt``).
     """
-    link, design = posterior.spec.link, posterior.design
+    link, design, asked = posterior.spec.link, posterior.design, Interval(level, interval)
     if not all(0.0 < percentile < 100.0 for percentile in percentiles):
         raise SpecError("A percentile lies between 0 and 100.", advice="Give such as [10, 50, 90].")
     if link.name in ("inverse", "sqrt"):
@@ -66,7 +71,7 @@ def group_percentiles(
     with np.errstate(over="ignore"):
         values = link.inverse(eta[:, :, None] + sd[:, :, None] * quantiles, NUMPY)
     shown = rows[[column for column in model_columns(design) if column in rows.columns]]
-    labels = shown.loc[shown.index.repeat(len(quantiles))].reset_index(drop=True)
-    labels["percentile"] = list(percentiles) * len(rows)
+    repeated = shown.loc[shown.index.repeat(len(quantiles))].reset_index(drop=True)
+    labels = beside(repeated, percentile=list(percentiles) * len(rows))
     description = f"Mean of {design.response} in groups at percentiles of the random effects, conditional."
-    return tidy(values.reshape(len(eta), -1), labels, interval, posterior.sample_shape, description)
+    return tidy(values.reshape(len(eta), -1), labels, asked, posterior.sample_shape, description)

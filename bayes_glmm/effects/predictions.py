@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.design import Predictors
+from bayes_glmm.design import Design, Predictors
 from bayes_glmm.design.expressions import arithmetic, columns_of
 from bayes_glmm.design.response import read_trials
+from bayes_glmm.effects.columns import beside
 from bayes_glmm.effects.grid import collapse, given_rows, model_columns, observed
 from bayes_glmm.effects.patterns import draw_slices, encode
 from bayes_glmm.effects.readings import (
@@ -23,12 +24,13 @@ from bayes_glmm.effects.readings import (
     predictor,
     readings,
 )
-from bayes_glmm.effects.tidy import Estimates, check_interval, tidy
+from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.effects.unseen import with_unseen_groups
 from bayes_glmm.errors import DataError, SpecError, choices
 from bayes_glmm.families import Mean
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
+from bayes_glmm.summaries import Interval, IntervalKind, functional_of_outcomes
 
 Scale = Literal["response", "link", "outcome"]
 _SCALES = {
@@ -43,7 +45,8 @@ def predict(
     newdata: pd.DataFrame | None = None,
     random_effects: str | Sequence[str] = ("integrated", "zero"),
     scale: Scale = "response",
-    interval: float = 0.95,
+    level: float = 0.95,
+    interval: IntervalKind = "eti",
     seed: int = 0,
     keep: str | Sequence[str] = (),
 ) -> Estimates:
@@ -63,9 +66,12 @@ def predict(
     scale : {"response", "link", "outcome"}
         The mean (of one trial, under trials); the link of the mean, for ``integrated`` the link of the
         population-averaged mean; or new responses drawn from the posterior predictive distribution, in a fresh group
-        for ``integrated`` and ``new``.
-    interval : float
-        Mass of the equal-tailed interval.
+        for ``integrated`` and ``new``. The estimate of new responses is their mean where it exists whatever the tails
+        of the posterior (bounded responses, identity link), else their median.
+    level : float
+        Posterior probability of the interval, between 0 and 1.
+    interval : {"eti", "hdi"}
+        Equal-tailed, or the shortest (highest density).
     seed : int
         Of the fresh groups and the new responses.
     keep : str or sequence of str
@@ -85,7 +91,7 @@ def predict(
         For missing columns, unknown levels, and unknown groups with ``known``.
     """
     chosen = readings(random_effects, posterior.design, keep)
-    check_interval(interval)
+    asked = Interval(level, interval)
     if scale not in _SCALES:
         raise SpecError(f"A prediction cannot be on the scale {scale!r}.", advice=choices(scale, _SCALES))
     rows, trials = _rows(posterior, newdata, chosen, scale)
@@ -101,11 +107,37 @@ def predict(
                 values[draws, :, k] = _outcomes(posterior, predictors, reading, draws, fresh, trials, rng)
             else:
                 values[draws, :, k] = mean_response(posterior, predictors, reading, draws, fresh, scale)
-    labels = rows.loc[rows.index.repeat(len(chosen))].reset_index(drop=True)
-    labels["effect"] = [reading.label for reading in chosen] * len(rows)
+    repeated = rows.loc[rows.index.repeat(len(chosen))].reset_index(drop=True)
+    labels = beside(repeated, effect=[reading.label for reading in chosen] * len(rows))
     what = _SCALES[scale].format(y=posterior.design.response, link=posterior.spec.link_name)
     readings_text = ", ".join(reading.label for reading in chosen)
-    return tidy(values.reshape(total, -1), labels, interval, posterior.sample_shape, f"{what}, {readings_text}.")
+    return tidy(
+        values.reshape(total, -1),
+        labels,
+        asked,
+        posterior.sample_shape,
+        f"{what}, {readings_text}.",
+        functional=functional_of_outcomes(posterior.spec) if scale == "outcome" else "median",
+        notes=_unused_groups(posterior.design, newdata, chosen),
+    )
+
+
+def _unused_groups(design: Design, newdata: pd.DataFrame | None, chosen: Sequence[Reading]) -> tuple[str, ...]:
+    """A word where new rows name groups that no reading looks at."""
+    if newdata is None or "new" in {reading.name for reading in chosen}:
+        return ()
+    used, kept = set(model_columns(design)), kept_factors(chosen)
+    unused = [
+        block.group
+        for block in design.blocks
+        if block.group not in kept
+        and not set(block.group.split(":")) <= used
+        and set(block.group.split(":")) <= set(newdata.columns)
+    ]
+    if not unused:
+        return ()
+    names = ", ".join(unused)
+    return (f"The {names} of the rows does not matter here; random_effects='known' or keep={unused[0]!r} uses it.",)
 
 
 def _rows(

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Predictors
+from bayes_glmm.effects.columns import beside
 from bayes_glmm.effects.grid import given_rows, means, model_columns
 from bayes_glmm.effects.integrate import average_over_normal, variance_of_predictor
 from bayes_glmm.effects.patterns import distinct, encode, same_variance, slices, split_blocks, take
@@ -26,9 +27,12 @@ from bayes_glmm.families import Link
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import conditional_predictor, fixed_predictor, spread_draws
+from bayes_glmm.summaries import Interval, IntervalKind
 
 
-def response_variance(posterior: Posterior, newdata: pd.DataFrame | None = None, interval: float = 0.95) -> Estimates:
+def response_variance(
+    posterior: Posterior, newdata: pd.DataFrame | None = None, level: float = 0.95, interval: IntervalKind = "eti"
+) -> Estimates:
     """Mean, variance and within-group correlation of the response at rows, u integrated out.
 
     Parameters
@@ -36,8 +40,10 @@ def response_variance(posterior: Posterior, newdata: pd.DataFrame | None = None,
     posterior : Posterior
     newdata : DataFrame, optional
         By default one typical row: numeric columns at their mean, others at their most common level.
-    interval : float
-        Mass of the equal-tailed interval.
+    level : float
+        Posterior probability of the interval, between 0 and 1.
+    interval : {"eti", "hdi"}
+        Equal-tailed, or the shortest (highest density).
 
     Returns
     -------
@@ -51,7 +57,7 @@ def response_variance(posterior: Posterior, newdata: pd.DataFrame | None = None,
     SpecError
         For a link under which the population-averaged mean does not exist.
     """
-    design = posterior.design
+    design, asked = posterior.design, Interval(level, interval)
     rows = means(design) if newdata is None else given_rows(newdata)
     predictors = encode(design, rows)
     every = np.arange(len(posterior.beta))
@@ -61,15 +67,17 @@ def response_variance(posterior: Posterior, newdata: pd.DataFrame | None = None,
     for block in design.blocks:
         found["correlation", block.group] = _shared_variance(posterior, predictors, block.group, mean, every) / total
     shown = rows[[column for column in model_columns(design) if column in rows.columns]]
-    labels = shown.loc[shown.index.repeat(len(found))].reset_index(drop=True)
-    labels["quantity"] = [quantity for quantity, _ in found] * len(rows)
-    labels["group"] = [group for _, group in found] * len(rows)
+    repeated = shown.loc[shown.index.repeat(len(found))].reset_index(drop=True)
+    quantities, factors = zip(*found, strict=True)
+    labels = beside(repeated, quantity=quantities * len(rows), group=factors * len(rows))
     draws = np.stack(list(found.values()), axis=2).reshape(len(every), -1)
     description = f"Spread of {design.response} over the random effects, response scale."
-    return tidy(draws, labels, interval, posterior.sample_shape, description)
+    return tidy(draws, labels, asked, posterior.sample_shape, description)
 
 
-def response_icc(posterior: Posterior, interval: float = 0.95, draws: int = 400) -> Estimates:
+def response_icc(
+    posterior: Posterior, level: float = 0.95, interval: IntervalKind = "eti", draws: int = 400
+) -> Estimates:
     """Intraclass correlation on the scale of the response, over the population of the data's rows.
 
     The part of the variance that lies between the levels of a grouping factor,
@@ -82,8 +90,10 @@ def response_icc(posterior: Posterior, interval: float = 0.95, draws: int = 400)
     Parameters
     ----------
     posterior : Posterior
-    interval : float
-        Mass of the equal-tailed interval.
+    level : float
+        Posterior probability of the interval, between 0 and 1.
+    interval : {"eti", "hdi"}
+        Equal-tailed, or the shortest (highest density).
     draws : int
         How many draws to use, evenly spread over all. Random slopes beside a second factor take some tenths of a second
         a draw for 10,000 rows, random intercepts some hundredths.
@@ -98,6 +108,7 @@ def response_icc(posterior: Posterior, interval: float = 0.95, draws: int = 400)
     SpecError
         For a link under which the population-averaged mean does not exist.
     """
+    asked = Interval(level, interval)
     chosen, groups = spread_draws(posterior, draws), [block.group for block in posterior.design.blocks]
     patterns, position = distinct(posterior.design.predictors)
     weights = np.bincount(position) / len(position)
@@ -108,10 +119,10 @@ def response_icc(posterior: Posterior, interval: float = 0.95, draws: int = 400)
             between = _shared_variance(posterior, patterns, group, mean, chosen[part])
             shares[part, k] = (between @ weights) / (total @ weights)
     description = f"Intraclass correlation of {posterior.design.response} over {len(position)} rows, response scale."
-    return tidy(shares, pd.DataFrame({"group": groups}), interval, (1, len(chosen)), description)
+    return tidy(shares, pd.DataFrame({"group": groups}), asked, (1, len(chosen)), description)
 
 
-def r_squared(posterior: Posterior, interval: float = 0.95, draws: int = 400) -> Estimates:
+def r_squared(posterior: Posterior, level: float = 0.95, interval: IntervalKind = "eti", draws: int = 400) -> Estimates:
     """Bayesian R2 (Gelman, Goodrich, Gabry & Vehtari 2019): the share of the variance that the predicted means explain.
 
     Draw by draw Var over rows of the mean / (that + mean residual variance), both as the model states them; of one
@@ -120,7 +131,8 @@ def r_squared(posterior: Posterior, interval: float = 0.95, draws: int = 400) ->
     Parameters
     ----------
     posterior : Posterior
-    interval : float
+    level, interval
+        As :func:`coefficients`.
     draws : int
         How many draws to use, evenly spread over all.
 
@@ -130,6 +142,7 @@ def r_squared(posterior: Posterior, interval: float = 0.95, draws: int = 400) ->
         Label ``effect``: "conditional", the means given the rows' own groups explain; "population-averaged", the means
         with u integrated out explain, and variation between groups is part of the residual. ``draws`` has one chain.
     """
+    asked = Interval(level, interval)
     chosen = spread_draws(posterior, draws)
     patterns, position = distinct(posterior.design.predictors)
     weights = np.bincount(position) / len(position)
@@ -140,7 +153,7 @@ def r_squared(posterior: Posterior, interval: float = 0.95, draws: int = 400) ->
         shares.append(np.column_stack([conditional, averaged]))
     labels = pd.DataFrame({"effect": ["conditional", READINGS["integrated"].label]})
     description = f"R2 of {posterior.design.response}, response scale."
-    return tidy(np.concatenate(shares), labels, interval, (1, len(chosen)), description)
+    return tidy(np.concatenate(shares), labels, asked, (1, len(chosen)), description)
 
 
 def _conditional_share(posterior: Posterior, draws: np.ndarray) -> np.ndarray:

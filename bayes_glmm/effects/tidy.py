@@ -1,7 +1,9 @@
-"""Draws to a table: one row an estimate, with its interval, and the draws one attribute away."""
+"""Draws to a table: one row per estimate, with its interval, and the draws one attribute away."""
 
 from __future__ import annotations
 
+import operator
+import re
 from dataclasses import dataclass
 from html import escape
 
@@ -9,8 +11,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_glmm.effects.columns import columns_of_table, free_name
 from bayes_glmm.errors import SpecError
 from bayes_glmm.predictive import CHUNK_BYTES
+from bayes_glmm.summaries import Functional, Interval, summarise_draws
+
+_CONDITION = re.compile(r"\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+_COMPARE = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le}
 
 
 @dataclass(frozen=True)
@@ -20,34 +27,78 @@ class Estimates:
     Attributes
     ----------
     table : DataFrame
-        One row an estimate: its labels, then ``estimate`` (posterior mean), ``sd`` (posterior standard deviation),
-        ``lower`` and ``upper`` (equal-tailed interval), and for comparisons ``probability`` (that the estimate lies on
-        the side of no effect on which its median lies: the probability of direction, between 0.5 and 1).
+        One row per estimate: its labels, then ``estimate`` (posterior median, or what ``description`` names),
+        ``mcse`` (Monte Carlo standard error of the estimate: what another run of the sampler would change it by; NaN
+        for fewer than 4 draws per chain), ``lower`` and ``upper`` (ends of the interval), and for comparisons
+        ``probability`` (posterior probability of the more probable side of no effect: the probability of direction,
+        between 0.5 and 1). A column of the data keeps its name; where it is one of ours, ours gets a trailing
+        underscore: ``effect_``.
     draws : xarray.DataArray [chain, draw, estimate]
-        What the table summarises, in its order.
+        What the table summarises, in its order. The posterior sd, where it exists, is ``draws.std(("chain", "draw"))``.
     description : str
-        What was estimated, in words.
+        What was estimated, in words; the point estimate and the interval by name.
+    notes : tuple of str
+        What to know before using the table; empty if nothing.
     """
 
     table: pd.DataFrame
     draws: xr.DataArray
     description: str
+    notes: tuple[str, ...] = ()
+
+    def probability(self, condition: str) -> pd.Series:
+        """Posterior probability that each estimand meets a condition.
+
+        Parameters
+        ----------
+        condition : str
+            ``>``, ``<``, ``>=`` or ``<=`` and a number, such as ``"> 0.05"``, in the unit of the estimates.
+
+        Returns
+        -------
+        Series
+            One number per row of ``table``.
+
+        Raises
+        ------
+        SpecError
+            For other text.
+
+        Examples
+        --------
+        >>> draws = np.array([[1.0, 3.0], [2.0, 5.0]])
+        >>> two = tidy(draws, pd.DataFrame({"name": ["x", "z"]}), Interval(), (1, 2), "Two numbers.")
+        >>> two.probability("> 1.5").tolist()
+        [0.5, 1.0]
+        """
+        found = _CONDITION.fullmatch(str(condition))
+        if found is None:
+            raise SpecError(
+                f"The condition {condition!r} is not valid.",
+                advice="Write an operator and a number, such as '> 0.05'; hypothesis() compares estimates.",
+            )
+        sign, number = found.groups()
+        values = self.draws.to_numpy()
+        shares = np.where(np.isnan(values), np.nan, _COMPARE[sign](values, float(number))).mean(axis=(0, 1))
+        return pd.Series(shares, index=self.table.index, name=f"P({sign} {number})")
 
     def __repr__(self) -> str:
-        return f"{self.description}\n{self.table.to_string(index=False, float_format=_number)}"
+        return "\n".join([self.description, *self.notes, self.table.to_string(index=False, float_format=_number)])
 
     def _repr_html_(self) -> str:
         table = self.table.to_html(index=False, float_format=_number, border=0)
-        return f"<p>{escape(self.description)}</p>\n{table}"
+        return "\n".join([*(f"<p>{escape(text)}</p>" for text in (self.description, *self.notes)), table])
 
 
 def tidy(
     draws: np.ndarray,
     labels: pd.DataFrame,
-    interval: float,
+    interval: Interval,
     sample_shape: tuple[int, int],
     description: str,
     null: np.ndarray | float | None = None,
+    functional: Functional = "median",
+    notes: tuple[str, ...] = (),
 ) -> Estimates:
     """Put draws and their summary together.
 
@@ -56,67 +107,79 @@ def tidy(
     draws : array [draw, estimate]
         Chains stacked.
     labels : DataFrame
-        One row an estimate.
-    interval : float
-        Mass of the equal-tailed interval, such as 0.95.
+        One row per estimate.
+    interval : Interval
+        Its kind and level.
     sample_shape : (int, int)
-        Chains, draws a chain.
+        Chains, draws per chain.
     description : str
     null : array [estimate] or float, optional
         The values that mean no effect; with them the table gets ``probability``.
-
-    Raises
-    ------
-    SpecError
-        For an interval that is not between 0 and 1.
+    functional : {"median", "mean"}
+        The point estimate; see :mod:`bayes_glmm.summaries.functional` for which has which.
+    notes : tuple of str
     """
-    table = summarise(draws, labels, interval, null)
+    table = summarise(draws, labels, interval, null, functional, sample_shape)
     stacked = xr.DataArray(
         draws.reshape(*sample_shape, draws.shape[1]),
         dims=("chain", "draw", "estimate"),
         coords={"estimate": np.arange(draws.shape[1])},
         name="estimates",
     )
-    note = f"{description} Posterior mean, sd and {100 * interval:g}% equal-tailed interval."
-    return Estimates(table, stacked, note)
+    if functional == "mean":
+        notes = (*notes, *_means_outside(table))
+    return Estimates(table, stacked, f"{description} Posterior {functional} and {interval}.", notes)
+
+
+def at_point(simulated: Estimates, exact: Estimates, method: str) -> Estimates:
+    """Return the answer at point estimates, with the spread of the same answers at simulated draws.
+
+    Parameters
+    ----------
+    simulated, exact : Estimates
+        One question, put to draws around the point and to the point itself, which is one draw.
+    method : str
+        How the point was found.
+    """
+    ours, theirs = columns_of_table(simulated.table).numbers, columns_of_table(exact.table)
+    rows = exact.table
+    if len(rows) > len(simulated.table):  # there one row stands for all groups
+        rows = rows.drop_duplicates([name for name in theirs.all_labels if name not in theirs.by])
+    table = simulated.table.assign(**{ours["estimate"]: rows[theirs.numbers["estimate"]].to_numpy()})
+    named = re.sub(r"Posterior (median|mean) and", "Estimate and simulated", simulated.description)
+    return Estimates(table.drop(columns=ours["mcse"]), simulated.draws, f"{named} {method}.", simulated.notes)
 
 
 def summarise(
-    draws: np.ndarray, labels: pd.DataFrame, interval: float = 0.95, null: np.ndarray | float | None = None
+    draws: np.ndarray,
+    labels: pd.DataFrame,
+    interval: Interval,
+    null: np.ndarray | float | None = None,
+    functional: Functional = "median",
+    sample_shape: tuple[int, int] | None = None,
 ) -> pd.DataFrame:
-    """The labels with ``estimate``, ``sd``, ``lower``, ``upper`` and, where a null is given, ``probability``.
+    """Return the labels with ``estimate``, ``mcse``, ``lower``, ``upper`` and, where a null is given, ``probability``.
 
-    Parameters as :func:`tidy`.
+    Parameters as :func:`tidy`; one chain without ``sample_shape``.
 
     Examples
     --------
     >>> draws = np.linspace(-1.0, 3.0, 401)[:, None]
-    >>> summarise(draws, pd.DataFrame({"name": ["x"]}), interval=0.5, null=0.0).round(3)
-      name  estimate     sd  lower  upper  probability
-    0    x       1.0  1.159    0.0    2.0        0.749
+    >>> summarise(draws, pd.DataFrame({"name": ["x"]}), Interval(0.5), null=0.0).drop(columns="mcse").round(3)
+      name  estimate  lower  upper  probability
+    0    x       1.0    0.0    2.0        0.749
     """
-    check_interval(interval)
-    size = max(1, CHUNK_BYTES // (8 * max(len(draws), 1)))  # columns at a time: quantiles need copies
-    nulls = None if null is None else np.broadcast_to(null, draws.shape[1])
-    names = ["estimate", "sd", "lower", "upper", *([] if null is None else ["probability"])]
-    parts = [np.empty((0, len(names)))]
-    for start in range(0, draws.shape[1], size):
-        part = slice(start, start + size)
-        parts.append(_summary(draws[:, part], interval, None if nulls is None else nulls[part]))
-    summary = pd.DataFrame(np.concatenate(parts), columns=names)
-    return pd.concat([labels.reset_index(drop=True), summary], axis=1)
-
-
-def _summary(draws: np.ndarray, interval: float, null: np.ndarray | None) -> np.ndarray:
-    """The columns of the table [estimate, column]."""
-    columns = np.ascontiguousarray(draws.T)  # one estimate's draws side by side
-    tail = 0.5 * (1.0 - interval)
-    with np.errstate(invalid="ignore", over="ignore"):  # an infinite odds ratio has no sd
-        sd = columns.std(axis=1, ddof=1) if columns.shape[1] > 1 else np.zeros(len(columns))
-        result = [columns.mean(axis=1), sd, *np.quantile(columns, [tail, 1.0 - tail], axis=1)]
+    shape = sample_shape or (1, len(draws))
+    size = max(1, CHUNK_BYTES // (8 * 8 * max(len(draws), 1)))  # estimates at a time: sorting needs copies
+    parts = []
+    for start in range(0, max(draws.shape[1], 1), size):
+        columns = np.ascontiguousarray(draws[:, start : start + size].T)  # one estimate's draws side by side
+        parts.append(pd.DataFrame(summarise_draws(columns.reshape(len(columns), *shape), interval, functional)))
+    numbers = pd.concat(parts, ignore_index=True)
     if null is not None:
-        result.append(probability_of_direction(draws, null))
-    return np.column_stack(result)
+        numbers["probability"] = probability_of_direction(draws, null)
+    numbers.columns = [free_name(name, labels.columns) for name in numbers.columns]
+    return pd.concat([labels.reset_index(drop=True), numbers], axis=1)
 
 
 def probability_of_direction(draws: np.ndarray, null: np.ndarray | float = 0.0) -> np.ndarray:
@@ -125,15 +188,13 @@ def probability_of_direction(draws: np.ndarray, null: np.ndarray | float = 0.0) 
     return np.maximum(above, 1.0 - above)
 
 
-def check_interval(interval: float) -> None:
-    """The mass of an interval lies between 0 and 1.
-
-    Raises
-    ------
-    SpecError
-    """
-    if not 0.0 < interval < 1.0:
-        raise SpecError(f"An interval cannot hold {interval!r} of the mass.", advice="Give a share such as 0.95.")
+def _means_outside(table: pd.DataFrame) -> list[str]:
+    """A word where a few extreme draws carry the mean out of its interval."""
+    estimate, _, lower, upper = (table.iloc[:, -4 + i] for i in range(4))
+    outside = int(((estimate < lower) | (estimate > upper)).sum())
+    if not outside:
+        return []
+    return [f"{outside} of {len(table)} means lie outside their intervals: few extreme draws decide them."]
 
 
 def _number(value: float) -> str:

@@ -19,6 +19,7 @@ import pandas as pd
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.posterior import Posterior
+from bayes_glmm.summaries import Interval, IntervalKind
 
 LATENT_VARIANCE = {"logit": math.pi**2 / 3.0, "probit": 1.0, "cloglog": math.pi**2 / 6.0}
 UPPER_QUARTILE = 0.6744897501960817  # of the standard normal
@@ -26,14 +27,16 @@ UPPER_QUARTILE = 0.6744897501960817  # of the standard normal
 Row = tuple[str, str, str, np.ndarray]
 
 
-def variance(posterior: Posterior, interval: float = 0.95) -> Estimates:
+def variance(posterior: Posterior, level: float = 0.95, interval: IntervalKind = "eti") -> Estimates:
     """Variance parameters and what follows from them.
 
     Parameters
     ----------
     posterior : Posterior
-    interval : float
-        Mass of the equal-tailed interval.
+    level : float
+        Posterior probability of the interval, between 0 and 1.
+    interval : {"eti", "hdi"}
+        Equal-tailed, or the shortest (highest density).
 
     Returns
     -------
@@ -63,7 +66,7 @@ def variance(posterior: Posterior, interval: float = 0.95) -> Estimates:
     total = int(np.prod(posterior.sample_shape))
     draws = np.stack([row[3] for row in rows], axis=1) if rows else np.empty((total, 0))
     description = f"Variation between groups, {posterior.spec.link_name} scale."
-    return tidy(draws, labels, interval, posterior.sample_shape, description)
+    return tidy(draws, labels, Interval(level, interval), posterior.sample_shape, description)
 
 
 def _parameters(posterior: Posterior, block: RandomBlock) -> Iterator[Row]:

@@ -12,7 +12,7 @@ from bayes_glmm.effects.tidy import Estimates
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.plots.panels import draw_panels
 from bayes_glmm.plots.style import number
-from bayes_glmm.plots.tables import NOT_COLUMNS, contrast_name, labels_of, panel_of, quantities
+from bayes_glmm.plots.tables import drawn, panel_of, quantities, roles_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,12 +42,11 @@ def contrasts_by(estimates: Estimates, by: str, estimand: str | None = None) -> 
     SpecError
         For estimates that are not by this column alone, an unknown estimand, or more contrasts than can be read.
     """
-    table = estimates.table
-    columns = [name for name in labels_of(table) if name not in NOT_COLUMNS]
+    columns = list(roles_of(estimates.table).by)
     if columns != [by]:
-        raise SpecError(
-            f"The estimates are not by {by!r} alone.", f"by {', '.join(columns) or 'nothing'}", choices(by, columns)
-        )
+        reason = " ".join(estimates.notes) or choices(by, columns)
+        raise SpecError(f"The estimates are not by {by!r} alone.", f"by {', '.join(columns) or 'nothing'}", reason)
+    table = drawn(estimates).assign(row=estimates.table[by].map(number))
     if "estimand" in table:
         known = list(dict.fromkeys(table["estimand"]))
         chosen = known[0] if estimand is None else estimand
@@ -56,14 +55,13 @@ def contrasts_by(estimates: Estimates, by: str, estimand: str | None = None) -> 
         table = table[table["estimand"] == chosen]
     elif estimand is not None:
         raise SpecError(f"Slopes have no estimand {estimand!r}.", advice="Leave it out.")
-    table = table.assign(row=table[by].map(number), contrasted=table.apply(contrast_name, axis=1))
     found = list(table.groupby("contrasted", sort=False))
     if len(found) > PANELS:
         raise SpecError(f"There are {len(found)} contrasts, too many to read.", advice=f"Compare at most {PANELS}.")
     label = str(quantities(table).iloc[0])
     names = list(dict.fromkeys(table["row"]))
     panels = [panel_of(part, names, str(title), label) for title, part in found]
-    if not _ordered(table[by]):
+    if not _ordered(estimates.table[by]):
         first = next(iter(panels[0].series.values()))[:, 0]
         order = np.argsort(-first, kind="stable")
         names = [names[i] for i in order]

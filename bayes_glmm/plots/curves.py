@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.effects.columns import in_our_names
 from bayes_glmm.effects.grid import collapse
 from bayes_glmm.effects.predictions import predict
 from bayes_glmm.effects.tidy import Estimates
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.plots.notes import annotate, estimates_text
-from bayes_glmm.plots.point import at_posterior_means, is_discrete, mean_text, others_of, panels_of, readings_of
+from bayes_glmm.plots.point import at_posterior_medians, is_discrete, mean_text, others_of, panels_of, readings_of
 from bayes_glmm.plots.style import (
     CONDITIONAL,
     DASHES,
@@ -35,6 +36,7 @@ from bayes_glmm.plots.style import (
     small_print,
 )
 from bayes_glmm.posterior import Posterior
+from bayes_glmm.summaries import IntervalKind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +55,8 @@ def curves(
     at: Mapping[str, Any] | None = None,
     groups: int = 40,
     random_effects: Literal["new", "known"] = "new",
-    interval: float = 0.95,
+    level: float = 0.95,
+    interval: IntervalKind = "eti",
     seed: int = 0,
 ) -> Figure:
     """Draw the mean over a variable: in single groups, at u = 0, and population-averaged.
@@ -67,11 +70,13 @@ def curves(
         What to set columns to; the others take their mean or most common level, as
         :func:`~bayes_glmm.effects.reference_grid`. Several values of a column give a panel each.
     groups : int
-        How many groups to draw thinly; 0 for none. They are drawn at posterior mean parameters.
+        How many groups to draw thinly; 0 for none. They are drawn at posterior median parameters.
     random_effects : {"new", "known"}
         Fresh groups, u ~ N(0, G), or groups of the data (for several factors, combinations that occur).
-    interval : float
-        Mass of the equal-tailed intervals that the bands show.
+    level : float
+        Posterior probability of the intervals, between 0 and 1.
+    interval : {"eti", "hdi"}
+        Equal-tailed, or the shortest (highest density).
     seed : int
         Of the fresh groups, and of the choice among known ones.
 
@@ -94,7 +99,7 @@ def curves(
     design = posterior.design
     panels = panels_of(design, variable, at, PANELS)
     discrete = is_discrete(design, variable) or len(panels[0]) < 3
-    estimates = [predict(posterior, rows, readings_of(posterior), interval=interval) for rows in panels]
+    estimates = [predict(posterior, rows, readings_of(posterior), level=level, interval=interval) for rows in panels]
     single = [group_means(posterior, rows, groups, random_effects, seed) for rows in panels]
     thin = f"{len(single[0])} groups {KINDS[random_effects]}"
     changed = [name for name in at or {} if name != variable and pd.concat(panels)[name].nunique() > 1]
@@ -123,18 +128,18 @@ def curves(
 
 
 def group_means(posterior: Posterior, rows: pd.DataFrame, groups: int, kind: str, seed: int) -> np.ndarray:
-    """Means of rows in single groups at posterior mean parameters [group, row]."""
+    """Means of rows in single groups at posterior median parameters [group, row]."""
     factors = [block.group for block in posterior.design.blocks]
     if not factors or groups == 0:
         return np.empty((0, len(rows)))
     if kind == "new":
-        drawn = predict(at_posterior_means(posterior, groups), rows, "new", seed=seed)
+        drawn = predict(at_posterior_medians(posterior, groups), rows, "new", seed=seed)
         return drawn.draws.to_numpy()[0]
     columns = dict.fromkeys(column for group in factors for column in group.split(":") if column not in rows)
     found = collapse(posterior.design.data, list(columns))[list(columns)]
     chosen = np.sort(np.random.default_rng(seed).permutation(len(found))[:groups])
     crossed = found.iloc[chosen].merge(rows, how="cross")
-    known = predict(at_posterior_means(posterior), crossed, "known")
+    known = predict(at_posterior_medians(posterior), crossed, "known")
     return known.draws.to_numpy().reshape(len(chosen), len(rows))
 
 
@@ -144,7 +149,7 @@ def _lines(axes: Axes, x: pd.Series, estimates: Estimates, single: np.ndarray, t
         axes.plot(place, values, color=CONDITIONAL, alpha=0.28, linewidth=0.8)
     if len(single):
         axes.plot([], [], color=CONDITIONAL, alpha=0.6, linewidth=0.9, label=thin)  # for the legend, dark enough to see
-    for effect, table in estimates.table.groupby("effect", sort=False):
+    for effect, table in in_our_names(estimates.table).groupby("effect", sort=False):
         colour = colour_of(str(effect))
         axes.fill_between(place, table["lower"], table["upper"], color=colour, alpha=0.2, linewidth=0, zorder=3)
         for end in ("lower", "upper"):  # two bands that overlap are told apart by their edges
@@ -167,8 +172,9 @@ def _points(axes: Axes, x: pd.Series, estimates: Estimates, single: np.ndarray, 
     for i, values in enumerate(single):
         label = None if i else thin
         axes.plot(values, place, "|", color=CONDITIONAL, alpha=0.35, markersize=8, markeredgewidth=0.9, label=label)
-    shift = {effect: 1.6 * step for effect, step in beside(list(estimates.table["effect"].unique())).items()}
-    for effect, table in estimates.table.groupby("effect", sort=False):
+    ours = in_our_names(estimates.table)
+    shift = {effect: 1.6 * step for effect, step in beside(list(ours["effect"].unique())).items()}
+    for effect, table in ours.groupby("effect", sort=False):
         dots(axes, place + shift[str(effect)], table[["estimate", "lower", "upper"]].to_numpy(), str(effect))
     annotate(axes, "row", _texts(x, estimates), place)
 
@@ -177,7 +183,7 @@ def _texts(x: pd.Series, estimates: Estimates) -> list[str]:
     """What each value of the variable says."""
     values = {
         str(effect): table[["estimate", "lower", "upper"]].to_numpy(float)
-        for effect, table in estimates.table.groupby("effect", sort=False)
+        for effect, table in in_our_names(estimates.table).groupby("effect", sort=False)
     }
     return [
         estimates_text(f"{x.name} = {number(at)}", {effect: rows[i] for effect, rows in values.items()})
@@ -198,7 +204,7 @@ def _label(grid: np.ndarray, panels: int, horizontal: str, vertical: str, tall: 
 
 def _fit_vertically(axes: Axes, posterior: Posterior, estimates: list[Estimates], single: list[np.ndarray]) -> None:
     """Make room for both bands and most of the groups; on a logarithmic axis where a mean grows manifold."""
-    tables = pd.concat([each.table for each in estimates])[["estimate", "lower", "upper"]]
+    tables = pd.concat([in_our_names(each.table) for each in estimates])[["estimate", "lower", "upper"]]
     tables = tables.where(np.isfinite(tables))  # minimum and maximum pass over NaN
     shown = 1.0 if posterior.spec.link.name == "identity" else SHOWN
     low, high = float(tables["lower"].min()), float(tables["upper"].max())

@@ -10,16 +10,18 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import RandomBlock
+from bayes_glmm.effects.columns import in_our_names
 from bayes_glmm.effects.grid import collapse, means, reference_grid
 from bayes_glmm.effects.patterns import encode
 from bayes_glmm.effects.predictions import predict
-from bayes_glmm.effects.tidy import check_interval, summarise
+from bayes_glmm.effects.tidy import summarise
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.plots.panels import Panel, draw_panels
 from bayes_glmm.plots.point import mean_text, readings_of
 from bayes_glmm.plots.style import settings
 from bayes_glmm.plots.tables import SHOWN
 from bayes_glmm.posterior import Posterior
+from bayes_glmm.summaries import Interval, IntervalKind
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +35,8 @@ def groups(
     group: str | None = None,
     scale: Literal["link", "response"] = "link",
     at: Mapping[str, Any] | None = None,
-    interval: float = 0.95,
+    level: float = 0.95,
+    interval: IntervalKind = "eti",
 ) -> Figure:
     """Draw what is particular to each group, in order of size (of the first effect).
 
@@ -47,8 +50,10 @@ def groups(
         factors at u = 0, beside the mean at u = 0 and the population-averaged one.
     at : mapping of column to value, optional
         For the scale of the response: what to set columns to.
-    interval : float
-        Mass of the equal-tailed intervals.
+    level : float
+        Posterior probability of the intervals, between 0 and 1.
+    interval : {"eti", "hdi"}
+        Equal-tailed, or the shortest (highest density).
 
     Returns
     -------
@@ -68,18 +73,18 @@ def groups(
         raise SpecError(what, advice=choices(str(group), factors) if factors else "Draw curves().")
     if scale not in SCALES:
         raise SpecError(f"Groups cannot be drawn on the scale {scale!r}.", advice=choices(scale, SCALES))
-    check_interval(interval)
+    asked = Interval(level, interval)
     block = posterior.design.block(group or factors[0])
     if scale == "link":
-        panels, names, note = _random_effects(posterior, block, interval), list(block.levels), ""
+        panels, names, note = _random_effects(posterior, block, asked), list(block.levels), ""
     else:
-        panels, names, note = _group_means(posterior, block, dict(at or {}), interval)
+        panels, names, note = _group_means(posterior, block, dict(at or {}), asked)
     order = np.argsort(-panels[0].series[CONDITIONAL][:, 0], kind="stable")
     ordered = [replace(panel, series={CONDITIONAL: panel.series[CONDITIONAL][order]}) for panel in panels]
     return draw_panels(ordered, [names[i] for i in order], block.group, note)
 
 
-def _random_effects(posterior: Posterior, block: RandomBlock, interval: float) -> list[Panel]:
+def _random_effects(posterior: Posterior, block: RandomBlock, interval: Interval) -> list[Panel]:
     labels = pd.DataFrame({"level": block.levels})
     tables = [
         summarise(posterior.u(block.group)[:, :, k], labels, interval)[SHOWN].to_numpy()
@@ -93,7 +98,7 @@ def _random_effects(posterior: Posterior, block: RandomBlock, interval: float) -
 
 
 def _group_means(
-    posterior: Posterior, block: RandomBlock, at: dict[str, Any], interval: float
+    posterior: Posterior, block: RandomBlock, at: dict[str, Any], interval: Interval
 ) -> tuple[list[Panel], list[str], str]:
     design = posterior.design
     typical = reference_grid(design, [], at) if at else means(design)
@@ -101,10 +106,11 @@ def _group_means(
         raise SpecError("Groups are drawn at one value of each column.", "at", "Give one value a column.")
     columns = [column for column in block.group.split(":") if column not in typical]
     rows = collapse(design.data, columns)[columns].merge(typical, how="cross") if columns else typical
-    inside = predict(posterior, rows, "zero", keep=block.group, interval=interval)
+    asked: dict[str, Any] = {"level": interval.level, "interval": interval.kind}
+    inside = in_our_names(predict(posterior, rows, "zero", keep=block.group, **asked).table)
     index = next(each for each in encode(design, rows).blocks if each.group == block.group).index
-    overall = predict(posterior, typical, readings_of(posterior), interval=interval).table
+    overall = in_our_names(predict(posterior, typical, readings_of(posterior), **asked).table)
     lines = dict(zip(overall["effect"].astype(str), overall["estimate"].astype(float), strict=True))
-    panel = Panel("", mean_text(posterior), {CONDITIONAL: inside.table[SHOWN].to_numpy()}, lines=lines)
+    panel = Panel("", mean_text(posterior), {CONDITIONAL: inside[SHOWN].to_numpy()}, lines=lines)
     note = f"at {settings(typical.iloc[0].to_dict())}" if len(typical.columns) else ""
     return [panel], [block.levels[i] for i in index], note

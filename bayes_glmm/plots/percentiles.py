@@ -19,7 +19,7 @@ from bayes_glmm.effects.integrate import average_over_normal, variance_of_predic
 from bayes_glmm.effects.patterns import distinct, encode
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.numerics.functions import NUMPY
-from bayes_glmm.plots.point import at_posterior_means, mean_text, readings_of
+from bayes_glmm.plots.point import at_posterior_medians, mean_text, readings_of
 from bayes_glmm.plots.style import AVERAGED, CONDITIONAL, DASHES, FAINT, INK, compose, fit, legend, number
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import fixed_predictor
@@ -44,7 +44,7 @@ def percentiles(
     Parameters
     ----------
     posterior : Posterior
-        Taken at its posterior mean parameters.
+        Taken at its posterior median parameters.
     at : sequence of float
         Percentiles of the random part of the linear predictor, between 0 and 100.
     group : str, optional
@@ -74,7 +74,7 @@ def percentiles(
     if not len(at) or not all(0.0 < percentile < 100.0 for percentile in at):
         raise SpecError(f"Percentiles cannot be {list(at)}.", "at", "Give numbers between 0 and 100.")
     rows = counterfactual_rows(posterior.design, newdata)
-    eta, sd, counts = rows_at_means(posterior, rows, group)
+    eta, sd, counts = rows_at_medians(posterior, rows, group)
     link = posterior.spec.link
 
     def means(z: np.ndarray) -> np.ndarray:
@@ -108,11 +108,11 @@ def percentiles(
     return compose(plot, height=1.1 + 0.72 * len(panels))
 
 
-def rows_at_means(
+def rows_at_medians(
     posterior: Posterior, rows: pd.DataFrame, group: str | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Linear predictor at u = 0, sd of its random part, and count of each distinct row, at posterior means [row]."""
-    point = at_posterior_means(posterior)
+    """Linear predictor at u = 0, sd of its random part, and count of each distinct row, at posterior medians [row]."""
+    point = at_posterior_medians(posterior)
     predictors, position = distinct(encode(posterior.design, rows))
     variance = variance_of_predictor(point, predictors, None if group is None else [group])
     return fixed_predictor(point, predictors)[0], np.sqrt(variance[0]), np.bincount(position)

@@ -1,4 +1,4 @@
-"""The posterior as one point: parameters at their posterior means, for pictures that show groups and not uncertainty.
+"""The posterior as one point: parameters at their posterior medians, for pictures that show groups and not uncertainty.
 
 A group's own curve is drawn at one value of the parameters. Averaged over draws of u it would be flattened, as
 population-averaged curves are.
@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_glmm.design import Design
+from bayes_glmm.effects.effective import typical_covariance
 from bayes_glmm.effects.grid import check_variable, factor_columns, levels, model_columns, reference_grid
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
@@ -22,8 +23,8 @@ from bayes_glmm.posterior import Posterior
 POINTS = 121  # of a curve
 
 
-def at_posterior_means(posterior: Posterior, copies: int = 1) -> Posterior:
-    """A posterior of equal draws: beta, G, u and the family's parameters at their means.
+def at_posterior_medians(posterior: Posterior, copies: int = 1) -> Posterior:
+    """A posterior of equal draws: beta, u, the family's parameters at their medians, G as :func:`typical_covariance`.
 
     Parameters
     ----------
@@ -33,9 +34,11 @@ def at_posterior_means(posterior: Posterior, copies: int = 1) -> Posterior:
     """
     needed = ["beta", *posterior.spec.family.auxiliary]
     needed += [f"{kind}_{block.group}" for block in posterior.design.blocks for kind in ("G", "u")]
-    means = posterior.draws["posterior"].to_dataset()[needed].mean(("chain", "draw"))
-    means = means.expand_dims(chain=[0], draw=np.arange(copies))
-    return replace(posterior, draws=xr.DataTree.from_dict({"posterior": means}))
+    point = posterior.draws["posterior"].to_dataset()[needed].median(("chain", "draw"))
+    for block in posterior.design.blocks:
+        point[f"G_{block.group}"][...] = typical_covariance(posterior.G(block.group))
+    point = point.expand_dims(chain=[0], draw=np.arange(copies))
+    return replace(posterior, draws=xr.DataTree.from_dict({"posterior": point}))
 
 
 def readings_of(posterior: Posterior) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.effects.columns import TableColumns, columns_of_table, in_our_names, is_table_of_estimates
 from bayes_glmm.effects.estimands import ESTIMANDS
 from bayes_glmm.effects.tidy import Estimates
 from bayes_glmm.errors import SpecError
@@ -16,46 +17,52 @@ from bayes_glmm.plots.style import settings
 SHOWN = ["estimate", "lower", "upper"]
 RATIOS = ("ratio", "odds_ratio")
 FEW = 4  # rows up to which each has its full name
-NOT_COLUMNS = ("variable", "contrast", "moderator", "at", "coefficient")
 
 
-def labels_of(table: pd.DataFrame) -> list[str]:
-    """The columns that say what a row is.
+def roles_of(table: pd.DataFrame) -> TableColumns:
+    """Return the roles of the columns of a table that can be drawn as contrasts.
 
     Raises
     ------
     SpecError
         For a table that is none of comparisons, interactions, slopes or coefficients.
     """
-    columns = [str(column) for column in table.columns]
-    if "effect" not in columns or "estimate" not in columns or not {"variable", "coefficient"} & set(columns):
+    roles = columns_of_table(table) if is_table_of_estimates(table) else None
+    if roles is None or not roles.kind:
         raise SpecError(
             "These estimates are not of comparisons.",
-            f"columns {', '.join(columns)}",
+            f"columns {', '.join(map(str, table.columns))}",
             "Give what compare, slopes, interact, coefficients or marginal_coefficients return.",
         )
-    return [column for column in columns[: columns.index("estimate")] if column not in ("estimand", "effect")]
+    return roles
+
+
+def drawn(estimates: Estimates) -> pd.DataFrame:
+    """Return what is drawn of estimates, in our column names whatever those of the data are.
+
+    Columns: ``effect``, the numbers, ``estimand`` where there is one, ``kind``; ``contrasted``, the variable and what
+    is compared, or the coefficient; ``variable`` and ``contrast`` alone; ``where``, the values at which it holds.
+    """
+    table = estimates.table
+    roles, columns = roles_of(table), [table[name].astype(object) for name in roles_of(table).labels]
+    result = in_our_names(table).assign(kind=roles.kind, variable=columns[0].map(str))
+    compared = roles.kind in ("comparison", "interaction")
+    result["contrast"] = columns[1].map(str) if compared else ""
+    result["contrasted"] = result["variable"] + ": " + result["contrast"] if compared else result["variable"]
+    if roles.kind == "interaction":
+        result["where"] = columns[2].map(str) + ": " + columns[3].map(str)
+    else:
+        rows = table[list(roles.by)].astype(object).itertuples(index=False, name=None)
+        result["where"] = [settings(dict(zip(roles.by, values, strict=True))) for values in rows] if roles.by else ""
+    return result
 
 
 def quantities(table: pd.DataFrame) -> pd.Series:
-    """What each row estimates, in prose [row]."""
+    """What each row of :func:`drawn` estimates, in prose [row]."""
     if "estimand" not in table:
-        return pd.Series("coefficient" if "coefficient" in table else "average slope", index=table.index)
-    change = "change of the " if "moderator" in table else ""
-    return table["estimand"].map(lambda name: change + ESTIMANDS[name].title.partition(",")[0])
-
-
-def contrast_name(row: pd.Series) -> str:
-    """The variable and, for comparisons, what is compared; the coefficient."""
-    if "coefficient" in row:
-        return str(row["coefficient"])
-    return f"{row['variable']}: {row['contrast']}" if "contrast" in row else str(row["variable"])
-
-
-def condition(row: pd.Series, labels: Sequence[str]) -> str:
-    """Where a comparison holds: the moderator's values, or those of the columns it was averaged by."""
-    rest = {name: row[name] for name in labels if name not in NOT_COLUMNS}
-    return f"{row['moderator']}: {row['at']}" if "moderator" in labels else settings(rest)
+        return table["kind"].map({"coefficient": "coefficient", "slope": "average slope"})
+    change = np.where(table["kind"] == "interaction", "change of the ", "")
+    return change + table["estimand"].map(lambda name: ESTIMANDS[name].title.partition(",")[0])
 
 
 def panel_of(table: pd.DataFrame, names: Sequence[object], title: str, label: str) -> Panel:
@@ -86,21 +93,16 @@ def joined(estimates: Sequence[Estimates]) -> tuple[pd.DataFrame, str]:
     Raises
     ------
     SpecError
-        As :func:`labels_of`, or if two tables have the same rows.
+        As :func:`roles_of`, or if two tables have the same rows.
     """
-    tables = []
-    for each in estimates:
-        labels, table = labels_of(each.table), each.table
-        names = table.apply(contrast_name, axis=1)
-        where = table.apply(condition, axis=1, labels=labels)
-        tables.append(table.assign(contrasted=names, where=where, quantity=quantities(table)))
-    table = pd.concat(tables, ignore_index=True)
+    tables = [drawn(each) for each in estimates]
+    table = pd.concat([each.assign(quantity=quantities(each)) for each in tables], ignore_index=True)
     if table["contrasted"].nunique() == 1 and table["where"].all() and table["where"].nunique() > FEW:
         table["row"], common = table["where"], str(table["contrasted"].iloc[0])
     elif (
-        {"variable", "contrast"} <= set(table)
+        table["contrast"].all()
         and not table["where"].any()
-        and len({*table["variable"]}) == 1
+        and table["variable"].nunique() == 1
         and table["contrast"].nunique() > FEW
     ):
         table["row"], common = table["contrast"], str(table["variable"].iloc[0])

@@ -118,7 +118,8 @@ def side_by_side(frame: pd.DataFrame, labels: Sequence[str]) -> Markup:
     Parameters
     ----------
     frame : DataFrame
-        Columns ``effect``, ``estimate``, ``sd``, ``lower``, ``upper`` and the labels, the same for each reading.
+        Columns ``effect``, ``estimate`` (a posterior median), ``lower``, ``upper`` and the labels, the same for each
+        reading.
     labels : sequence of str
         Columns that say what is estimated.
     """
@@ -130,8 +131,7 @@ def side_by_side(frame: pd.DataFrame, labels: Sequence[str]) -> Markup:
         kind = "averaged" if reading.startswith("population") else "conditional"
         bounds = zip(rows["lower"], rows["upper"], strict=True)
         columns += [
-            (Markup('<span class="{}">{}</span>').format(kind, reading), rows["estimate"].tolist()),
-            ("sd", rows["sd"].tolist()),
+            (Markup('<span class="{}">{}</span>, median').format(kind, reading), rows["estimate"].tolist()),
             ("95 % interval", [interval(low, high) for low, high in bounds]),
         ]
     return table(columns)

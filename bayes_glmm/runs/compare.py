@@ -21,10 +21,11 @@ import pandas as pd
 
 from bayes_glmm.diagnostics import LOO, loo_by_group, loo_by_row
 from bayes_glmm.diagnostics.loo_groups import why_not
+from bayes_glmm.effects.columns import beside, columns_of_table, free_name, in_our_names, is_table_of_estimates
 from bayes_glmm.errors import ConfigError, DataError
 from bayes_glmm.posterior import Posterior, load_posterior
 from bayes_glmm.runs.folder import RECORD, check_finished
-from bayes_glmm.runs.tables import NUMBERS, SIDE_BY_SIDE, interval_text
+from bayes_glmm.runs.tables import SIDE_BY_SIDE, interval_text
 
 _ABSENT = "–"
 _ON_LINK_SCALE = ("coefficients", "variance")
@@ -69,7 +70,7 @@ class Finished:
         tables = {path.stem: pd.read_csv(path) for path in sorted((self.folder / "tables").glob("*.csv"))}
         if SIDE_BY_SIDE in tables:
             tables["coefficients"] = tables.pop(SIDE_BY_SIDE)  # it has all that the other has
-        return {name: table for name, table in tables.items() if {"estimate", "lower", "upper"} <= set(table.columns)}
+        return {name: table for name, table in tables.items() if is_table_of_estimates(table)}
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ class Comparison:
     effects : dict of str to DataFrame
         By table: one row an estimate, one column a run.
     estimates : dict of str to DataFrame
-        The same as numbers, one row an estimate and run; of coefficients and variances only where all are on one scale.
+        The same as numbers, one row per estimate and run, with the column ``run``; of coefficients and variances only
+        where all are on one scale.
     """
 
     runs: pd.DataFrame
@@ -226,7 +228,7 @@ def _estimates(runs: Sequence[Finished]) -> dict[str, pd.DataFrame]:
     names = [name for name in _table_names(runs) if alike or name not in _ON_LINK_SCALE]
     return {
         name: pd.concat(
-            [run.tables[name].assign(run=run.name) for run in runs if name in run.tables], ignore_index=True
+            [beside(run.tables[name], run=run.name) for run in runs if name in run.tables], ignore_index=True
         )
         for name in names
     }
@@ -242,15 +244,16 @@ def _scales(runs: Sequence[Finished]) -> dict[str, str]:
 
 def _side_by_side(tables: Mapping[str, pd.DataFrame | None]) -> pd.DataFrame:
     """Estimates of runs in columns of text, ``estimate [lower, upper]``; a dash where a run has no such row."""
-    columns = []
-    labels: dict[str, None] = {}
-    for name, table in tables.items():
-        if table is not None:
-            keys = [column for column in table.columns if column not in NUMBERS]
-            labels |= dict.fromkeys(keys)
-            text = [interval_text(*row) for row in table[["estimate", "lower", "upper"]].itertuples(index=False)]
-            columns.append(table[keys].astype(str).assign(run=name, text=text))
-    long = pd.concat(columns, ignore_index=True).fillna("")
-    wide = long.pivot_table(index=list(labels), columns="run", values="text", aggfunc="first", sort=False)
-    wide = wide.reindex(columns=list(tables)).astype(object)
-    return wide.where(wide.notna(), _ABSENT).rename_axis(columns=None).reset_index()
+    found = {name: table for name, table in tables.items() if table is not None}
+    own = {name: columns_of_table(table).all_labels for name, table in found.items()}
+    labels = list(dict.fromkeys(label for each in own.values() for label in each))
+    cells: dict[tuple[str, ...], dict[str, str]] = {}
+    for name, table in found.items():
+        keys = table[list(own[name])].astype(str).reindex(columns=labels, fill_value="")
+        numbers = in_our_names(table)[["estimate", "lower", "upper"]]
+        for key, row in zip(keys.to_numpy(), numbers.itertuples(index=False), strict=True):
+            cells.setdefault(tuple(key), {}).setdefault(name, interval_text(*row))
+    wide = pd.DataFrame(
+        {free_name(name, labels): [row.get(name, _ABSENT) for row in cells.values()] for name in tables}
+    )
+    return pd.concat([pd.DataFrame(list(cells), columns=labels), wide], axis=1)

@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from bayes_glmm.effects import ESTIMANDS
+from bayes_glmm.effects.columns import columns_of_table, in_our_names
 from bayes_glmm.plots.style import LEGIBLE
 from bayes_glmm.report.figures import forest
 from bayes_glmm.report.html import badge, figure, heading, paragraph, table
@@ -24,7 +25,7 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
         heading(table_title(name)) + _forest(comparison.estimates.get(name)) + _table(wide)
         for name, wide in comparison.effects.items()
     ]
-    note = paragraph("Posterior mean and 95&nbsp;% interval; a dash where a run has no such estimate.")
+    note = paragraph("Posterior median and 95&nbsp;% interval; a dash where a run has no such estimate.")
     page(
         title="Comparison of " + ", ".join(comparison.runs["run"]),
         subtitle="Runs side by side",
@@ -49,22 +50,22 @@ def _differences(ranked: pd.DataFrame) -> Markup:
 
 def _forest(long: pd.DataFrame | None) -> Markup:
     """Estimates of all runs under each other, of one estimand; nothing where there are too many to read."""
-    if long is None or "effect" not in long:
+    if long is None or (columns := columns_of_table(long)).effect is None:
         return Markup("")
-    labels = [str(name) for name in long.columns[: list(long.columns).index("estimate")]]
-    labels = [name for name in labels if name not in ("estimand", "effect")]
     what = "estimate"
-    if "estimand" in long:
-        first = str(long["estimand"].iloc[0])
-        long, what = long[long["estimand"] == first], ESTIMANDS[first].title
-    if "coefficient" in labels:
+    if columns.estimand is not None:
+        first = str(long[columns.estimand].iloc[0])
+        long, what = long[long[columns.estimand] == first], ESTIMANDS[first].title
+    if columns.kind == "coefficient":
         long = long[long["coefficient"] != "Intercept"]
-    names = long[labels].astype(str).agg(", ".join, axis=1)
-    table = long.assign(row=names + ": " + long["run"]).iloc[np.argsort(pd.factorize(names)[0], kind="stable")]
+    names = long[list(columns.labels)].astype(str).agg(", ".join, axis=1)
+    run = long[[str(name) for name in long.columns if str(name).rstrip("_") == "run"][-1]]
+    table = in_our_names(long).assign(row=names + ": " + run, run=run)
+    table = table.iloc[np.argsort(pd.factorize(names)[0], kind="stable")]
     if not 0 < table["row"].nunique() <= LEGIBLE or table.duplicated(["row", "effect"]).any():
         return Markup("")
-    alt = f"Estimates of {', '.join(dict.fromkeys(long['run']))}, with 95 % intervals; numbers in the table below."
-    return figure(forest(table, what), alt, "Posterior means and 95 % intervals.")
+    alt = f"Estimates of {', '.join(dict.fromkeys(run))}, with 95 % intervals; numbers in the table below."
+    return figure(forest(table, what), alt, "Posterior medians and 95 % intervals.")
 
 
 def _table(frame: pd.DataFrame) -> Markup:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bayes_glmm.effects.columns import columns_of_table, in_our_names
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.runs.tables import SIDE_BY_SIDE
 
@@ -31,14 +32,14 @@ def write_figures(posterior: Posterior, tables: Mapping[str, pd.DataFrame], fold
     (folder / "predictive.svg").write_bytes(predictive_figure(posterior)[0])
     for name, table in tables.items():
         if name.startswith("compare_"):
-            differences = table[table["estimand"] == "difference"]
-            labels = list(differences.columns[: differences.columns.get_loc("estimand")])
+            columns = columns_of_table(table)
+            differences = table[table[str(columns.estimand)] == "difference"]
             xlabel = f"difference of the mean of {posterior.design.response}"
-            (folder / f"{name}.svg").write_bytes(_forest(differences, labels, xlabel))
+            (folder / f"{name}.svg").write_bytes(_forest(differences, list(columns.labels), xlabel))
 
 
 def _forest(table: pd.DataFrame, labels: list[str], xlabel: str) -> bytes:
     """Estimates and intervals of a table, one line a combination of labels."""
     from bayes_glmm.report.figures import forest
 
-    return forest(table.assign(row=table[labels].astype(str).agg(", ".join, axis=1)), xlabel)
+    return forest(in_our_names(table).assign(row=table[labels].astype(str).agg(", ".join, axis=1)), xlabel)

@@ -13,10 +13,11 @@ from rich.text import Text
 from bayes_glmm.design import findings
 from bayes_glmm.design.notation import equations
 from bayes_glmm.diagnostics.check import number_text
+from bayes_glmm.effects.columns import columns_of_table, in_our_names, is_table_of_estimates
 from bayes_glmm.runs.compare import Comparison, table_title
 from bayes_glmm.runs.job import Job
 from bayes_glmm.runs.run import RunResult
-from bayes_glmm.runs.tables import NUMBERS, SIDE_BY_SIDE, interval_text
+from bayes_glmm.runs.tables import SIDE_BY_SIDE, interval_text
 
 LONGEST_WORD = 20  # letters of a heading that stay together
 
@@ -33,11 +34,14 @@ def show_result(console: Console, result: RunResult) -> None:
     wide = side_by_side(tables[SIDE_BY_SIDE] if SIDE_BY_SIDE in tables else tables["coefficients"], ["coefficient"])
     console.print(_table(wide, f"Coefficients ({result.posterior.spec.link_name} scale)"))
     for name, table in tables.items():
-        if kind := next((text for start, text in _AVERAGES.items() if name.startswith(start)), None):
-            labels = [column for column in table.columns if column not in (*NUMBERS, "effect")]
+        columns = columns_of_table(table) if is_table_of_estimates(table) else None
+        if columns and (kind := next((text for start, text in _AVERAGES.items() if name.startswith(start)), None)):
+            labels = [name for name in columns.all_labels if name != columns.effect]
             console.print()
             console.print(_table(side_by_side(table, labels), kind.format(y=result.posterior.design.response)))
-    console.print("\nPosterior mean and 95% interval. Population-averaged: random effects averaged over.", style="dim")
+    console.print(
+        "\nPosterior median and 95% interval. Population-averaged: random effects averaged over.", style="dim"
+    )
     console.print()
     if result.report is not None:
         console.print(Text(f"Report:  {result.report}"))
@@ -73,7 +77,7 @@ def show_comparison(console: Console, comparison: Comparison) -> None:
     for name, table in comparison.effects.items():
         console.print()
         console.print(_table(table, table_title(name)))
-    console.print("\nPosterior mean and 95% interval; – where a run has no such estimate.", style="dim")
+    console.print("\nPosterior median and 95% interval; – where a run has no such estimate.", style="dim")
 
 
 def show_sweep(console: Console, outcomes: pd.DataFrame, file: Path) -> None:
@@ -105,13 +109,13 @@ def side_by_side(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
     >>> side_by_side(pd.DataFrame(rows | numbers), ["coefficient"]).iloc[0].tolist()
     ['x', '1 [0.5, 1.5]', '0.6 [0.3, 0.9]']
     """
-    text = table.assign(
-        text=[interval_text(*row) for row in table[["estimate", "lower", "upper"]].itertuples(index=False)]
-    )
-    effects = list(dict.fromkeys(text["effect"]))
-    keys = text[labels].astype(str)
-    wide = text.assign(**keys).pivot_table(index=labels, columns="effect", values="text", aggfunc="first", sort=False)
-    return wide.reset_index()[[*labels, *effects]]
+    ours = in_our_names(table)
+    texts = [interval_text(*row) for row in ours[["estimate", "lower", "upper"]].itertuples(index=False)]
+    cells: dict[tuple[str, ...], dict[str, str]] = {}
+    for key, effect, text in zip(table[labels].astype(str).to_numpy(), ours["effect"], texts, strict=True):
+        cells.setdefault(tuple(key), {}).setdefault(effect, text)
+    wide = pd.DataFrame(list(cells.values()), columns=list(dict.fromkeys(ours["effect"])))
+    return pd.concat([pd.DataFrame(list(cells), columns=labels), wide], axis=1)
 
 
 def _short(value: Any) -> str:

@@ -15,7 +15,6 @@ from bayes_glmm.runs.answers import answer
 from bayes_glmm.runs.schema import EffectSection
 
 SIDE_BY_SIDE = "marginal_coefficients"
-NUMBERS = ("estimate", "sd", "lower", "upper", "probability")  # columns of tables that do not say what is estimated
 
 
 def result_tables(posterior: Posterior, effects: Sequence[EffectSection]) -> dict[str, pd.DataFrame]:

@@ -13,10 +13,10 @@ import pandas as pd
 from mkdocs.structure.files import File, Files
 
 from bayes_glmm.effects import ESTIMANDS
+from bayes_glmm.effects.columns import columns_of_table
 from bayes_glmm.runs.config import read_config
 from bayes_glmm.runs.schema import Config
 from bayes_glmm.runs.show import side_by_side
-from bayes_glmm.runs.tables import NUMBERS
 
 PAGE, PLACE = "gallery.md", "<!-- reports -->"
 _SHOWN = ("difference", "odds_ratio")  # of the ways to compare two means
@@ -80,13 +80,14 @@ def _answer(run: Path) -> list[str]:
     if not config.effects:
         return []
     table = pd.read_csv(run / "tables" / f"{config.effects[0].name}.csv")
-    if "estimand" in table:
-        table = table[table["estimand"].isin(_SHOWN)]
-        table["estimand"] = [ESTIMANDS[name].title for name in table["estimand"]]
-    labels = [name for name in table.columns if name not in (*NUMBERS, "effect")]
+    columns = columns_of_table(table)
+    if columns.estimand is not None:
+        table = table[table[columns.estimand].isin(_SHOWN)]
+        table[columns.estimand] = [ESTIMANDS[name].title for name in table[columns.estimand]]
+    labels = [name for name in columns.all_labels if name != columns.effect]
     what = {"compare": "compared", "slopes": "slope", "predict": "predicted"}[config.effects[0].kind]
     table[what] = table[labels].astype(str).agg(", ".join, axis=1)  # one column, as there is little room
-    return [_markdown(side_by_side(table, [what]).head(_MOST)), "Posterior means and 95 % intervals."]
+    return [_markdown(side_by_side(table, [what]).head(_MOST)), "Posterior medians and 95 % intervals."]
 
 
 def _markdown(frame: pd.DataFrame) -> str:

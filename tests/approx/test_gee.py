@@ -248,14 +248,16 @@ def test_effects_of_a_gee_are_population_averaged() -> None:
     found = fit("binary", "bernoulli")
     new = pd.DataFrame({"x": [-1.0, 0.0, 2.0]})
     eta = np.column_stack([np.ones(3), new["x"]]) @ found.beta
-    predicted = found.predict(new, random_effects="integrated").table
-    assert_allclose(predicted["estimate"], special.expit(eta), rtol=1e-12)
+    predicted = found.predict(new, random_effects="integrated")
+    assert_allclose(predicted.table["estimate"], special.expit(eta), rtol=1e-12)
     delta = (
         special.expit(eta)
         * special.expit(-eta)
         * np.sqrt([x @ found.covariance[:2, :2] @ x for x in np.column_stack([np.ones(3), new["x"]])])
     )
-    assert_allclose(predicted["sd"], delta, rtol=0.08)  # simulated by 1,000 draws, and not quite linear
+    assert_allclose(
+        predicted.draws.std(("chain", "draw")), delta, rtol=0.08
+    )  # simulated by 1,000 draws, and not quite linear
     p = [special.expit(found.design.X @ found.beta + found.beta[1] * step) for step in (0.0, 1.0)]
     table = found.compare("x").table
     difference = table[table["estimand"] == "difference"] if "estimand" in table else table

@@ -96,7 +96,7 @@ def test_collapsing_counts_the_rows(design):
     assert patterns["dose"].tolist() == ["low", "mid", "high"]
     assert patterns["n"].tolist() == [20, 20, 20]
     assert collapse(design.data, [])["n"].tolist() == [60]
-    assert collapse(pd.DataFrame({"n": [1, 1, 2]}), ["n"])["n_rows"].tolist() == [2, 1]
+    assert collapse(pd.DataFrame({"n": [1, 1, 2]}), ["n"])["n_"].tolist() == [2, 1]
 
 
 def test_observed_rows_leave_the_groups_out_unless_asked(design):

@@ -141,8 +141,8 @@ def test_what_cannot_be_predicted_says_why():
         predict(posterior, ROWS, "integrate")
     with pytest.raises(SpecError, match="scale 'probability'"):
         predict(posterior, ROWS, scale="probability")  # type: ignore[arg-type]
-    with pytest.raises(SpecError, match="interval"):
-        predict(posterior, ROWS, interval=95)
+    with pytest.raises(SpecError, match=r"level must lie between 0 and 1: got 95.*Write level=0.95"):
+        predict(posterior, ROWS, level=95)
     with pytest.raises(DataError, match="no new rows"):
         predict(posterior, ROWS.iloc[:0])
     with pytest.raises(DataError, match="are a dict"):

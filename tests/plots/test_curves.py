@@ -14,7 +14,7 @@ from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.families import FAMILIES
 from bayes_glmm.plots import contrasts, curves, groups, percentiles
 from bayes_glmm.plots.curves import group_means
-from bayes_glmm.plots.point import at_posterior_means
+from bayes_glmm.plots.point import at_posterior_medians
 from bayes_glmm.plots.style import AVERAGED as ORANGE
 from bayes_glmm.plots.style import CONDITIONAL as BLUE
 from bayes_glmm.posterior import Posterior, posterior_at
@@ -47,8 +47,8 @@ def test_known_groups_are_drawn_at_their_own_effects() -> None:
     found = group_means(posterior, rows, 1000, "known", seed=0)
     pairs = posterior.design.data[["g", "h"]].drop_duplicates()
     assert (len(pairs), 3) == found.shape
-    beta = posterior.beta.mean(axis=0)
-    u, v = posterior.u("g").mean(axis=0), posterior.u("h").mean(axis=0)
+    beta = np.median(posterior.beta, axis=0)
+    u, v = np.median(posterior.u("g"), axis=0), np.median(posterior.u("h"), axis=0)
     typical_dose = effects.means(posterior.design)["dose"].iloc[0]
     shift = dict(zip(posterior.design.coefficients, beta, strict=True)).get(f"dose[{typical_dose}]", 0.0)
     for (g, h), values in zip(pairs.to_numpy(), found, strict=True):
@@ -62,7 +62,7 @@ def test_fresh_groups_average_to_the_population_averaged_curve_and_cross() -> No
     posterior = logistic()
     rows = effects.reference_grid(posterior.design, [], {"x": [-2.0, 2.0]})
     found = group_means(posterior, rows, 20_000, "new", seed=1)
-    expected = effects.predict(at_posterior_means(posterior), rows, "integrated").table["estimate"]
+    expected = effects.predict(at_posterior_medians(posterior), rows, "integrated").table["estimate"]
     np.testing.assert_allclose(found.mean(axis=0), expected, atol=0.01)  # 4 Monte Carlo errors of 0.35 / sqrt(20,000)
     by_start = found[np.argsort(found[:, 0])]
     assert (np.diff(by_start[:, 1]) < 0).any()

@@ -16,14 +16,14 @@ OWN = "conditional (this group)"
 
 def test_random_effects_in_order_with_their_intervals() -> None:
     posterior = logistic()
-    figure = groups(posterior, interval=0.8)
+    figure = groups(posterior, level=0.8)
     assert ["Intercept", "x"] == [axes.get_title(loc="left") for axes in figure.axes]
     u = posterior.u("g")
-    order = np.argsort(-u[:, :, 0].mean(axis=0))
+    order = np.argsort(-np.median(u[:, :, 0], axis=0))
     levels = np.array(posterior.design.block("g").levels)
     assert list(levels[order]) == rows_of(figure.axes[0])
     for k, axes in enumerate(figure.axes):
-        np.testing.assert_allclose(across(axes, OWN), u[:, order, k].mean(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(across(axes, OWN), np.median(u[:, order, k], axis=0), rtol=1e-12)
         np.testing.assert_allclose(intervals(axes)[0].T, np.quantile(u[:, order, k], [0.1, 0.9], axis=0), rtol=1e-12)
         assert "u (logit scale)" == axes.get_xlabel()
 
@@ -33,7 +33,7 @@ def test_means_of_groups_at_typical_values() -> None:
     axes = groups(posterior, "h", scale="response", at={"x": 1.0, "dose": "high"}).axes[0]
     beta = dict(zip(posterior.design.coefficients, posterior.beta.T, strict=True))
     eta = beta["Intercept"] + beta["x"] + beta.get("dose[high]", 0.0)
-    expected = expit(eta[:, None] + posterior.u("h")[:, :, 0]).mean(axis=0)  # g stays at u = 0
+    expected = np.median(expit(eta[:, None] + posterior.u("h")[:, :, 0]), axis=0)  # g stays at u = 0
     order = np.argsort(-expected)
     assert [posterior.design.block("h").levels[i] for i in order] == rows_of(axes)
     np.testing.assert_allclose(across(axes, OWN), expected[order], rtol=1e-12)
@@ -57,7 +57,7 @@ def test_nested_groups_keep_their_names() -> None:
 def test_many_groups_are_a_band() -> None:
     posterior = many_groups(80)
     axes = groups(posterior).axes[0]
-    assert list(np.sort(posterior.u("g")[:, :, 0].mean(axis=0))) == list(upward(axes, OWN))
+    assert list(np.sort(np.median(posterior.u("g")[:, :, 0], axis=0))) == list(upward(axes, OWN))
     assert "80 values of g, from lowest to highest" == axes.get_xlabel()
     assert 60 == len(rows_of(groups(many_groups(60)).axes[0]))
 

@@ -7,7 +7,7 @@ from scipy.stats import norm
 from bayes_glmm import effects
 from bayes_glmm.errors import SpecError
 from bayes_glmm.plots import percentiles
-from bayes_glmm.plots.point import at_posterior_means
+from bayes_glmm.plots.point import at_posterior_medians
 from bayes_glmm.posterior import posterior_at
 from bayes_glmm.spec import ModelSpec
 from tests.effects.cases import frame, logistic
@@ -15,12 +15,13 @@ from tests.plots.cases import across, labelled
 
 
 def _rows() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Linear predictor at u = 0 and variance of both random parts, by hand from the posterior means."""
+    """Linear predictor at u = 0 and variance of both random parts, by hand from the posterior medians."""
     posterior = logistic()
     x = frame()["x"].to_numpy()
-    G, H = posterior.G("g").mean(axis=0), posterior.G("h").mean(axis=0)
-    eta = posterior.design.X @ posterior.beta.mean(axis=0)
-    return eta, G[0, 0] + 2.0 * x * G[0, 1] + x * x * G[1, 1], np.full(len(x), H[0, 0])
+    a, b = np.median(np.sqrt(posterior.G("g")[:, [0, 1], [0, 1]]), axis=0)
+    correlation = np.mean([G[0, 1] / np.sqrt(G[0, 0] * G[1, 1]) for G in posterior.G("g")])
+    eta = posterior.design.X @ np.median(posterior.beta, axis=0)
+    return eta, a**2 + 2.0 * x * a * b * correlation + x * x * b**2, np.full(len(x), np.median(posterior.G("h")))
 
 
 @pytest.mark.parametrize("group", [None, "g", "h"])
@@ -42,7 +43,7 @@ def test_histograms_are_of_the_rows_means(group: str | None) -> None:
 def test_marked_means_are_the_averages_of_predictions() -> None:
     posterior = logistic()
     axes = percentiles(posterior).axes[-1]
-    table = effects.predict(at_posterior_means(posterior)).table
+    table = effects.predict(at_posterior_medians(posterior)).table
     means = {effect: np.average(part["estimate"], weights=part["n"]) for effect, part in table.groupby("effect")}
     averaged = across(axes, "population-averaged mean")[0]
     assert means["population-averaged"] == pytest.approx(averaged, rel=1e-10)

@@ -78,8 +78,8 @@ def test_values_are_those_of_the_table(page: Browser) -> None:
     shown = re.findall(r"(\S+) \[(\S+), (\S+)\]", tip(page))
     row = page.ask("[...document.querySelectorAll('#coefficients tbody tr')[1].cells].map(c => c.textContent)")
     assert row[0] == tip(page).split("\n")[0] == "x"
-    for (estimate, low, high), (mean, interval) in zip(shown, [(row[1], row[3]), (row[4], row[6])], strict=True):
-        expected = [mean, *interval.split("\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}")]
+    for (estimate, low, high), (median, interval) in zip(shown, [(row[1], row[2]), (row[3], row[4])], strict=True):
+        expected = [median, *interval.split("\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}")]
         assert [_value(text) for text in expected] == pytest.approx([_value(text) for text in (estimate, low, high)])
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 import bayes_glmm as bg
 from bayes_glmm.datasets import clinics
 from bayes_glmm.diagnostics import Checks
+from bayes_glmm.effects import predict
 from bayes_glmm.errors import ConfigError, DataError
 from bayes_glmm.runs import run as run_module
 from bayes_glmm.runs.cli import app
@@ -79,12 +81,14 @@ def test_the_summary_names_its_parameters(finished):
 def test_tables_agree_with_the_posterior(finished):
     draws = finished.posterior.beta[:, 1]
     table = pd.read_csv(finished.folder / "tables" / "coefficients.csv").set_index("coefficient")
-    assert table.loc["treatment[drug]", "estimate"] == pytest.approx(draws.mean())
+    assert table.loc["treatment[drug]", "estimate"] == pytest.approx(np.median(draws))
     compared = pd.read_csv(finished.folder / "tables" / "compare_treatment.csv")
     difference = compared.query("estimand == 'difference' and effect == 'population-averaged'")
     predicted = pd.read_csv(finished.folder / "tables" / "predict.csv").query("effect == 'population-averaged'")
-    shares = predicted.set_index("treatment")["estimate"]
-    assert difference["estimate"].item() == pytest.approx(shares["drug"] - shares["control"])
+    shares = predict(finished.posterior, predicted[["treatment"]], "integrated").draws.to_numpy().reshape(-1, 2)
+    np.testing.assert_allclose(predicted["estimate"], np.median(shares, axis=0))
+    drug, control = (shares[:, predicted["treatment"].tolist().index(name)] for name in ("drug", "control"))
+    assert difference["estimate"].item() == pytest.approx(np.median(drug - control))
 
 
 def test_the_record_says_what_was_done(finished, folder):
@@ -143,7 +147,7 @@ def test_what_is_shown_has_both_kinds_of_coefficients_and_a_misfit_where_there_i
 
 
 def test_slopes_are_shown_with_their_readings_side_by_side(finished):
-    numbers = {"estimate": [0.25, 0.75], "sd": 0.1, "lower": [0.1, 0.5], "upper": [0.4, 1.0], "probability": 1.0}
+    numbers = {"estimate": [0.25, 0.75], "mcse": 0.01, "lower": [0.1, 0.5], "upper": [0.4, 1.0], "probability": 1.0}
     table = pd.DataFrame({"variable": "dose", "effect": ["population-averaged", "conditional (u = 0)"], **numbers})
     shown = show(replace(finished, tables=finished.tables | {"slopes_dose": table}))
     line = next(line for line in shown.splitlines() if line.startswith("dose"))

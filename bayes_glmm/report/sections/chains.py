@@ -44,23 +44,23 @@ def render_chains(posterior: Posterior) -> Markup:
 def _notes(frame: pd.DataFrame, label: str) -> tuple[str, str]:
     """What to say of a parameter's ranks, and of its trace."""
     row = frame.loc[label]
-    estimate = interval_text(*row[["mean", "lower", "upper"]].to_numpy(float))
+    estimate = interval_text(*row[["median", "lower", "upper"]].to_numpy(float))
     mixed = ""
     if "rhat" in row:
-        mixed = f"\nR-hat {row['rhat']:.3f}\nESS {row['ess_bulk']:,.0f} (bulk), {row['ess_tail']:,.0f} (tail)"
-    return f"{label}{mixed}", f"{label}\nmean {estimate}"
+        mixed = f"\nR-hat {row['rhat']:.3f}\nESS {row['ess_median']:,.0f} (median), {row['ess_tail']:,.0f} (tail)"
+    return f"{label}{mixed}", f"{label}\nmedian {estimate}"
 
 
 def _table(frame: pd.DataFrame) -> Markup:
     columns: dict[str, list[object]] = {
         "parameter": list(frame.index),
-        "mean": frame["mean"].tolist(),
-        "sd": frame["sd"].tolist(),
+        "median": frame["median"].tolist(),
+        "MCSE": frame["mcse"].tolist(),
         "95 % interval": [interval(low, high) for low, high in zip(frame["lower"], frame["upper"], strict=True)],
     }
     if "rhat" in frame:
         columns |= {
-            "bulk ESS": [f"{value:,.0f}" for value in frame["ess_bulk"]],
+            "ESS of the median": [f"{value:,.0f}" for value in frame["ess_median"]],
             "tail ESS": [f"{value:,.0f}" for value in frame["ess_tail"]],
             "R-hat": [f"{value:.3f}" for value in frame["rhat"]],
         }

@@ -38,4 +38,4 @@ def _forest(frame: pd.DataFrame, link: str) -> Markup:
     svg = forest(frame.assign(row=frame["coefficient"]), f"coefficient, {link} scale")
     effects = " and ".join(dict.fromkeys(frame["effect"]))
     alt = f"Coefficients on the {link} scale with 95 % intervals, {effects}; numbers in the table below."
-    return figure(svg, alt, "Posterior means and 95 % intervals; the intercept is in the table only.")
+    return figure(svg, alt, "Posterior medians and 95 % intervals; the intercept is in the table only.")

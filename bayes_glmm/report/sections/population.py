@@ -175,7 +175,7 @@ def _forest(posterior: Posterior, frame: pd.DataFrame, estimand: str) -> Markup:
     effects = list(dict.fromkeys(named["effect"]))
     alt = f"{title} by variable, {' and '.join(effects)}, with 95 % intervals. {effects[0]}: {spoken}."
     svg = forest(named, f"{title}, {posterior.design.response}")
-    return heading(title.capitalize()) + figure(svg, alt, "Posterior means and 95 % intervals.")
+    return heading(title.capitalize()) + figure(svg, alt, "Posterior medians and 95 % intervals.")
 
 
 def _table(frame: pd.DataFrame) -> Markup:

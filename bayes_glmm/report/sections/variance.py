@@ -48,8 +48,7 @@ def _table(frame: pd.DataFrame) -> Markup:
             "group": frame["group"].tolist(),
             "quantity": [_NAMES.get(name, name) for name in frame["quantity"]],
             "of": frame["term"].tolist(),
-            "estimate": frame["estimate"].tolist(),
-            "sd": frame["sd"].tolist(),
+            "median": frame["estimate"].tolist(),
             "95 % interval": [interval(low, high) for low, high in zip(frame["lower"], frame["upper"], strict=True)],
         }.items()
     )
@@ -60,8 +59,8 @@ def _levels(posterior: Posterior, block: RandomBlock) -> Markup:
     spoken = [_extremes(posterior, block, k) for k in range(len(block.effects))]
     form = "Line and band: " if len(block.levels) > LEGIBLE else "Dots and lines: "
     caption = (
-        f"{form}posterior means and 95 % intervals of each level's deviation. They are shrunk towards 0, more where a "
-        "level has few rows; an order of levels is less certain than it looks."
+        f"{form}posterior medians and 95 % intervals of each level's deviation. They are shrunk towards 0, more where "
+        "a level has few rows; an order of levels is less certain than it looks."
     )
     svg = saved(groups(posterior, block.group))
     return heading(f"Levels of {block.group}") + figure(svg, " ".join(spoken), caption) + bullets(spoken)
@@ -69,10 +68,10 @@ def _levels(posterior: Posterior, block: RandomBlock) -> Markup:
 
 def _extremes(posterior: Posterior, block: RandomBlock, k: int) -> str:
     u = posterior.u(block.group)[:, :, k]
-    mean, (low, high) = u.mean(axis=0), np.quantile(u, [0.025, 0.975], axis=0)
+    low, middle, high = np.quantile(u, [0.025, 0.5, 0.975], axis=0)
     away = int(((low > 0) | (high < 0)).sum())
-    bottom, top = int(mean.argmin()), int(mean.argmax())
+    bottom, top = int(middle.argmin()), int(middle.argmax())
     return (
-        f"{block.effects[k]}: from {mean[bottom]:.3g} ({block.levels[bottom]}) to {mean[top]:.3g} "
+        f"{block.effects[k]}: from {middle[bottom]:.3g} ({block.levels[bottom]}) to {middle[top]:.3g} "
         f"({block.levels[top]}); {away} of {len(block.levels)} intervals leave out 0."
     )
