@@ -22,4 +22,4 @@ fit = model.fit(draws=draws, tune=draws, seed=1, progress=False)
 
 table = fit.marginal_coefficients().table.query("coefficient == 'x'").set_index("effect")
 table["maximum likelihood"] = [np.log(12 / 16), logit(75 / 126) - logit(79 / 126)]
-print(table[["maximum likelihood", "estimate", "sd", "lower", "upper"]].round(3).to_string())
+print(table[["maximum likelihood", "estimate", "mcse", "lower", "upper"]].round(3).to_string())

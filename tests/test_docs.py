@@ -84,9 +84,9 @@ def test_sampled_pages_run_and_print_what_they_show(page: Path, workplace: Path)
 def assert_alike(shown: str, printed: str, tolerance: float) -> None:
     """The same text, with numbers that may differ as draws of another machine do.
 
-    Under a header that has ``sd``, estimates by a fifth of it and ends of intervals by half of it: some four times what
-    400 effective draws differ by. Elsewhere whole numbers are the same and others differ by ``tolerance``, relative
-    above 1. Of checks, title and verdict.
+    Under a header of estimates with intervals, estimates by a twentieth of the interval and its ends by an eighth: some
+    four times what 400 effective draws differ by. Elsewhere whole numbers are the same and others differ by
+    ``tolerance``, relative above 1. Of checks, title and verdict.
     """
     columns: list[str] = []
     assert len(shown.splitlines()) == len(printed.splitlines()), printed
@@ -98,7 +98,7 @@ def assert_alike(shown: str, printed: str, tolerance: float) -> None:
             continue
         assert NUMBER.sub("#", one).split() == NUMBER.sub("#", other).split(), f"{one}\n{other}"
         words = one.split()
-        columns = words[words.index("estimate") :] if {"estimate", "sd"} <= set(words) else columns
+        columns = words[words.index("estimate") :] if {"estimate", "lower", "upper"} <= set(words) else columns
         texts, again_texts = NUMBER.findall(one), NUMBER.findall(other)
         for text, again_text, allowed in zip(texts, again_texts, _allowed(texts, columns, tolerance), strict=True):
             assert _number(text) == pytest.approx(_number(again_text), rel=0.0, abs=allowed + 1e-9), f"{one}\n{other}"
@@ -108,8 +108,10 @@ def _allowed(texts: list[str], columns: list[str], tolerance: float) -> list[flo
     """By how much each number of a line may differ."""
     allowed = [tolerance * max(1.0, abs(_number(text))) if re.search(r"[.e]", text) else 0.0 for text in texts]
     if columns and len(texts) >= len(columns):
-        sd = _number(texts[columns.index("sd") - len(columns)])
-        allowed[-len(columns) :] = [{"estimate": 0.2 * sd, "probability": 0.03}.get(name, 0.5 * sd) for name in columns]
+        lower, upper = (_number(texts[columns.index(name) - len(columns)]) for name in ("lower", "upper"))
+        wide = upper - lower
+        others = {"estimate": wide / 20, "mcse": wide / 20, "probability": 0.03}
+        allowed[-len(columns) :] = [others.get(name, wide / 8) for name in columns]
     return allowed
 
 
@@ -118,7 +120,7 @@ def _number(text: str) -> float:
 
 
 def test_numbers_that_differ_are_told() -> None:
-    shown = "coefficient estimate  sd lower\n          x     0.50 0.1  0.30\n"
+    shown = "coefficient estimate mcse lower upper\n          x     0.50 0.01  0.30  0.70\n"
     assert_alike(shown, shown.replace("0.50", "0.51"), 0.05)
     for wrong in (shown.replace("0.50", "0.53"), shown.replace("x", "z"), shown + "more\n"):
         with pytest.raises(AssertionError):

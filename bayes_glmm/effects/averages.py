@@ -132,18 +132,23 @@ def repeats(values: np.ndarray, chosen: Sequence[Reading], by: str | Sequence[st
     draws, groups = values.shape[:2]
     if groups == 1 or not values.size:
         return False, ""
-    first = values[:, :1]
-    with np.errstate(invalid="ignore"):
-        same = (np.abs(values - first) <= SAME * np.abs(first) + TINY) | (values == first)
-    alike = same.swapaxes(0, 2).reshape(len(chosen), -1).all(axis=1)
-    if not alike.any():
-        return False, ""
+    alike = np.ones(len(chosen), bool)
+    for g in range(1, groups):
+        alike &= [_equal(values[:, g, k], values[:, 0, k]) for k in range(len(chosen))]
+        if not alike.any():
+            return False, ""
     names = by if isinstance(by, str) else ", ".join(by or ())
     why = f"nothing in the model lets it depend on {names} (an interaction or a random slope would)"
     if alike.all() and draws > 1:
         return True, f"One row stands for all {groups} values of {names}: {why}."
     which = " and ".join(reading.label for reading, repeated in zip(chosen, alike, strict=True) if repeated)
     return False, f"The {which} estimate is the same for all {groups} values of {names}: {why}."
+
+
+def _equal(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two answers are the same in all draws, but for rounding."""
+    with np.errstate(invalid="ignore"):
+        return bool(((np.abs(one - other) <= SAME * np.abs(other) + TINY) | (one == other)).all())
 
 
 def labelled(table: pd.DataFrame, groups: pd.DataFrame, variable: str) -> pd.DataFrame:

@@ -39,6 +39,8 @@ def show_result(console: Console, result: RunResult) -> None:
             labels = [name for name in columns.all_labels if name != columns.effect]
             console.print()
             console.print(_table(side_by_side(table, labels), kind.format(y=result.posterior.design.response)))
+            for note in table.attrs.get("notes", ()):
+                console.print(Text(note))
     console.print(
         "\nPosterior median and 95% interval. Population-averaged: random effects averaged over.", style="dim"
     )

@@ -38,7 +38,9 @@ def result_tables(posterior: Posterior, effects: Sequence[EffectSection]) -> dic
     if posterior.design.blocks:
         tables["variance"] = variance(posterior).table
     for effect in effects:
-        tables[_free_name(effect.name, tables)] = answer(posterior, effect).table
+        found = answer(posterior, effect)
+        found.table.attrs["notes"] = list(found.notes)  # for the screen; files hold the numbers
+        tables[_free_name(effect.name, tables)] = found.table
     return tables
 
 

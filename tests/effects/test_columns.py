@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,9 +19,7 @@ from bayes_glmm.runs.show import side_by_side
 from bayes_glmm.spec import ModelSpec
 
 WORDS = (
-    "at",
     "contrast",
-    "contrasted",
     "chain",
     "coefficient",
     "draw",
@@ -30,29 +30,20 @@ WORDS = (
     "event",
     "group",
     "hypothesis",
-    "index",
-    "kind",
     "level",
     "lower",
     "mcse",
-    "mean",
-    "median",
     "moderator",
     "n",
-    "parameter",
     "percentile",
     "probability",
     "quantity",
-    "rhat",
     "row",
-    "run",
     "sd",
     "term",
-    "text",
     "upper",
     "value",
     "variable",
-    "where",
 )
 OURS = {"estimate", "mcse", "lower", "upper"}
 
@@ -67,6 +58,12 @@ def posterior(*words: str, draws: int = 12) -> Posterior:
     data["x"] = rng.normal(size=40).round(1)
     beta = 0.5 * rng.normal(size=(draws, len(words) + 2))
     return posterior_at(spec, data, beta, {"g": rng.gamma(4.0, 0.2, (draws, 1, 1))})
+
+
+@cache
+def estimates_by_f() -> list[float]:
+    """The same estimates where no name is in the way."""
+    return compare(posterior("f"), "x", by="f").table["estimate"].tolist()
 
 
 def check_table(table: pd.DataFrame, word: str, values: object = None) -> None:
@@ -88,8 +85,7 @@ def test_a_category_of_any_name_keeps_its_column(word: str) -> None:
     by = compare(fit, "x", by=word)
     check_table(by.table, word, np.repeat(["a", "b"], 6))
     assert columns_of_table(by.table).by == (word,)
-    plain = compare(posterior("f"), "x", by="f")
-    np.testing.assert_array_equal(in_our_names(by.table)["estimate"], in_our_names(plain.table)["estimate"])
+    np.testing.assert_array_equal(in_our_names(by.table)["estimate"], estimates_by_f())
     check_table(slopes(fit, "x", by=word).table, word, ["a", "a", "b", "b"])
     check_table(compare(fit, word, newdata=fit.design.data, by=["g", word]).table, word)
     check_table(interact(fit, word, "x").table, word)

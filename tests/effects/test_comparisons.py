@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import special
 
+import bayes_glmm as bg
 from bayes_glmm.effects import averages, compare, predict, slopes
 from bayes_glmm.effects.contrasts import Contrast, contrasts_of
 from bayes_glmm.effects.estimands import ESTIMANDS
@@ -213,3 +214,66 @@ def test_weights_count_rows_as_repeats_would():
         compare(posterior, "x", by="dose", newdata=rows, weights=(rows["dose"] == "low").to_numpy(float))
     with pytest.raises(SpecError, match="one number a row"):
         compare(posterior, "x", weights=np.array([1.0]))
+
+
+def by_g(formula: str, beta: list[float], **options) -> pd.DataFrame:
+    """``y ~ ...`` of yes or no compared by dose within g, six draws."""
+    rng = np.random.default_rng(8)
+    draws, levels = np.array(beta) + 0.1 * rng.normal(size=(6, len(beta))), np.linspace(-1.0, 1.0, 6)
+    spec = ModelSpec.from_formula(formula, family="bernoulli")
+    posterior = posterior_at(spec, logistic().design.data, draws, {"g": [[0.5]]}, u={"g": levels[:, None]})
+    return compare(posterior, "dose", by="g", estimands=["difference", "odds_ratio"], **options)
+
+
+def test_one_number_for_all_groups_is_said_once():
+    found = by_g("y ~ dose + (1 | g)", [0.1, 0.3, 0.6])
+    assert "g" not in found.table
+    assert len(found.table) == 2 * 2 * 2  # contrasts, estimands, readings
+    (note,) = found.notes
+    assert note.startswith("One row stands for all 6 values of g: nothing in the model")
+    assert repr(found).count(note) == 1
+
+
+def test_readings_that_repeat_one_number_are_named_where_another_does_not():
+    found = by_g("y ~ dose + (1 | g)", [0.1, 0.3, 0.6], random_effects=["integrated", "known"])
+    (note,) = found.notes
+    assert note.startswith("The population-averaged estimate is the same for all 6 values of g")
+    spread = found.table.groupby(["contrast", "estimand", "effect"])["estimate"].nunique()
+    assert set(spread.xs("population-averaged", level="effect")) == {1}
+    # under the logit link a level moves the difference of probabilities, and leaves the odds ratio
+    assert set(spread.xs("difference", level="estimand").xs("conditional (this group)", level="effect")) == {6}
+
+
+def test_groups_that_differ_have_their_rows_and_no_note():
+    found = by_g("y ~ dose + x + (1 | g)", [0.1, 0.3, 0.6, 0.8])  # x differs between groups
+    assert found.table["g"].nunique() == 6
+    assert found.notes == ()
+
+
+def test_slopes_on_a_line_are_the_same_in_all_groups():
+    data = logistic().design.data.assign(y=np.linspace(-1, 1, 60))
+    spec = ModelSpec.from_formula("y ~ x + dose + (1 | g)")
+    line = posterior_at(spec, data, BETA, {"g": [[1.0]]}, {"sigma": 1.0})
+    found = slopes(line, "x", by="dose")
+    assert len(found.table) == 2
+    assert "all 3 values of dose" in found.notes[0]
+    moderated = posterior_at(
+        ModelSpec.from_formula("y ~ x*dose + (1 | g)"), data, np.c_[BETA, BETA[:, :2]], {"g": [[1.0]]}, {"sigma": 1.0}
+    )
+    assert len(slopes(moderated, "x", by="dose").table) == 6
+
+
+def test_an_approximation_has_its_point_estimates_where_one_row_stands_for_all():
+    model = bg.GLMM("p(favourable, n) ~ treatment + (1 | clinic)", bg.datasets.clinics(), family="binomial")
+    fit = bg.approx.laplace(model)
+    found = fit.compare("treatment", by="clinic", estimands="log_odds_ratio")
+    assert len(found.table) == 2
+    assert "mcse" not in found.table
+    np.testing.assert_allclose(found.table["estimate"].iloc[1], fit.beta[1])
+
+
+def test_groups_of_new_rows_that_do_not_matter_are_told():
+    posterior = intercepts("logit")
+    rows = pd.DataFrame({"x": [0.0, 0.0], "dose": "low", "g": ["g0", "g1"]})
+    assert predict(posterior, rows).notes[0].startswith("The g of the rows does not matter here")
+    assert predict(posterior, rows, ["zero", "known"]).notes == ()
