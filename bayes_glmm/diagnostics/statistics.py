@@ -28,9 +28,10 @@ def ess_bulk(sample: Sample) -> Statistic:
     return _moving(_by_arviz("ess", sample, method="bulk"), sample)
 
 
-def ess_tail(sample: Sample) -> Statistic:
-    """Effective sample size for the tails: the smaller of those for the 5 % and the 95 % quantile."""
-    return _moving(_by_arviz("ess", sample, method="tail", prob=(0.05, 0.95)), sample)
+def ess_tail(sample: Sample, level: float = 0.9) -> Statistic:
+    """Effective sample size for the tails: the smaller of those for the ends of the equal-tailed interval."""
+    tail = 0.5 * (1.0 - level)
+    return _moving(_by_arviz("ess", sample, method="tail", prob=(tail, 1.0 - tail)), sample)
 
 
 def mcse_mean(sample: Sample) -> Statistic:

@@ -32,8 +32,8 @@ def summary(
     DataFrame
         Index: the parameter as the priors name it; coefficients are conditional. Columns: ``median``; ``mcse``, the
         Monte Carlo standard error of the median; ``lower``, ``upper``; ``ess_median`` and ``ess_tail``, effective draws
-        for the median and for the 5 % and 95 % quantiles; ``rhat``. Of values that were given, not drawn, the ESS and
-        R-hat are NaN, and they are left out where chains have fewer than 8 draws. Posterior sds, where they exist, are
+        for the median and for the ends of the equal-tailed interval; ``rhat``. ESS and R-hat are NaN for values that
+        were given, not drawn, and left out where chains have fewer than 8 draws. Posterior sds, where they exist, are
         ``posterior.draws["posterior"].std(("chain", "draw"))``.
 
     Raises
@@ -48,5 +48,5 @@ def summary(
     if draws.shape[2] >= _FEW_DRAWS:
         moving = draws.min(axis=(1, 2)) < draws.max(axis=(1, 2))
         effective = pd.Series(effective_draws(draws, "median")).where(moving).to_numpy()
-        columns |= {"ess_median": effective, "ess_tail": ess_tail(draws), "rhat": rhat(draws)}
+        columns |= {"ess_median": effective, "ess_tail": ess_tail(draws, asked.level), "rhat": rhat(draws)}
     return pd.DataFrame(columns, index=pd.Index(labels, name="parameter"))

@@ -109,7 +109,7 @@ def test_a_mean_that_does_not_exist_is_not_the_estimate():
     # five sites say little about the sd: E exp(sd^2 / 2) does not exist, and the mean of any draws lies beyond reason
     sd = np.abs(np.random.default_rng(2).standard_cauchy(4000))
     spec = ModelSpec.from_formula("y ~ t + (1 | site)", "poisson")
-    data = pd.DataFrame({"y": 1, "t": [0, 1] * 5, "site": np.repeat(list("abcde"), 2)})
+    data = pd.DataFrame({"y": [1, 2] * 5, "t": [0, 1] * 5, "site": np.repeat(list("abcde"), 2)})
     heavy = posterior_at(spec, data, np.ones((4000, 2)), {"site": (sd**2)[:, None, None]})
     row = pd.DataFrame({"t": [0]})
     found = predict(heavy, row, "integrated")
