@@ -72,10 +72,10 @@ def check_level(level: float) -> None:
 
 def _equal_tailed(ordered: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     tail = 0.5 * (1.0 - level)
-    return quantile_of_sorted(ordered, tail), quantile_of_sorted(ordered, 1.0 - tail)
+    return _quantile(ordered, tail), _quantile(ordered, 1.0 - tail)
 
 
-def quantile_of_sorted(ordered: np.ndarray, probability: float) -> np.ndarray:
+def _quantile(ordered: np.ndarray, probability: float) -> np.ndarray:
     """Linear interpolation between order statistics, as NumPy has it; infinite draws stay apart from finite ones."""
     place = probability * (ordered.shape[1] - 1)
     below = int(place)
@@ -84,6 +84,13 @@ def quantile_of_sorted(ordered: np.ndarray, probability: float) -> np.ndarray:
     with np.errstate(invalid="ignore", over="ignore"):
         between = low + (high - low) * share
     return np.where((low == high) | (share == 0.0), low, between)
+
+
+def median_of_sorted(ordered: np.ndarray) -> np.ndarray:
+    """The middle order statistic, or the mean of the two in the middle, as NumPy has it."""
+    low, high = ordered[:, (ordered.shape[1] - 1) // 2], ordered[:, ordered.shape[1] // 2]
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.where(low == high, low, 0.5 * (low + high))
 
 
 def _shortest(ordered: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:

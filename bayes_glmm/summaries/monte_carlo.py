@@ -10,7 +10,7 @@ import numpy as np
 from scipy import fft, special
 
 from bayes_glmm.summaries.functional import Functional
-from bayes_glmm.summaries.interval import quantile_of_sorted
+from bayes_glmm.summaries.interval import median_of_sorted
 
 FEWEST = 4  # draws per chain; below that there is no autocorrelation to estimate
 _SIDES = special.ndtr([-1.0, 1.0])  # one standard error to each side
@@ -46,7 +46,7 @@ def mcse_of_median(draws: np.ndarray, ordered: np.ndarray) -> np.ndarray:
     if draws.shape[2] < FEWEST or not len(draws):
         return np.full(len(draws), np.nan)
     total, rows = ordered.shape[1], np.arange(len(ordered))
-    effective = _effective_for_median(draws, quantile_of_sorted(ordered, 0.5))
+    effective = _effective_for_median(draws, median_of_sorted(ordered))
     shares = special.betaincinv(0.5 * effective + 1.0, 0.5 * effective + 1.0, _SIDES[:, None])
     places = np.nan_to_num(shares * total - 1.0)
     low = ordered[rows, np.floor(np.maximum(places[0], 0.0)).astype(int)]

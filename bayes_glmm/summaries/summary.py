@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayes_glmm.summaries.functional import Functional
-from bayes_glmm.summaries.interval import Interval, quantile_of_sorted
+from bayes_glmm.summaries.interval import Interval, median_of_sorted
 from bayes_glmm.summaries.monte_carlo import mcse_of_mean, mcse_of_median
 
 
@@ -26,6 +26,6 @@ def summarise_draws(draws: np.ndarray, interval: Interval, functional: Functiona
         with np.errstate(invalid="ignore", over="ignore"):
             estimate, error = flat.mean(axis=1), mcse_of_mean(draws)
     else:
-        estimate, error = quantile_of_sorted(ordered, 0.5), mcse_of_median(draws, ordered)
+        estimate, error = median_of_sorted(ordered), mcse_of_median(draws, ordered)
         estimate = np.where(np.isnan(ordered[:, -1]), np.nan, estimate)
     return {"estimate": estimate, "mcse": error, "lower": lower, "upper": upper}

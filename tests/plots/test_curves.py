@@ -182,7 +182,7 @@ def test_nothing_global_is_left_behind() -> None:
         ({"variable": "x", "groups": -1}, "cannot be -1 groups"),
         ({"variable": "x", "at": {"age": 3}}, "does not use 'age'"),
         ({"variable": "dose", "at": {"x": list(range(7))}}, "7 panels, too many"),
-        ({"variable": "x", "interval": 95}, "cannot hold 95"),
+        ({"variable": "x", "level": 95}, "level must lie between 0 and 1: got 95"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(options: dict, message: str) -> None:

@@ -68,7 +68,7 @@ def test_many_groups_are_a_band() -> None:
         ({"group": "f"}, "Valid: g, h"),
         ({"scale": "odds"}, "Valid: link, response"),
         ({"scale": "response", "at": {"x": [0, 1]}}, "one value a column"),
-        ({"interval": 2.0}, "cannot hold 2.0"),
+        ({"level": 2.0}, "level must lie between 0 and 1: got 2.0"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(options: dict, message: str) -> None:
