@@ -88,6 +88,24 @@ class Posterior:
         """Covariance of the random effects of a group [draw, effect, effect]."""
         return self.array(f"G_{group}")
 
+    def G_at_centre(self, group: str) -> np.ndarray:
+        """Covariance of the effects at the centre of their covariates [draw, effect, effect].
+
+        G itself where nothing is carried. Far from 0, G as written is singular to many digits, and this one is not.
+        """
+        G, canonical = self.G(group), self.priors.canonical
+        if not canonical.carried(group):
+            return G
+        back = canonical.inverse(group)
+        return back @ G @ back.T
+
+    def root(self, group: str) -> np.ndarray:
+        """An L with G = L L' [draw, effect, effect]; G may be singular."""
+        values, vectors = np.linalg.eigh(self.G_at_centre(group))
+        root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+        canonical = self.priors.canonical
+        return canonical.A[group] @ root if canonical.carried(group) else root
+
     def u(self, group: str) -> np.ndarray:
         """Random effects of a group [draw, level, effect]."""
         return self.array(f"u_{group}")

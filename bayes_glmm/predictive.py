@@ -22,8 +22,11 @@ CHUNK_BYTES = 64 * 2**20
 
 
 def fixed_predictor(posterior: Posterior, predictors: Predictors, draws: Draws = slice(None)) -> np.ndarray:
-    """Offset + X beta [draw, row]: the linear predictor at u = 0."""
-    return posterior.beta[draws] @ predictors.X.T + predictors.offset
+    """Offset + X beta [draw, row]: the linear predictor at u = 0; NaN in rows that the data do not determine."""
+    eta = posterior.beta[draws] @ predictors.X.T + predictors.offset
+    if predictors.estimable is not None:
+        eta[:, ~predictors.estimable] = np.nan
+    return eta
 
 
 def conditional_predictor(

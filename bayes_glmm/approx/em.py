@@ -23,7 +23,8 @@ from bayes_glmm.approx.aghq import with_error
 from bayes_glmm.approx.boundary import refuse_separated, with_bounds
 from bayes_glmm.approx.laplace import approx_fit
 from bayes_glmm.approx.result import ApproxFit, Model
-from bayes_glmm.approx.written import as_written, default_columns, in_columns
+from bayes_glmm.approx.written import as_written, in_columns
+from bayes_glmm.design.canonical import conditioned
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Estimate, Layout, Likelihood, Parameters, layout_of, likelihood_of
 from bayes_glmm.likelihood.maximum import Maximum
@@ -70,7 +71,7 @@ def em(model: Model, nodes: int = 25, iterations: int = 2000) -> ApproxFit:
     True
     """
     begin = time.perf_counter()
-    canonical = default_columns(model)
+    canonical = conditioned(model.design)
     problem = in_columns(model, canonical)
     likelihood = likelihood_of(problem.spec, problem.design)
     if len(likelihood.part.blocks) != 1:

@@ -9,8 +9,9 @@ from typing import Literal
 from bayes_glmm.approx.boundary import refuse_separated, with_bounds
 from bayes_glmm.approx.henderson import predicted_effects
 from bayes_glmm.approx.result import ApproxFit, Model, RandomEffects
-from bayes_glmm.approx.written import as_written, default_columns, in_columns
+from bayes_glmm.approx.written import as_written, in_columns
 from bayes_glmm.design import Canonical, Problem
+from bayes_glmm.design.canonical import conditioned
 from bayes_glmm.errors import SpecError
 from bayes_glmm.likelihood import Estimate, Likelihood, likelihood_of, maximum_a_posteriori, maximum_likelihood
 from bayes_glmm.likelihood.estimate import LogLikelihood
@@ -62,7 +63,7 @@ def columns_for(model: Model, target: Target) -> Canonical:
     """
     if target == "likelihood":
         refuse_separated(model.spec, model.design)
-        return default_columns(model)
+        return conditioned(model.design)
     if target == "posterior":
         return model.priors.canonical
     raise SpecError(f"There is no target {target!r}.", advice="Valid: 'likelihood', 'posterior'.")

@@ -18,7 +18,8 @@ from bayes_glmm.approx.boundary import MODE, refuse_separated, with_bounds
 from bayes_glmm.approx.henderson import Criterion, LinearMixedModel, Solution
 from bayes_glmm.approx.result import ApproxFit, Model
 from bayes_glmm.approx.working import joint_mode
-from bayes_glmm.approx.written import as_written, default_columns, in_columns
+from bayes_glmm.approx.written import as_written, in_columns
+from bayes_glmm.design.canonical import conditioned
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Layout, Likelihood, Parameters, conditional_modes, layout_of, likelihood_of
 from bayes_glmm.likelihood.estimate import THETA_ERROR, upright
@@ -70,7 +71,7 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
     """
     start = time.perf_counter()
     _check(model, criterion, dispersion)
-    canonical = default_columns(model)
+    canonical = conditioned(model.design)
     problem = in_columns(model, canonical)
     likelihood = likelihood_of(problem.spec, problem.design)
     try:

@@ -11,15 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from bayes_glmm.approx.result import ApproxFit, Model, RandomEffects
-from bayes_glmm.design import Canonical, Problem, resolve_priors
+from bayes_glmm.design import Canonical, Problem
 from bayes_glmm.likelihood import Layout, Parameters
 
 _STEP = 1e-6  # of finite differences, relative
-
-
-def default_columns(model: Model) -> Canonical:
-    """The canonical columns of a model under default priors, whatever its own are."""
-    return resolve_priors(replace(model.spec, priors={}), model.design).canonical
 
 
 def in_columns(model: Model, canonical: Canonical) -> Problem:

@@ -124,6 +124,14 @@ def identity(design: Design) -> Canonical:
     )
 
 
+def conditioned(design: Design) -> Canonical:
+    """The canonical columns under default priors: for computations that use no priors, in well-conditioned numbers."""
+    names, T, centre, constant, _ = canonical_coefficients(design, ())
+    pairs = {block.group: canonical_effects(design, block, literal=False) for block in design.blocks}
+    A, means = ({group: pair[k] for group, pair in pairs.items()} for k in (0, 1))
+    return Canonical(names, T, centre, constant, A, means)
+
+
 def without_coefficients(canonical: Canonical, design: Design) -> Canonical:
     """The change of the effects alone."""
     p = len(design.coefficients)

@@ -17,7 +17,6 @@ from bayes_glmm.diagnostics.integrals import (
     NODES,
     GroupIntegrals,
     Rows,
-    covariance_root,
     evaluations,
     is_closed,
     range_obstacle,
@@ -93,7 +92,7 @@ class GroupLikelihood:
         eta = conditional_predictor(posterior, draws=draws)
         for k, values in enumerate(block.values.T):
             eta -= u[:, block.index, k] * values
-        root = covariance_root(posterior.G(block.group)[draws])
+        root = posterior.root(block.group)[draws]
         auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
         return Rows(eta[:, self.order], np.einsum("re,dek->drk", block.values[self.order], root), auxiliary)
 

@@ -227,12 +227,6 @@ def range_obstacle(spec: ModelSpec) -> str:
     return ""
 
 
-def covariance_root(G: np.ndarray) -> np.ndarray:
-    """L with G = L L' [draw, effect, effect]; G may be singular, which Cholesky refuses."""
-    values, vectors = np.linalg.eigh(G)
-    return vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-
-
 def _root_of_inverse(curvature: np.ndarray) -> np.ndarray:
     """C with C C' the inverse: R^-T where the curvature is R R'."""
     return np.linalg.inv(np.linalg.cholesky(curvature)).swapaxes(-1, -2)

@@ -105,10 +105,14 @@ def _averager(
             weights = np.zeros((len(patterns), groups))
             np.add.at(weights, (position, member), counts)
             weights /= weights.sum(axis=0)
+            determined = np.ones(len(patterns), bool) if patterns.estimable is None else patterns.estimable
+            unknown = weights[~determined].any(axis=0)
             for draws in draw_slices(posterior, len(patterns)):
                 for k, reading in enumerate(chosen):
                     if reading.kept == kept:
-                        result[draws, :, k] = mean_response(posterior, patterns, reading, draws, fresh) @ weights
+                        means = mean_response(posterior, patterns, reading, draws, fresh)
+                        result[draws, :, k] = np.where(determined, means, 0.0) @ weights
+                        result[draws, unknown, k] = np.nan
         return result
 
     return average

@@ -18,6 +18,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.design.canonical import conditioned
 from bayes_glmm.effects.integrate import variance_of_predictor
 from bayes_glmm.effects.patterns import distinct, draw_slices
 from bayes_glmm.effects.readings import READINGS, mean_response
@@ -134,7 +135,9 @@ def project(posterior: Posterior, predictor: Callable[..., np.ndarray]) -> np.nd
     """Project ``predictor(predictors, draws)`` less the offset on X, over the data's rows: [draw, coefficient]."""
     patterns, position = distinct(posterior.design.predictors)
     root = np.sqrt(np.bincount(position))
-    solve = np.linalg.pinv(root[:, None] * patterns.X) * root  # (X'WX)^-1 X'W, once for all draws
+    canonical = conditioned(posterior.design)  # columns far from 0 would lose their digits
+    solve = np.linalg.pinv(root[:, None] * canonical.columns(patterns.X)) * root  # (X'WX)^-1 X'W, once for all draws
+    solve = canonical.T @ solve
     parts = [
         (predictor(patterns, draws) - patterns.offset) @ solve.T for draws in draw_slices(posterior, len(patterns))
     ]

@@ -17,6 +17,7 @@ from bayes_glmm.effects.averages import averaging, described, labelled, repeats
 from bayes_glmm.effects.contrasts import contrasts_of, meant_for
 from bayes_glmm.effects.estimands import chosen_estimands
 from bayes_glmm.effects.grid import check_variable, factor_columns, with_value
+from bayes_glmm.effects.patterns import not_determined
 from bayes_glmm.effects.readings import readings
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.errors import SpecError
@@ -125,7 +126,7 @@ def compare(
         posterior.sample_shape,
         described(posterior, f"Mean of {posterior.design.response} compared by {variable}", rows, by),
         null,
-        notes=(note,) if note else (),
+        notes=(*([note] if note else []), *not_determined(posterior.design, np.stack([*means.values()], axis=1))),
     )
 
 
@@ -186,5 +187,5 @@ def slopes(
         posterior.sample_shape,
         described(posterior, f"Average slope of the mean of {posterior.design.response} in {variable}", rows, by),
         null=0.0,
-        notes=(note,) if note else (),
+        notes=(*([note] if note else []), *not_determined(posterior.design, draws)),
     )

@@ -40,6 +40,8 @@ def effective_parameters(posterior: Posterior) -> float:
     DataError
         For more than 6,000 fixed and random effects.
     """
+    weights = _working_weights(posterior)
+    posterior = posterior.canonical  # the same trace in columns whose cross products lose no digits
     design = posterior.design
     columns = [sparse.csr_array(design.X)]
     for block in design.blocks:
@@ -54,7 +56,7 @@ def effective_parameters(posterior: Posterior) -> float:
             f"the limit is {MOST_COLUMNS:,}",
             "Use the effective number of parameters of leave-one-out: diagnostics.loo_by_row(posterior).p.",
         )
-    information = (T.T @ (T * _working_weights(posterior)[:, None])).toarray()
+    information = (T.T @ (T * weights[:, None])).toarray()
     penalty = np.repeat([0.0, 1.0], [design.X.shape[1], T.shape[1] - design.X.shape[1]])
     scale = 1.0 / np.sqrt(np.diagonal(information) + penalty)  # the trace is the same in any units of the columns
     information = scale[:, None] * information * scale

@@ -47,6 +47,8 @@ def distinct(predictors: Predictors, groups: Sequence[str] = ()) -> tuple[Predic
     """
     columns = [predictors.X, predictors.offset[:, None], *(block.values for block in predictors.blocks)]
     columns += [block.index[:, None] for block in predictors.blocks if block.group in groups]
+    if predictors.estimable is not None:
+        columns.append(predictors.estimable[:, None])
     table = pd.DataFrame(np.column_stack(columns))
     position = table.groupby(list(table.columns), sort=False).ngroup().to_numpy()
     _, first = np.unique(position, return_index=True)
@@ -56,7 +58,19 @@ def distinct(predictors: Predictors, groups: Sequence[str] = ()) -> tuple[Predic
 def take(predictors: Predictors, rows: np.ndarray) -> Predictors:
     """Some of the rows."""
     blocks = tuple(replace(block, values=block.values[rows], index=block.index[rows]) for block in predictors.blocks)
-    return Predictors(predictors.X[rows], predictors.offset[rows], blocks)
+    estimable = None if predictors.estimable is None else predictors.estimable[rows]
+    return Predictors(predictors.X[rows], predictors.offset[rows], blocks, estimable)
+
+
+def not_determined(design: Design, values: np.ndarray) -> tuple[str, ...]:
+    """Return a note where means [draw, ...] are missing because the data do not determine them."""
+    if not design.aliased or not np.isnan(values).all(axis=0).any():
+        return ()
+    names = ", ".join(design.aliased)
+    return (
+        f"Some estimates are missing: their rows need {names}, which the data do not determine. Leave the term out, or "
+        "restrict the rows with newdata=.",
+    )
 
 
 def split_blocks(predictors: Predictors, kept: Sequence[str]) -> tuple[Predictors, Predictors]:

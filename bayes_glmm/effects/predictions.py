@@ -14,7 +14,7 @@ from bayes_glmm.design.expressions import arithmetic, columns_of
 from bayes_glmm.design.response import read_trials
 from bayes_glmm.effects.columns import beside
 from bayes_glmm.effects.grid import collapse, given_rows, model_columns, observed
-from bayes_glmm.effects.patterns import draw_slices, encode
+from bayes_glmm.effects.patterns import draw_slices, encode, not_determined
 from bayes_glmm.effects.readings import (
     OUTCOME,
     Reading,
@@ -118,7 +118,10 @@ def predict(
         posterior.sample_shape,
         f"{what}, {readings_text}.",
         functional=functional_of_outcomes(posterior.spec) if scale == "outcome" else "median",
-        notes=_unused_groups(posterior.design, newdata, chosen),
+        notes=(
+            *_unused_groups(posterior.design, newdata, chosen),
+            *not_determined(posterior.design, values.reshape(total, -1)),
+        ),
     )
 
 

@@ -101,16 +101,14 @@ def kept_factors(chosen: Sequence[Reading]) -> tuple[str, ...]:
 def fresh_effects(posterior: Posterior, seed: int) -> dict[str, np.ndarray]:
     """One new level of each grouping factor, u ~ N(0, G) [draw, effect], the same for all rows of a call."""
     return {
-        block.group: drawn_effects(posterior.G(block.group), np.random.default_rng([seed, FRESH, i]))
+        block.group: drawn_effects(posterior.root(block.group), np.random.default_rng([seed, FRESH, i]))
         for i, block in enumerate(posterior.design.blocks)
     }
 
 
-def drawn_effects(G: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One u ~ N(0, G) a draw [draw, effect]; G may be singular."""
-    values, vectors = np.linalg.eigh(G)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-    return np.einsum("dij,dj->di", root, rng.standard_normal(G.shape[:2]))
+def drawn_effects(root: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One u = L z, z ~ N(0, I), per draw [draw, effect], from roots L [draw, effect, effect]."""
+    return np.einsum("dij,dj->di", root, rng.standard_normal(root.shape[:2]))
 
 
 def predictor(

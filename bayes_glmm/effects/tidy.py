@@ -185,7 +185,7 @@ def summarise(
 def probability_of_direction(draws: np.ndarray, null: np.ndarray | float = 0.0) -> np.ndarray:
     """Posterior probability of the more probable side of ``null`` [estimate]; draws that equal it count half."""
     above = np.mean(draws > null, axis=0) + 0.5 * np.mean(draws == null, axis=0)
-    return np.maximum(above, 1.0 - above)
+    return np.where(np.isnan(draws).any(axis=0), np.nan, np.maximum(above, 1.0 - above))
 
 
 def _means_outside(table: pd.DataFrame) -> list[str]:

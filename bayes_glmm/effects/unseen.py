@@ -33,7 +33,7 @@ def with_unseen_groups(posterior: Posterior, rows: pd.DataFrame, chosen: Sequenc
         labels = [] if block.group in strict else unseen_labels(block, rows)
         if labels:
             generators = [np.random.default_rng([seed, UNSEEN, i + 1, *label.encode()]) for label in labels]
-            fresh = [drawn_effects(posterior.G(block.group), rng) for rng in generators]
+            fresh = [drawn_effects(posterior.root(block.group), rng) for rng in generators]
             blocks[i] = replace(block, levels=(*block.levels, *labels))
             dataset = _with_levels(posterior, dataset, blocks[i], np.stack(fresh, axis=1))
     return replace(

@@ -42,9 +42,10 @@ def variance(posterior: Posterior, level: float = 0.95, interval: IntervalKind =
     -------
     Estimates
         Labels: ``group`` (a grouping factor, or "residual"), ``quantity`` and ``term``. Quantities: sd, correlation,
-        variance, covariance of the random effects, link scale; the family's own parameters; ``icc`` on the latent
+        variance, covariance of the random effects, link scale, and sds and correlations at the centre of a block's
+        covariates where those differ (``"sd at x = 4.5"``); the family's own parameters; ``icc`` on the latent
         scale, where the link has one; ``median odds ratio`` under the logit link (Larsen et al. 2000): the median over
-        pairs of groups of the odds ratio between the higher and the lower.
+        pairs of groups of the odds ratio between the higher and the lower, at the same centre.
 
     Examples
     --------
@@ -82,6 +83,27 @@ def _parameters(posterior: Posterior, block: RandomBlock) -> Iterator[Row]:
         yield block.group, "variance", effect, G[:, i, i]
     for i, j in pairs:
         yield block.group, "covariance", _names(block, i, j), G[:, i, j]
+    if posterior.priors.canonical.carried(block.group):
+        yield from _at_centre(posterior, block, pairs)
+
+
+def _at_centre(posterior: Posterior, block: RandomBlock, pairs: list[tuple[int, int]]) -> Iterator[Row]:
+    """Standard deviations that differ at the centre of the covariates, and the correlations there."""
+    where = centre_text(posterior, block)
+    G, written = posterior.G_at_centre(block.group), posterior.G(block.group)
+    sd = np.sqrt(np.diagonal(G, axis1=1, axis2=2))
+    for i, effect in enumerate(block.effects):
+        if not np.array_equal(G[:, i, i], written[:, i, i]):
+            yield block.group, f"sd at {where}", effect, sd[:, i]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for i, j in pairs:
+            yield block.group, f"correlation at {where}", _names(block, i, j), G[:, i, j] / (sd[:, i] * sd[:, j])
+
+
+def centre_text(posterior: Posterior, block: RandomBlock) -> str:
+    """Where the centre of a block's covariates is: ``"year = 2010.1"``."""
+    means = posterior.priors.canonical.means[block.group]
+    return ", ".join(f"{effect} = {mean:.5g}" for effect, mean in zip(block.effects, means, strict=True) if mean)
 
 
 def _correlated_pairs(block: RandomBlock) -> Iterator[tuple[int, int]]:
@@ -98,8 +120,8 @@ def _names(block: RandomBlock, i: int, j: int) -> str:
 
 def mean_variance(posterior: Posterior, block: RandomBlock) -> np.ndarray:
     """Mean over the data's rows of z'Gz [draw]: the trace of G times the second moments of z (Johnson 2014)."""
-    moments = block.values.T @ block.values / len(block.values)
-    return np.einsum("dij,ij->d", posterior.G(block.group), moments)
+    values = posterior.priors.canonical.effect_columns(block)
+    return np.einsum("dij,ij->d", posterior.G_at_centre(block.group), values.T @ values / len(values))
 
 
 def latent_residual(posterior: Posterior) -> np.ndarray | None:
@@ -129,5 +151,7 @@ def _median_odds_ratios(posterior: Posterior) -> Iterator[Row]:
     for block in posterior.design.blocks:
         if "Intercept" in block.effects:
             i = block.effects.index("Intercept")
-            sd = np.sqrt(posterior.G(block.group)[:, i, i])
-            yield block.group, "median odds ratio", "Intercept", np.exp(math.sqrt(2.0) * UPPER_QUARTILE * sd)
+            sd = np.sqrt(posterior.G_at_centre(block.group)[:, i, i])
+            carried = posterior.priors.canonical.carried(block.group)
+            where = f" at {centre_text(posterior, block)}" if carried else ""
+            yield block.group, f"median odds ratio{where}", "Intercept", np.exp(math.sqrt(2.0) * UPPER_QUARTILE * sd)

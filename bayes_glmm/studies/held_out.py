@@ -17,7 +17,7 @@ import numpy as np
 from scipy import special
 
 from bayes_glmm.design import Design, Predictors, RandomBlock, take_rows
-from bayes_glmm.diagnostics.integrals import NODES, GroupIntegrals, Rows, covariance_root, evaluations
+from bayes_glmm.diagnostics.integrals import NODES, GroupIntegrals, Rows, evaluations
 from bayes_glmm.diagnostics.loo import CHUNK_VALUES, efficiency
 from bayes_glmm.diagnostics.loo_groups import ERROR, LEAST, MEASURED, VALUES
 from bayes_glmm.effects.patterns import take
@@ -158,7 +158,7 @@ def _rows(
     for block, slots in zip(held.design.blocks, held.slots, strict=True):
         unseen = np.flatnonzero(slots[rows] >= 0)
         if unseen.size:
-            root = covariance_root(posterior.G(block.group)[draws])
+            root = posterior.root(block.group)[draws]
             columns = slots[rows][unseen, None] + np.arange(len(block.effects))
             A[:, unseen[:, None], columns] = np.einsum("re,dek->drk", block.values[rows][unseen], root)
     auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
