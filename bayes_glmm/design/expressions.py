@@ -1,31 +1,29 @@
 """Expressions of a formula over a data frame, evaluated by formulae in a closed world.
 
 formulae looks names up in the data, among its own transforms and in a few of NumPy's functions; what may be called is
-decided in :mod:`bayes_glmm.design.grammar`. Nothing else of the running program can be reached from a formula.
+decided in :mod:`bayes_glmm.design.grammar`, and how text is read in :mod:`bayes_glmm.design.parser`. Nothing else of
+the running program can be reached from a formula.
 """
 
 from __future__ import annotations
 
 import io
 import math
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.design.grammar import CODING, NUMPY_FUNCTIONS, parse_tree
+from bayes_glmm.design.grammar import CODING, NUMPY_FUNCTIONS, STATEFUL, parse_tree
 from bayes_glmm.errors import DataError, GLMMError, SpecError
 
 if TYPE_CHECKING:
     from formulae.matrices import CommonEffectsMatrix
 
-_NAMESPACE: dict[str, Any] = {name: getattr(np, name) for name in NUMPY_FUNCTIONS}
-_NAMESPACE["np"] = SimpleNamespace(**_NAMESPACE)
-_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?$")
 _MOST_CELLS = 500_000_000  # of a matrix of fixed effects: 4 GB
 
 
@@ -37,11 +35,23 @@ def columns_of(expression: str) -> list[str]:
     SpecError
         If formulae cannot read the expression.
     """
-    from formulae import model_description
+    from bayes_glmm.design.algebra import describe
 
     with _explained(expression):
-        names = {name for name in model_description(f"0 + {expression}").var_names if isinstance(name, str)} - {""}
+        names = {name for name in describe(expression).var_names if isinstance(name, str)} - {""}
     return sorted(names, key=lambda name: (expression.find(name), name))
+
+
+def is_one_term(expression: str) -> bool:
+    """Whether an expression is a column, a number or a call, and not terms joined by operators.
+
+    Raises
+    ------
+    SpecError
+        If it cannot be read.
+    """
+    with _explained(expression):
+        return type(parse_tree(expression)).__name__ not in ("Binary", "Unary")
 
 
 def common_matrix(expression: str, data: pd.DataFrame) -> CommonEffectsMatrix | None:
@@ -54,12 +64,16 @@ def common_matrix(expression: str, data: pd.DataFrame) -> CommonEffectsMatrix | 
     DataError
         For columns that the expression does not fit, and more matrix columns than memory holds.
     """
-    from formulae import design_matrices, model_description
+    from formulae.matrices import DesignMatrices
+
+    from bayes_glmm.design.algebra import describe
 
     with _explained(expression), np.errstate(all="ignore"):
-        terms = model_description(expression).common_terms
+        description = describe(expression)
+        terms = description.common_terms
         _check_size(terms, data)
-        matrix = design_matrices(expression, as_floats(terms, data), "pass", _environment()).common
+        used = [name for name in data if name in description.var_names]
+        matrix = DesignMatrices(description, as_floats(terms, data[used]), _environment()).common
         _check_labels(matrix, expression)
         return matrix
 
@@ -94,8 +108,12 @@ def _coded(node: Any, inside: bool) -> Iterator[str]:
     inside = inside or getattr(node, "callee", None) in CODING
     if inside and hasattr(node, "name"):
         yield node.name
-    for part in (*getattr(node, "args", ()), *getattr(node, "kwargs", {}).values()):
+    for part in _parts(node):
         yield from _coded(part, inside)
+
+
+def _parts(node: Any) -> tuple[Any, ...]:
+    return (*getattr(node, "args", ()), *getattr(node, "kwargs", {}).values())
 
 
 def _check_labels(matrix: CommonEffectsMatrix | None, expression: str) -> None:
@@ -139,33 +157,54 @@ def numeric_column(expression: str, data: pd.DataFrame) -> np.ndarray:
     DataError
         If the value is not one number a row.
     """
-    if _NUMBER.match(expression):
-        return np.full(len(data), float(expression))
-    matrix: Any = common_matrix(f"0 + {arithmetic(expression)}", data)
-    values = values_of(matrix)
-    if values.shape[1] != 1 or any(term.kind != "numeric" for term in matrix.terms.values()):
+    values = _value(expression, data, stateful=False)
+    if values.ndim != 1 or values.dtype.kind not in "biuf":
         raise DataError(f"{expression} is not one number a row.", advice="Use a numeric column, or arithmetic on some.")
-    return values[:, 0]
+    return values.astype(float)
 
 
 def response_column(expression: str, data: pd.DataFrame) -> np.ndarray:
-    """The values of a left-hand side such as ``"log(y)"`` [row].
+    """The values of a left-hand side such as ``"log(y)"`` or ``"after - before"`` [row].
 
     Raises
     ------
     SpecError
         For text that formulae cannot read.
     """
-    from formulae import design_matrices
-
-    with _explained(expression), np.errstate(all="ignore"):
-        numbers = as_floats([], data)
-        values = np.asarray(
-            design_matrices(f"{expression} ~ 1", numbers, "pass", _environment()).response.design_matrix
-        )
+    values = _value(expression, data, stateful=True)
     if values.ndim != 1:
         raise SpecError("The response has more than one column.", expression, "Model one response at a time.")
+    if values.dtype.kind not in "biuf":
+        raise DataError("The response is not one number per row.", expression, "Write y['level'] ~ ... for a 0/1 one.")
     return values.astype(float)
+
+
+def _value(expression: str, data: pd.DataFrame, stateful: bool) -> np.ndarray:
+    """The value of arithmetic on the columns, a number repeated for every row [row] or [row, column]."""
+    from bayes_glmm.design.algebra import describe
+
+    text = arithmetic(expression)
+    with _explained(text), np.errstate(all="ignore"):
+        (term,) = describe(f"0 + {text}").common_terms
+        call = term.components[0].call
+        if not stateful and (made := _transforms(call)):
+            raise SpecError(
+                f"{made[0]}() depends on the rows, so new rows would have another value.",
+                expression,
+                "Make a column of the data first, and name it here.",
+            )
+        value = call.eval(as_floats([], data), _environment())
+        if type(value).__name__ == "CategoricalBox":
+            raise SpecError("Categories have more than one column.", expression, "Use a numeric column.")
+        values = np.asarray(value)
+        return np.broadcast_to(values, (len(data), *values.shape[1:])) if values.ndim < 2 else values
+
+
+def _transforms(node: Any) -> list[str]:
+    """Names of transforms within a call that remember the rows they were made on."""
+    inside = [name for part in _parts(node) for name in _transforms(part)]
+    name = getattr(node, "callee", None)
+    return [name, *inside] if name in STATEFUL else inside
 
 
 def values_of(matrix: Any) -> np.ndarray:
@@ -179,10 +218,24 @@ def labels_of(matrix: Any) -> list[str]:
     return [str(label) for term in matrix.terms.values() for label in term.labels]
 
 
-def _environment() -> object:
+@cache
+def _environment() -> Any:
+    """Where formulae looks functions up: its transforms, and NumPy's functions of 64-bit floats."""
     from formulae.environment import Environment
+    from formulae.transforms import TRANSFORMS
 
-    return Environment([_NAMESPACE])
+    functions = {name: _of_floats(getattr(np, name)) for name in NUMPY_FUNCTIONS}
+    return Environment([TRANSFORMS, {**functions, "np": SimpleNamespace(**functions)}])
+
+
+def _of_floats(function: Callable[..., Any]) -> Callable[..., Any]:
+    """NumPy's functions take truth values for 16-bit floats."""
+    from bayes_glmm.design.parser import number
+
+    def apply(*arguments: Any, **named: Any) -> Any:
+        return function(*(number(part) if hasattr(part, "dtype") else part for part in arguments), **named)
+
+    return apply
 
 
 @contextmanager

@@ -1,8 +1,7 @@
 """What a formula may say: a closed list of functions with their arguments, and terms that memory and time can hold.
 
-formulae parses the text, and this walks its tree before anything is evaluated. What is not listed is refused: other
-functions, arguments that write into a column (NumPy's ``out``), a number to the power of a number (which may take for
-ever).
+:mod:`bayes_glmm.design.parser` reads the text, and this checks its tree before anything is evaluated. What is not
+listed is refused: other functions, arguments that write into a column (NumPy's ``out``), powers that are not finite.
 """
 
 from __future__ import annotations
@@ -11,10 +10,22 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.foreign import OPERATORS, WORDS, function_advice
 
 _MOST_TERMS = 2_000  # that a formula may expand to: (a + b) ** 2 has 3
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+_ARITHMETIC = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "//": np.floor_divide,
+    "%": np.mod,
+    "**": np.power,
+}
 
 
 @dataclass(frozen=True)
@@ -67,25 +78,20 @@ FUNCTIONS: dict[str, Function] = {
     "bs": Function(_KNOTS, settings=True, most={"df": 1_000, "degree": 5}),
 }
 CODING = ("C", "S", "T")  # functions that make categories of numbers
+STATEFUL = ("center", "scale", "standardize", "poly", "bs")  # functions that remember the rows they were made on
 
 
 def parse_tree(expression: str) -> Any:
-    """The syntax tree of an expression, which holds nothing but what may be said.
+    """The syntax tree of an expression, if all of it is listed above.
 
     Raises
     ------
     SpecError
-        For what is not listed above, and for what formulae reads otherwise than it looks.
+        For functions, arguments and operators that are not listed.
     """
-    from formulae.parser import Parser
-    from formulae.scanner import Scanner
+    from bayes_glmm.design.parser import parse
 
-    parser = Parser(Scanner(expression).scan(False))
-    tree = parser.parse()
-    if not parser.at_end():  # formulae itself stops reading without a word, as in ``x z``
-        raise SpecError(
-            f"An operator is missing before {parser.peek().lexeme!r}.", expression, "Join terms by '+', ':' or '*'."
-        )
+    tree = parse(expression)
     if _check_terms(tree, expression) > _MOST_TERMS:
         raise SpecError(
             f"The formula expands to over {_MOST_TERMS:,} terms.", expression, "Name the interactions that matter."
@@ -100,10 +106,10 @@ def _check_terms(node: Any, expression: str) -> int:
         _check_call(node, expression)
     elif kind == "Literal":
         _check_literal(node, expression)
-    elif kind == "Variable" and node.level is not None:
-        raise SpecError("A level can be named in the response only.", expression, "Write I(x == 'level').")
+    elif kind == "Variable":
+        _check_variable(node, expression)
     elif kind == "Assign":
-        raise SpecError("The formula cannot be read: '=' is no comparison.", expression, "Write I(x == 2).")
+        _check_assignment(node, expression)
     elif kind == "Grouping":
         return _check_terms(node.expression, expression)
     elif kind == "Unary":
@@ -133,7 +139,8 @@ def _check_operator(node: Any, expression: str) -> int:
         return sum(math.comb(left, size) for size in range(1, power + 1))
     right = _check_terms(node.right, expression)
     if operator not in ("+", "-", "*", "/", ":"):
-        raise SpecError(f"{operator!r} does not join terms.", expression, "Write a comparison as I(x > 2).")
+        what = "a comparison as I(x > 2)" if operator in _COMPARISONS else f"arithmetic as I(x {operator} 2)"
+        raise SpecError(f"{operator!r} does not join terms.", expression, f"Write {what}.")
     products = 0 if operator in "+-" else left * right
     return products if operator == ":" else left + right + products
 
@@ -143,8 +150,21 @@ def _check_call(node: Any, expression: str) -> None:
     name = node.callee.name.lexeme if type(node.callee).__name__ == "Variable" else "(...)"
     plain = name.removeprefix("np.")
     if plain not in (NUMPY_FUNCTIONS if name != plain else FUNCTIONS):
-        raise SpecError(f"A formula cannot call {name!r}.", expression, choices(plain, sorted(FUNCTIONS)))
+        advice = function_advice(name, _texts(node.args)) or choices(plain, sorted(FUNCTIONS))
+        raise SpecError(f"A formula cannot call {name!r}.", expression, advice)
+    if name == "C" and (advice := function_advice(name, _texts(node.args))):
+        raise SpecError("C() has one argument, the column.", expression, advice)
     _check_arguments(name, FUNCTIONS[plain], node.args, expression)
+
+
+def _texts(arguments: list[Any]) -> list[str]:
+    """Arguments of a call as text: ``x``, ``Treatment('b')``, ``ref='b'``."""
+    from bayes_glmm.design.parser import value
+
+    return [
+        f"{node.name.name.lexeme}={value(node.value)}" if type(node).__name__ == "Assign" else str(value(node))
+        for node in arguments
+    ]
 
 
 def _check_arguments(name: str, function: Function, arguments: list[Any], expression: str) -> None:
@@ -188,12 +208,27 @@ def _check_value(node: Any, expression: str) -> None:
             _check_value(side, expression)
             if operator not in _COMPARISONS and isinstance(getattr(side, "value", None), str):
                 raise SpecError(f"There is no {operator!r} of text.", expression, "Compare text: I(x == 'level').")
-        if operator == "**" and _is_constant(node.left) and _is_constant(node.right):
-            raise SpecError("A number to the power of a number.", expression, "Write the result.")
-    elif kind == "Variable" and node.level is not None:
-        raise SpecError("A level can be named in the response only.", expression, "Write I(x == 'level').")
+        if operator not in (*_COMPARISONS, *_ARITHMETIC):
+            raise SpecError(f"{operator!r} is no arithmetic.", expression, OPERATORS.get(operator, ""))
+        if operator == "**" and not np.isfinite(_constant(node, 0.0)):
+            raise SpecError("A number to the power of a number is not finite.", expression, "Write the result.")
+    elif kind == "Variable":
+        _check_variable(node, expression)
     elif kind == "Assign":
-        raise SpecError("The formula cannot be read: '=' is no comparison.", expression, "Write I(x == 2).")
+        _check_assignment(node, expression)
+
+
+def _check_variable(node: Any, expression: str) -> None:
+    if node.level is not None:
+        raise SpecError("A level can be named in the response only.", expression, "Write I(x == 'level').")
+    if (word := node.name.lexeme) in WORDS:
+        raise SpecError(f"{word!r} is not a column.", expression, f"{WORDS[word]} A column of that name is `{word}`.")
+
+
+def _check_assignment(node: Any, expression: str) -> None:
+    name = node.name.name.lexeme
+    advice = function_advice(name, [name]) if name in ("offset", "weights") else OPERATORS["="]
+    raise SpecError(f"The formula cannot be read: '{name} =' is no comparison.", expression, advice)
 
 
 def _is_constant(node: Any) -> bool:
@@ -208,3 +243,21 @@ def _is_constant(node: Any) -> bool:
         case "Binary":
             return _is_constant(node.left) and _is_constant(node.right)
     return False
+
+
+def _constant(node: Any, otherwise: float) -> float:
+    """The value of arithmetic on numbers alone, in floats, which take no time to overflow."""
+    kind = type(node).__name__
+    if not _is_constant(node) or (kind == "Literal" and not isinstance(node.value, int | float)):
+        return otherwise
+    with np.errstate(all="ignore"):
+        match kind:
+            case "Literal":
+                return np.float64(node.value)
+            case "Grouping":
+                return _constant(node.expression, otherwise)
+            case "Unary":
+                sign = -1.0 if node.operator.lexeme == "-" else 1.0
+                return sign * _constant(node.right, otherwise)
+        operation = _ARITHMETIC.get(node.operator.lexeme, np.subtract)
+        return operation(_constant(node.left, otherwise), _constant(node.right, otherwise))

@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.design.expressions import arithmetic, columns_of, numeric_column, response_column
-from bayes_glmm.errors import DataError, choices, rows_text
+from bayes_glmm.design.expressions import arithmetic, columns_of, is_one_term, numeric_column, response_column
+from bayes_glmm.errors import DataError, SpecError, choices, rows_text
 from bayes_glmm.spec import ModelSpec
 
 # y['yes'], `my response`["yes"], y[1]
@@ -24,14 +24,21 @@ def response_columns(spec: ModelSpec) -> tuple[str, ...]:
         If formulae cannot read it.
     """
     trials = spec.formula.trials
-    names = [*own_columns(spec.formula.response), *(columns_of(arithmetic(trials)) if trials else [])]
+    own = own_columns(spec.formula.response)
+    if not own:
+        raise SpecError("The response uses no column.", spec.formula.response, "Write a column: y ~ x.")
+    names = [*own, *(columns_of(arithmetic(trials)) if trials else [])]
     return tuple(dict.fromkeys(names))
 
 
 def own_columns(response: str) -> list[str]:
     """Columns that the response itself uses, trials left out."""
     match = _LEVEL.match(response)
-    return columns_of(match["column"] if match else response)
+    if match:
+        return columns_of(match["column"])
+    if not is_one_term(response):
+        raise SpecError("The response is not one term.", response, f"Write arithmetic inside I(): I({response}) ~ ...")
+    return columns_of(response)
 
 
 def read_response(spec: ModelSpec, rows: pd.DataFrame) -> tuple[np.ndarray, str | None]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bayes_glmm.errors import SpecError, is_storable
+from bayes_glmm.foreign import bar_advice, response_advice
 from bayes_glmm.spec.terms import RandomTerm
 
 _OPEN, _CLOSE, _QUOTES = "([{", ")]}", "'\"`"
@@ -93,12 +94,12 @@ def parse_formula(text: str) -> Formula:
             raise SpecError(
                 "A bar may stand only in a term of its own, (effects | group).",
                 term,
-                "Random terms are added: y ~ x + (1 | g). They cannot be multiplied or interact.",
+                bar_advice(term) or "Random terms are added: y ~ x + (1 | g). They cannot be multiplied or interact.",
             )
         else:
-            fixed.append(f"- {term}" if sign == "-" else term)
-    fixed_text = re.sub(r"\+ - ", "- ", " + ".join(fixed)) or "1"
-    offset = " + ".join(offsets) if offsets else None
+            fixed.append(f"{sign} {term}")
+    fixed_text = " ".join(fixed).removeprefix("+ ") or "1"
+    offset = offsets[0] if len(offsets) == 1 else " + ".join(map(_summand, offsets)) or None
     return Formula(response, fixed_text, tuple(random), trials, offset)
 
 
@@ -114,24 +115,31 @@ def _offset(term: str, bracket: str, sign: str) -> str:
 
 
 def _parse_response(text: str) -> tuple[str, str | None]:
-    bar = _split(text, "|")
-    if len(bar) == 2 and bar[0].strip() and (match := _TRIALS.match(bar[1].strip())) and match["inside"].strip():
-        return bar[0].strip(), match["inside"].strip()
-    if len(bar) > 1:
-        raise SpecError("The response is not understood.", text, "Write y, p(y, n) or y | trials(n).")
+    response, *bars = [part.strip() for part in _split(text, "|")]
+    if bars:
+        match = _TRIALS.match(bars[0])
+        if len(bars) > 1 or not response or not match or not match["inside"].strip() or not _is_call(bars[0]):
+            advice = response_advice(text) or "Write y, p(y, n) or y | trials(n)."
+            raise SpecError("The response is not understood.", text, advice)
+        return response, match["inside"].strip()
     for pattern, trials in ((_PROPORTION, "{1}"), (_CBIND, "{0} + ({1})")):
-        if match := pattern.match(text):
+        if (match := pattern.match(text)) and _is_call(text):
             inside = [part.strip() for part in _split(match["inside"], ",")]
             if len(inside) != 2 or not all(inside):
                 raise SpecError("Successes of trials need two arguments.", text, "Write p(y, n) or cbind(y, n - y).")
-            return inside[0], trials.format(*inside)
+            return inside[0], trials.format(_summand(inside[0]), inside[1])
     return text, None
+
+
+def _summand(text: str) -> str:
+    """An expression as a part of a sum: comparisons bind less than '+'."""
+    return f"({text})" if any(character in "<>=!" and depth == 0 for _, character, depth in _depths(text)) else text
 
 
 def _parse_random(term: str) -> Iterator[RandomTerm]:
     effects, *middle, group = [part.strip() for part in _split(term[1:-1], "|")]
     if middle not in ([], [""]) or not effects or not group:
-        raise SpecError("A random term is (effects | group) or (effects || group).", term)
+        raise SpecError("A random term is (effects | group) or (effects || group).", term, bar_advice(term))
     nested: list[str] = []
     for part in (piece.strip() for piece in group.split("/")):
         columns = [column.strip() for column in part.split(":")]
@@ -139,7 +147,8 @@ def _parse_random(term: str) -> Iterator[RandomTerm]:
             raise SpecError(
                 f"The group {group!r} is not a column, nor columns joined by ':' or '/'.",
                 term,
-                "Make the group a column of the data first. Nested groups are (1 | a/b), crossed groups two terms.",
+                bar_advice(term)
+                or "Make the group a column of the data first. Nested groups are (1 | a/b), crossed groups two terms.",
             )
         nested.extend(columns)
         if len(set(nested)) < len(nested):
@@ -199,6 +208,11 @@ def _is_wrapped(term: str) -> bool:
     """Whether one pair of parentheses holds the whole term."""
     closing = [i for i, character, depth in _depths(term) if character == ")" and depth == 0]
     return term.startswith("(") and closing[:1] == [len(term) - 1]
+
+
+def _is_call(text: str) -> bool:
+    """Whether a function with one pair of parentheses is the whole text: ``f(x)``, not ``f(x) + (z)``."""
+    return _is_wrapped(text[text.find("(") :])
 
 
 def _without_quotes(text: str) -> str:

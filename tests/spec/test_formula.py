@@ -112,7 +112,7 @@ def test_offset(right: str, fixed: str, offset: str | None) -> None:
         ("y ~ ( | g)", "(effects | group)"),
         ("y ~ (1 ||| g)", "(effects | group)"),
         ("y ~ (1 | g | h)", "(effects | group)"),
-        ("y ~ (1 | g + h)", "Nested groups are (1 | a/b)"),
+        ("y ~ (1 | g + h)", "Write (1 | g) + (1 | h)."),
         ("y ~ (1 | log(g))", "not a column"),
         ("y ~ (1 | 1)", "not a column"),
         ("y ~ (1 | g//h)", "not a column"),

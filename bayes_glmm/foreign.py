@@ -1,0 +1,354 @@
+"""Spellings of R, brms, patsy, Bambi and Stata, and what to write here instead.
+
+One table per kind of name: families, functions, operators, words, random terms, response terms and distributions. Exact
+synonyms of a family are translated; every other entry is the advice of an error. Nothing is matched by its letters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+_OWN = "Make a column of the data first, and name it."
+_NOT_YET = "It is not supported."
+_SPLINE = "Penalised smooths and Gaussian processes are not supported. Write a regression spline: bs({x}, df=5)."
+_GROUP = "Write (1 | {x}) for an intercept per level."
+
+FAMILY_SYNONYMS: dict[str, str] = {
+    **dict.fromkeys(("normal", "norm", "gauss"), "gaussian"),
+    **dict.fromkeys(("student", "studentt", "t", "tdist"), "student_t"),
+    **dict.fromkeys(("nbinom", "nbinom2", "nb", "nb2", "negbin", "negbinom", "negbinomial"), "negative_binomial"),
+    **dict.fromkeys(("negativebinomial", "negativebinomial2", "negbinomial2"), "negative_binomial"),
+    **dict.fromkeys(("pois",), "poisson"),
+    **dict.fromkeys(("bernoullilogit", "bern"), "bernoulli"),
+    **dict.fromkeys(("betar", "betareg", "betafamily"), "beta"),
+}
+"""Names without case, ``_``, ``.`` and ``-`` -> the family of the same likelihood."""
+
+_FAMILIES: tuple[tuple[str, str], ...] = (
+    (r"binom|logistic|logit", "Write family='binomial' with p(y, n), or family='bernoulli' for a 0/1 response."),
+    (r"probit", "Write family='bernoulli', link='probit'."),
+    (r"cloglog", "Write family='bernoulli', link='cloglog'."),
+    (r"nbinom1|nb1|negbinomial1|geometric", "Write family='negative_binomial': variance mu + mu^2 / phi."),
+    (
+        r"quasipoisson|overdispersedpoisson",
+        "A quasi-likelihood has no posterior. Write family='negative_binomial', or family='poisson' with one random "
+        "intercept per row.",
+    ),
+    (
+        r"quasibinomial|betabinomial.*",
+        "Write family='binomial' with one random intercept per row for overdispersion; a beta-binomial family is not "
+        "supported.",
+    ),
+    (r"quasi", "A quasi-likelihood has no posterior. Name a family."),
+    (
+        r"(zi|zero|zero.*inflated.*|hurdle.*|trunc.*|zip|zinb|zib).*|.*(hurdle|zeroinflated|inflated)",
+        "Zero-inflated, hurdle and truncated families are not supported. For counts write family='poisson' or "
+        "family='negative_binomial'.",
+    ),
+    (
+        r"ordered.*|ordinal.*|cumulative.*|acat|sratio|cratio|clmm?|polr|oprobit|ologit|proportionalodds",
+        "Ordinal families are not supported.",
+    ),
+    (
+        r"categorical|multinom.*|dirichlet.*|softmax|mlogit",
+        "Families of more than two categories are not supported.",
+    ),
+    (
+        r"lognormal|loggaussian|lnorm",
+        "Write log(y) ~ ... with family='gaussian'; effects are then those on log(y).",
+    ),
+    (
+        r"(inversegaussian|invgaussian|inversegauss|wald|ig|weibull|exponential|exgaussian|frechet|gengamma"
+        r"|shiftedlognormal|gevd?|coxph|cox|vonmises|skewnormal|skewstudent|asymlaplace|laplace|cauchy|tweedie"
+        r"|compois|conwaymaxwell.*|genpois|uniform|hypergeometric|skellam|beta4|zoib|ordbeta|orderedbeta)",
+        "It is not supported.",
+    ),
+    (r".+(poisson|binomial|gaussian|normal|gamma|beta|bernoulli)", "It is not supported."),
+)
+
+
+def family_synonym(name: str) -> str:
+    """The name here of a family of the same likelihood; the name itself where there is none.
+
+    Examples
+    --------
+    >>> family_synonym("nbinom2"), family_synonym("Gamma")
+    ('negative_binomial', 'gamma')
+    """
+    plain = _plain(name)
+    ours = ("gaussian", "gamma", "bernoulli", "beta", "poisson")
+    return plain if plain in ours else FAMILY_SYNONYMS.get(plain, name)
+
+
+def family_advice(name: str, valid: Iterable[str]) -> str:
+    """What to write for a family that R, brms or Bambi has and this package does not; empty if it is unknown."""
+    found = next((advice for pattern, advice in _FAMILIES if re.fullmatch(pattern, _plain(name))), "")
+    return f"{found} Families: {', '.join(valid)}." if found else ""
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]|family$|\(.*\)$", "", name.lower())
+
+
+_FUNCTIONS: dict[str, str] = {
+    # categories
+    **dict.fromkeys(("factor", "as.factor", "as_factor", "as.character", "categorical", "i"), "Write C({x})."),
+    **dict.fromkeys(("ordered", "as.ordered"), "Write C({x}); the order of a pandas categorical is kept."),
+    **dict.fromkeys(("relevel", "fct_relevel", "Treatment", "contr.treatment"), "Write T({x}, {rest})."),
+    **dict.fromkeys(("Sum", "contr.sum", "sum_coding", "Deviation"), "Write S({x}): contrasts that sum to 0."),
+    **dict.fromkeys(("Poly", "contr.poly"), "Write poly(x, 2) of a numeric column."),
+    **dict.fromkeys(("Diff", "Helmert", "contr.helmert", "contr.sdif"), f"This coding is not supported. {_OWN}"),
+    **dict.fromkeys(("interaction",), "Write {joined}."),
+    **dict.fromkeys(("cut", "cut2", "ntile", "qcut", "bin", "hist"), _OWN),
+    **dict.fromkeys(("droplevels", "as.numeric", "as.integer", "float", "int", "numeric"), "Write {x}."),
+    **dict.fromkeys(("as.logical", "bool", "is.na", "isnan", "lag", "lead", "diff", "cumsum", "rank"), _OWN),
+    # arithmetic
+    "Q": "Write `{bare}`: a name in backquotes.",
+    "ifelse": "Write where({args}).",
+    "if_else": "Write where({args}).",
+    "pmin": "Write minimum({args}).",
+    "pmax": "Write maximum({args}).",
+    "min": "Write minimum(a, b) row by row.",
+    "max": "Write maximum(a, b) row by row.",
+    "ceiling": "Write ceil({x}).",
+    "trunc": "Write sign({x}) * floor(abs({x})) inside I().",
+    "asin": "Write arcsin({x}).",
+    "acos": "Write arccos({x}).",
+    "atan": "Write arctan({x}).",
+    "logit": "Write log({x} / (1 - {x})).",
+    "qlogis": "Write log({x} / (1 - {x})).",
+    "plogis": "Write I(1 / (1 + exp(-({x})))).",
+    "expit": "Write I(1 / (1 + exp(-({x})))).",
+    "ln": "Write log({x}).",
+    "pow": "Write I({x} ** {rest}).",
+    "fabs": "Write abs({x}).",
+    **dict.fromkeys(("mean", "median", "sd", "std", "var", "sum", "ave"), f"center(x) and scale(x) are there. {_OWN}"),
+    **dict.fromkeys(("demean", "mean_center", "mc"), "Write center({x})."),
+    **dict.fromkeys(("zscore", "standardise", "rescale", "z"), "Write scale({x})."),
+    # smooth curves
+    **dict.fromkeys(("ns", "rcs", "cr", "cc", "splines", "spline"), "Write a regression spline: bs({x}, df=4)."),
+    **dict.fromkeys(("s", "t2", "te", "ti", "lo", "pspline", "smooth", "gp", "hsgp", "HSGP", "rw", "f"), _SPLINE),
+    **dict.fromkeys(("mo", "monotonic"), "Monotonic effects are not supported. Write {x}, or C({x})."),
+    **dict.fromkeys(("me", "mi"), "Errors in variables and missing values are not supported. Write {x}."),
+    **dict.fromkeys(("nl", "SSlogis"), "Non-linear formulas are not supported."),
+    # groups and correlations
+    **dict.fromkeys(("Error", "re", "random", "frailty", "strata", "cluster", "ranef"), _GROUP),
+    **dict.fromkeys(("diag",), "Write (x || g): independent effects."),
+    **dict.fromkeys(("us", "un"), "Write (x | g): correlated effects."),
+    **dict.fromkeys(
+        ("ar", "ar1", "arma", "ou", "cs", "cosy", "car", "sar", "mat", "exp_cov", "toep", "rr", "fcor", "unstr"),
+        "Structured correlations are not supported. Write (x | g) or (1 | g).",
+    ),
+    "mm": "Multi-membership is not supported. Write one grouping factor: (1 | g).",
+    "gr": "Write the column itself: (1 | {x}).",
+    # the left-hand side
+    **dict.fromkeys(
+        ("c", "cbind", "mvbind", "matrix"), "Write p(successes, trials) ~ ...; several responses: a model each."
+    ),
+    **dict.fromkeys(("Surv", "cens", "censored", "truncated"), "Censored and truncated responses are not supported."),
+    **dict.fromkeys(("weights", "weighted", "w"), "Weights are not supported. Write p(y, n) for successes of trials."),
+    **dict.fromkeys(("bf", "brmsformula", "Formula", "formula", "nlf", "lf"), "Write the formula itself: 'y ~ x'."),
+    "binary": "Name the level in the response: y['yes'] ~ ...; on the right write I(x == 'yes').",
+    "offset": "An offset is a term of its own: + offset(x).",
+    **dict.fromkeys(("p", "prop", "proportion"), "Successes of trials are the response: p(y, n) ~ ..."),
+}
+
+_CODINGS: tuple[tuple[str, str], ...] = (
+    (r"(?:contr\.)?[Tt]reatment\(?(?:(?:reference|base|ref)\s*=\s*)?(?P<level>[^()]*)\)?", "Write T({x}{level})."),
+    (r"(?:contr\.)?[Ss]um.*|Deviation.*", "Write S({x}): contrasts that sum to 0."),
+    (r"(?:contr\.)?[Pp]oly.*", "Write poly({x}, 2) of a numeric column."),
+    (r"levels\s*=.*|\[.*", "Make the column a pandas categorical: the order of its categories is the order of levels."),
+    (r"(?:contr\.)?[Hh]elmert.*|Diff.*|contr\..*", f"This coding is not supported. {_OWN}"),
+)
+
+
+def function_advice(name: str, arguments: Sequence[str]) -> str:
+    """What to write for a function of R, patsy, Bambi or brms; empty if it is unknown.
+
+    Examples
+    --------
+    >>> function_advice("factor", ["x"]), function_advice("C", ["x", "Treatment('b')"])
+    ('Write C(x).', "Write T(x, 'b').")
+    """
+    x = arguments[0] if arguments else "x"
+    rest = [argument.partition("=")[2] or argument for argument in arguments[1:]]
+    if name == "C" and len(arguments) > 1:
+        for pattern, advice in _CODINGS:
+            if match := re.fullmatch(pattern, re.sub(r"^contrasts?\s*=\s*", "", arguments[1])):
+                level = match.groupdict().get("level") or ""
+                return advice.format(x=x, level=level and f", {level}")
+    plain = name.rpartition("::")[2]
+    advice = _FUNCTIONS.get(plain, _FUNCTIONS.get(plain.rpartition(".")[2], "") if "." in plain else "")
+    return advice.format(
+        x=x, bare=x.strip("'\""), rest=", ".join(rest) or "...", args=", ".join(arguments), joined=":".join(arguments)
+    )
+
+
+OPERATORS: dict[str, str] = {
+    "%in%": "Compare with one level, I(x == 'level'), or make a column of the data first.",
+    "%%": "Write the remainder as %: I(x % 2).",
+    "%/%": "Write the whole part of a quotient as //: I(x // 2).",
+    "%*%": _OWN,
+    "%o%": _OWN,
+    "%>%": _OWN,
+    "|>": _OWN,
+    "^": "Write a power as **: I(x ** 2), (a + b) ** 2.",
+    "&&": "Write 'and' as a product of comparisons: I((x > 1) * (z < 2)).",
+    "&": "Write 'and' as a product of comparisons: I((x > 1) * (z < 2)).",
+    "||": "Write 'or' as maximum(x > 1, z < 2).",
+    "|": "Write 'or' as maximum(x > 1, z < 2).",
+    "!": "Write 'not' as I(x != 'level') or I(1 - (x > 2)).",
+    "<-": "A formula assigns nothing. For a comparison with a negative number write x < (-1).",
+    ":=": "A formula assigns nothing.",
+    "::": "Write the function without its package: bs(x, df=4).",
+    "##": "Write main effects with their interaction as *: a * b.",
+    "#": "Write an interaction as ':': a:b.",
+    "$": "Name the column alone: x.",
+    "@": _OWN,
+    ";": "Write one formula.",
+    "?": _OWN,
+    "\\": "Text with a backslash is not read in formulas. Rename the level.",
+    "[": "Make the column first; a level of the response is y['yes'] ~ ...",
+    ":": "Inside I() and other functions ':' has no meaning. Write a product: I(x * z).",
+    "~": _OWN,
+    "=": "Write a comparison as I(x == 2).",
+}
+"""Symbols -> what to write. The longest that fits is taken."""
+
+WORDS: dict[str, str] = {
+    "TRUE": "Write True.",
+    "FALSE": "Write False.",
+    "NULL": "Write None.",
+    "NA": "Leave rows with missing values out: missing='drop'.",
+    "NaN": "Leave rows with missing values out: missing='drop'.",
+    "Inf": "Write a number.",
+    "inf": "Write a number.",
+    "pi": "Write 3.141592653589793.",
+    "np.pi": "Write 3.141592653589793.",
+    ".": "Name the columns: y ~ x + z.",
+    "and": OPERATORS["&"],
+    "or": OPERATORS["|"],
+    "not": OPERATORS["!"],
+    "in": OPERATORS["%in%"],
+    "is": "Write a comparison as I(x == 2).",
+    "if": "Write where(x > 0, a, b).",
+}
+
+_BARS: tuple[tuple[str, str], ...] = (
+    (r"\(.*\|\s*\w*\s*\|\s*gr\(.*", "Write (x | g): gr(), its covariances and shared ids are not supported."),
+    (r"\(.*\|\s*gr\(\s*(?P<g>[\w.:]+)\s*\)\s*\)", "Write (... | {g})."),
+    (r"\(.*\|\s*gr\(.*", "Write (x | g): known covariances and by-variables of gr() are not supported."),
+    (r"\(.*\|\s*mm\(.*", "Multi-membership is not supported. Write one grouping factor: (1 | g)."),
+    (
+        r"\((?P<x>[^|]*)\|\s*\w+\s*\|\s*(?P<g>[^|]*)\)",
+        "Write ({x}| {g}): correlations between terms that share an id are not supported.",
+    ),
+    (
+        r"\((?P<x>[^|]*)\|\s*(?P<a>[\w.]+)\s*[*]\s*(?P<b>[\w.]+)\s*\)",
+        "Write ({x}| {a}) + ({x}| {b}) + ({x}| {a}:{b}).",
+    ),
+    (
+        r"\((?P<x>[^|]*)\|\s*(?P<a>[\w.]+)\s*[+]\s*(?P<b>[\w.]+)\s*\)",
+        "Write ({x}| {a}) + ({x}| {b}).",
+    ),
+    (
+        r"\((?P<x>[^|]*)\|\s*(?P<a>[\w.]+)\s*%in%\s*(?P<b>[\w.]+)\s*\)",
+        "Write ({x}| {b}:{a}); both levels are ({x}| {b}/{a}).",
+    ),
+    (
+        r"\((?P<x>[^|]*)\|\s*(?:C|factor|as\.factor|as\.character|i)\(\s*(?P<g>[\w.]+)\s*\)\s*\)",
+        "Write ({x}| {g}): a grouping factor is always categorical.",
+    ),
+    (r"\((?P<x>[^|]*)\|\s*interaction\(\s*(?P<a>[\w.]+)\s*,\s*(?P<b>[\w.]+)\s*\)\s*\)", "Write ({x}| {a}:{b})."),
+    (r"diag\((?P<x>[^|]*)\|(?P<g>[^|]*)\)", "Write ({x}||{g})."),
+    (r"u[sn]\((?P<x>[^|]*)\|(?P<g>[^|]*)\)", "Write ({x}|{g})."),
+    (r"(?:re|random)\((?P<x>[^|]*)\|(?P<g>[^|]*)\)", "Write ({x}|{g})."),
+    (
+        r"[\w.]+\((?P<x>[^|]*)\|(?P<g>[^|]*)\)",
+        "Structured correlations are not supported. Write ({x}|{g}) or (1 |{g}).",
+    ),
+    (
+        r"(?P<x>[\w.]+)\s*\|\|?\s*(?P<g>[\w.:/]+)",
+        "Put the random term in parentheses: ({x} | {g}). Fixed effects of the levels are C({g}).",
+    ),
+)
+
+
+def bar_advice(term: str) -> str:
+    """What to write for a random term of brms, glmmTMB or fixest; empty if it is unknown."""
+    for pattern, advice in _BARS:
+        if match := re.fullmatch(pattern, term.strip(), re.DOTALL):
+            return advice.format(
+                **{name: text.rstrip() + " " if name == "x" else text for name, text in match.groupdict().items()}
+            )
+    return ""
+
+
+_RESPONSES: tuple[tuple[str, str], ...] = (
+    (r".*\|\s*rate\(\s*(?P<t>.*?)\s*\)", "Write the exposure as an offset: + offset(log({t}))."),
+    (r".*\|\s*weights\(.*", "Weights are not supported. Write p(y, n) for successes of trials."),
+    (r".*\|\s*(cens|trunc)\(.*", "Censored and truncated responses are not supported."),
+    (r".*\|\s*se\(.*", "Known standard errors are not supported."),
+    (
+        r".*\|\s*(mi|subset|index|thres|cat|dec|vreal|vint|cov_ranef)\(.*",
+        "Of brms's terms after the bar only trials(n) is supported.",
+    ),
+    (
+        r"(c|cbind|mvbind)\(\s*(?P<y>[^,]*?)\s*,\s*(?P<n>[^,]*?)\s*\)",
+        "Write p({y}, {n}) ~ ... for {y} successes of {n} trials.",
+    ),
+    (r"(c|cbind|mvbind)\(.*", "Model one response at a time; y successes of n trials are p(y, n) ~ ..."),
+    (r"Surv\(.*", "Censored responses are not supported."),
+    (r"(bf|brmsformula|formula)\(.*", "Write the formula itself: 'y ~ x'."),
+    (
+        r"(?P<y>[\w.]+)\s*/\s*(?P<n>[\w.]+)",
+        "Write p({y}, {n}) ~ ... for {y} successes of {n} trials; for another ratio make it a column.",
+    ),
+)
+
+
+def response_advice(response: str) -> str:
+    """What to write for a left-hand side of brms, Bambi or survival; empty if it is unknown."""
+    for pattern, advice in _RESPONSES:
+        if match := re.fullmatch(pattern, response.strip(), re.DOTALL):
+            return advice.format(**match.groupdict())
+    return ""
+
+
+DISTRIBUTIONS: dict[str, str] = {
+    "normal": "Normal(0, 1)",
+    "gaussian": "Normal(0, 1)",
+    "norm": "Normal(0, 1)",
+    "student_t": "StudentT(3, 0, sigma=2.5), or HalfStudentT(3, sigma=2.5) of a standard deviation",
+    "studentt": "StudentT(3, 0, sigma=2.5), or HalfStudentT(3, sigma=2.5) of a standard deviation",
+    "t": "StudentT(3, 0, sigma=2.5), or HalfStudentT(3, sigma=2.5) of a standard deviation",
+    "half_t": "HalfStudentT(3, sigma=2.5)",
+    "halft": "HalfStudentT(3, sigma=2.5)",
+    "half_normal": "HalfNormal(1)",
+    "half_cauchy": "HalfCauchy(1)",
+    "cauchy": "Cauchy(0, 1), or HalfCauchy(1) of a standard deviation",
+    "exponential": "Exponential(1)",
+    "exp": "Exponential(1)",
+    "gamma": "Gamma(2, 0.1)",
+    "invgamma": "InverseGamma(2, 1)",
+    "inv_gamma": "InverseGamma(2, 1)",
+    "inverse_gamma": "InverseGamma(2, 1)",
+    "lognormal": "LogNormal(0, 1)",
+    "laplace": "Laplace(0, 1)",
+    "double_exponential": "Laplace(0, 1)",
+    "logistic": "Logistic(0, 1)",
+    "uniform": "Uniform(0, 10)",
+    "flat": "Flat()",
+    "improper": "Flat()",
+    "beta": "Beta(2, 2)",
+    "lkj": "LKJ(2)",
+    "lkj_corr": "LKJ(2)",
+    "lkj_corr_cholesky": "LKJ(2)",
+    "lkjcorr": "LKJ(2)",
+    "lkjcholeskycov": "LKJ(2)",
+    "horseshoe": "Normal(0, 1): shrinkage priors are not supported",
+    "r2d2": "Normal(0, 1): shrinkage priors are not supported",
+    "lasso": "Laplace(0, 1)",
+}
+"""Distributions of Stan, brms and rstanarm in lower case -> PyMC's."""
