@@ -50,8 +50,17 @@ class EstimationError(GLMMError, RuntimeError):
     """An estimate does not exist, or the search for it failed."""
 
 
-def choices(name: str, valid: Iterable[object], limit: int = 60) -> str:
+def choices(name: str, valid: Iterable[object], limit: int = 60, alike: float = 0.6) -> str:
     """Advice for a name that is not among the valid ones: the nearest match, then the list, or the start of it.
+
+    Parameters
+    ----------
+    name : str
+    valid : iterable
+    limit : int
+        How many names are listed.
+    alike : float
+        Share of letters, between 0 and 1, that a suggestion must have in common with the name, whatever their case.
 
     Examples
     --------
@@ -59,9 +68,10 @@ def choices(name: str, valid: Iterable[object], limit: int = 60) -> str:
     "Did you mean 'logit'? Valid: logit, probit."
     """
     names = [_cut(str(item), _LONG_NAME) for item in valid]
-    near = difflib.get_close_matches(_cut(str(name), _LONG_NAME), names[:_COMPARED], n=1)
+    folded = {item.casefold(): item for item in reversed(names[:_COMPARED])}
+    near = difflib.get_close_matches(_cut(str(name), _LONG_NAME).casefold(), folded, n=1, cutoff=alike)
     more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
-    return (f"Did you mean {near[0]!r}? " if near else "") + f"Valid: {', '.join(names[:limit])}{more}."
+    return (f"Did you mean {folded[near[0]]!r}? " if near else "") + f"Valid: {', '.join(names[:limit])}{more}."
 
 
 def rows_text(rows: Iterable[int], limit: int = 5) -> str:

@@ -126,6 +126,9 @@ _FUNCTIONS: dict[str, str] = {
     **dict.fromkeys(("mean", "median", "sd", "std", "var", "sum", "ave"), f"center(x) and scale(x) are there. {_OWN}"),
     **dict.fromkeys(("demean", "mean_center", "mc"), "Write center({x})."),
     **dict.fromkeys(("zscore", "standardise", "rescale", "z"), "Write scale({x})."),
+    "log": "Write log2(x), log10(x), or I(log(x) / log(3)).",
+    "scale": "scale(x) has mean 0 and sd 1; write center(x) for mean 0.",
+    "poly": "Write poly(x, 2), or poly(x, 2, raw=True) for powers.",
     # smooth curves
     **dict.fromkeys(("ns", "rcs", "cr", "cc", "splines", "spline"), "Write a regression spline: bs({x}, df=4)."),
     **dict.fromkeys(("s", "t2", "te", "ti", "lo", "pspline", "smooth", "gp", "hsgp", "HSGP", "rw", "f"), _SPLINE),
@@ -158,7 +161,7 @@ _CODINGS: tuple[tuple[str, str], ...] = (
     (r"(?:contr\.)?[Tt]reatment\(?(?:(?:reference|base|ref)\s*=\s*)?(?P<level>[^()]*)\)?", "Write T({x}{level})."),
     (r"(?:contr\.)?[Ss]um.*|Deviation.*", "Write S({x}): contrasts that sum to 0."),
     (r"(?:contr\.)?[Pp]oly.*", "Write poly({x}, 2) of a numeric column."),
-    (r"levels\s*=.*|\[.*", "Make the column a pandas categorical: the order of its categories is the order of levels."),
+    (r"levels\s*=.*", "Make the column a pandas categorical: the order of its categories is the order of levels."),
     (r"(?:contr\.)?[Hh]elmert.*|Diff.*|contr\..*", f"This coding is not supported. {_OWN}"),
 )
 
@@ -209,7 +212,7 @@ OPERATORS: dict[str, str] = {
     ";": "Write one formula.",
     "?": _OWN,
     "\\": "Text with a backslash is not read in formulas. Rename the level.",
-    "[": "Make the column first; a level of the response is y['yes'] ~ ...",
+    "[": "Lists are not read: levels have the order of a pandas categorical. A level of the response is y['yes'] ~ ...",
     ":": "Inside I() and other functions ':' has no meaning. Write a product: I(x * z).",
     "~": _OWN,
     "=": "Write a comparison as I(x == 2).",
@@ -217,56 +220,49 @@ OPERATORS: dict[str, str] = {
 """Symbols -> what to write. The longest that fits is taken."""
 
 WORDS: dict[str, str] = {
-    "TRUE": "Write True.",
-    "FALSE": "Write False.",
+    **dict.fromkeys(("TRUE", "T"), "Write True."),
+    **dict.fromkeys(("FALSE", "F"), "Write False."),
     "NULL": "Write None.",
-    "NA": "Leave rows with missing values out: missing='drop'.",
-    "NaN": "Leave rows with missing values out: missing='drop'.",
-    "Inf": "Write a number.",
-    "inf": "Write a number.",
-    "pi": "Write 3.141592653589793.",
-    "np.pi": "Write 3.141592653589793.",
+    **dict.fromkeys(("NA", "NaN", "nan"), "Leave rows with missing values out: missing='drop'."),
+    **dict.fromkeys(("Inf", "inf"), "Write a number."),
+    **dict.fromkeys(("pi", "np.pi"), "Write 3.141592653589793."),
     ".": "Name the columns: y ~ x + z.",
     "and": OPERATORS["&"],
     "or": OPERATORS["|"],
     "not": OPERATORS["!"],
     "in": OPERATORS["%in%"],
-    "is": "Write a comparison as I(x == 2).",
+    "is": OPERATORS["="],
     "if": "Write where(x > 0, a, b).",
 }
+"""Words of R and Python that are not columns unless the data have one of that name."""
 
 _BARS: tuple[tuple[str, str], ...] = (
-    (r"\(.*\|\s*\w*\s*\|\s*gr\(.*", "Write (x | g): gr(), its covariances and shared ids are not supported."),
-    (r"\(.*\|\s*gr\(\s*(?P<g>[\w.:]+)\s*\)\s*\)", "Write (... | {g})."),
-    (r"\(.*\|\s*gr\(.*", "Write (x | g): known covariances and by-variables of gr() are not supported."),
+    (r"\((?P<x>[^|]*)\|\s*gr\(\s*(?P<g>[\w.:]+)\s*\)\s*\)", "Write ({x} | {g})."),
+    (r"\(.*\|\s*gr\(.*", "Write (x | g): known covariances, by-variables and shared ids of gr() are not supported."),
     (r"\(.*\|\s*mm\(.*", "Multi-membership is not supported. Write one grouping factor: (1 | g)."),
     (
         r"\((?P<x>[^|]*)\|\s*\w+\s*\|\s*(?P<g>[^|]*)\)",
-        "Write ({x}| {g}): correlations between terms that share an id are not supported.",
+        "Write ({x} | {g}): correlations between terms that share an id are not supported.",
     ),
     (
         r"\((?P<x>[^|]*)\|\s*(?P<a>[\w.]+)\s*[*]\s*(?P<b>[\w.]+)\s*\)",
-        "Write ({x}| {a}) + ({x}| {b}) + ({x}| {a}:{b}).",
+        "Write ({x} | {a}) + ({x} | {b}) + ({x} | {a}:{b}).",
     ),
-    (
-        r"\((?P<x>[^|]*)\|\s*(?P<a>[\w.]+)\s*[+]\s*(?P<b>[\w.]+)\s*\)",
-        "Write ({x}| {a}) + ({x}| {b}).",
-    ),
+    (r"\((?P<x>[^|]*)\|\s*(?P<a>[\w.]+)\s*[+]\s*(?P<b>[\w.]+)\s*\)", "Write ({x} | {a}) + ({x} | {b})."),
     (
         r"\((?P<x>[^|]*)\|\s*(?P<a>[\w.]+)\s*%in%\s*(?P<b>[\w.]+)\s*\)",
-        "Write ({x}| {b}:{a}); both levels are ({x}| {b}/{a}).",
+        "Write ({x} | {b}:{a}); both levels are ({x} | {b}/{a}).",
     ),
     (
         r"\((?P<x>[^|]*)\|\s*(?:C|factor|as\.factor|as\.character|i)\(\s*(?P<g>[\w.]+)\s*\)\s*\)",
-        "Write ({x}| {g}): a grouping factor is always categorical.",
+        "Write ({x} | {g}): a grouping factor is always categorical.",
     ),
-    (r"\((?P<x>[^|]*)\|\s*interaction\(\s*(?P<a>[\w.]+)\s*,\s*(?P<b>[\w.]+)\s*\)\s*\)", "Write ({x}| {a}:{b})."),
-    (r"diag\((?P<x>[^|]*)\|(?P<g>[^|]*)\)", "Write ({x}||{g})."),
-    (r"u[sn]\((?P<x>[^|]*)\|(?P<g>[^|]*)\)", "Write ({x}|{g})."),
-    (r"(?:re|random)\((?P<x>[^|]*)\|(?P<g>[^|]*)\)", "Write ({x}|{g})."),
+    (r"\((?P<x>[^|]*)\|\s*interaction\(\s*(?P<a>[\w.]+)\s*,\s*(?P<b>[\w.]+)\s*\)\s*\)", "Write ({x} | {a}:{b})."),
+    (r"diag\((?P<x>[^|]*)\|(?P<g>[^|]*)\)", "Write ({x} || {g})."),
+    (r"(?:u[sn]|re|random)\((?P<x>[^|]*)\|(?P<g>[^|]*)\)", "Write ({x} | {g})."),
     (
         r"[\w.]+\((?P<x>[^|]*)\|(?P<g>[^|]*)\)",
-        "Structured correlations are not supported. Write ({x}|{g}) or (1 |{g}).",
+        "Structured correlations are not supported. Write ({x} | {g}) or (1 | {g}).",
     ),
     (
         r"(?P<x>[\w.]+)\s*\|\|?\s*(?P<g>[\w.:/]+)",
@@ -277,43 +273,59 @@ _BARS: tuple[tuple[str, str], ...] = (
 
 def bar_advice(term: str) -> str:
     """What to write for a random term of brms, glmmTMB or fixest; empty if it is unknown."""
-    for pattern, advice in _BARS:
-        if match := re.fullmatch(pattern, term.strip(), re.DOTALL):
-            return advice.format(
-                **{name: text.rstrip() + " " if name == "x" else text for name, text in match.groupdict().items()}
-            )
+    return _first(_BARS, term)
+
+
+def _first(table: Iterable[tuple[str, str]], text: str) -> str:
+    for pattern, advice in table:
+        if match := re.fullmatch(pattern, text.strip(), re.DOTALL):
+            return advice.format(**{name: part.strip() for name, part in match.groupdict().items()})
     return ""
 
 
+_TRIALS = "Write p({y}, {n}) ~ ... for {y} successes of {n} trials"
 _RESPONSES: tuple[tuple[str, str], ...] = (
-    (r".*\|\s*rate\(\s*(?P<t>.*?)\s*\)", "Write the exposure as an offset: + offset(log({t}))."),
-    (r".*\|\s*weights\(.*", "Weights are not supported. Write p(y, n) for successes of trials."),
-    (r".*\|\s*(cens|trunc)\(.*", "Censored and truncated responses are not supported."),
-    (r".*\|\s*se\(.*", "Known standard errors are not supported."),
-    (
-        r".*\|\s*(mi|subset|index|thres|cat|dec|vreal|vint|cov_ranef)\(.*",
-        "Of brms's terms after the bar only trials(n) is supported.",
-    ),
-    (
-        r"(c|cbind|mvbind)\(\s*(?P<y>[^,]*?)\s*,\s*(?P<n>[^,]*?)\s*\)",
-        "Write p({y}, {n}) ~ ... for {y} successes of {n} trials.",
-    ),
+    (r".*\|\s*rate\((?P<t>.*?)\)", "Write the exposure as an offset: + offset(log({t}))."),
+    (r".*[|+]\s*weights\(.*", "Weights are not supported. Write p(y, n) for successes of trials."),
+    (r".*[|+]\s*(cens|trunc)\(.*", "Censored and truncated responses are not supported."),
+    (r".*[|+]\s*se\(.*", "Known standard errors are not supported."),
+    (r".*[|+]\s*\w+\(.*", "Of the terms of brms after the bar trials(n) is supported."),
+    (r"(c|cbind|mvbind)\((?P<y>[^,]*),(?P<n>[^,]*)\)", _TRIALS + "; several responses are a model each."),
     (r"(c|cbind|mvbind)\(.*", "Model one response at a time; y successes of n trials are p(y, n) ~ ..."),
     (r"Surv\(.*", "Censored responses are not supported."),
-    (r"(bf|brmsformula|formula)\(.*", "Write the formula itself: 'y ~ x'."),
-    (
-        r"(?P<y>[\w.]+)\s*/\s*(?P<n>[\w.]+)",
-        "Write p({y}, {n}) ~ ... for {y} successes of {n} trials; for another ratio make it a column.",
-    ),
+    (r"(?P<y>[\w.]+)\s*/\s*(?P<n>[\w.]+)", _TRIALS + "; make another ratio a column of the data first."),
 )
 
 
 def response_advice(response: str) -> str:
     """What to write for a left-hand side of brms, Bambi or survival; empty if it is unknown."""
-    for pattern, advice in _RESPONSES:
-        if match := re.fullmatch(pattern, response.strip(), re.DOTALL):
-            return advice.format(**match.groupdict())
-    return ""
+    return _first(_RESPONSES, response)
+
+
+_WHOLE: tuple[tuple[str, str], ...] = (
+    (r"(bf|brmsformula|formula|Formula|as\.formula)\(.*", "Write the formula itself, one for the mean: 'y ~ x'."),
+    (r".*,\s*random\s*=.*", "Random terms are part of the formula: y ~ x + (1 | g)."),
+    (r".*,\s*(?P<name>\w+)\s*[=~].*", "The formula has one part; {name} is not supported in it."),
+    (r"[^~=<>!]+=[^=].*", "Write '~' for '='."),
+)
+
+
+def formula_advice(formula: str) -> str:
+    """What to write for a formula with no ``~`` or with several; empty if it is unknown."""
+    return _first(_WHOLE, formula)
+
+
+_KEYWORDS: tuple[tuple[str, str], ...] = (
+    (r"offset\s*=(?P<x>.*)", "Write + offset({x})."),
+    (r"weights?\s*=.*", "Weights are not supported. Write p(y, n) for successes of trials."),
+    (r"random\s*=.*", "Write + (1 | g)."),
+    (r"(?P<x>.*[^=<>!])=(?P<y>[^=].*)", "Write a comparison as I({x} == {y})."),
+)
+
+
+def keyword_advice(term: str) -> str:
+    """What to write for a term with ``=``; empty for comparisons."""
+    return _first(_KEYWORDS, term)
 
 
 DISTRIBUTIONS: dict[str, str] = {
@@ -352,3 +364,40 @@ DISTRIBUTIONS: dict[str, str] = {
     "lasso": "Laplace(0, 1)",
 }
 """Distributions of Stan, brms and rstanarm in lower case -> PyMC's."""
+
+_FRAMES: tuple[tuple[str, str], ...] = (
+    (r"polars\..*LazyFrame", "data.collect().to_pandas()"),
+    (r"(polars|pyarrow|cudf|ibis|modin|narwhals|datatable|vaex)\..*", "data.to_pandas()"),
+    (r"duckdb\..*", "data.df()"),
+    (r"pyspark\..*", "data.toPandas()"),
+    (r"dask\..*", "data.compute()"),
+    (r"xarray\..*DataArray", "data.to_dataframe('y').reset_index()"),
+    (r"xarray\..*", "data.to_dataframe().reset_index()"),
+    (r"pandas\..*Series", "data.to_frame()"),
+    (r"numpy\..*", "pd.DataFrame(data, columns=['y', 'x'])"),
+    (r"builtins\.(str|bytes)|pathlib\..*", "pd.read_csv(path)"),
+    (r"builtins\.(dict|list|tuple)|.*", "pd.DataFrame(data)"),
+)
+
+
+def frame_advice(data: object) -> str:
+    """How to make a pandas DataFrame of data of another kind.
+
+    Examples
+    --------
+    >>> frame_advice({"y": [1, 2]})
+    'Write pd.DataFrame(data).'
+    """
+    return f"Write {_first(_FRAMES, f'{type(data).__module__}.{type(data).__name__}')}."
+
+
+def frame_type(data: object) -> str:
+    """The type of data as text: ``polars DataFrame``, ``dict``.
+
+    Examples
+    --------
+    >>> frame_type({})
+    'dict'
+    """
+    package = type(data).__module__.partition(".")[0]
+    return type(data).__name__ if package == "builtins" else f"{package} {type(data).__name__}"

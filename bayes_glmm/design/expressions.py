@@ -71,6 +71,7 @@ def common_matrix(expression: str, data: pd.DataFrame) -> CommonEffectsMatrix | 
     with _explained(expression), np.errstate(all="ignore"):
         description = describe(expression)
         terms = description.common_terms
+        _check_constants(terms, expression)
         _check_size(terms, data)
         used = [name for name in data if name in description.var_names]
         matrix = DesignMatrices(description, as_floats(terms, data[used]), _environment()).common
@@ -125,6 +126,17 @@ def _check_labels(matrix: CommonEffectsMatrix | None, expression: str) -> None:
                 expression,
                 "Write the terms out: f/x as f + f:x, and f:(x + z) as f:x + f:z.",
             )
+
+
+def _check_constants(terms: Iterable[Any], expression: str) -> None:
+    for term in terms:
+        for part in getattr(term, "components", ()):
+            if not part.var_names - {""}:
+                raise SpecError(
+                    f"The term {part.name} uses no column.",
+                    expression,
+                    "Write 1 for the intercept, offset(2) to add 2.",
+                )
 
 
 def _check_size(terms: Iterable[Any], data: pd.DataFrame) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.errors import DataError, choices, is_storable, rows_text
+from bayes_glmm.foreign import WORDS, frame_advice, frame_type
 
 # what pandas says a column holds, for a column of numbers or levels and for a grouping factor
 _NUMBERS = ("integer", "floating", "mixed-integer-float")
@@ -136,10 +137,11 @@ def check_columns(data: pd.DataFrame, columns: tuple[str, ...]) -> None:
     DataError
     """
     if not isinstance(data, pd.DataFrame):
-        raise DataError(f"The data are a {type(data).__name__}.", advice="Give a pandas DataFrame.")
+        raise DataError(f"The data are a {frame_type(data)}, not a pandas DataFrame.", advice=frame_advice(data))
     for column in columns:
         if column not in data.columns:
-            raise DataError(f"The data have no column {column!r}.", advice=choices(column, data.columns))
+            advice = WORDS.get(column) or choices(column, data.columns)
+            raise DataError(f"The data have no column {column!r}.", advice=advice)
         if (data.columns == column).sum() > 1:
             raise DataError(f"The column {column!r} stands twice in the data.", advice="Rename one of them.")
 

@@ -151,6 +151,8 @@ def _check_call(node: Any, expression: str) -> None:
     plain = name.removeprefix("np.")
     if plain not in (NUMPY_FUNCTIONS if name != plain else FUNCTIONS):
         advice = function_advice(name, _texts(node.args)) or choices(plain, sorted(FUNCTIONS))
+        if (short := name.rpartition(".")[2]) in FUNCTIONS:
+            advice = f"Write {short}({', '.join(_texts(node.args))})."
         raise SpecError(f"A formula cannot call {name!r}.", expression, advice)
     if name == "C" and (advice := function_advice(name, _texts(node.args))):
         raise SpecError("C() has one argument, the column.", expression, advice)
@@ -174,7 +176,8 @@ def _check_arguments(name: str, function: Function, arguments: list[Any], expres
         key = argument.name.name.lexeme if named else dict(enumerate(function.arguments)).get(position, "")
         if key not in function.arguments or key in given:
             what = f"no argument {key!r}" if named else f"{len(function.arguments)} at most"
-            advice = f"Its arguments: {', '.join(function.arguments)}."
+            own = f"Its arguments: {', '.join(function.arguments)}."
+            advice = f"{function_advice(name, _texts(arguments))} {own}".strip()
             raise SpecError(f"The arguments of {name}() are not understood: it has {what}.", expression, advice)
         given[key] = argument.value if named else argument
     if missing := [key for key in function.arguments[: function.required] if key not in given]:
@@ -182,7 +185,9 @@ def _check_arguments(name: str, function: Function, arguments: list[Any], expres
     for key, value in given.items():
         _check_value(value, expression)
         if function.settings and key != function.arguments[0] and not _is_constant(value):
-            raise SpecError(f"The argument {key!r} of {name}() is not a number or text.", expression, "Write it out.")
+            word = WORDS.get(value.name.lexeme) if type(value).__name__ == "Variable" else None
+            advice = word or f"Write a number, or text in quotes: {key}='level'."
+            raise SpecError(f"The argument {key!r} of {name}() is not a number or text.", expression, advice)
         if key in function.most and not _is_count(value, function.most[key]):
             what = f"The argument {key!r} of {name}() is not a whole number up to {function.most[key]}."
             raise SpecError(what, expression, "Write the number itself.")
@@ -221,14 +226,11 @@ def _check_value(node: Any, expression: str) -> None:
 def _check_variable(node: Any, expression: str) -> None:
     if node.level is not None:
         raise SpecError("A level can be named in the response only.", expression, "Write I(x == 'level').")
-    if (word := node.name.lexeme) in WORDS:
-        raise SpecError(f"{word!r} is not a column.", expression, f"{WORDS[word]} A column of that name is `{word}`.")
 
 
 def _check_assignment(node: Any, expression: str) -> None:
     name = node.name.name.lexeme
-    advice = function_advice(name, [name]) if name in ("offset", "weights") else OPERATORS["="]
-    raise SpecError(f"The formula cannot be read: '{name} =' is no comparison.", expression, advice)
+    raise SpecError(f"The formula cannot be read: '{name} =' is no comparison.", expression, OPERATORS["="])
 
 
 def _is_constant(node: Any) -> bool:

@@ -43,10 +43,11 @@ from bayes_glmm.design.canonical import (
     constant_in,
 )
 from bayes_glmm.design.design import Design, RandomBlock
+from bayes_glmm.design.prior_check import check_keys, check_priors, key_of
 from bayes_glmm.design.prior_text import brief, span_source, weight_of_the_prior
 from bayes_glmm.design.scale import REACH, middle, predictor_scale, root_mean_square, spread, weights
 from bayes_glmm.design.start import check_start
-from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.errors import SpecError
 from bayes_glmm.spec import ModelSpec, Prior
 
 
@@ -102,22 +103,21 @@ def resolve_priors(spec: ModelSpec, design: Design) -> Priors:
     Raises
     ------
     SpecError
-        If a prior is set for a name that the model does not have (the message lists the names it has), or for the
-        intercept both at x = 0 and at the centre; if the response has no density near the middle of the priors.
+        If a prior is set for a name that the model does not have (the message lists the names it has) or that is
+        ambiguous, for the intercept both at x = 0 and at the centre, or is not one of its parameter; if the response
+        has no density near the middle of the priors.
     """
-    addresses = {name: _addresses(name) for name in _parameters(spec, design)}
-    valid = list(dict.fromkeys(name for names in addresses.values() for name in names))
-    centred = "Intercept" in design.coefficients or constant_in(design.X) is not None
-    for name in spec.priors:
-        if name not in (*valid, *([CENTRE] if centred else [])):
-            raise SpecError(f"The model has no parameter {name!r} to set a prior for.", advice=choices(name, valid))
+    parameters = [*_parameters(spec, design), *([f"beta[{CENTRE}]"] if constant_in(design.X) is not None else [])]
+    check_keys(spec.priors, parameters)
     given = _given(spec, design)
-    if CENTRE in spec.priors and "beta[Intercept]" in given:
+    centred = _at_centre(spec)
+    if centred is not None and "beta[Intercept]" in given:
         raise SpecError(
             "The intercept has a prior at x = 0 and one at the centre of the columns.",
             f"priors of 'Intercept' and {CENTRE!r}",
             "Keep one of them.",
         )
+    check_priors(given | ({} if centred is None else {f"beta[{CENTRE}]": centred}))
     return _resolved(spec, design, given)
 
 
@@ -130,8 +130,13 @@ def default_span(spec: ModelSpec, design: Design) -> DefaultSpan:
 
 def _given(spec: ModelSpec, design: Design) -> dict[str, Prior]:
     """The priors that the specification sets, one per parameter; the most particular name wins."""
-    found = {name: next((a for a in _addresses(name) if a in spec.priors), None) for name in _parameters(spec, design)}
-    return {name: spec.priors[address] for name, address in found.items() if address is not None}
+    keys = {parameter: key_of(parameter, spec.priors) for parameter in _parameters(spec, design)}
+    return {parameter: spec.priors[key] for parameter, key in keys.items() if key is not None}
+
+
+def _at_centre(spec: ModelSpec) -> Prior | None:
+    """The prior that the specification sets for the intercept at the centre."""
+    return next((spec.priors[key] for key in (f"beta[{CENTRE}]", CENTRE) if key in spec.priors), None)
 
 
 def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Priors:
@@ -143,7 +148,7 @@ def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Pr
     entries = dict(_marginals(design, canonical, scalars))
     default = span_source(design, described, centre)
     sources = {name: "given, at x = 0" if name in given else default for name in entries}
-    if constant is not None and CENTRE in spec.priors:
+    if constant is not None and _at_centre(spec) is not None:
         sources |= {name: f"given at the centre ({CENTRE})" for name in ("beta[Intercept]",) if name in entries}
     for name, prior in _others(spec, design, canonical):
         entries[name] = given.get(name, prior)
@@ -163,19 +168,6 @@ def _parameters(spec: ModelSpec, design: Design) -> Iterator[str]:
     yield from spec.family.auxiliary
 
 
-def _addresses(parameter: str) -> list[str]:
-    """Names under which a prior can be set for a parameter, most particular first."""
-    kind, _, inside = parameter.partition("[")
-    if kind == "beta":
-        coefficient = inside[:-1]
-        return [coefficient, parameter] if coefficient == "Intercept" else [coefficient, parameter, "beta"]
-    if kind.startswith("sd_"):
-        return [parameter, kind, "sd"]
-    if kind.startswith("corr_"):
-        return [parameter, "corr"]
-    return [parameter]
-
-
 def _coefficients(
     spec: ModelSpec, design: Design, given: Mapping[str, Prior]
 ) -> tuple[dict[str, Prior], tuple[tuple[str, ...], np.ndarray, np.ndarray, int | None], DefaultSpan]:
@@ -186,14 +178,21 @@ def _coefficients(
     reach = REACH * predictor_scale(spec, design)
     if a is None and spec.link_name == "identity":
         reach = REACH * root_mean_square(design)
+    centred = _at_centre(spec)
+    if centred is not None and constant is None and len(names) > 1:
+        raise SpecError(
+            "The intercept at the centre has a prior, and so has a coefficient that it is made of.",
+            f"prior of {CENTRE!r}",
+            "Keep one of them.",
+        )
     free = np.array([name not in own for name in design.coefficients], dtype=bool)
     mean = np.linalg.solve(T, middle(spec, design) * a * free) if a is not None else np.zeros(len(names))
     scalars = {}
     for j, (name, written) in enumerate(zip(names, design.coefficients, strict=True)):
         if not free[j]:
             scalars[f"beta[{name}]"] = given[f"beta[{written}]"]
-        elif CENTRE in spec.priors and j == (constant if constant is not None else 0) and a is not None:
-            scalars[f"beta[{name}]"] = spec.priors[CENTRE]
+        elif centred is not None and j == (0 if constant is None else constant):
+            scalars[f"beta[{name}]"] = centred
         else:
             scalars[f"beta[{name}]"] = _prior("Normal", mu=float(mean[j]), sigma=reach)
     return scalars, (names, T, centre, constant), described
@@ -260,7 +259,5 @@ def _effect_source(design: Design, canonical: Canonical, name: str) -> str:
 
 
 def _prior(distribution: str, **arguments: float) -> Prior:
-    return Prior(
-        distribution,
-        keyword=tuple((name, value if isinstance(value, int) else float(value)) for name, value in arguments.items()),
-    )
+    numbers = {name: value if isinstance(value, int) else float(value) for name, value in arguments.items()}
+    return Prior(distribution, keyword=tuple(numbers.items()))

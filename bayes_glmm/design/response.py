@@ -9,6 +9,7 @@ import pandas as pd
 
 from bayes_glmm.design.expressions import arithmetic, columns_of, is_one_term, numeric_column, response_column
 from bayes_glmm.errors import DataError, SpecError, choices, rows_text
+from bayes_glmm.foreign import response_advice
 from bayes_glmm.spec import ModelSpec
 
 # y['yes'], `my response`["yes"], y[1]
@@ -37,7 +38,8 @@ def own_columns(response: str) -> list[str]:
     if match:
         return columns_of(match["column"])
     if not is_one_term(response):
-        raise SpecError("The response is not one term.", response, f"Write arithmetic inside I(): I({response}) ~ ...")
+        advice = response_advice(response) or f"Write arithmetic inside I(): I({response}) ~ ..."
+        raise SpecError("The response is not one term.", response, advice)
     return columns_of(response)
 
 

@@ -11,6 +11,7 @@ from bayes_glmm.families.link import LINKS as LINKS
 from bayes_glmm.families.link import Link as Link
 from bayes_glmm.families.link import get_link as get_link
 from bayes_glmm.families.proportions import BERNOULLI, BETA, BINOMIAL
+from bayes_glmm.foreign import family_advice, family_synonym
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -19,16 +20,19 @@ FAMILIES: dict[str, Family] = {
 
 
 def get_family(name: str) -> Family:
-    """The family of that name.
+    """The family of that name, or of another package's name for it: ``nbinom``, ``Gamma``, ``normal``.
 
     Raises
     ------
     SpecError
-        If there is none; the message lists those there are.
+        If there is none; the message says what to write for a family of R, brms or Bambi, or lists those there are.
     """
-    if name not in FAMILIES:
-        raise SpecError(f"There is no family {name!r}.", advice=choices(name, FAMILIES))
-    return FAMILIES[name]
+    known = name if name in FAMILIES else family_synonym(name)
+    if known not in FAMILIES:
+        # most letters must agree: a beta-binomial is no misspelt binomial
+        advice = family_advice(name, FAMILIES) or choices(name, FAMILIES, alike=0.8)
+        raise SpecError(f"There is no family {name!r}.", advice=advice)
+    return FAMILIES[known]
 
 
 def family_and_link(family: str, link: str | None = None) -> tuple[Family, Link]:

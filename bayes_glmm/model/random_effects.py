@@ -10,9 +10,8 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_glmm.design import Priors, RandomBlock
-from bayes_glmm.errors import SpecError
+from bayes_glmm.design.prior_check import lkj_shape
 from bayes_glmm.model.variables import vector_variable
-from bayes_glmm.spec import Prior
 
 
 def random_effects(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
@@ -61,7 +60,7 @@ def covariance_root(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
     if not block.correlated:
         pm.Deterministic(f"G_{g}", pt.diag(sd**2), dims=(effect, effect_2))
         return pt.diag(sd)
-    C = _correlation_factor(block, _lkj_shape(g, priors[f"corr_{g}"]))
+    C = _correlation_factor(block, lkj_shape(f"corr_{g}", priors[f"corr_{g}"]))
     L = sd[:, None] * C
     if not priors.canonical.carried(g):
         pm.Deterministic(f"corr_{g}", C @ C.T, dims=(effect, effect_2))
@@ -115,14 +114,3 @@ def _correlation_factor(block: RandomBlock, eta: float) -> pt.TensorVariable:
             factor = factor[start : start + size, start : start + size].set(run)
         start += size
     return factor
-
-
-def _lkj_shape(group: str, prior: Prior) -> float:
-    arguments = [*prior.positional, *(value for name, value in prior.keyword if name == "eta")]
-    if prior.distribution not in ("LKJ", "LKJCorr") or len(arguments) != 1 or len(prior.keyword) > 1:
-        raise SpecError(
-            f"The prior {prior} is not one of a correlation matrix.", f"prior of corr_{group}", "Write LKJ(2), eta > 0."
-        )
-    if not isinstance(arguments[0], int | float) or not arguments[0] > 0:
-        raise SpecError("The shape of LKJ must be above 0.", f"prior of corr_{group}", "LKJ(1) is flat, LKJ(2) usual.")
-    return float(arguments[0])

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pytensor.compile.mode import Mode
 
-from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.design.prior_check import Support, check_prior
 from bayes_glmm.spec import Prior
-
-Support = Literal["real", "positive"]
-_NEGATIVE = -np.logspace(-6, 6, 25)  # numbers that the prior of something positive must exclude
-_PYTHON = Mode(linker="py", optimizer="fast_compile")  # one evaluation is not worth a compiler
 
 
 def scalar_variable(name: str, prior: Prior, support: Support) -> pt.TensorVariable:
@@ -94,45 +88,5 @@ def _form(prior: Prior) -> tuple[Any, ...]:
 
 
 def _checked_distribution(parameter: str, prior: Prior, support: Support) -> Any:
-    names = [name for name in pm.distributions.__all__ if hasattr(getattr(pm, name, None), "dist")]
-    if prior.distribution not in names:
-        raise SpecError(
-            f"PyMC has no distribution {prior.distribution!r}.",
-            f"prior of {parameter}",
-            choices(prior.distribution, names),
-        )
-    distribution = getattr(pm, prior.distribution)
-    _check_argument_names(parameter, prior, distribution)
-    try:
-        positional, keyword = _arguments(prior)
-        variable = distribution.dist(*positional, **keyword)
-        single = variable.ndim == 0 and variable.dtype == "float64"
-        negative = pm.logp(variable, _NEGATIVE).eval(mode=_PYTHON) if single else None
-    except (TypeError, ValueError, IndexError, NotImplementedError, pm.logprob.utils.ParameterValueError) as error:
-        raise SpecError(f"The prior {prior} cannot be: {error}", f"prior of {parameter}") from error
-    if negative is None:
-        raise SpecError(
-            f"The prior {prior} is not of one real number.", f"prior of {parameter}", "Use a continuous distribution."
-        )
-    if support == "positive" and np.isfinite(negative).any():
-        raise SpecError(
-            f"The prior {prior} allows negative values, but {parameter} is positive.",
-            f"prior of {parameter}",
-            "Use HalfNormal, HalfStudentT, Exponential, Gamma or a Truncated form.",
-        )
-    return distribution
-
-
-def _check_argument_names(parameter: str, prior: Prior, distribution: Any) -> None:
-    """Every argument is one the distribution has: PyMC drops others in silence."""
-    arguments = inspect.signature(distribution.dist).parameters.values()
-    by_name = [a.name for a in arguments if a.kind in (a.POSITIONAL_OR_KEYWORD, a.KEYWORD_ONLY)]
-    by_position = [a.name for a in arguments if a.kind == a.POSITIONAL_OR_KEYWORD]
-    unknown = [name for name, _ in prior.keyword if name not in by_name]
-    if unknown or len(prior.positional) > len(by_position):
-        what = f"no argument {unknown[0]!r}" if unknown else f"{len(by_position)} arguments by position"
-        raise SpecError(
-            f"The prior {prior} cannot be: {prior.distribution} has {what}.",
-            f"prior of {parameter}",
-            choices(unknown[0] if unknown else "", by_name),
-        )
+    check_prior(parameter, prior, support)
+    return getattr(pm, prior.distribution)

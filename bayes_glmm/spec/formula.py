@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bayes_glmm.errors import SpecError, is_storable
-from bayes_glmm.foreign import bar_advice, response_advice
+from bayes_glmm.foreign import bar_advice, formula_advice, keyword_advice, response_advice
 from bayes_glmm.spec.terms import RandomTerm
 
 _OPEN, _CLOSE, _QUOTES = "([{", ")]}", "'\"`"
@@ -78,7 +78,8 @@ def parse_formula(text: str) -> Formula:
     _check_balanced(text)
     sides = _split(text, "~")
     if len(sides) != 2 or not all(side.strip() for side in sides):
-        raise SpecError("A formula needs one '~' with text on both sides.", text, "Write: response ~ terms.")
+        advice = formula_advice(text) or "Write: response ~ terms."
+        raise SpecError("A formula needs one '~' with text on both sides.", text, advice)
     response, trials = _parse_response(sides[0].strip())
     fixed: list[str] = []
     offsets: list[str] = []
@@ -96,6 +97,8 @@ def parse_formula(text: str) -> Formula:
                 term,
                 bar_advice(term) or "Random terms are added: y ~ x + (1 | g). They cannot be multiplied or interact.",
             )
+        elif len(_split(term, "=")) == 2 and (advice := keyword_advice(term)):
+            raise SpecError("The formula cannot be read: a term is not an argument.", term, advice)
         else:
             fixed.append(f"{sign} {term}")
     fixed_text = " ".join(fixed).removeprefix("+ ") or "1"

@@ -68,17 +68,29 @@ def test_random_effects_have_the_covariance_of_their_draw() -> None:
     [
         ({"x": "Nrmal(0, 1)"}, "no distribution 'Nrmal'.*prior of beta.x.*Did you mean 'Normal'"),
         ({"x": "Normal(mean=0, sigma=1)"}, "no argument 'mean'.*prior of beta.x.*Valid: mu, sigma"),
-        ({"sigma": "HalfNormal(0, 2, 3)"}, "2 arguments by position.*prior of sigma.*Valid: sigma"),
-        ({"x": "Normal(0, -1)"}, "cannot be.*sigma > 0.*prior of beta.x"),
-        ({"x": "Normal(0, 1, 2, 3, 4)"}, "cannot be.*prior of beta.x"),
-        ({"x": "StudentT()"}, "cannot be.*prior of beta.x"),
+        ({"sigma": "HalfNormal(0, 2, 3)"}, "1 argument by position.*prior of sigma.*Valid: sigma"),
+        ({"x": "Normal(0, -1)"}, "not valid: sigma > 0.*prior of beta.x"),
+        ({"x": "Normal(0, 1, 2, 3, 4)"}, "not valid.*2 arguments by position.*prior of beta.x"),
+        ({"x": "StudentT()"}, "not valid: StudentT needs nu.*prior of beta.x"),
         ({"x": "Normal([0, 1], 1)"}, "not of one real number.*prior of beta.x"),
         ({"x": "MvNormal([0, 0], [1, 1])"}, "prior of beta.x"),
         ({"x": "Dirichlet([1, 1])"}, "not of one real number.*prior of beta.x"),
         ({"x": "Poisson(3)"}, "not of one real number.*continuous"),
-        ({"x": "LKJ(2)"}, "no distribution 'LKJ'.*prior of beta.x"),
-        ({"sd": "LKJ(2)"}, "no distribution 'LKJ'.*prior of sd_g.Intercept"),
-        ({"sd": "Normal(0, 1)"}, "allows negative values.*prior of sd_g.Intercept.*HalfNormal"),
+        ({"x": "LKJ(2)"}, "one of a correlation matrix.*prior of beta.x"),
+        ({"sd": "LKJ(2)"}, "one of a correlation matrix.*prior of sd_g.Intercept"),
+        ({"sd": "Normal(0, 1)"}, r"allows negative values.*prior of sd_g.Intercept.*Write HalfNormal\(1\)"),
+        ({"sd_g": "Normal(-5, 1)"}, "allows negative values.*prior of sd_g.Intercept.*Use HalfNormal"),
+        ({"sd": "Flat()"}, "allows negative values.*prior of sd_g.Intercept"),
+        ({"sigma": "Cauchy(0, 1)"}, r"allows negative values.*prior of sigma.*Write HalfCauchy\(1\)"),
+        ({"sd": "Gumbel(0, 1)"}, "allows negative values.*prior of sd_g.Intercept"),
+        ({"sd": "normal(0, 1)"}, r"no distribution 'normal'.*prior of sd_g.Intercept.*Write Normal\(0, 1\)"),
+        ({"corr": "lkj(2)"}, "not one of a correlation matrix.*prior of corr_g"),
+        ({"x": "student_t(3, 0, 2.5)"}, "no distribution 'student_t'.*Write StudentT"),
+        ({"x": "Exponential(0)"}, "not valid: lam > 0"),
+        ({"x": "Uniform(1, 1)"}, "not valid: lower < upper"),
+        ({"x": "Normal(0, tau=-1)"}, "not valid.*prior of beta.x"),
+        ({"x": bg.Prior("Normal", (0.0, float("nan")))}, "not finite.*prior of beta.x"),
+        ({"x": bg.Prior("Normal", keyword=(("sigma", float("inf")),))}, "not finite.*prior of beta.x"),
         ({"sd_g[x]": "Normal(9, 0.01)"}, "allows negative values.*prior of sd_g.x"),
         ({"sd_g[x]": "Uniform(-0.1, 5)"}, "allows negative values.*prior of sd_g.x"),
         ({"sigma": "StudentT(3, 0, sigma=1)"}, "allows negative values.*prior of sigma"),
@@ -86,14 +98,17 @@ def test_random_effects_have_the_covariance_of_their_draw() -> None:
         ({"corr": "LKJ()"}, "not one of a correlation matrix.*prior of corr_g"),
         ({"corr": "LKJ(1, 2)"}, "not one of a correlation matrix.*prior of corr_g"),
         ({"corr": "LKJ(n=3)"}, "not one of a correlation matrix.*prior of corr_g"),
+        ({"corr": "LKJ(2, n=3)"}, "not one of a correlation matrix.*prior of corr_g"),
+        ({"corr": "LKJ(eta=2, n=3)"}, "not one of a correlation matrix.*prior of corr_g"),
+        ({"corr": "LKJCorr(2)"}, "not one of a correlation matrix.*prior of corr_g"),
         ({"corr": "LKJ(0)"}, "above 0.*prior of corr_g"),
         ({"corr": "LKJ([1, 2])"}, "above 0.*prior of corr_g"),
     ],
     ids=lambda value: next(iter(value.values())) if isinstance(value, dict) else "",
 )
-def test_a_prior_that_cannot_be_is_one_error(priors: dict[str, str], message: str) -> None:
+def test_a_prior_that_is_not_valid_is_one_error_before_anything_is_fitted(priors: dict[str, str], message: str) -> None:
     with pytest.raises(bg.SpecError, match=message):
-        _ = bg.GLMM("y ~ x + (x | g)", small_data(), priors=priors).pymc
+        bg.GLMM("y ~ x + (x | g)", small_data(), priors=priors)
 
 
 @pytest.mark.filterwarnings("ignore")  # PyMC's own remarks on arguments made up here

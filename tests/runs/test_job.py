@@ -114,7 +114,7 @@ def test_files_are_read_by_their_ending(write, tmp_path, name):
         ("HalfNormal(1)", "HalfNormal(1", 10, "cannot be read"),
         ("HalfNormal(1)", "HalfNormall(1)", 10, "Did you mean 'HalfNormal'"),
         ("HalfNormal(1)", "Normal(0, 1)", 10, "allows negative values"),
-        ("HalfNormal(1)", "HalfNormal(scale=1)", 10, "cannot be"),
+        ("HalfNormal(1)", "HalfNormal(scale=1)", 10, "is not valid: HalfNormal has no argument"),
         ("sd: Half", "sdd: Half", 10, "no parameter 'sdd'.*Did you mean 'sd'"),
         ("beta: Normal(0, 2)", "treatment: Normal(0, 2)", 11, "no parameter 'treatment'"),
         ("engine: nutpie", "engine: nutpy", 14, "Did you mean 'nutpie'"),
