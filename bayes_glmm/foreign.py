@@ -29,7 +29,9 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"binom|logistic|logit", "Write family='binomial' with p(y, n), or family='bernoulli' for a 0/1 response."),
     (r"probit", "Write family='bernoulli', link='probit'."),
     (r"cloglog", "Write family='bernoulli', link='cloglog'."),
-    (r"nbinom1|nb1|negbinomial1|geometric", "Write family='negative_binomial': variance mu + mu^2 / phi."),
+    (r"(?P<family>\w+)\(\)", "Write family='{family}', without parentheses."),
+    (r"(?P<family>\w+)\((link=)?['\"]?(?P<link>\w+)['\"]?\)", "Write family='{family}', link='{link}'."),
+    (r"nbin.*|negb.*|nb1|geometric", "Write family='negative_binomial': variance mu + mu^2 / phi."),
     (
         r"quasipoisson|overdispersedpoisson",
         "A quasi-likelihood has no posterior. Write family='negative_binomial', or family='poisson' with one random "
@@ -83,12 +85,12 @@ def family_synonym(name: str) -> str:
 
 def family_advice(name: str, valid: Iterable[str]) -> str:
     """What to write for a family that R, brms or Bambi has and this package does not; empty if it is unknown."""
-    found = next((advice for pattern, advice in _FAMILIES if re.fullmatch(pattern, _plain(name))), "")
+    found = _first(_FAMILIES, _plain(name))
     return f"{found} Families: {', '.join(valid)}." if found else ""
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\W_]|family$|\(.*\)$", "", name.lower())
+    return re.sub(r"[\s_.-]|family$", "", name.lower())
 
 
 _FUNCTIONS: dict[str, str] = {
@@ -147,7 +149,8 @@ _FUNCTIONS: dict[str, str] = {
     "gr": "Write the column itself: (1 | {x}).",
     # the left-hand side
     **dict.fromkeys(
-        ("c", "cbind", "mvbind", "matrix"), "Write p(successes, trials) ~ ...; several responses: a model each."
+        ("c", "cbind", "mvbind", "matrix", "list"),
+        "Lists are not read. Successes of trials are p(y, n) ~ ...; knots are placed by bs(x, df=5).",
     ),
     **dict.fromkeys(("Surv", "cens", "censored", "truncated"), "Censored and truncated responses are not supported."),
     **dict.fromkeys(("weights", "weighted", "w"), "Weights are not supported. Write p(y, n) for successes of trials."),
@@ -189,7 +192,7 @@ def function_advice(name: str, arguments: Sequence[str]) -> str:
 
 
 OPERATORS: dict[str, str] = {
-    "%in%": "Compare with one level, I(x == 'level'), or make a column of the data first.",
+    "%in%": "Add comparisons: I((x == 'a') + (x == 'b')).",
     "%%": "Write the remainder as %: I(x % 2).",
     "%/%": "Write the whole part of a quotient as //: I(x // 2).",
     "%*%": _OWN,
@@ -289,7 +292,7 @@ _RESPONSES: tuple[tuple[str, str], ...] = (
     (r".*[|+]\s*weights\(.*", "Weights are not supported. Write p(y, n) for successes of trials."),
     (r".*[|+]\s*(cens|trunc)\(.*", "Censored and truncated responses are not supported."),
     (r".*[|+]\s*se\(.*", "Known standard errors are not supported."),
-    (r".*[|+]\s*\w+\(.*", "Of the terms of brms after the bar trials(n) is supported."),
+    (r".*[|+]\s*\w+\(.*", "Write y, p(y, n) or y | trials(n): no other term after the bar is supported."),
     (r"(c|cbind|mvbind)\((?P<y>[^,]*),(?P<n>[^,]*)\)", _TRIALS + "; several responses are a model each."),
     (r"(c|cbind|mvbind)\(.*", "Model one response at a time; y successes of n trials are p(y, n) ~ ..."),
     (r"Surv\(.*", "Censored responses are not supported."),
@@ -366,21 +369,22 @@ DISTRIBUTIONS: dict[str, str] = {
 """Distributions of Stan, brms and rstanarm in lower case -> PyMC's."""
 
 _FRAMES: tuple[tuple[str, str], ...] = (
-    (r"polars\..*LazyFrame", "data.collect().to_pandas()"),
-    (r"(polars|pyarrow|cudf|ibis|modin|narwhals|datatable|vaex)\..*", "data.to_pandas()"),
-    (r"duckdb\..*", "data.df()"),
-    (r"pyspark\..*", "data.toPandas()"),
-    (r"dask\..*", "data.compute()"),
-    (r"xarray\..*DataArray", "data.to_dataframe('y').reset_index()"),
-    (r"xarray\..*", "data.to_dataframe().reset_index()"),
-    (r"pandas\..*Series", "data.to_frame()"),
-    (r"numpy\..*", "pd.DataFrame(data, columns=['y', 'x'])"),
-    (r"builtins\.(str|bytes)|pathlib\..*", "pd.read_csv(path)"),
-    (r"builtins\.(dict|list|tuple)|.*", "pd.DataFrame(data)"),
+    (r"polars\..*LazyFrame", "{data}.collect().to_pandas()"),
+    (r"(polars|pyarrow|cudf|ibis|modin|narwhals|datatable|vaex)\..*", "{data}.to_pandas()"),
+    (r"duckdb\..*", "{data}.df()"),
+    (r"pyspark\..*", "{data}.toPandas()"),
+    (r"dask\..*", "{data}.compute()"),
+    (r"xarray\..*DataArray", "{data}.to_dataframe('y').reset_index()"),
+    (r"xarray\..*", "{data}.to_dataframe().reset_index()"),
+    (r"pandas\..*Series", "{data}.to_frame()"),
+    (r"numpy\..*", "pd.DataFrame({data}, columns=['y', 'x'])"),
+    (r"builtins\.(str|bytes)|pathlib\..*", "pd.read_csv({data})"),
+    (r"builtins\.NoneType", "pd.read_csv('file.csv')"),
+    (r".*", "pd.DataFrame({data})"),
 )
 
 
-def frame_advice(data: object) -> str:
+def frame_advice(data: object, name: str = "data") -> str:
     """How to make a pandas DataFrame of data of another kind.
 
     Examples
@@ -388,7 +392,8 @@ def frame_advice(data: object) -> str:
     >>> frame_advice({"y": [1, 2]})
     'Write pd.DataFrame(data).'
     """
-    return f"Write {_first(_FRAMES, f'{type(data).__module__}.{type(data).__name__}')}."
+    kind = f"{type(data).__module__}.{type(data).__name__}"
+    return f"Write {next(advice for pattern, advice in _FRAMES if re.fullmatch(pattern, kind)).format(data=name)}."
 
 
 def frame_type(data: object) -> str:
@@ -400,4 +405,4 @@ def frame_type(data: object) -> str:
     'dict'
     """
     package = type(data).__module__.partition(".")[0]
-    return type(data).__name__ if package == "builtins" else f"{package} {type(data).__name__}"
+    return type(data).__name__ if package in ("builtins", "numpy", "pandas") else f"{package} {type(data).__name__}"

@@ -146,7 +146,10 @@ def _new_index(block: RandomBlock, data: pd.DataFrame, known: bool) -> np.ndarra
             f"The model has not seen {block.group} {', '.join(map(repr, unknown[:5]))}"
             f"{f' and {len(unknown) - 5} more' if len(unknown) > 5 else ''}.",
             rows_text(np.flatnonzero(index < 0)),
-            "Use random_effects='known_or_new' for fresh effects of these groups, or 'integrated' for the average.",
+            "Use random_effects='known_or_new', without 'known' beside it, for fresh effects of these groups, or "
+            "'integrated' for the average."
+            if complete.all()
+            else f"Fill in {', '.join(columns)}, or use random_effects='integrated' for the average.",
         )
     return index
 

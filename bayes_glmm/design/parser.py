@@ -60,11 +60,7 @@ def parse(expression: str) -> Any:
     parser = _Parser(_Scanner(expression).scan(False), expression)
     tree = parser.parse()
     if not parser.at_end():  # formulae itself stops reading without a word, as in ``x z``
-        word = parser.peek().lexeme
-        advice = OPERATORS.get(word) or WORDS.get(word) or WORDS.get(parser.previous().lexeme)
-        raise SpecError(
-            f"An operator is missing before {word!r}.", expression, advice or "Join terms by '+', ':' or '*'."
-        )
+        raise parser.missing_operator()
     return tree
 
 
@@ -131,6 +127,19 @@ class _Parser(Parser):
     def __init__(self, tokens: list[Any], expression: str) -> None:
         super().__init__(tokens)
         self.expression_text = expression
+
+    def missing_operator(self) -> SpecError:
+        """The error for a word where an operator should be."""
+        word = self.peek().lexeme
+        advice = OPERATORS.get(word) or WORDS.get(word) or WORDS.get(self.previous().lexeme)
+        return SpecError(
+            f"An operator is missing before {word!r}.", self.expression_text, advice or "Join terms by '+', ':' or '*'."
+        )
+
+    def consume(self, kind: str, message: str) -> Any:
+        if not self.check(kind) and not self.at_end():
+            raise self.missing_operator()
+        return super().consume(kind, message)
 
     def comparison(self) -> Any:
         left = self.addition()

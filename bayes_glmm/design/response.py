@@ -64,13 +64,20 @@ def read_response(spec: ModelSpec, rows: pd.DataFrame) -> tuple[np.ndarray, str 
         return column.to_numpy(float), None
     levels = _levels(column)
     if len(levels) > 2:
-        raise DataError(
-            f"The response is text with levels {', '.join(map(repr, levels[:5]))}{' ...' if len(levels) > 5 else ''}; "
-            f"the {spec.family_name} family needs {spec.family.support_text}.",
-            f"column {name!r}",
-            f"Name the level that counts as 1, with family='bernoulli': {response}['{levels[-1]}'] ~ ...",
-        )
+        raise _more_than_two(spec, column, levels)
     return _is_level(spec, column, levels[-1])
+
+
+def _more_than_two(spec: ModelSpec, column: pd.Series, levels: list[str]) -> DataError:
+    shown = f"{', '.join(map(repr, levels[:5]))}{' ...' if len(levels) > 5 else ''}"
+    what = f"with levels {shown}; the {spec.family_name} family needs {spec.family.support_text}."
+    where = f"column {column.name!r}"
+    missing = "Families for ordered or for more than two categories are not supported."
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return DataError(f"The response is categorical, {what}", where, f"{missing} Model a numeric or 0/1 column.")
+    name = spec.formula.response
+    event = f"Name the level that counts as 1, with family='bernoulli': {name}['{levels[-1]}'] ~ ..."
+    return DataError(f"The response is text {what}", where, f"{event} {missing}")
 
 
 def _is_level(spec: ModelSpec, column: pd.Series, level: str) -> tuple[np.ndarray, str]:

@@ -15,6 +15,7 @@ import pandas as pd
 from bayes_glmm.design import Design
 from bayes_glmm.effects.columns import free_name
 from bayes_glmm.errors import DataError, SpecError, choices
+from bayes_glmm.foreign import frame_advice, frame_type
 
 FEW = 6  # a numeric column with this many values at most is gridded by all of them
 
@@ -40,7 +41,8 @@ def given_rows(newdata: pd.DataFrame) -> pd.DataFrame:
         If they are not a DataFrame, or none.
     """
     if not isinstance(newdata, pd.DataFrame):
-        raise DataError(f"The new rows are a {type(newdata).__name__}.", advice="Give a pandas DataFrame.")
+        what = f"newdata must be a pandas DataFrame, not a {frame_type(newdata)}."
+        raise DataError(what, advice=frame_advice(newdata, "newdata"))
     if not len(newdata):  # a model without predictors has rows without columns
         raise DataError("There are no new rows.", advice="Give at least one row.")
     return newdata.reset_index(drop=True)

@@ -27,10 +27,10 @@ def get_family(name: str) -> Family:
     SpecError
         If there is none; the message says what to write for a family of R, brms or Bambi, or lists those there are.
     """
-    known = name if name in FAMILIES else family_synonym(name)
+    known = name if name in FAMILIES else family_synonym(str(name))
     if known not in FAMILIES:
         # most letters must agree: a beta-binomial is no misspelt binomial
-        advice = family_advice(name, FAMILIES) or choices(name, FAMILIES, alike=0.8)
+        advice = family_advice(str(name), FAMILIES) or choices(name, FAMILIES, alike=0.8)
         raise SpecError(f"There is no family {name!r}.", advice=advice)
     return FAMILIES[known]
 

@@ -122,7 +122,7 @@ CASES: list[tuple[str, str, Edit, type[GLMMError], str]] = [
     # text that is no formula of terms
     ("y ~ x z", "gaussian", _keep, SpecError, "operator is missing before 'z'"),
     ("y ~ (x z | g)", "gaussian", _keep, SpecError, "operator is missing before 'z'"),
-    ("y ~ f %in% g", "gaussian", _keep, SpecError, "Compare with one level"),
+    ("y ~ f %in% g", "gaussian", _keep, SpecError, "Add comparisons"),
     ("y ~ x ** 2", "gaussian", _keep, SpecError, "I(x ** 2)"),
     ("y ~ x ^ 2", "gaussian", _keep, SpecError, "Write a power as **: I(x ** 2)"),
     ("y ~ 2 * x", "gaussian", _keep, SpecError, "The number 2 is not a term"),
