@@ -163,7 +163,7 @@ _FUNCTIONS: dict[str, str] = {
 _CODINGS: tuple[tuple[str, str], ...] = (
     (r"(?:contr\.)?[Tt]reatment\(?(?:(?:reference|base|ref)\s*=\s*)?(?P<level>[^()]*)\)?", "Write T({x}{level})."),
     (r"(?:contr\.)?[Ss]um.*|Deviation.*", "Write S({x}): contrasts that sum to 0."),
-    (r"(?:contr\.)?[Pp]oly.*", "Write poly({x}, 2) of a numeric column."),
+    (r"(?:contr\.)?(?:poly|Poly).*", "Write poly({x}, 2) of a numeric column."),
     (r"levels\s*=.*", "Make the column a pandas categorical: the order of its categories is the order of levels."),
     (r"(?:contr\.)?[Hh]elmert.*|Diff.*|contr\..*", f"This coding is not supported. {_OWN}"),
 )
@@ -367,42 +367,3 @@ DISTRIBUTIONS: dict[str, str] = {
     "lasso": "Laplace(0, 1)",
 }
 """Distributions of Stan, brms and rstanarm in lower case -> PyMC's."""
-
-_FRAMES: tuple[tuple[str, str], ...] = (
-    (r"polars\..*LazyFrame", "{data}.collect().to_pandas()"),
-    (r"(polars|pyarrow|cudf|ibis|modin|narwhals|datatable|vaex)\..*", "{data}.to_pandas()"),
-    (r"duckdb\..*", "{data}.df()"),
-    (r"pyspark\..*", "{data}.toPandas()"),
-    (r"dask\..*", "{data}.compute()"),
-    (r"xarray\..*DataArray", "{data}.to_dataframe('y').reset_index()"),
-    (r"xarray\..*", "{data}.to_dataframe().reset_index()"),
-    (r"pandas\..*Series", "{data}.to_frame()"),
-    (r"numpy\..*", "pd.DataFrame({data}, columns=['y', 'x'])"),
-    (r"builtins\.(str|bytes)|pathlib\..*", "pd.read_csv({data})"),
-    (r"builtins\.NoneType", "pd.read_csv('file.csv')"),
-    (r".*", "pd.DataFrame({data})"),
-)
-
-
-def frame_advice(data: object, name: str = "data") -> str:
-    """How to make a pandas DataFrame of data of another kind.
-
-    Examples
-    --------
-    >>> frame_advice({"y": [1, 2]})
-    'Write pd.DataFrame(data).'
-    """
-    kind = f"{type(data).__module__}.{type(data).__name__}"
-    return f"Write {next(advice for pattern, advice in _FRAMES if re.fullmatch(pattern, kind)).format(data=name)}."
-
-
-def frame_type(data: object) -> str:
-    """The type of data as text: ``polars DataFrame``, ``dict``.
-
-    Examples
-    --------
-    >>> frame_type({})
-    'dict'
-    """
-    package = type(data).__module__.partition(".")[0]
-    return type(data).__name__ if package in ("builtins", "numpy", "pandas") else f"{package} {type(data).__name__}"

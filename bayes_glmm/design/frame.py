@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.design.other_tables import frame_advice, frame_type
 from bayes_glmm.errors import DataError, choices, is_storable, rows_text
-from bayes_glmm.foreign import WORDS, frame_advice, frame_type
+from bayes_glmm.foreign import WORDS
 
 # what pandas says a column holds, for a column of numbers or levels and for a grouping factor
 _NUMBERS = ("integer", "floating", "mixed-integer-float")

@@ -29,7 +29,7 @@ _WHOLE = re.compile(r"\d+", re.ASCII)
 _FOREIGN = re.compile(
     "|".join(re.escape(symbol) for symbol in sorted(OPERATORS, key=len, reverse=True) if symbol not in "|~:=[!")
 )
-_COMPARISONS = {
+_COMPARISONS: dict[str, Callable[..., Any]] = {
     "EQUAL_EQUAL": operator.eq,
     "BANG_EQUAL": operator.ne,
     "LESS_EQUAL": operator.le,
@@ -37,7 +37,7 @@ _COMPARISONS = {
     "GREATER_EQUAL": operator.ge,
     "GREATER": operator.gt,
 }
-_ARITHMETIC = {
+_ARITHMETIC: dict[str, Callable[..., Any]] = {
     "PLUS": operator.add,
     "MINUS": operator.sub,
     "STAR": operator.mul,
@@ -46,7 +46,7 @@ _ARITHMETIC = {
     "MODULO": operator.mod,
     "STAR_STAR": operator.pow,
 }
-_SIGNS = {"PLUS": operator.pos, "MINUS": operator.neg}
+_SIGNS: dict[str, Callable[..., Any]] = {"PLUS": operator.pos, "MINUS": operator.neg}
 
 
 def parse(expression: str) -> Any:
@@ -80,6 +80,8 @@ def number(value: Any) -> Any:
 
 class _Scanner(Scanner):
     """Tokens: numbers with exponents, text up to the same quotation mark, names that begin with ``_``."""
+
+    current: int  # position in the text
 
     def scan_token(self) -> None:
         if match := _FOREIGN.match(self.code, self.current):

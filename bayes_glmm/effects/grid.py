@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Design
+from bayes_glmm.design.other_tables import frame_advice, frame_type
 from bayes_glmm.effects.columns import free_name
 from bayes_glmm.errors import DataError, SpecError, choices
-from bayes_glmm.foreign import frame_advice, frame_type
 
 FEW = 6  # a numeric column with this many values at most is gridded by all of them
 

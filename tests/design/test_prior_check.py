@@ -35,7 +35,7 @@ def _by_pymc(prior: Prior) -> tuple[bool, bool]:
 
     distribution = getattr(pm, prior.distribution)
     with np.errstate(all="ignore"):
-        variable = distribution.dist(*map(float, prior.positional), **dict(prior.keyword))
+        variable = distribution.dist(*np.array(prior.positional, float), **dict(prior.keyword))
         below = pm.logp(variable, np.array([-1e-3, -0.5, -2.0, -7.0])).eval(mode="FAST_COMPILE")
     return True, bool(np.isfinite(below).any())
 
@@ -52,7 +52,7 @@ def test_the_table_agrees_with_pymc(name: str) -> None:
             valid, negative = False, False
         for support, right in (("real", valid), ("positive", valid and not negative)):
             try:
-                check_prior("sigma", prior, support)
+                check_prior("sigma", prior, support)  # type: ignore[arg-type]
                 found = True
             except SpecError:
                 found = False
@@ -159,5 +159,5 @@ def test_the_message_is_the_same_in_the_model(data: pd.DataFrame) -> None:
         with pytest.raises(SpecError) as early:
             _priors("y ~ x", data, **{parameter: text})
         with pytest.raises(GLMMError) as late:
-            scalar_variable(parameter, Prior.parse(text), support)
+            scalar_variable(parameter, Prior.parse(text), support)  # type: ignore[arg-type]
         assert str(early.value) == str(late.value)
