@@ -6,6 +6,7 @@ Ctrl-C; of many runs, that of the worst.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -227,6 +228,8 @@ def _errors_explained() -> Iterator[None]:
     """A message on stderr and an exit code, where the package says what is wrong; SIGTERM cleans up like Ctrl-C."""
     from bayes_glmm.errors import GLMMError
 
+    for name in ("NUMBA_CACHE_DIR", "NUMBA_CACHE_LOCATOR_CLASSES"):
+        os.environ.setdefault(name, "")  # else numba runs code from where a .numba_config.yaml beside the config says
     previous = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         yield

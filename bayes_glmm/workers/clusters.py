@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from bayes_glmm.errors import SamplingError
+from bayes_glmm.processes import safe_path
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -71,6 +72,7 @@ def _local(workers: int | None) -> Iterator[Client]:
     n = workers or CPU_COUNT
     size = {"n_workers": n, "threads_per_worker": 1, "memory_limit": 1.0 / n}
     with (
+        safe_path(),  # also for the workers that are started again later
         dask.config.set(_CONFIG),
         # what is logged below this, errors of tasks and lost workers, the caller is told
         LocalCluster(**size, dashboard_address=":0", silence_logs=logging.CRITICAL) as local,

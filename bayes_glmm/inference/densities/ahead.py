@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +24,7 @@ from numba.core.runtime import rtsys
 
 from bayes_glmm.inference.densities.callbacks import Part, compile_part
 from bayes_glmm.inference.kernels.entries import KERNELS
+from bayes_glmm.processes import isolated_command
 
 FOLDER = Path(__file__).with_name("objects")
 PROCESSORS = {  # and what they can do; the first that fits is taken
@@ -129,13 +129,14 @@ def _compiling(folder: Path, parts: Sequence[Part]) -> subprocess.Popen[bytes]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     names = json.dumps([(part.name, part.made_for) for part in parts])
-    command = [sys.executable, "-m", __spec__.name, str(folder), names]
+    command = isolated_command(__spec__.name, "write_for_one", str(folder.resolve()), names)
     told = {"NUMBA_CPU_NAME": folder.name, "NUMBA_CPU_FEATURES": TUNING.get(folder.name, "")}
     return subprocess.Popen(command, env=os.environ | told)
 
 
-def _write_for_one(folder: Path, names: str) -> None:
+def write_for_one(place: str, names: str) -> None:
     """Write parts for the processor that the folder is named after, which numba has been told."""
+    folder = Path(place)
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=folder.name, opt=3, reloc="static", codemodel="jitdefault", jit=True
@@ -160,4 +161,4 @@ def _runtime() -> list[str]:
 
 
 if __name__ == "__main__":
-    _write_for_one(Path(sys.argv[1]), sys.argv[2]) if sys.argv[1:] else write(FOLDER)
+    write(FOLDER)

@@ -17,10 +17,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from numba.core import config
 from numba.core.caching import FunctionCache
 
 from bayes_glmm.inference.densities.ahead import objects
 from bayes_glmm.inference.densities.callbacks import Part, compile_part, python_function
+from bayes_glmm.processes import isolated_command
 
 log = logging.getLogger(__name__)
 
@@ -76,13 +78,9 @@ def _compiled_elsewhere(parts: Sequence[Part]) -> Iterator[None]:
         yield
         return
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"import sys; from {__name__} import compile_named; compile_named(sys.argv[1])",
-            json.dumps([(part.name, part.made_for) for part in parts]),
-        ],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        isolated_command(__name__, "compile_named", json.dumps([(part.name, part.made_for) for part in parts])),
+        # where this process keeps code: numba would also look for a .numba_config.yaml in the working directory
+        env=os.environ | {"NUMBA_CACHE_DIR": str(Path(config.CACHE_DIR).resolve()) if config.CACHE_DIR else ""},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayes_glmm.inference.chains import Keep, chain_of
 from bayes_glmm.inference.settings import Settings
+from bayes_glmm.processes import safe_path
 
 
 def sample_pymc(model: Any, settings: Settings, chains: Sequence[int], keep: Keep) -> None:
@@ -23,7 +24,7 @@ def sample_pymc(model: Any, settings: Settings, chains: Sequence[int], keep: Kee
     """
     import pymc as pm
 
-    with model:
+    with model, safe_path():
         step = pm.NUTS(target_accept=settings.target_accept, max_treedepth=settings.max_treedepth)
         fresh = step.sampling_state
         for batch in _batches(chains, settings.parallel):
