@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import xarray as xr
+from bayes_glmm.errors import DataError
 
 
 def write_file(path: Path, content: bytes | memoryview | str) -> None:
@@ -38,26 +38,15 @@ def write_file(path: Path, content: bytes | memoryview | str) -> None:
         raise
 
 
-def write_tree(path: Path, tree: xr.DataTree) -> None:
-    """Write a netCDF file, as :func:`write_file`.
+def check_no_link(path: Path) -> None:
+    """Check that a file is no symbolic link.
 
-    It is made in memory: on a full disk the HDF5 library does not raise an error but takes the process down.
+    Raises
+    ------
+    DataError
     """
-    with _no_cluster():
-        content = tree.to_netcdf(engine="h5netcdf")
-    write_file(path, content)
-
-
-@contextmanager
-def _no_cluster() -> Iterator[None]:
-    """Where a dask client is at hand, xarray asks its cluster for a lock on what it writes: not for files in memory."""
-    if "distributed" not in sys.modules:
-        yield
-        return
-    import dask
-
-    with dask.config.set(scheduler="synchronous"):
-        yield
+    if path.is_symlink():
+        raise DataError(f"{path.name} is a link to another file.", str(path), "Put the file itself in its place.")
 
 
 @contextmanager

@@ -24,7 +24,8 @@ from bayes_glmm.design.canonical import without_coefficients
 from bayes_glmm.design.prior_record import from_record, to_record
 from bayes_glmm.draws import to_canonical, with_covariance
 from bayes_glmm.errors import DataError, GLMMError, SpecError, choices
-from bayes_glmm.files import whole_folder, write_tree
+from bayes_glmm.files import check_no_link, whole_folder
+from bayes_glmm.netcdf import read_tree, write_tree
 from bayes_glmm.spec import ModelSpec
 
 FORMAT = 2
@@ -166,9 +167,12 @@ def load_posterior(folder: str | Path) -> Posterior:
     folder = Path(folder)
     if (folder / "posterior").is_dir():
         folder = folder / "posterior"
+        check_no_link(folder)
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise DataError(f"No saved posterior: {missing[0]} is not there.", str(folder), "Name the folder of a run.")
+    for name in FILES:
+        check_no_link(folder / name)
     model = _read(folder / MODEL, _model_record)
     if model.get("format") != FORMAT:
         raise DataError(
@@ -177,7 +181,7 @@ def load_posterior(folder: str | Path) -> Posterior:
             "Read it with the version of bayes_glmm named under 'provenance'.",
         )
     data = _read(folder / DATA, pd.read_parquet)
-    draws = _read(folder / DRAWS, lambda path: xr.load_datatree(path, engine="h5netcdf", phony_dims="access"))
+    draws = read_tree(folder / DRAWS, _DAMAGED)
     try:
         spec = ModelSpec.from_dict(model["model"])
         design = replace(build_design(spec, data), dropped=model.get("dropped", 0))

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Union
 import numpy as np
 import xarray as xr
 
-from bayes_glmm.files import write_tree
 from bayes_glmm.inference.settings import Settings
+from bayes_glmm.netcdf import read_tree, write_tree
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -40,6 +40,7 @@ class Draws:
     labels: Mapping[str, np.ndarray]
 
 
+_ANEW = "Remove this file, and the chain is drawn again."
 Target = Union["pm.Model", "Density"]
 Chain = Mapping[str, Draws]  # by group: posterior, sample_stats, ...
 Groups = dict[str, xr.Dataset]  # of all chains
@@ -68,14 +69,16 @@ def in_folder(folder: Path) -> Gather:
         missing = [chain for chain, file in files.items() if not file.is_file()]
         if missing:
             draw(target, settings, missing, lambda chain, drawn: write_tree(files[chain], _tree(drawn)))
-        return _joined({chain: chain_of(xr.load_datatree(file, engine="h5netcdf")) for chain, file in files.items()})
+        return _joined({chain: chain_of(read_tree(file, _ANEW)) for chain, file in files.items()})
 
     return gather
 
 
 def count_chains(folder: Path) -> int:
     """How many finished chains a folder holds of the last call."""
-    calls = [int(file.stem.split("-")[0]) for file in folder.glob("*-*.nc")]
+    calls = [
+        int(call) for call, _, _ in (file.stem.partition("-") for file in folder.glob("*-*.nc")) if call.isdecimal()
+    ]
     return calls.count(max(calls, default=0))
 
 

@@ -23,6 +23,7 @@ from bayes_glmm.runs.lock import locked
 
 RECORD = "run.json"  # the last file written; a folder with it is a run
 _PREFIX, _SUFFIX = ".", ".partial"
+_CONTENTS = ("start.json", "chains", "run", "lock", "config.yaml", "model.txt")
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,24 @@ def check_target(folder: Path, overwrite: bool) -> None:
         )
 
 
+def _check_ours(partial: Partial) -> None:
+    """The hidden folder holds what a run writes there, and is no link to another folder: it will be emptied."""
+    if partial.path.is_symlink():
+        others = [f"a link to {partial.path.readlink()}"]
+    else:
+        others = sorted(path.name for path in partial.path.glob("*") if path.is_symlink() or not _is_ours(path.name))
+    if others:
+        raise ConfigError(
+            f"The hidden folder of the run is not one that a run wrote: {others[0]}.",
+            str(partial.path),
+            "Move it away, or name another output folder.",
+        )
+
+
+def _is_ours(name: str) -> bool:
+    return name in _CONTENTS or (name.startswith(_PREFIX) and name.endswith(_SUFFIX))  # of a file half written
+
+
 def is_run(folder: Path) -> bool:
     """Whether a folder holds a finished run."""
     return (folder / RECORD).is_file()
@@ -173,6 +192,7 @@ def new_run(folder: str | Path, overwrite: bool = False) -> Iterator[Partial]:
     """
     partial = partial_run(folder)
     check_target(partial.folder, overwrite)
+    _check_ours(partial)
     try:
         partial.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -199,6 +219,7 @@ def resumed_run(folder: str | Path) -> Iterator[Partial]:
     partial = partial_run(folder)
     if not partial.path.is_dir():
         raise _nothing_to_resume(partial)
+    _check_ours(partial)
     with _explained(partial), locked(partial.path):
         if not partial.resumable:
             shutil.rmtree(partial.path, ignore_errors=True)

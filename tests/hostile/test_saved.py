@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 from collections.abc import Callable
@@ -18,6 +19,8 @@ import pytest
 
 import bayes_glmm as bg
 from bayes_glmm.errors import DataError
+from bayes_glmm.inference.chains import in_folder
+from bayes_glmm.inference.settings import Settings
 from bayes_glmm.posterior import load_posterior, posterior_at
 from bayes_glmm.spec import ModelSpec
 from tests.hostile.cases import frame, refused, watched, within
@@ -122,14 +125,51 @@ def replaced(name: str, values: Any) -> Callable[[h5py.File], None]:
     return edit
 
 
-def _external(file: h5py.File) -> None:
+def _external(file: h5py.File, other: str = "/etc/passwd") -> None:
     del file["posterior"]["beta"]
-    file["posterior"].create_dataset("beta", shape=(3,), dtype="u1", external=[("/etc/passwd", 0, 3)])
+    file["posterior"].create_dataset("beta", shape=(3,), dtype="u1", external=[(other, 0, 3)])
 
 
-def _linked(file: h5py.File) -> None:
+def _linked(file: h5py.File, other: str = "/etc/passwd") -> None:
     del file["posterior"]["beta"]
-    file["posterior"]["beta"] = h5py.ExternalLink("/etc/passwd", "/x")
+    file["posterior"]["beta"] = h5py.ExternalLink(other, "/x")
+
+
+def _virtual(file: h5py.File, other: str = "/etc/passwd") -> None:
+    del file["posterior"]["beta"]
+    layout = h5py.VirtualLayout(shape=(1, 3, 4), dtype="f8")
+    layout[:] = h5py.VirtualSource(other, "x", shape=(1, 3, 4))
+    file["posterior"].create_virtual_dataset("beta", layout)
+
+
+def _soft(file: h5py.File) -> None:
+    file["posterior"]["other"] = h5py.SoftLink("/posterior/beta")
+
+
+def _loop(file: h5py.File) -> None:
+    file["posterior"]["loop"] = file["/"]
+
+
+def _soft_loop(file: h5py.File) -> None:
+    file["posterior"]["loop"] = h5py.SoftLink("/posterior/loop")
+
+
+def _deep(file: h5py.File) -> None:
+    group = file["posterior"]
+    for _ in range(200):
+        group = group.create_group("deeper")
+
+
+def _unfolds(file: h5py.File) -> None:
+    file["posterior"].create_dataset("large", shape=(10**12,), chunks=(1000,), dtype="f8")
+
+
+def _reference(file: h5py.File) -> None:
+    file["posterior"]["other"] = np.array([file["posterior"]["beta"].ref], dtype=h5py.ref_dtype)
+
+
+def _named_type(file: h5py.File) -> None:
+    file["posterior"]["type"] = np.dtype("f8")
 
 
 def _levels(file: h5py.File) -> None:
@@ -148,6 +188,14 @@ DRAWS: list[tuple[str, Callable[[h5py.File], None]]] = [
     ("another shape", replaced("beta", np.zeros((1, 3, 9)))),
     ("another file's bytes", _external),
     ("another file's array", _linked),
+    ("a virtual array", _virtual),
+    ("a soft link", _soft),
+    ("groups that hold each other", _loop),
+    ("a link to itself", _soft_loop),
+    ("groups without end", _deep),
+    ("an array larger than any memory", _unfolds),
+    ("references", _reference),
+    ("a named type", _named_type),
     ("other levels", _levels),
     ("a unit of time", lambda file: file["posterior"]["beta"].attrs.__setitem__("units", "days since 1e400")),
 ]
@@ -160,6 +208,56 @@ def test_draws(folder: Path, name: str, edit: Callable[[h5py.File], None]) -> No
     with within(20):
         refused(lambda: load_posterior(folder), DataError, "draws.nc")
     assert not Path("pwned").exists()
+
+
+ELSEWHERE: list[tuple[str, Callable[[h5py.File, str], None]]] = [
+    ("external storage", _external),
+    ("an external link", _linked),
+    ("a virtual array", _virtual),
+]
+
+
+@pytest.mark.parametrize(("name", "edit"), ELSEWHERE, ids=[name for name, _ in ELSEWHERE])
+def test_draws_open_no_other_file(folder: Path, name: str, edit: Callable[[h5py.File, str], None]) -> None:
+    os.mkfifo("pipe")  # whoever opens it waits for ever
+    with h5py.File(folder / "draws.nc", "r+") as file:
+        edit(file, str(Path.cwd() / "pipe"))
+    with within(20):
+        refused(lambda: load_posterior(folder), DataError, "bayes_glmm writes no such file")
+
+
+@pytest.mark.parametrize("name", ["model.json", "draws.nc", "data.parquet"])
+def test_a_file_elsewhere(folder: Path, good: Path, name: str) -> None:
+    (folder / name).unlink()
+    (folder / name).symlink_to(good / name)
+    refused(lambda: load_posterior(folder), DataError, f"{name} is a link to another file")
+
+
+def test_a_saved_posterior_elsewhere_in_a_run(tmp_path: Path, good: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "posterior").symlink_to(good)
+    refused(lambda: load_posterior(tmp_path / "run"), DataError, "is a link")
+    (tmp_path / "link").symlink_to(good)
+    assert load_posterior(tmp_path / "link").spec == SPEC  # whom the reader names himself
+
+
+@pytest.mark.parametrize(("name", "edit"), ELSEWHERE, ids=[name for name, _ in ELSEWHERE])
+def test_kept_chains_open_no_other_file(folder: Path, name: str, edit: Callable[[h5py.File, str], None]) -> None:
+    chain = Path("chains") / "0-0.nc"
+    chain.parent.mkdir()
+    shutil.copyfile(folder / "draws.nc", chain)
+    with h5py.File(chain, "r+") as file:
+        edit(file, str(folder / "draws.nc"))
+    gather = in_folder(chain.parent)
+    refused(lambda: gather(_nothing, None, Settings(chains=1)), DataError, "Remove this file, and the chain is drawn")
+    chain.unlink()
+    chain.symlink_to(folder / "draws.nc")
+    gather = in_folder(chain.parent)
+    refused(lambda: gather(_nothing, None, Settings(chains=1)), DataError, "is a link to another file")
+
+
+def _nothing(*arguments: object) -> None:
+    raise AssertionError("drawn")
 
 
 def test_pickled_objects_beside_the_draws_are_bytes(folder: Path) -> None:

@@ -14,10 +14,10 @@ import xarray as xr
 import bayes_glmm as bg
 from bayes_glmm.datasets import clinics
 from bayes_glmm.errors import SamplingError
-from bayes_glmm.files import write_tree
 from bayes_glmm.inference import Settings
 from bayes_glmm.inference.chains import Draws, in_folder, in_memory
 from bayes_glmm.inference.cluster import on_cluster
+from bayes_glmm.netcdf import write_tree
 
 SETTINGS = Settings(draws=3, tune=2, chains=4, seed=9, progress=False)
 

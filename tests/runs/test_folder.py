@@ -194,3 +194,19 @@ def test_a_worker_that_outlives_the_process_does_not_hold_the_lock(tmp_path):
                 assert 1 == partial.finished_chains
         finally:
             os.kill(worker, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("begin", [new_run, resumed_run])
+def test_a_hidden_folder_of_others_stays(tmp_path, begin):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "mine").write_text("mine")
+    (tmp_path / ".r.partial").symlink_to(other)
+    with pytest.raises(ConfigError, match="a link to"), begin(tmp_path / "r"):
+        pass
+    assert (other / "mine").is_file()
+    (tmp_path / ".r.partial").unlink()
+    other.rename(tmp_path / ".r.partial")
+    with pytest.raises(ConfigError, match="not one that a run wrote: mine"), begin(tmp_path / "r"):
+        pass
+    assert (tmp_path / ".r.partial" / "mine").is_file()
