@@ -26,9 +26,10 @@ from bayes_glmm.draws import to_canonical, with_covariance
 from bayes_glmm.errors import DataError, GLMMError, SpecError, choices
 from bayes_glmm.files import check_no_link, whole_folder
 from bayes_glmm.netcdf import read_tree, write_tree
+from bayes_glmm.parquet import read_frame, write_frame
 from bayes_glmm.spec import ModelSpec
 
-FORMAT = 2
+FORMAT = 2  # 1 had other default priors, and lost the categories of numbers
 FILES = MODEL, DRAWS, DATA = "model.json", "draws.nc", "data.parquet"
 _DAMAGED = "It is damaged: fit the model again."
 
@@ -150,7 +151,7 @@ class Posterior:
         }
         with whole_folder(target) as partial:
             write_tree(partial / DRAWS, self.draws)
-            self.design.data.to_parquet(partial / DATA)
+            write_frame(partial / DATA, self.design.data)
             (partial / MODEL).write_text(json.dumps(model, indent=2), encoding="utf-8")
         return Path(folder)
 
@@ -180,7 +181,7 @@ def load_posterior(folder: str | Path) -> Posterior:
             str(folder / MODEL),
             "Read it with the version of bayes_glmm named under 'provenance'.",
         )
-    data = _read(folder / DATA, pd.read_parquet)
+    data = _read(folder / DATA, read_frame)
     draws = read_tree(folder / DRAWS, _DAMAGED)
     try:
         spec = ModelSpec.from_dict(model["model"])

@@ -11,7 +11,7 @@ import pandas as pd
 from bayes_glmm.design.check import check_predictors
 from bayes_glmm.design.design import Design, Predictors, RandomBlock
 from bayes_glmm.design.expressions import arithmetic, coded_columns, columns_of, evaluate, numeric_column
-from bayes_glmm.design.frame import check_columns, readable
+from bayes_glmm.design.frame import check_columns, check_exact_labels, readable
 from bayes_glmm.design.rank import Rank
 from bayes_glmm.errors import DataError, choices, rows_text
 
@@ -135,6 +135,7 @@ def _new_index(block: RandomBlock, data: pd.DataFrame, known: bool) -> np.ndarra
         return np.full(len(data), -1)
     check_columns(data, columns)
     complete = data[list(columns)].notna().all(axis=1)
+    check_exact_labels(data[complete], columns)
     labels = pd.Series("(missing)", index=data.index, dtype=object)
     if complete.any():
         labels[complete] = group_labels(columns, readable(data.loc[complete, list(columns)], groups_only=columns))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -55,6 +55,7 @@ def complete_rows(
             f"The data have {len(rows)} complete row{'' if len(rows) else 's'}: too few for a model.",
             advice="Check the columns of the formula for missing values.",
         )
+    check_exact_labels(rows, groups)
     return readable(rows, groups_only=[column for column in groups if column not in inputs])
 
 
@@ -77,19 +78,23 @@ def readable(rows: pd.DataFrame, groups_only: Sequence[str] = ()) -> pd.DataFram
 
 
 def _plain(column: pd.Series, groups_only: bool) -> pd.Series:
+    column = _without_arrow(column)
     if isinstance(column.dtype, pd.CategoricalDtype):
         return _plain_categories(column, groups_only)
-    if isinstance(column.dtype, pd.ArrowDtype | pd.SparseDtype):
-        column = column.astype(object)
     kind = _check_kind(column, groups_only)
+    if kind == "decimal":
+        return _in_order(column, lambda value: f"{value.normalize():f}")
     if column.dtype == object:
         _check_text(column)
-        column = _as_float(column) if kind in _NUMBERS else column.infer_objects()
+    if kind == "integer" and len(column) and not (int(column.min()) >= -(2**63) and int(column.max()) < 2**63):
+        return _in_order(column, str) if groups_only else _large(column)
+    if column.dtype == object:
+        column = column.astype(float) if kind in _NUMBERS[1:] else column.infer_objects()
     dtype = column.dtype
     if pd.api.types.is_bool_dtype(dtype):
         column = column.astype(bool)
-    elif pd.api.types.is_integer_dtype(dtype):  # narrow ones wrap round: the uint8 2 - 3 is 255
-        column = column.astype("int64" if column.abs().max() < 2**63 else float)
+    elif pd.api.types.is_integer_dtype(dtype):
+        column = column.astype("int64")  # narrow ones wrap round: the uint8 2 - 3 is 255
     elif pd.api.types.is_float_dtype(dtype):
         check_finite(column)
         column = column.astype(float)
@@ -98,13 +103,63 @@ def _plain(column: pd.Series, groups_only: bool) -> pd.Series:
     return column
 
 
-def _as_float(column: pd.Series) -> pd.Series:
-    """Python's numbers; whole ones stay whole where 64 bits hold them."""
-    inferred = column.infer_objects()
+def _without_arrow(column: pd.Series) -> pd.Series:
+    """Values of Arrow and of sparse columns as Python's; a dictionary as the categories that it is."""
+    if isinstance(column.dtype, pd.ArrowDtype):
+        if not str(column.dtype).startswith("dictionary"):
+            return column.astype(object)
+        values = column.array.__arrow_array__().to_pandas()
+        return pd.Series(values.array, index=column.index, name=column.name)
+    return column.astype(object) if isinstance(column.dtype, pd.SparseDtype) else column
+
+
+def _in_order(column: pd.Series, text: Callable[[Any], str]) -> pd.Series:
+    """Text for values that no plain column holds, in the order of the values."""
+    levels = list(dict.fromkeys(text(value) for value in sorted(column.unique())))
+    return column.map(text).astype(pd.CategoricalDtype(levels, ordered=True))
+
+
+def _large(column: pd.Series) -> pd.Series:
+    """Whole numbers beyond 64 bits as floats, where they stay apart.
+
+    Raises
+    ------
+    DataError
+        Where two of them become one float, or one is too large.
+    """
+    where = f"column {column.name!r}"
     try:
-        return inferred.astype(float) if inferred.dtype == object else inferred
+        floats = column.astype(float)
     except OverflowError as error:
-        raise DataError("A whole number is too large.", f"column {column.name!r}", "Change the unit.") from error
+        raise DataError("A whole number is too large.", where, "Change the unit.") from error
+    if floats.nunique() < column.nunique():
+        raise DataError(
+            "Whole numbers of 64 bits or more differ in digits that a number of 53 bits does not have.",
+            where,
+            "If they are labels, make them text: data[column].astype(str). Else subtract the smallest.",
+        )
+    return floats
+
+
+def check_exact_labels(rows: pd.DataFrame, groups: Sequence[str]) -> None:
+    """No grouping factor is a float column of whole numbers so large that neighbours are the same float.
+
+    Raises
+    ------
+    DataError
+        As where one missing value has turned ids of 17 digits into floats.
+    """
+    for name in groups:
+        column = rows[name]
+        if not pd.api.types.is_float_dtype(column.dtype):
+            continue
+        large = np.flatnonzero(np.abs(column.to_numpy(float)) >= 2**53)
+        if large.size:
+            raise DataError(
+                "Labels of 16 digits and more are floats, which differ by 2 or more there: digits are lost.",
+                f"column {name!r}, {rows_text(large)}",
+                "Read the column as text or as nullable whole numbers (Int64): one missing value makes it floats.",
+            )
 
 
 def _plain_categories(column: pd.Series, groups_only: bool) -> pd.Series:
