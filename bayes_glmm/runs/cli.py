@@ -187,14 +187,15 @@ def data(
         from bayes_glmm.files import write_file
         from bayes_glmm.runs.run import data as read_data
         from bayes_glmm.runs.show import show_datasets
+        from bayes_glmm.runs.tables import csv_text
 
         table = read_data(name)
         if name is None:
             show_datasets(Console(), table)
         elif output is None:
-            table.to_csv(sys.stdout, index=False)
+            typer.echo(csv_text(table), nl=False)
         else:
-            write_file(output, table.to_csv(index=False))
+            write_file(output, csv_text(table))
 
 
 def _tell(result: RunResult, quiet: bool) -> None:

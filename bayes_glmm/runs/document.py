@@ -1,7 +1,8 @@
 """A YAML file as plain values that remember their lines, so that an error can say where.
 
-Read with PyYAML's safe loader: nothing in a file runs. Three readings are YAML 1.2's instead: only ``true`` and
-``false`` are truth values, so that a level ``no`` stays text; ``1e-3`` is a number; a date is text.
+Read with PyYAML's safe loader: nothing in a file runs. Truth values and numbers are YAML 1.2's: only ``true`` and
+``false`` are truth values, so that a level ``no`` stays text; ``1e-3`` is a number; a date and ``1:30`` are text. What
+would be read as another number than it shows is text too: ``0100``, ``0x10``, ``1_000``.
 """
 
 from __future__ import annotations
@@ -54,15 +55,20 @@ _Loader.yaml_constructors = {
     for tag, function in yaml.SafeLoader.yaml_constructors.items()
     if tag is None or tag.removeprefix("tag:yaml.org,2002:") in _PLAIN_TAGS
 }
-_OTHER_TAGS = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
+_OTHER_TAGS = tuple(f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float", "timestamp"))
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in _OTHER_TAGS]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
 _FLOAT = (
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.inf|\.nan)$"),
+    re.compile(
+        r"^[-+]?(?:(?:(?:0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|(?:0|[1-9][0-9]*)[eE][-+]?[0-9]+|\.inf|\.nan)$"
+    ),
     list("-+.0123456789"),
 )
 _Loader.add_implicit_resolver(*_FLOAT)

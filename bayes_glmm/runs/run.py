@@ -23,7 +23,7 @@ from bayes_glmm.runs.figures import write_figures
 from bayes_glmm.runs.folder import RECORD, Partial, check_finished, new_run, put_in_place, resumed_run
 from bayes_glmm.runs.job import Job, prepare
 from bayes_glmm.runs.resume import INPUTS, reopen, write_start
-from bayes_glmm.runs.tables import result_tables
+from bayes_glmm.runs.tables import csv_text, result_tables
 
 Overrides = Mapping[str, Mapping[str, Any]]
 
@@ -198,7 +198,7 @@ def _write_results(
     posterior.save(folder / "posterior")
     (folder / "tables").mkdir()
     for name, table in tables.items():
-        table.to_csv(folder / "tables" / f"{name}.csv", index=False)
+        write_file(folder / "tables" / f"{name}.csv", csv_text(table))
     write_file(folder / "diagnostics.json", _json({group: found.to_dict() for group, found in checks.items()}))
     if job.config.outputs.figures:
         write_figures(posterior, tables, folder / "figures")

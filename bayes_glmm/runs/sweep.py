@@ -24,6 +24,7 @@ from bayes_glmm.runs.folder import RECORD, check_target, is_run, partial_run, sh
 from bayes_glmm.runs.job import prepare
 from bayes_glmm.runs.resume import check_same, reopen
 from bayes_glmm.runs.run import resume, run
+from bayes_glmm.runs.tables import csv_text
 from bayes_glmm.studies.executor import cluster, run_all
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def write_table(outcomes: pd.DataFrame, file: Path | None = None) -> Path:
     """Write the outcomes of a sweep as CSV: by default to ``sweep.csv`` beside the folder of the first run."""
     path = file or Path(outcomes["folder"].iloc[0]).parent / "sweep.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, outcomes.to_csv(index=False))
+    write_file(path, csv_text(outcomes))
     return path
 
 

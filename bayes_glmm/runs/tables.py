@@ -15,6 +15,7 @@ from bayes_glmm.runs.answers import answer
 from bayes_glmm.runs.schema import EffectSection
 
 SIDE_BY_SIDE = "marginal_coefficients"
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # how a formula may begin; the wide ones where text is Chinese or Japanese
 
 
 def result_tables(posterior: Posterior, effects: Sequence[EffectSection]) -> dict[str, pd.DataFrame]:
@@ -51,6 +52,39 @@ def _free_name(name: str, taken: dict[str, pd.DataFrame]) -> str:
     while free in taken:
         free, number = f"{name}_{number}", number + 1
     return free
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table as CSV without its index, in which a spreadsheet runs nothing.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe in front, names of columns too.
+
+    Examples
+    --------
+    >>> print(csv_text(pd.DataFrame({"level": ["=1+1", "-1.5", "a"], "estimate": [-0.5, 1.0, 2.0]})), end="")
+    level,estimate
+    '=1+1,-0.5
+    -1.5,1.0
+    a,2.0
+    """
+    texts = [place for place, dtype in enumerate(table.dtypes) if not pd.api.types.is_numeric_dtype(dtype)]
+    columns = [table.iloc[:, place] for place in range(table.shape[1])]
+    for place in texts:
+        columns[place] = columns[place].astype(object).map(_harmless)
+    quoted = pd.concat(columns, axis=1) if columns else table
+    return quoted.set_axis([_harmless(name) for name in table.columns], axis=1).to_csv(index=False)
+
+
+def _harmless(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) and not _is_number(cell) else cell
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def interval_text(estimate: float, lower: float, upper: float) -> str:

@@ -45,6 +45,22 @@ def test_truth_values_numbers_and_dates_are_as_in_yaml_1_2(write):
 
 
 @pytest.mark.parametrize(
+    "text", ["0100", "01", "-07", "1:30", "190:20:30", "1:30.5", "0x1F", "0o17", "0b1", "1_000", "1_0.5", "01.5", "00"]
+)
+def test_what_is_no_plain_number_is_read_as_it_is_written(write, text):
+    assert read_document(write(f"a: {text}\n")).values == {"a": text}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0", 0), ("-0", 0), ("+5", 5), ("-12", -12), ("0.50", 0.5), ("0e3", 0.0), ("-.5", -0.5), ("True", True)],
+)
+def test_plain_numbers_and_truth_values_are_read_as_such(write, text, value):
+    found = read_document(write(f"a: {text}\n")).values["a"]
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("a: 1\nb:\n  c: 1\n  c: 2\n", r"'c' stands twice.*line 4; first on line 3"),
