@@ -9,9 +9,10 @@ import pandas as pd
 
 from bayes_glmm.design.check import check_design, check_finite, check_response
 from bayes_glmm.design.design import Design, Predictors, RandomBlock
-from bayes_glmm.design.encode import Encoder, evaluate_offset, group_labels, predictor_columns
+from bayes_glmm.design.encode import Encoder, evaluate_offset, group_labels, label_columns, predictor_columns
 from bayes_glmm.design.expressions import common_matrix, labels_of, values_of
 from bayes_glmm.design.frame import check_levels, complete_rows
+from bayes_glmm.design.number_text import check_number_texts
 from bayes_glmm.design.rank import rank_of
 from bayes_glmm.design.response import own_columns, read_response, read_trials, response_columns
 from bayes_glmm.errors import DataError, SpecError
@@ -46,6 +47,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     _check_names(spec, inputs, groups)
     rows = complete_rows(data, (*response_columns(spec), *inputs), groups, missing)
     check_levels(rows[list(inputs)])
+    check_number_texts(rows[list(inputs)], label_columns(formula.fixed, formula.random))
     y, success = read_response(spec, rows)
     trials = None if formula.trials is None else read_trials(formula.trials, rows)
     fixed = common_matrix(formula.fixed, rows)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bayes_glmm.design.check import check_predictors
 from bayes_glmm.design.design import Design, Predictors, RandomBlock
-from bayes_glmm.design.expressions import arithmetic, coded_columns, columns_of, evaluate, numeric_column
+from bayes_glmm.design.expressions import arithmetic, coded_columns, coded_in, columns_of, evaluate, numeric_column
 from bayes_glmm.design.frame import check_columns, check_exact_labels, readable
 from bayes_glmm.design.rank import Rank
 from bayes_glmm.errors import DataError, choices, rows_text
@@ -183,6 +183,12 @@ def _check_known(design: Design, data: pd.DataFrame) -> None:
                 rows_text(np.flatnonzero(unknown)),
                 choices("", [str(level) for level in sorted(seen.unique(), key=str)]),
             )
+
+
+def label_columns(fixed: str, terms: tuple[RandomTerm, ...]) -> tuple[str, ...]:
+    """Columns whose values are labels, whatever they look like: grouping factors, and what is within ``C()``."""
+    coded = (column for expression in (fixed, *(term.effects for term in terms)) for column in coded_in(expression))
+    return tuple(dict.fromkeys([*(column for term in terms for column in term.columns), *coded]))
 
 
 def predictor_columns(fixed: str, terms: tuple[RandomTerm, ...], offset: str | None) -> tuple[str, ...]:

@@ -54,6 +54,20 @@ def is_one_term(expression: str) -> bool:
         return type(parse_tree(expression)).__name__ not in ("Binary", "Unary")
 
 
+def coded_in(expression: str) -> set[str]:
+    """Columns of a right-hand side within ``C()``, ``S()`` or ``T()``.
+
+    Raises
+    ------
+    SpecError
+        If the expression cannot be read.
+    """
+    from bayes_glmm.design.algebra import describe
+
+    with _explained(expression):
+        return coded_columns(describe(expression).common_terms)
+
+
 def common_matrix(expression: str, data: pd.DataFrame) -> CommonEffectsMatrix | None:
     """The columns of a right-hand side such as ``"1 + x + bs(z, df=4)"``; None if it has none (``"0"``).
 

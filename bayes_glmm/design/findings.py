@@ -15,6 +15,8 @@ import numpy as np
 
 from bayes_glmm.design.check import dependent
 from bayes_glmm.design.design import Design, RandomBlock
+from bayes_glmm.design.encode import label_columns
+from bayes_glmm.design.number_text import number_texts
 from bayes_glmm.design.priors import default_span
 from bayes_glmm.design.separation import separated, separated_completely
 from bayes_glmm.errors import rows_text
@@ -276,6 +278,27 @@ def _scales_of(names: tuple[str, ...], columns: np.ndarray, where: str) -> Itera
         )
 
 
+def _number_texts(spec: ModelSpec, design: Design) -> Iterator[Finding]:
+    """Factors of text that may be meant as numbers."""
+    labels = label_columns(spec.formula.fixed, spec.formula.random)
+    for found in number_texts(design.data[[name for name in design.encoder.columns if name not in labels]]):
+        if found.suspicious:
+            yield Finding("number_text", found.what, found.where, found.advice)
+
+
+def _row_coefficients(spec: ModelSpec, design: Design) -> Iterator[Finding]:
+    """As many coefficients as rows, or nearly: successes of several trials may have that, and learn from it."""
+    rows, coefficients = design.X.shape
+    if coefficients < rows and (design.trials is not None or 2 * coefficients <= rows):
+        return
+    yield Finding(
+        "row_coefficients",
+        f"The model has {coefficients:,} coefficients for {rows:,} rows: their estimates rest on the prior.",
+        "fixed effects",
+        "See whether a factor was meant as a number; write a factor with many levels as a random effect, (1 | group).",
+    )
+
+
 FINDINGS: tuple[Callable[[ModelSpec, Design], Iterator[Finding]], ...] = (
     _separation,
     _single_rows,
@@ -288,4 +311,6 @@ FINDINGS: tuple[Callable[[ModelSpec, Design], Iterator[Finding]], ...] = (
     _aliased,
     _capped,
     _scales,
+    _number_texts,
+    _row_coefficients,
 )

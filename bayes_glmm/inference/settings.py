@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
 
 from bayes_glmm.errors import SpecError
+
+# the least and the largest of each: a billion draws are more than memory, and end Python and not only the run
+_WHOLE = {
+    "draws": (1, 1_000_000),
+    "tune": (1, 1_000_000),
+    "chains": (1, 1_000),
+    "seed": (0, np.inf),
+    "max_treedepth": (1, 30),
+    "cores": (0, 10_000),
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +51,7 @@ class Settings:
     Raises
     ------
     SpecError
-        For values that cannot be.
+        For values of another type or beyond their bounds: at most a million draws, 1,000 chains, a tree depth of 30.
     """
 
     draws: int = 1000
@@ -53,16 +66,28 @@ class Settings:
     progress: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("draws", "tune", "chains", "max_treedepth"):
+        for name, (low, high) in _WHOLE.items():
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise SpecError(f"{name} is {value}, but must be at least 1.")
-        if self.seed < 0:
-            raise SpecError(f"seed is {self.seed}, but must not be negative.")
+            if name == "tune" and value is None:
+                continue
+            if isinstance(value, bool | np.bool) or not isinstance(value, Integral):
+                raise SpecError(f"{name} is {value!r}, but must be a whole number.")
+            if not low <= value <= high:
+                bounds = f"at least {low}" if high == np.inf else f"between {low:,} and {high:,}"
+                raise SpecError(f"{name} is {value:,}, but must be {bounds}.")
+            object.__setattr__(self, name, int(value))  # NumPy's whole numbers are not written to JSON
+        for name in ("engine", "coordinates"):
+            if not isinstance(value := getattr(self, name), str):
+                raise SpecError(f"{name} is {value!r}, but must be text.")
+        if isinstance(self.target_accept, bool) or not isinstance(self.target_accept, Real):
+            raise SpecError(f"target_accept is {self.target_accept!r}, but must be a number.", advice="Usual: 0.8.")
         if not 0 < self.target_accept < 1:
             raise SpecError(
                 f"target_accept is {self.target_accept}, but must lie between 0 and 1.", advice="Usual: 0.8."
             )
+        object.__setattr__(self, "target_accept", float(self.target_accept))
+        if not isinstance(self.progress, bool | np.bool):
+            raise SpecError(f"progress is {self.progress!r}, but must be True or False.")
 
     @property
     def parallel(self) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import hashlib
+import json
+import logging
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -12,14 +14,15 @@ import pandas as pd
 from bayes_glmm.datasets import load_dataset
 from bayes_glmm.design.frame import check_columns
 from bayes_glmm.errors import DataError, GLMMError, choices
+from bayes_glmm.runs.csv_file import read_csv
 from bayes_glmm.runs.document import Document
 from bayes_glmm.runs.schema import DataSection
 
 FORMATS = (".csv", ".csv.gz", ".parquet")
-MOST_COLUMNS = 50_000  # a million take pandas minutes
+log = logging.getLogger(__name__)
 
 
-def read_data(section: DataSection, document: Document) -> pd.DataFrame:
+def read_data(section: DataSection, document: Document, labels: Collection[str] = ()) -> pd.DataFrame:
     """Read the rows.
 
     Parameters
@@ -27,6 +30,8 @@ def read_data(section: DataSection, document: Document) -> pd.DataFrame:
     section : DataSection
     document : Document
         The config file; data files are looked for from its folder.
+    labels : collection of str
+        Columns that the model takes as labels, whatever they look like.
 
     Raises
     ------
@@ -38,7 +43,7 @@ def read_data(section: DataSection, document: Document) -> pd.DataFrame:
             data = load_dataset(section.dataset)
     else:
         with document.at("data", "file"):
-            data = read_table(data_path(section, document))
+            data = read_table(data_path(section, document), labels, section.categories)
     for column, levels in section.categories.items():
         with document.at("data", "categories", column):
             factor = _factor(data, column, levels)
@@ -65,19 +70,28 @@ def data_hash(section: DataSection, document: Document) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, labels: Collection[str] = (), listed: Collection[str] = ()) -> pd.DataFrame:
     """A table from a file, by its ending.
+
+    Parameters
+    ----------
+    path : Path
+    labels : collection of str
+        Columns whose values are labels, such as grouping factors: see :func:`~bayes_glmm.runs.csv_file.read_csv`.
+    listed : collection of str
+        Columns whose categories are known, and not asked of the file.
 
     Raises
     ------
     DataError
-        If the file is not there, has another ending, or does not hold a table.
+        If the file is not there, has another ending, or does not hold a table; for lines with too many fields, labels
+        that would merge, and categories whose order is lost.
     """
     if not path.name.endswith(FORMATS):
         raise DataError("The format of the file is not known.", str(path), f"Use {', '.join(FORMATS)}.")
     _check_place(path)
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+        return _read_parquet(path, listed) if path.suffix == ".parquet" else read_csv(path, [*labels, *listed])
     except GLMMError:
         raise
     # what pandas, pyarrow, csv and gzip raise for a damaged or foreign file
@@ -97,16 +111,33 @@ def _check_place(path: Path) -> None:
     raise DataError("There is no such data file.", str(path), choices(path.name, sorted(beside)) if beside else "")
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    """A CSV file; names that stand twice still do, where pandas would number them."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig") as file:
-        header = next(csv.reader(file), [])
-    if len(header) > MOST_COLUMNS:
-        raise DataError(f"The file has {len(header):,} columns.", str(path), f"Keep at most {MOST_COLUMNS:,}.")
-    table = pd.read_csv(path)
-    if len(header) == table.shape[1]:
-        table.columns = pd.Index([name or numbered for name, numbered in zip(header, table.columns, strict=True)])
+def _read_parquet(path: Path, listed: Collection[str]) -> pd.DataFrame:
+    """A Parquet file; columns that pandas wrote as categories of numbers, which the file does not keep, are again.
+
+    Raises
+    ------
+    DataError
+        For ordered categories whose order the file has lost, unless they are listed.
+    """
+    import pyarrow.parquet as pq  # takes a tenth of a second
+
+    table = pd.read_parquet(path)
+    notes = json.loads((pq.read_schema(path).metadata or {}).get(b"pandas", b"{}")).get("columns", [])
+    for note in notes:
+        name, kept = note.get("name"), note.get("metadata") or {}
+        if note.get("pandas_type") != "categorical" or name in listed or (table.columns == name).sum() != 1:
+            continue
+        if isinstance(table[name].dtype, pd.CategoricalDtype):
+            continue
+        levels = ", ".join(map(str, sorted(table[name].dropna().unique())[:20]))
+        if kept.get("ordered"):
+            raise DataError(
+                f"The file has lost the order of the categories of {name!r}: Parquet keeps that of text alone.",
+                str(path),
+                f"List them in their order, under 'data' in the config: categories: {{{name}: [{levels}]}}.",
+            )
+        table[name] = table[name].astype("category")
+        log.warning("%s: the categories of %r are taken in ascending order, which the file has lost.", path, name)
     return table
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Design, Priors, Problem, build_design, resolve_priors
+from bayes_glmm.design.encode import label_columns
 from bayes_glmm.design.expressions import columns_of
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families import family_and_link, get_family
@@ -84,8 +85,11 @@ def prepare(path: str | Path, overrides: Mapping[str, Mapping[str, Any]] | None 
     config, document = read_config(path, overrides)
     spec = _read_spec(config, document)
     settings = _read_settings(config, document)
-    data = read_data(config.data, document)
-    with document.at("model", "formula" if config.model.formula else "response"):
+    place = ("model", "formula" if config.model.formula else "response")
+    with document.at(*place):
+        labels = label_columns(spec.formula.fixed, spec.formula.random)
+    data = read_data(config.data, document, labels)
+    with document.at(*place):
         design = build_design(spec, data, config.data.missing)
     priors = _read_priors(spec, design, document)
     effects = _read_effects(config, spec, design, document)
