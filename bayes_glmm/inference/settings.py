@@ -73,8 +73,8 @@ class Settings:
             if isinstance(value, bool | np.bool) or not isinstance(value, Integral):
                 raise SpecError(f"{name} is {value!r}, but must be a whole number.")
             if not low <= value <= high:
-                bounds = f"at least {low}" if high == np.inf else f"between {low:,} and {high:,}"
-                raise SpecError(f"{name} is {value:,}, but must be {bounds}.")
+                bound = f"at least {low}" if value < low else f"at most {high:,}"
+                raise SpecError(f"{name} is {value:,}, but must be {bound}.")
             object.__setattr__(self, name, int(value))  # NumPy's whole numbers are not written to JSON
         for name in ("engine", "coordinates"):
             if not isinstance(value := getattr(self, name), str):

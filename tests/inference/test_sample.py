@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,9 +39,25 @@ def fit() -> bg.Fit:
         ({"tune": -1}, "tune is -1"),
         ({"chains": 0}, "chains is 0"),
         ({"max_treedepth": 0}, "max_treedepth is 0"),
-        ({"seed": -3}, "seed is -3, but must not be negative"),
+        ({"seed": -3}, "seed is -3, but must be at least 0"),
         ({"target_accept": 1.0}, "target_accept is 1.0, but must lie between 0 and 1.*0.8"),
         ({"target_accept": 0.0}, "target_accept is 0.0"),
+        ({"draws": 10**9}, "draws is 1,000,000,000, but must be at most 1,000,000"),
+        ({"chains": 10**6}, "chains is 1,000,000, but must be at most 1,000"),
+        ({"cores": -1}, "cores is -1, but must be at least 0"),
+        ({"max_treedepth": 100}, "max_treedepth is 100, but must be at most 30"),
+        ({"draws": 1.5}, "draws is 1.5, but must be a whole number"),
+        ({"draws": 500.0}, "draws is 500.0, but must be a whole number"),
+        ({"chains": "4"}, "chains is '4', but must be a whole number"),
+        ({"tune": np.nan}, "tune is nan, but must be a whole number"),
+        ({"seed": np.random.default_rng(1)}, "seed is Generator.*, but must be a whole number"),
+        ({"chains": True}, "chains is True, but must be a whole number"),
+        ({"cores": None}, "cores is None, but must be a whole number"),
+        ({"cores": np.array([1, 2])}, "cores is array.*, but must be a whole number"),
+        ({"target_accept": "0.8"}, "target_accept is '0.8', but must be a number"),
+        ({"target_accept": np.nan}, "target_accept is nan, but must lie between 0 and 1"),
+        ({"engine": None}, "engine is None, but must be text"),
+        ({"coordinates": 3}, "coordinates is 3, but must be text"),
     ],
     ids=str,
 )
@@ -48,6 +66,13 @@ def test_settings_that_cannot_be_are_refused(setting: dict[str, Any], message: s
         Settings(**setting)
     with pytest.raises(bg.SpecError, match=message):
         bg.GLMM("y ~ x + (1 | g)", data()).fit(**setting, progress=False)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.int32])
+def test_numbers_of_numpy_are_numbers(kind: type[np.integer]) -> None:
+    given = Settings(**{name: kind(3) for name in ("draws", "tune", "chains", "seed", "max_treedepth", "cores")})  # type: ignore[arg-type]
+    assert Settings(draws=3, tune=3, chains=3, seed=3, max_treedepth=3, cores=3) == given
+    assert json.dumps(asdict(replace(given, target_accept=np.float32(0.75))))  # type: ignore[arg-type]
 
 
 def test_chains_run_beside_each_other_up_to_their_number() -> None:
