@@ -51,7 +51,7 @@ COLUMNS: dict[str, object] = {
     "nullable text": pd.array(["b", "a", "c"] * 20, dtype="string"),
     "categories of nullable whole numbers": pd.Categorical(pd.array(G, dtype="Int64")),
     "narrow whole numbers": G.astype("uint8"),
-    "Arrow whole numbers": pd.array(G, dtype="int32[pyarrow]"),
+    "Arrow whole numbers": pd.Series(G).astype("int32[pyarrow]"),
     "Arrow truth values": pd.array([True, False] * 30, dtype="bool[pyarrow]"),
     "Arrow text": pd.array(["b", "a", "c"] * 20, dtype="string[pyarrow]"),
     "Arrow dictionary": pd.arrays.ArrowExtensionArray(pa.array(["b", "a", "c"] * 20).dictionary_encode()),

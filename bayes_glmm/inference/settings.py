@@ -72,10 +72,11 @@ class Settings:
                 continue
             if isinstance(value, bool | np.bool) or not isinstance(value, Integral):
                 raise SpecError(f"{name} is {value!r}, but must be a whole number.")
+            value = int(value)  # NumPy's whole numbers are not written to JSON
             if not low <= value <= high:
                 bound = f"at least {low}" if value < low else f"at most {high:,}"
                 raise SpecError(f"{name} is {value:,}, but must be {bound}.")
-            object.__setattr__(self, name, int(value))  # NumPy's whole numbers are not written to JSON
+            object.__setattr__(self, name, value)
         for name in ("engine", "coordinates"):
             if not isinstance(value := getattr(self, name), str):
                 raise SpecError(f"{name} is {value!r}, but must be text.")

@@ -60,7 +60,7 @@ def read_csv(path: Path, labels: Collection[str] = ()) -> pd.DataFrame:
     if len(header) == table.shape[1]:
         table.columns = pd.Index([name or numbered for name, numbered in zip(header, table.columns, strict=True)])
     for label in labels:
-        for place in np.flatnonzero(table.columns == label):
+        for place in np.flatnonzero(table.columns == label).tolist():
             _check_labels(path, texts.iloc[:, place], table.iloc[:, place])
     return table
 
@@ -84,10 +84,10 @@ def _typed(column: pd.Series) -> pd.Series:
         return pd.Series(values[codes], index=column.index, name=column.name)
     if kind == "number":
         return pd.Series(np.where(missing, np.nan, values[codes]), index=column.index, name=column.name)
-    whole = {"i": "Int64", "b": "boolean", "O": object}[values.dtype.kind]
-    return (
-        pd.Series(values[codes].astype(object), index=column.index, name=column.name).mask(missing, None).astype(whole)
-    )
+    objects = pd.Series(values[codes].astype(object), index=column.index, name=column.name).mask(missing, None)
+    if values.dtype == object:
+        return objects
+    return objects.astype("Int64") if kind == "whole" else objects.astype("boolean")
 
 
 def _values(texts: Sequence[str]) -> tuple[str, np.ndarray | None]:
