@@ -1,7 +1,7 @@
 """How much of the answer is there without sampling, and which shortcuts can be trusted?
 
-Three yes/no answers a person, and people who differ much: Laplace and PQL are far off, quadrature needs many nodes, and
-a GEE estimates the population-averaged coefficients alone.
+Three yes/no answers per person, and people who differ much: Laplace and PQL are far off, quadrature needs many nodes,
+and a GEE estimates the population-averaged coefficients alone.
 
     python examples/fast_answers.py
 """

@@ -38,7 +38,5 @@ def pareto_figure(found: Check) -> tuple[bytes, str, str]:
 
     of = f" Of {len(missing)}, the {SHOWN} worst." if len(missing) > SHOWN else ""
     alt = f"{found.title}: {', '.join(f'{name} {short(k)}' for name, k in zip(names[:3], values[:3], strict=True))}"
-    caption = (
-        f"{found.title}: above {found.threshold:.2f}, the dashed line, what is predicted without them is not known.{of}"
-    )
+    caption = f"{found.title}: above the dashed line, at {found.threshold:.2f}, the predictions are unreliable.{of}"
     return draw(plot, height=0.8 + 0.2 * len(names)), alt + (", ..." if len(names) > 3 else "."), caption

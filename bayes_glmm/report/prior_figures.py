@@ -77,6 +77,6 @@ def before_and_after(panels: Sequence[Before]) -> bytes:
 
 
 def _note(panel: Before) -> str:
-    after = interval_text(panel.draws.mean(), *np.quantile(panel.draws, [0.025, 0.975]))
+    after = interval_text(*np.quantile(panel.draws, [0.5, 0.025, 0.975]))
     sensitive = "\nsensitive to the prior" if panel.sensitive else ""
     return f"{panel.label}\nprior {panel.prior}\nposterior {after}{sensitive}"

@@ -8,13 +8,15 @@ import warnings
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
 from markupsafe import Markup
 
 from bayes_glmm.diagnostics import Checks, check
+from bayes_glmm.effects import Estimates
 from bayes_glmm.files import write_file
 from bayes_glmm.posterior import Posterior
+from bayes_glmm.report.answer import Answer
 from bayes_glmm.report.section import Section
 from bayes_glmm.report.sections import SECTIONS
 
@@ -24,7 +26,8 @@ def render(
     path: str | Path | None = None,
     title: str | None = None,
     checks: Mapping[str, Checks] | None = None,
-    tables: Sequence[pd.DataFrame] = (),
+    answers: Sequence[Answer] = (),
+    comparisons: Sequence[Estimates] = (),
 ) -> str:
     """The report as HTML.
 
@@ -38,9 +41,11 @@ def render(
     checks : mapping of str to Checks, optional
         Checks of this posterior that are already made, by group, such as ``{"convergence": fit.check()}``; the report
         makes those it lacks.
-    tables : sequence of DataFrame
-        Estimates of this posterior that are already made, such as ``fit.compare("x").table``, of all rows and with
-        intervals of 95 %; the report takes those it needs and makes the others.
+    answers : sequence of Answer
+        Questions with their estimates, which the report shows first. It compares other variables by default.
+    comparisons : sequence of Estimates
+        Default comparisons of this posterior that are already made, such as ``fit.compare("x")``; the report makes
+        those it lacks.
 
     Returns
     -------
@@ -56,14 +61,15 @@ def render(
     with warnings.catch_warnings():
         # a label in a script that the font lacks: boxes in the picture, the label itself in the tables
         warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)
+        given = {"answers": answers, "comparisons": comparisons}
         rendered = [
-            (section.title, section.anchor, _rendered(section, posterior, found, tables)) for section in SECTIONS
+            (section.title, section.anchor, _rendered(section, posterior, found, given)) for section in SECTIONS
         ]
     return page(
         title=title or str(spec.formula),
         subtitle=f"{family} model with {spec.link_name} link" + (f": {spec.formula}" if title else ""),
         facts=[f"{len(posterior.design.y):,} rows", *_groups(posterior), f"{chains} × {draws:,} draws"],
-        sections=rendered,
+        sections=[part for part in rendered if part[2]],
         path=path,
     )
 
@@ -120,10 +126,10 @@ def page(
 
 
 def _rendered(
-    section: Section, posterior: Posterior, checks: Mapping[str, Checks], tables: Sequence[pd.DataFrame]
+    section: Section, posterior: Posterior, checks: Mapping[str, Checks], given: Mapping[str, Sequence[Any]]
 ) -> Markup:
-    made = {"tables": tables} if section.tables else {}
-    return section.render(posterior, *(checks[group] for group in section.checks), **made)
+    taken = {name: given[name] for name in section.takes}
+    return section.render(posterior, *(checks[group] for group in section.checks), **taken)
 
 
 def _policy(style: str, script: str) -> str:

@@ -20,15 +20,16 @@ class Section:
         Its id in the page.
     render : function
         ``(Posterior, *Checks) -> HTML``. It builds HTML with :mod:`bayes_glmm.report.html`, which escapes what comes
-        from the data.
+        from the data. The report leaves out a section without HTML.
     checks : tuple of str
         The groups of checks that ``render`` takes after the posterior; made once for the whole report.
-    tables : bool
-        Whether ``render`` takes ``tables=``, what has been estimated already, so as not to do it again.
+    takes : tuple of str
+        Further arguments of ``render``, by keyword: ``answers`` (what was asked) and ``comparisons`` (default
+        comparisons that are already made).
     """
 
     title: str
     anchor: str
     render: Callable[..., Markup]
     checks: tuple[str, ...] = ()
-    tables: bool = False
+    takes: tuple[str, ...] = ()

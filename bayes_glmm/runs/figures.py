@@ -1,45 +1,49 @@
-"""The figures of a run as files of their own, for slides and papers: SVG, drawn by the report's functions."""
+"""The figures of a run as files of their own, for slides and papers: SVG, by the report's functions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bayes_glmm.effects.columns import columns_of_table, in_our_names
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.runs.tables import SIDE_BY_SIDE
 
+if TYPE_CHECKING:
+    from bayes_glmm.report import Answer
 
-def write_figures(posterior: Posterior, tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
-    """Write ``coefficients.svg``, ``predictive.svg`` and, for each comparison, its differences.
+
+def write_figures(
+    posterior: Posterior, tables: Mapping[str, pd.DataFrame], answers: Mapping[str, Answer], folder: Path
+) -> None:
+    """Write ``coefficients.svg``, ``predictive.svg`` and one figure per answer, such as ``compare_treatment.svg``.
 
     Parameters
     ----------
     posterior : Posterior
     tables : mapping of str to DataFrame
         Of :func:`~bayes_glmm.runs.tables.result_tables`.
+    answers : mapping of str to Answer
+        Of :func:`~bayes_glmm.runs.answers.answers_of`.
     folder : Path
         Made here.
     """
-    from bayes_glmm.report.predictive_figures import predictive_figure  # matplotlib takes a second
+    from bayes_glmm.report.effect_parts import (
+        effect_rows,
+        effects_figure,
+        one_reading_each,
+    )  # Matplotlib takes a second
+    from bayes_glmm.report.figures import forest
+    from bayes_glmm.report.predictive_figures import predictive_figure
+    from bayes_glmm.report.words import scale_of
 
     folder.mkdir()
     coefficients = tables.get(SIDE_BY_SIDE, tables["coefficients"])
     xlabel = f"coefficient ({posterior.spec.link_name} scale)"
-    (folder / "coefficients.svg").write_bytes(_forest(coefficients, ["coefficient"], xlabel))
+    (folder / "coefficients.svg").write_bytes(forest(coefficients.assign(row=coefficients["coefficient"]), xlabel))
     (folder / "predictive.svg").write_bytes(predictive_figure(posterior)[0])
-    for name, table in tables.items():
-        if name.startswith("compare_"):
-            columns = columns_of_table(table)
-            differences = table[table[str(columns.estimand)] == "difference"]
-            xlabel = f"difference of the mean of {posterior.design.response}"
-            (folder / f"{name}.svg").write_bytes(_forest(differences, list(columns.labels), xlabel))
-
-
-def _forest(table: pd.DataFrame, labels: list[str], xlabel: str) -> bytes:
-    """Estimates and intervals of a table, one line a combination of labels."""
-    from bayes_glmm.report.figures import forest
-
-    return forest(in_our_names(table).assign(row=table[labels].astype(str).agg(", ".join, axis=1)), xlabel)
+    for name, answer in answers.items():
+        rows = one_reading_each(effect_rows(answer.estimates.table, bool(answer.variable)))
+        (folder / f"{name}.svg").write_bytes(effects_figure(rows, scale_of(posterior)))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -19,11 +20,16 @@ from bayes_glmm.files import write_file
 from bayes_glmm.glmm import Fit
 from bayes_glmm.inference import sample
 from bayes_glmm.posterior import Posterior, load_posterior
+from bayes_glmm.runs.answers import answers_of
+from bayes_glmm.runs.config import read_config
 from bayes_glmm.runs.figures import write_figures
 from bayes_glmm.runs.folder import RECORD, Partial, check_finished, new_run, put_in_place, resumed_run
 from bayes_glmm.runs.job import Job, prepare
-from bayes_glmm.runs.resume import INPUTS, reopen, write_start
+from bayes_glmm.runs.resume import CONFIG, INPUTS, reopen, write_start
 from bayes_glmm.runs.tables import csv_text, result_tables
+
+if TYPE_CHECKING:
+    from bayes_glmm.report import Answer
 
 Overrides = Mapping[str, Mapping[str, Any]]
 
@@ -41,6 +47,8 @@ class RunResult:
         Whether the model could have made the data.
     tables : dict of str to DataFrame
         As in ``tables/``.
+    answers : dict of str to Answer
+        The questions with their estimates, by the names of their tables.
     posterior : Posterior
     report : Path or None
         The report, if one was asked for.
@@ -50,6 +58,7 @@ class RunResult:
     checks: Checks
     predictive: Checks
     tables: dict[str, pd.DataFrame]
+    answers: dict[str, Answer]
     posterior: Posterior
     report: Path | None
 
@@ -129,19 +138,20 @@ def _finish(job: Job, partial: Partial, start: dict[str, Any], progress: bool, c
     if job.config.outputs.log_likelihood:
         posterior = Fit(posterior).with_log_likelihood().posterior
     checks = {group: check_posterior(posterior, group) for group in ("convergence", "predictive")}
-    tables = result_tables(posterior, job.effects)
+    answers = answers_of(posterior, job.effects)
+    tables = result_tables(posterior) | {name: answer.estimates.table for name, answer in answers.items()}
     shutil.rmtree(partial.run, ignore_errors=True)  # of a process that was stopped while it wrote
     partial.run.mkdir()
     for name in INPUTS:
         shutil.copyfile(partial.path / name, partial.run / name)
-    _write_results(job, partial.run, posterior, tables, checks)
+    _write_results(job, partial.run, posterior, tables, answers, checks)
     record = _record(job, posterior, checks["convergence"], start, time.perf_counter() - clock)
     if kept:
         record["resumed"] = {"chains_kept": kept, "versions_at_start": start["versions"]}
     write_file(partial.run / RECORD, _json(record))
     put_in_place(partial, start["overwrite"])
     report = job.folder / "report.html" if job.config.outputs.report else None
-    return RunResult(job.folder, checks["convergence"], checks["predictive"], tables, posterior, report)
+    return RunResult(job.folder, checks["convergence"], checks["predictive"], tables, answers, posterior, report)
 
 
 def check(config_path: str | Path, overrides: Overrides | None = None) -> Job:
@@ -161,19 +171,22 @@ def rebuild_report(folder: str | Path) -> Path:
     Returns
     -------
     Path
-        The report.
+        The report. Its questions are those of the run's ``config.yaml``.
 
     Raises
     ------
     ConfigError
-        If the folder holds no finished run.
+        If the folder holds no finished run, or its config is invalid.
     """
     folder = Path(folder)
     check_finished(folder)
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    config, _ = read_config(folder / CONFIG)
+    posterior = load_posterior(folder / "posterior")
+    answers = answers_of(posterior, config.effects or ())
     partial = folder / ".report.html.partial"
     try:
-        _render(load_posterior(folder / "posterior"), partial, record["title"])
+        _render(posterior, partial, record["title"], answers)
         return partial.replace(folder / "report.html")
     finally:
         partial.unlink(missing_ok=True)
@@ -193,7 +206,12 @@ def data(name: str | None = None) -> pd.DataFrame:
 
 
 def _write_results(
-    job: Job, folder: Path, posterior: Posterior, tables: Mapping[str, pd.DataFrame], checks: Mapping[str, Checks]
+    job: Job,
+    folder: Path,
+    posterior: Posterior,
+    tables: Mapping[str, pd.DataFrame],
+    answers: Mapping[str, Answer],
+    checks: Mapping[str, Checks],
 ) -> None:
     posterior.save(folder / "posterior")
     (folder / "tables").mkdir()
@@ -201,21 +219,25 @@ def _write_results(
         write_file(folder / "tables" / f"{name}.csv", csv_text(table))
     write_file(folder / "diagnostics.json", _json({group: found.to_dict() for group, found in checks.items()}))
     if job.config.outputs.figures:
-        write_figures(posterior, tables, folder / "figures")
+        write_figures(posterior, tables, answers, folder / "figures")
     if job.config.outputs.report:
-        _render(posterior, folder / "report.html", job.title, checks, list(tables.values()))
+        # without questions in the config, what was compared is the report's own choice, and shown as such
+        asked, made = (answers, {}) if job.config.effects else ({}, answers)
+        _render(posterior, folder / "report.html", job.title, asked, made, checks)
 
 
 def _render(
     posterior: Posterior,
     path: Path,
     title: str,
+    asked: Mapping[str, Answer],
+    made: Mapping[str, Answer] = MappingProxyType({}),
     checks: Mapping[str, Checks] | None = None,
-    tables: Sequence[pd.DataFrame] = (),
 ) -> None:
     from bayes_glmm.report import render  # matplotlib takes a second
 
-    render(posterior, path, title, checks, tables)
+    comparisons = [answer.estimates for answer in made.values()]
+    render(posterior, path, title, checks, answers=list(asked.values()), comparisons=comparisons)
 
 
 def _record(job: Job, posterior: Posterior, checks: Checks, start: Mapping[str, Any], seconds: float) -> dict[str, Any]:

@@ -130,6 +130,8 @@ class EffectSection(Section):
         Population-averaged, and conditional at u = 0, by default.
     keep : str or list of str, optional
         Grouping factors at whose own levels to stay.
+    question : str, optional
+        The question in words: the title of the answer in the report. Without it the title is made from the other keys.
     """
 
     compare: str | None = None
@@ -139,6 +141,7 @@ class EffectSection(Section):
     by: Names | None = None
     random_effects: Names = ["integrated", "zero"]
     keep: Names = []
+    question: str | None = None
 
     @property
     def kind(self) -> Literal["compare", "slopes", "predict"]:

@@ -1,4 +1,4 @@
-"""What the command line prints: verdict first, then both kinds of coefficients side by side, then where things lie."""
+"""What the command line prints: the verdict, the answers, both kinds of coefficients side by side, the files."""
 
 from __future__ import annotations
 
@@ -13,37 +13,43 @@ from rich.text import Text
 from bayes_glmm.design import findings
 from bayes_glmm.design.notation import equations
 from bayes_glmm.diagnostics.check import number_text
-from bayes_glmm.effects.columns import columns_of_table, in_our_names, is_table_of_estimates
+from bayes_glmm.effects.columns import in_our_names
 from bayes_glmm.runs.compare import Comparison, table_title
 from bayes_glmm.runs.job import Job
 from bayes_glmm.runs.run import RunResult
 from bayes_glmm.runs.tables import SIDE_BY_SIDE, interval_text
 
 LONGEST_WORD = 20  # letters of a heading that stay together
+ROWS = 30  # of an answer's table; a grid can have thousands
 
 
 def show_result(console: Console, result: RunResult) -> None:
-    """A finished run."""
+    """A finished run: its verdict, the answers to its questions, the coefficients, where the files are."""
+    from bayes_glmm.report.words import summary_of  # the report takes a second to import
+
     console.print(result.checks)
     if result.predictive.not_passed:
         console.print(Text("Could the model have made the data?", "bold"))
         console.print(result.predictive)
     else:
         console.print(Text("Data that the model replicates look like the data observed.\n"))
+    summaries = []
+    for name, answer in result.answers.items():
+        table = answer.estimates.table
+        columns = columns_of_table(table)
+        wide = side_by_side(table, [label for label in columns.all_labels if label != columns.effect])
+        console.print(_table(wide.head(ROWS), answer.question))
+        for note in answer.estimates.notes:
+            console.print(Text(note))
+        if len(wide) > ROWS:
+            console.print(Text(f"The first {ROWS} of {len(wide)} rows; tables/{name}.csv has all.", "dim"))
+        console.print()
+        summaries.append(summary_of(answer.estimates))
     tables = result.tables
     wide = side_by_side(tables[SIDE_BY_SIDE] if SIDE_BY_SIDE in tables else tables["coefficients"], ["coefficient"])
     console.print(_table(wide, f"Coefficients ({result.posterior.spec.link_name} scale)"))
-    for name, table in tables.items():
-        columns = columns_of_table(table) if is_table_of_estimates(table) else None
-        if columns and (kind := next((text for start, text in _AVERAGES.items() if name.startswith(start)), None)):
-            labels = [name for name in columns.all_labels if name != columns.effect]
-            console.print()
-            console.print(_table(side_by_side(table, labels), kind.format(y=result.posterior.design.response)))
-            for note in table.attrs.get("notes", ()):
-                console.print(Text(note))
-    console.print(
-        "\nPosterior median and 95% interval. Population-averaged: random effects averaged over.", style="dim"
-    )
+    summaries = list(dict.fromkeys(summaries)) or ["Estimates and 95% intervals."]
+    console.print(Text(f"\n{' '.join(summaries)} Population-averaged: random effects averaged out.", "dim"))
     console.print()
     if result.report is not None:
         console.print(Text(f"Report:  {result.report}"))
@@ -58,7 +64,7 @@ def show_job(console: Console, job: Job) -> None:
     console.print(_table(job.priors.table, "Priors"))
     groups = ", ".join(f"{len(block.levels)} levels of {block.group}" for block in job.design.blocks)
     dropped = f", {job.design.dropped} rows with missing values left out" if job.design.dropped else ""
-    console.print(Text(f"{len(job.design.y)} rows{f', {groups}' if groups else ''}{dropped}. The config is right."))
+    console.print(Text(f"{len(job.design.y)} rows{f', {groups}' if groups else ''}{dropped}. The config is valid."))
     show_findings(console, job)
 
 
@@ -96,9 +102,6 @@ def show_datasets(console: Console, datasets: pd.DataFrame) -> None:
     """The data sets that come with the package."""
     console.print(_table(datasets, "Data sets"))
     console.print("bayes-glmm data NAME prints one as CSV.", style="dim")
-
-
-_AVERAGES = {"compare_": "Averaged means of {y} compared", "slopes_": "Average slopes of the mean of {y}"}
 
 
 def side_by_side(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:

@@ -1,8 +1,7 @@
-"""The tables of a run: what every run reports, then the effects asked for."""
+"""The tables that every run reports, whatever its questions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 
 import pandas as pd
@@ -11,47 +10,26 @@ from bayes_glmm.diagnostics import summary
 from bayes_glmm.effects import coefficients, marginal_coefficients, variance
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.runs.answers import answer
-from bayes_glmm.runs.schema import EffectSection
 
 SIDE_BY_SIDE = "marginal_coefficients"
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # how a formula may begin; the wide ones where text is Chinese or Japanese
 
 
-def result_tables(posterior: Posterior, effects: Sequence[EffectSection]) -> dict[str, pd.DataFrame]:
-    """Every table by name.
-
-    Parameters
-    ----------
-    posterior : Posterior
-    effects : sequence of EffectSection
+def result_tables(posterior: Posterior) -> dict[str, pd.DataFrame]:
+    """The tables of a posterior by name.
 
     Returns
     -------
     dict of str to DataFrame
         ``summary``, ``coefficients``, ``marginal_coefficients`` (conditional and population-averaged; left out for
-        links under which the population-averaged mean does not exist), ``variance``, and one table an effect such as
-        ``compare_treatment``.
+        links under which the population-averaged mean does not exist) and ``variance``.
     """
     tables = {"summary": summary(posterior).reset_index(), "coefficients": coefficients(posterior).table}
     with suppress(SpecError):  # the inverse link: E[1 / (eta + u)] does not exist
         tables[SIDE_BY_SIDE] = marginal_coefficients(posterior).table
     if posterior.design.blocks:
         tables["variance"] = variance(posterior).table
-    for effect in effects:
-        found = answer(posterior, effect)
-        found.table.attrs["notes"] = list(found.notes)  # for the screen; files hold the numbers
-        tables[_free_name(effect.name, tables)] = found.table
     return tables
-
-
-def _free_name(name: str, taken: dict[str, pd.DataFrame]) -> str:
-    name = "".join(character if character.isalnum() or character in "_-" else "_" for character in name)
-    number = 2
-    free = name
-    while free in taken:
-        free, number = f"{name}_{number}", number + 1
-    return free
 
 
 def csv_text(table: pd.DataFrame) -> str:

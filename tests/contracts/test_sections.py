@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from bayes_glmm.diagnostics import check
+from bayes_glmm.effects import compare
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.report import SECTIONS, Section
+from bayes_glmm.report import SECTIONS, Answer, Section
 from tests.diagnostics import made_up
 from tests.report.page import case, check_fragment
 
@@ -27,7 +28,9 @@ def posteriors() -> dict[str, Posterior]:
 
 
 def rendered(section: Section, posterior: Posterior) -> str:
-    return str(section.render(posterior, *(check(posterior, group) for group in section.checks)))
+    asked = {"answers": [Answer("What does x change?", "x", compare(posterior, "x", random_effects="zero"))]}
+    taken = asked if section.anchor == "answers" else {}
+    return str(section.render(posterior, *(check(posterior, group) for group in section.checks), **taken))
 
 
 @pytest.mark.parametrize("kind", [*FAMILIES, "inverse", "no groups", "nested", "broken"])

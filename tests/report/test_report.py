@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayes_glmm.design import findings
 from bayes_glmm.diagnostics import check
-from bayes_glmm.effects import compare
+from bayes_glmm.effects import Estimates, compare
 from bayes_glmm.posterior import Posterior, load_posterior, posterior_at
 from bayes_glmm.report import SECTIONS, render
 from bayes_glmm.report.figures import forest
@@ -19,7 +21,7 @@ from bayes_glmm.report.html import number, paragraph
 from bayes_glmm.report.predictive_figures import predictive_figure
 from bayes_glmm.report.render import page
 from bayes_glmm.report.sections import population
-from bayes_glmm.report.sections.population import comparisons
+from bayes_glmm.report.sections.population import compared
 from bayes_glmm.report.sections.verdict import render_verdict
 from bayes_glmm.spec import ModelSpec
 from tests.diagnostics import made_up
@@ -50,6 +52,17 @@ def test_broken_posterior_is_not_to_be_used() -> None:
     assert "What to do" in words
 
 
+def test_findings_about_the_design_are_at_the_verdict() -> None:
+    posterior = case("bernoulli", "y ~ f + (1 | g)", f=np.tile(["a", "b", "c"], 16))
+    data = posterior.design.data.assign(y=np.tile([0, 1, 0], 16))  # f separates
+    separated = posterior_at(posterior.spec, data, posterior.beta, {"g": posterior.G("g")})
+    [found] = [each for each in findings(separated.spec, separated.design) if each.name == "separation"]
+    words = verdict_of(separated)
+    assert found.what in words
+    assert found.advice in words
+    assert "findings" not in verdict_of(posterior)
+
+
 def test_checks_that_are_made_are_taken_and_others_made(monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, "verdict")
     posterior = POSTERIORS["bernoulli"]()
@@ -62,17 +75,22 @@ def test_checks_that_are_made_are_taken_and_others_made(monkeypatch: pytest.Monk
 
 def test_comparisons_that_are_made_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     posterior = POSTERIORS["bernoulli"]()
-    made = [compare(posterior, "f", "pairwise").table, compare(posterior, "x").table]
-    expected = comparisons(posterior, ["x", "f"])
+    made = [compare(posterior, "f", "pairwise"), compare(posterior, "x")]
+    expected = joined(posterior)
     assert {"b vs a", "c vs a"} == set(expected.loc[expected["variable"] == "f", "contrast"])
-    pd.testing.assert_frame_equal(expected, comparisons(posterior, ["x", "f"], made))
-    others = [compare(posterior, "x", "sd").table, compare(posterior, "x", by="f").table]
-    others += [compare(posterior, "x", random_effects="integrated").table]
-    pd.testing.assert_frame_equal(expected, comparisons(posterior, ["x", "f"], others))
+    pd.testing.assert_frame_equal(expected, joined(posterior, made))
+    others = [compare(posterior, "x", "sd"), compare(posterior, "x", by="f")]
+    others += [compare(posterior, "x", random_effects="integrated")]
+    pd.testing.assert_frame_equal(expected, joined(posterior, others))
     only(monkeypatch, "population")
     page = render(posterior)
     monkeypatch.setattr(population, "compare", None)  # nothing is computed
-    assert page == render(posterior, tables=made)
+    assert page == render(posterior, comparisons=made)
+
+
+def joined(posterior: Posterior, comparisons: Sequence[Estimates] = ()) -> pd.DataFrame:
+    tables = [found.table for found in compared(posterior, ["x", "f"], comparisons)]
+    return pd.concat(tables, ignore_index=True)
 
 
 def test_bins_of_small_groups_hold_what_a_right_model_replicates() -> None:

@@ -60,7 +60,7 @@ def test_check_prints_equations_and_priors(config):
     assert result.exit_code == 0
     assert "logit(μ_i)" in result.stdout
     assert "beta[treatment[drug]]" in result.stdout
-    assert "The config is right." in result.stdout
+    assert "The config is valid." in result.stdout
 
 
 def test_what_is_wrong_goes_to_stderr_without_a_traceback(config):

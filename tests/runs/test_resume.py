@@ -296,6 +296,7 @@ def test_a_run_killed_at_every_step_is_whole_or_can_be_resumed(config, monkeypat
         (resume_module, "prepare", lambda *arguments: job),
         (run_module, "check_posterior", lambda *arguments: bg.diagnostics.Checks(())),
         (run_module, "result_tables", lambda *arguments: {"coefficients": table}),
+        (run_module, "answers_of", lambda *arguments: {}),
     ]:
         monkeypatch.setattr(module, name, quick)
     left, reference = Path("runs/trial"), run(config).folder.rename("reference")

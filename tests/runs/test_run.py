@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import escape
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -22,11 +23,17 @@ from bayes_glmm.datasets import clinics
 from bayes_glmm.diagnostics import Checks
 from bayes_glmm.effects import predict
 from bayes_glmm.errors import ConfigError, DataError
+from bayes_glmm.report import Answer
+from bayes_glmm.report.html import number
 from bayes_glmm.runs import run as run_module
+from bayes_glmm.runs.answers import question as question_of
 from bayes_glmm.runs.cli import app
+from bayes_glmm.runs.config import read_config
 from bayes_glmm.runs.job import prepare
 from bayes_glmm.runs.run import data, rebuild_report, run
+from bayes_glmm.runs.schema import EffectSection
 from bayes_glmm.runs.show import show_result
+from tests.report.page import case
 
 CONFIG = """\
 title: A trial of a drug
@@ -38,9 +45,12 @@ model:
   family: binomial
 sampler: {draws: 300, tune: 300, chains: 2, seed: 4}
 effects:
-  - compare: treatment
+  - question: How much does control lose?
+    compare: treatment
+    contrast: [drug, control]
   - compare: treatment
     contrast: pairwise
+    random_effects: integrated
   - predict: {treatment: [control, drug]}
 outputs:
   log_likelihood: true
@@ -84,11 +94,12 @@ def test_tables_agree_with_the_posterior(finished):
     assert table.loc["treatment[drug]", "estimate"] == pytest.approx(np.median(draws))
     compared = pd.read_csv(finished.folder / "tables" / "compare_treatment.csv")
     difference = compared.query("estimand == 'difference' and effect == 'population-averaged'")
+    assert "control vs drug" == difference["contrast"].item()
     predicted = pd.read_csv(finished.folder / "tables" / "predict.csv").query("effect == 'population-averaged'")
     shares = predict(finished.posterior, predicted[["treatment"]], "integrated").draws.to_numpy().reshape(-1, 2)
     np.testing.assert_allclose(predicted["estimate"], np.median(shares, axis=0))
     drug, control = (shares[:, predicted["treatment"].tolist().index(name)] for name in ("drug", "control"))
-    assert difference["estimate"].item() == pytest.approx(np.median(drug - control))
+    assert difference["estimate"].item() == pytest.approx(np.median(control - drug))
 
 
 def test_the_record_says_what_was_done(finished, folder):
@@ -108,7 +119,7 @@ def test_the_record_says_what_was_done(finished, folder):
 def test_the_posterior_can_be_loaded_and_asked(finished):
     fit = bg.load(finished.folder / "posterior")
     assert fit.posterior.sample_shape == (2, 300)
-    again = fit.compare("treatment").table
+    again = fit.compare("treatment", contrast=("drug", "control")).table
     pd.testing.assert_frame_equal(again, finished.tables["compare_treatment"])
     assert "log_likelihood" in fit.idata.children
 
@@ -125,8 +136,59 @@ def test_the_report_names_the_run_and_can_be_rebuilt(finished):
     assert "A trial of a drug" in text
     finished.report.unlink()
     assert rebuild_report(finished.folder) == finished.report
-    assert "A trial of a drug" in finished.report.read_text()
+    assert finished.report.read_text() == text
     assert not list(finished.folder.glob("*partial*"))
+
+
+def test_the_report_answers_the_questions_first_in_the_direction_asked(finished):
+    text = finished.report.read_text()
+    assert (
+        text.index('<section id="verdict"') < text.index('<section id="answers"') < text.index('<section id="curves"')
+    )
+    assert '<section id="population"' not in text, "the model has no other variable"
+    answers = text[text.index('<section id="answers"') : text.index('<section id="curves"')]
+    questions = [answer.question for answer in finished.answers.values()]
+    assert questions == [
+        "How much does control lose?",
+        'How does the probability of "favourable" change with treatment?',
+        'What is the probability of "favourable" at treatment = control, drug?',
+    ]
+    places = [answers.index(f"<h3>{escape(question)}</h3>") for question in questions]
+    assert places == sorted(places)
+    first, second, third = answers[: places[1]], answers[places[1] : places[2]], answers[places[2] :]
+    assert "control vs drug" in first
+    assert "drug vs control" not in first
+    assert "drug vs control" in second
+    for part, name in zip((first, second, third), ("compare_treatment", "compare_treatment_2", "predict"), strict=True):
+        for values in pd.read_csv(finished.folder / "tables" / f"{name}.csv")[
+            ["estimate", "lower", "upper"]
+        ].to_numpy():
+            assert all(str(number(value)) in part for value in values.tolist())
+
+
+def test_each_question_is_computed_once(finished):
+    for name, answer in finished.answers.items():
+        assert answer.estimates.table is finished.tables[name]
+
+
+def test_questions_are_part_of_the_written_config(finished):
+    written = read_config(finished.folder / "config.yaml")[0]
+    assert ["How much does control lose?", None, None] == [effect.question for effect in written.effects or ()]
+
+
+@pytest.mark.parametrize(
+    ("keys", "question"),
+    [
+        ({"compare": "x", "by": ["f"]}, "How does the mean of y change with x, by f?"),
+        ({"slopes": "x", "by": ["f", "h"]}, "What is the average slope of the mean of y in x, by f and h?"),
+        ({"predict": {"x": [0, 2.5], "f": ["a"]}}, "What is the mean of y at x = 0, 2.5 and f = a?"),
+        ({"predict": {"x": [1, 2, 3, 4, 5]}}, "What is the mean of y at 5 values of x?"),
+        ({"predict": {}}, "What is the mean of y?"),
+        ({"compare": "x", "question": "Why {x}?"}, "Why {x}?"),
+    ],
+)
+def test_questions_without_words_get_them(keys, question):
+    assert question_of(case("poisson"), EffectSection(**keys)) == question
 
 
 def test_a_report_needs_a_finished_run(tmp_path):
@@ -138,7 +200,8 @@ def test_what_is_shown_has_both_kinds_of_coefficients_and_a_misfit_where_there_i
     shown = show(finished)
     assert "conditional" in shown
     assert "population-averaged" in shown
-    assert "Averaged means of favourable compared" in shown
+    assert "How much does control lose?" in shown
+    assert shown.index("How much does control lose?") < shown.index("Coefficients")
     assert "Could the model have made the data?" not in shown
     sd = replace(finished.predictive.checks[0], title="SD of the response", verdict="look", finding="too wide")
     misfit = show(replace(finished, predictive=Checks((sd,))))
@@ -149,11 +212,21 @@ def test_what_is_shown_has_both_kinds_of_coefficients_and_a_misfit_where_there_i
 def test_slopes_are_shown_with_their_readings_side_by_side(finished):
     numbers = {"estimate": [0.25, 0.75], "mcse": 0.01, "lower": [0.1, 0.5], "upper": [0.4, 1.0], "probability": 1.0}
     table = pd.DataFrame({"variable": "dose", "effect": ["population-averaged", "conditional (u = 0)"], **numbers})
-    shown = show(replace(finished, tables=finished.tables | {"slopes_dose": table}))
+    estimates = replace(finished.answers["predict"].estimates, table=table)
+    shown = show(replace(finished, answers={"slopes_dose": Answer("How steep?", "dose", estimates)}))
     line = next(line for line in shown.splitlines() if line.startswith("dose"))
     assert line.split("  ")[0] == "dose"
     assert "0.25 [0.1, 0.4]" in line
     assert "0.75 [0.5, 1]" in line
+
+
+def test_long_answers_are_cut_on_the_screen(finished):
+    long = pd.concat([finished.tables["predict"].assign(treatment=f"t{i}") for i in range(40)], ignore_index=True)
+    estimates = replace(finished.answers["predict"].estimates, table=long)
+    shown = show(replace(finished, answers={"predict": Answer("Where?", "", estimates)}))
+    assert "t29" in shown
+    assert "t30" not in shown
+    assert "The first 30 of 40 rows; tables/predict.csv has all." in shown
 
 
 def show(result) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bayes_glmm.report.section import Section
+from bayes_glmm.report.sections.answers import render_answers
 from bayes_glmm.report.sections.chains import render_chains
 from bayes_glmm.report.sections.coefficients import render_coefficients
 from bayes_glmm.report.sections.cross_check import render_cross_check
@@ -17,7 +18,13 @@ from bayes_glmm.report.sections.verdict import render_verdict
 
 SECTIONS: tuple[Section, ...] = (
     Section("Verdict", anchor="verdict", render=render_verdict, checks=("convergence", "predictive")),
-    Section("Effects in the population", anchor="population", render=render_population, tables=True),
+    Section("Answers", anchor="answers", render=render_answers, takes=("answers",)),
+    Section(
+        "Effects in the population",
+        anchor="population",
+        render=render_population,
+        takes=("answers", "comparisons"),
+    ),
     Section("Curves", anchor="curves", render=render_curves),
     Section("Coefficients", anchor="coefficients", render=render_coefficients),
     Section("Other methods", anchor="cross_check", render=render_cross_check),

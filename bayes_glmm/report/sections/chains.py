@@ -22,7 +22,7 @@ def render_chains(posterior: Posterior) -> Markup:
     labels, draws = parameters(posterior, per_level=False)
     frame = summary(posterior)
     if draws.shape[2] < FEWEST or not labels:
-        return paragraph("There are too few draws to picture.") + _table(frame)
+        return paragraph("There are too few draws for a figure.") + _table(frame)
     chosen = np.arange(len(labels))
     note = ""
     if len(labels) > PANELS:
@@ -33,9 +33,9 @@ def render_chains(posterior: Posterior) -> Markup:
     chains, length = posterior.sample_shape
     names = ", ".join(labels[i] for i in chosen)
     text = (
-        "Left, how the ranks of each chain's draws among all draws are distributed: level, within noise, where the "
-        "chains agree. "
-        "Right, the draws in order, a colour a chain: one band without trend where they mix." + note
+        "Left: histograms of the ranks of each chain's draws among all draws; they are level, within noise, where the "
+        "chains agree. Right: the draws in order, one colour per chain; they form one band without trend where the "
+        "chains mix." + note
     )
     picture = figure(svg, f"Rank histograms and traces of {chains} chains of {length} draws: {names}.", text)
     return picture + details("All parameters in one table", _table(frame))

@@ -10,6 +10,7 @@ from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.figures import forest
 from bayes_glmm.report.html import figure, paragraph, side_by_side
 from bayes_glmm.report.sections.population import readings
+from bayes_glmm.report.words import caption_of, summary_of
 
 
 def render_coefficients(posterior: Posterior) -> Markup:
@@ -19,23 +20,24 @@ def render_coefficients(posterior: Posterior) -> Markup:
     both = len(readings(posterior)) == 2
     found: Estimates = marginal_coefficients(posterior) if both else coefficients(posterior)
     frame = found.table
-    text = "On the {link} scale, per unit of each column."
+    text = "Coefficients are on the {link} scale, per unit of each column."
     if both:
         text += (
-            " <span class='conditional'>Conditional</span> coefficients hold within a group, whatever its random "
-            "effects. <span class='averaged'>Population-averaged</span> ones are those of the marginal model, which a "
-            "GEE estimates: the population-averaged mean on the link scale, projected on the columns."
+            " <span class='conditional'>Conditional</span> coefficients compare rows of one group, for any value of "
+            "its random effects. <span class='averaged'>Population-averaged</span> coefficients are those of the "
+            "marginal model, which a GEE estimates: the population-averaged mean on the link scale, projected on the "
+            "columns."
         )
     parts = [paragraph(text, link=posterior.spec.link_name)]
     slopes = frame[frame["coefficient"] != "Intercept"]
     if len(slopes):
-        parts.append(_forest(slopes, posterior.spec.link_name))
-    parts.append(side_by_side(frame, ["coefficient"]))
+        parts.append(_forest(slopes, posterior.spec.link_name, caption_of(found)))
+    parts.append(side_by_side(frame, ["coefficient"]) + paragraph("{summary}", kind="note", summary=summary_of(found)))
     return Markup("").join(parts)
 
 
-def _forest(frame: pd.DataFrame, link: str) -> Markup:
+def _forest(frame: pd.DataFrame, link: str, caption: str) -> Markup:
     svg = forest(frame.assign(row=frame["coefficient"]), f"coefficient, {link} scale")
     effects = " and ".join(dict.fromkeys(frame["effect"]))
     alt = f"Coefficients on the {link} scale with 95 % intervals, {effects}; numbers in the table below."
-    return figure(svg, alt, "Posterior medians and 95 % intervals; the intercept is in the table only.")
+    return figure(svg, alt, f"{caption} The intercept is in the table only.")

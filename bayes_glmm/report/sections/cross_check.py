@@ -1,4 +1,4 @@
-"""The same quantities by other methods, and in words where they differ and why."""
+"""The same quantities by other methods, and in words where and why they differ."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bayes_glmm.report.html import bullets, details, figure, number, paragraph, 
 PICTURED = 4  # coefficients: those on which the methods differ most
 
 _TEXT = (
-    "Methods that share nothing with the sampler but the data and the formula: maximum likelihood with the random "
-    "effects integrated out by the Laplace approximation and by adaptive quadrature (AGHQ), penalised quasi-likelihood "
-    "(PQL), and generalised estimating equations (GEE) for the population-averaged model. None knows the priors."
+    "Other methods, given the same data and formula: maximum likelihood with the random effects integrated out by the "
+    "Laplace approximation and by adaptive quadrature (AGHQ), penalised quasi-likelihood (PQL), and generalised "
+    "estimating equations (GEE) for the population-averaged model. None of these methods uses the priors."
 )
 
 
 def render_cross_check(posterior: Posterior) -> Markup:
-    """Sentences, the forest, the table, and what the methods say of themselves."""
+    """Sentences, the forest, the table, and notes on each method."""
     found = cross_check(posterior)
     parts = [paragraph(_TEXT), bullets(found.sentences)]
     pictured = _pictured(found)
@@ -49,8 +49,8 @@ def _forest(rows: pd.DataFrame, link: str) -> Markup:
     methods = ", ".join(dict.fromkeys(rows["method"]))
     alt = f"Coefficients by {methods}, with 95 % intervals; estimates in the table below."
     few = rows["parameter"].nunique() == PICTURED
-    note = " Those on which the methods differ most." if few else ""
-    return figure(svg, alt, f"Estimates with 95 % intervals, of the posterior and of the other methods.{note}")
+    note = " Shown: the coefficients on which the methods differ most." if few else ""
+    return figure(svg, alt, f"Estimates with 95 % intervals, from the posterior and from the other methods.{note}")
 
 
 def _table(found: CrossCheck) -> Markup:
@@ -71,7 +71,7 @@ def _table(found: CrossCheck) -> Markup:
 
 
 def _notes(found: CrossCheck) -> list[Markup]:
-    """What methods say of themselves, each text once."""
+    """Notes on the methods, each text once."""
     notes = found.methods[found.methods["note"] != ""]
     texts = [f"{', '.join(part['method'])}: {note}" for note, part in notes.groupby("note", sort=False)]
-    return [details("What the methods say of themselves", bullets(texts))] if texts else []
+    return [details("Notes on each method", bullets(texts))] if texts else []

@@ -15,15 +15,15 @@ VARIABLES = 3  # more are left to bg.plots.curves()
 
 _HOW = (
     "Thin lines or dots: groups drawn from the estimated distribution of the random effects. Other columns are at "
-    "their mean or most common level. The same pictures come from <code>{call}</code>."
+    "their mean or most common level. <code>{call}</code> draws the same figures."
 )
 
 
 def render_curves(posterior: Posterior) -> Markup:
-    """One picture a variable, for the first few."""
+    """One figure per variable, for the first few."""
     variables = columns_of(posterior.spec.formula.fixed)
     if not variables or not posterior.design.blocks:
-        return paragraph("There are no groups, or no variables, over which curves could be drawn.")
+        return paragraph("Curves need a variable and a grouping factor; the model has no such pair.")
     average = " and the population-averaged mean" if AVERAGED in readings(posterior) else ""
     parts = []
     for variable in variables[:VARIABLES]:

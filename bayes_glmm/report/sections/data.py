@@ -1,4 +1,4 @@
-"""What went into the model: rows, the response, and the groups; and what is peculiar about them."""
+"""The data of the model: rows, the response, and the groups."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from bayes_glmm.design import Design, Finding, findings
+from bayes_glmm.design import Design
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.report.html import badge, heading, paragraph, table
+from bayes_glmm.report.html import heading, paragraph, table
 
 
 def render_data(posterior: Posterior) -> Markup:
@@ -16,15 +16,10 @@ def render_data(posterior: Posterior) -> Markup:
     design = posterior.design
     dropped = f" {design.dropped:,} rows with missing values were left out." if design.dropped else ""
     parts = [paragraph("{rows} rows.{dropped}", rows=f"{len(design.y):,}", dropped=dropped), _response(posterior)]
-    parts += [_finding(found) for found in findings(posterior.spec, design)]
     if design.blocks:
         parts += [heading("Groups"), _groups(design)]
     parts += [heading("Columns"), _columns(design)]
     return Markup("").join(parts)
-
-
-def _finding(found: Finding) -> Markup:
-    return paragraph("{mark} {what} {advice}", mark=badge("look", "note"), what=found.what, advice=found.advice)
 
 
 def _response(posterior: Posterior) -> Markup:
@@ -57,7 +52,10 @@ def _groups(design: Design) -> Markup:
         [
             ("group", [block.group for block in design.blocks]),
             ("levels", [len(block.levels) for block in design.blocks]),
-            ("rows a level: least, median, most", [_three(*np.quantile(values, [0.0, 0.5, 1.0])) for values in sizes]),
+            (
+                "rows per level: least, median, most",
+                [_three(*np.quantile(values, [0.0, 0.5, 1.0])) for values in sizes],
+            ),
             (
                 f"{what} of {design.response} by level: 5 %, 50 %, 95 %",
                 [_three(*np.quantile(values, [0.05, 0.5, 0.95])) for values in means],

@@ -1,4 +1,4 @@
-"""What was fitted, and with what: equations with their priors, the specification, versions, seed and settings."""
+"""The model: equations with their priors, the specification, versions, seed and settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def render_model(posterior: Posterior) -> Markup:
     """Equations, where the priors come from, and provenance."""
     lines = "\n".join(equations(posterior.spec, posterior.design, posterior.priors))
     given = sorted(posterior.priors.given)
-    source = f"Priors set by hand: {', '.join(given)}. The others are" if given else "All priors are"
+    source = f"Given priors: {', '.join(given)}. The other priors are" if given else "All priors are"
     parts = [
         paragraph("<code>{spec}</code>", spec=posterior.spec),
         code(lines),

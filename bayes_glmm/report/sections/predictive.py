@@ -33,8 +33,8 @@ def render_predictive(posterior: Posterior, checks: Checks) -> Markup:
     }
     explained = paragraph(
         "Each statistic of the data beside the same statistic of replicated data. Group means are replicated with new "
-        "groups from N(0, G); everything else with the groups as they were estimated. Probabilities near 0 or 1 mean "
-        "that the model would not have produced the statistic.",
+        "groups from N(0, G), the other statistics with the estimated groups. A probability near 0 or 1 means that the "
+        "model rarely produces such a statistic.",
         kind="note",
     )
     return figure(svg, alt, caption) + table(columns.items()) + explained + _loo(posterior)
@@ -44,7 +44,7 @@ def _loo(posterior: Posterior) -> Markup:
     size = int(np.prod(posterior.sample_shape)) * len(posterior.design.y)
     if size > LOO_VALUES:
         return paragraph(
-            'Leave-one-out is left out for data of this size; ask for it with <code>fit.check("loo")</code>.'
+            'The report omits leave-one-out for data of this size; <code>fit.check("loo")</code> computes it.'
         )
     found = check(posterior, "loo")
     if not found.checks:
@@ -53,9 +53,9 @@ def _loo(posterior: Posterior) -> Markup:
         heading("Leaving out rows and groups")
         + checks_table(found)
         + paragraph(
-            "How well each row, and each group, would have been predicted without it, by Pareto-smoothed importance "
-            "sampling. By row, the row's group keeps its other rows: this is about new rows of <em>known</em> groups. "
-            "By group, random effects are averaged over: this is about <em>new</em> groups.",
+            "How well each row, and each group, is predicted from the rest, by Pareto-smoothed importance sampling. By "
+            "row, the other rows of its group are known: new rows of <em>known</em> groups. By group, random effects "
+            "are averaged out: <em>new</em> groups.",
             kind="note",
         )
         + Markup("").join(paragraph("{advice}", advice=advice) for advice in found.advice)

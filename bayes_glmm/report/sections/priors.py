@@ -1,4 +1,4 @@
-"""What the priors said, and what the data made of it: the density of each before and after."""
+"""Prior and posterior density of each parameter, and how sensitive the posterior is to the priors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def render_priors(posterior: Posterior) -> Markup:
     """Small pictures of priors and posteriors, the sensitivity in a sentence and in a table."""
     labels, draws = parameters(posterior.at_centre, per_level=False)
     if not labels or draws[0].size < FEWEST:
-        return paragraph("There are too few draws to picture.")
+        return paragraph("There are too few draws for a figure.")
     frame = sensitivity(posterior)
     known = [i for i, label in enumerate(labels) if _has_prior(posterior, label)]
     order = np.array(known)[np.argsort(-frame["prior"].to_numpy()[known], kind="stable")[:PANELS]]
@@ -33,7 +33,7 @@ def render_priors(posterior: Posterior) -> Markup:
     note = f" Of {len(labels)} parameters, the {PANELS} most sensitive to the prior." if len(labels) > PANELS else ""
     caption = (
         "Grey: the prior. Blue: the posterior. Both are drawn to the same height: where the grey line is flat across "
-        f"the blue, the prior has no say. Marked with a star: sensitive to the prior.{note}"
+        f"the blue, the prior has little influence. A star marks sensitivity to the prior.{note}"
     )
     moved = [panel.label for panel in shown if panel.sensitive]
     which = ", ".join(moved) or "none"
@@ -102,8 +102,9 @@ def _table(posterior: Posterior, frame: pd.DataFrame) -> Markup:
         "finding": frame["finding"].tolist(),
     }
     return table(columns.items()) + paragraph(
-        "How far the posterior of a parameter moves when the priors of all, or the likelihood, are doubled in weight; "
-        "above {threshold} it counts. The distribution of the random effects is part of the model and stays as it is. "
+        "How far the posterior of a parameter moves when the weight of all priors, or of the likelihood, is doubled; "
+        "above {threshold} it counts as sensitive. The distribution of the random effects, a part of the model, is not "
+        "reweighted. "
         "After Kallioinen, Paananen, Bürkner &amp; Vehtari (2024).",
         kind="note", threshold=THRESHOLD,
     )  # fmt: skip

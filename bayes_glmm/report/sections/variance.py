@@ -1,4 +1,4 @@
-"""How much the groups differ, and which they are."""
+"""How much groups differ, and the random effects of their levels."""
 
 from __future__ import annotations
 
@@ -13,32 +13,34 @@ from bayes_glmm.plots.style import LEGIBLE
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.figures import saved
 from bayes_glmm.report.html import bullets, figure, heading, interval, paragraph, table
+from bayes_glmm.report.words import functional_of, summary_of
 
-SHOWN = ("sd", "correlation", "icc", "median odds ratio")  # variances and covariances say the same again
+SHOWN = ("sd", "correlation", "icc", "median odds ratio")  # variances and covariances follow from these
 _NAMES = {"icc": "intraclass correlation"}
 _EXPLAINED = {
     "sd": "Standard deviations are those of the random effects, {link} scale.",
     "icc": "An intraclass correlation is the share of the variance, on the link's scale, that lies between groups.",
     "median odds ratio": (
-        "A median odds ratio compares two rows that are alike but for their groups, the higher against the lower, in "
-        "the middle of all pairs of groups."
+        "The median odds ratio compares two rows that differ only in their groups, the higher against the lower: it is "
+        "the median over pairs of groups."
     ),
 }
 
 
 def render_variance(posterior: Posterior) -> Markup:
-    """Standard deviations, correlations, shares of variance; then each group's effects in order."""
-    frame = variance(posterior).table
-    frame = frame[frame["quantity"].isin(SHOWN) | (frame["group"] == "residual")]
+    """Standard deviations, correlations, shares of variance; then the random effects of each level in order."""
+    found = variance(posterior)
+    frame = found.table
+    frame = frame[frame["quantity"].str.startswith(SHOWN) | (frame["group"] == "residual")]
     parts = []
     if not posterior.design.blocks:
         parts.append(paragraph("The model has no random effects."))
     if len(frame):
-        parts.append(_table(frame))
-    explained = [text for quantity, text in _EXPLAINED.items() if quantity in set(frame["quantity"])]
+        parts.append(_table(frame) + paragraph("{summary}", kind="note", summary=summary_of(found)))
+    explained = [text for name, text in _EXPLAINED.items() if frame["quantity"].str.startswith(name).any()]
     if explained:
         parts.append(paragraph(" ".join(explained), kind="note", link=posterior.spec.link_name))
-    parts += [_levels(posterior, block) for block in posterior.design.blocks]
+    parts += [_levels(posterior, block, functional_of(found)) for block in posterior.design.blocks]
     return Markup("").join(parts)
 
 
@@ -54,13 +56,13 @@ def _table(frame: pd.DataFrame) -> Markup:
     )
 
 
-def _levels(posterior: Posterior, block: RandomBlock) -> Markup:
-    """Each level's effects in order, and in words how many stand out."""
+def _levels(posterior: Posterior, block: RandomBlock, functional: str) -> Markup:
+    """The random effects of each level in order, and in words how many intervals exclude 0."""
     spoken = [_extremes(posterior, block, k) for k in range(len(block.effects))]
-    form = "Line and band: " if len(block.levels) > LEGIBLE else "Dots and lines: "
+    form = "Line and band" if len(block.levels) > LEGIBLE else "Dots and lines"
     caption = (
-        f"{form}posterior medians and 95 % intervals of each level's deviation. They are shrunk towards 0, more where "
-        "a level has few rows; an order of levels is less certain than it looks."
+        f"{form}: posterior {functional}s and 95 % intervals of the random effects of each level. They are shrunk "
+        "towards 0, more where a level has few rows; the order of levels is less certain than the figure suggests."
     )
     svg = saved(groups(posterior, block.group))
     return heading(f"Levels of {block.group}") + figure(svg, " ".join(spoken), caption) + bullets(spoken)

@@ -1,9 +1,12 @@
-"""Whether to believe what follows: the checks, before any result."""
+"""Whether the draws and the model can be used: the checks and the findings, before any result."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from markupsafe import Markup
 
+from bayes_glmm.design import Finding, findings
 from bayes_glmm.diagnostics import Checks
 from bayes_glmm.diagnostics.check import number_text
 from bayes_glmm.posterior import Posterior
@@ -15,9 +18,9 @@ _TITLES = {
 }
 
 
-def render_verdict(_: Posterior, *groups: Checks) -> Markup:
-    """The verdict in a sentence and what to do, then all checks, group by group."""
-    parts = [_banner(checks) for checks in groups]
+def render_verdict(posterior: Posterior, *groups: Checks) -> Markup:
+    """The verdict in a sentence and what to do, the findings about the design, then all checks, group by group."""
+    parts = [*(_banner(checks) for checks in groups), _findings(findings(posterior.spec, posterior.design))]
     for checks in groups:
         parts.append(details(f"The {len(checks.checks)} checks: {checks.group}", checks_table(checks)))
     return Markup("").join(parts)
@@ -36,8 +39,17 @@ def _banner(checks: Checks) -> Markup:
     )
 
 
+def _findings(found: Sequence[Finding]) -> Markup:
+    """What is known about the data and the formula without the draws."""
+    if not found:
+        return Markup("")
+    items = Markup("").join(Markup("<li>{} {}</li>").format(each.what, each.advice) for each in found)
+    body = paragraph("<strong>Data and formula</strong> {mark}", mark=badge("look", "findings"))
+    return Markup('<div class="banner look">{}<ul>{}</ul></div>').format(body, items)
+
+
 def checks_table(checks: Checks) -> Markup:
-    """One row a check, and where their thresholds come from."""
+    """One row per check, and the sources of the thresholds."""
     done, skipped = checks.checks, checks.skipped
     none = [""] * len(skipped)
     sources = dict.fromkeys(source for item in done for source in item.source.split("; "))
