@@ -13,7 +13,7 @@ from rich.text import Text
 from bayes_glmm.design import findings
 from bayes_glmm.design.notation import equations
 from bayes_glmm.diagnostics.check import number_text
-from bayes_glmm.effects.columns import in_our_names
+from bayes_glmm.effects.columns import columns_of_table, in_our_names
 from bayes_glmm.runs.compare import Comparison, table_title
 from bayes_glmm.runs.job import Job
 from bayes_glmm.runs.run import RunResult
