@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -95,7 +96,7 @@ class GLMM:
         """Specification, design and priors in one record."""
         return Problem(self.spec, self.design, self.priors)
 
-    @property
+    @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What to know before sampling: separation, levels with one row, columns on very different scales."""
         return findings(self.spec, self.design)
@@ -176,7 +177,7 @@ class GLMM:
     def __str__(self) -> str:
         from bayes_glmm.design.notation import equations
 
-        return "\n".join(equations(self.spec, self.design, self.priors))
+        return "\n".join([*equations(self.spec, self.design, self.priors), *_notes(self.findings)])
 
     __repr__ = __str__
 
@@ -220,10 +221,25 @@ class Fit(effects.EffectMethods):
         return summary(self.posterior, level, interval, random_effects)
 
     def check(self, group: str = "convergence") -> Checks:
-        """Believe the draws? ``"convergence"``. The model? ``"predictive"``, ``"loo"``, ``"sensitivity"``."""
+        """Check the draws (``"convergence"``) or the model (``"predictive"``, ``"loo"``, ``"sensitivity"``).
+
+        The result is false in ``if`` where a check fails.
+        """
         from bayes_glmm.diagnostics import check
 
-        return check(self.posterior, group)
+        return self._convergence if group == "convergence" else check(self.posterior, group)
+
+    @cached_property
+    def _convergence(self) -> Checks:
+        """The verdict on the draws, which looks for modes: seconds."""
+        from bayes_glmm.diagnostics import check
+
+        return check(self.posterior, "convergence")
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was known before sampling; those that concern the verdict are part of :meth:`check`."""
+        return findings(self.spec, self.design)
 
     def cross_check(self) -> CrossCheck:
         """The same quantities by Laplace, adaptive quadrature, PQL and GEE, and where and why they differ."""
@@ -261,9 +277,16 @@ class Fit(effects.EffectMethods):
         return self.posterior.save(folder)
 
     def __str__(self) -> str:
-        return f"{self.spec}\n\n{self.summary()}\n\n{self.check()}"
+        notes = _notes(found for found in self.findings if found.weight == "note")
+        return "\n".join([f"{self.spec}\n\n{self.summary()}\n\n{self.check()}", *notes])
 
     __repr__ = __str__
+
+
+def _notes(found: Iterable[Finding]) -> list[str]:
+    """Findings as lines of text, below a heading; none without findings."""
+    lines = [textwrap.fill(str(finding), 110, initial_indent="  - ", subsequent_indent="    ") for finding in found]
+    return ["", "Findings", *lines] if lines else []
 
 
 def load(folder: str | Path) -> Fit:

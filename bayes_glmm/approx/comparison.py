@@ -11,11 +11,12 @@ with all parameters then gives an upper bound of the p value: conservative.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
 from bayes_glmm.approx.result import ApproxFit
+from bayes_glmm.design.check import dependent
+from bayes_glmm.design.findings import same_partition
 from bayes_glmm.errors import EstimationError, SpecError
 
 _SAME = 1e-8  # of a column: what rounding leaves of one that others explain
@@ -86,6 +87,10 @@ def likelihood_ratio(smaller: ApproxFit, larger: ApproxFit) -> LikelihoodRatio:
     -----
     The mixtures suppose that the smaller model's own variances are not 0. Approximate likelihoods are compared as if
     they were exact.
+
+    Nesting is decided by spans, not by names: a column may be a combination of columns of the larger model, and random
+    effects belong to a factor by the rows it puts together. ``(1 | g) + (1 | g:f)`` within ``(f | g)`` is not
+    recognised.
 
     Examples
     --------
@@ -162,42 +167,101 @@ def _equal(a: np.ndarray | None, b: np.ndarray | None) -> bool:
 def _coefficients_dropped(smaller: ApproxFit, larger: ApproxFit) -> int:
     """How many dimensions the fixed effects lose; both have full rank."""
     X, wide = smaller.design.X, larger.design.X
-    size = np.maximum(np.linalg.norm(X, axis=0), np.finfo(float).tiny)
-    Q, _ = np.linalg.qr(wide)
-    left = np.linalg.norm(X - Q @ (Q.T @ X), axis=0) / size
-    if (left > _SAME).any():
-        name = smaller.design.coefficients[int(np.argmax(left))]
+    outside = _outside(X, wide)
+    if outside.size:
+        name = smaller.design.coefficients[int(outside[0])]
         raise SpecError(
-            f"The models are not nested: {name} is not among the fixed effects of the larger.",
+            f"The models are not nested: {name} is not among the fixed effects of the larger, nor a sum of them.",
             advice="Give the smaller model first; compare others by AIC.",
         )
     return wide.shape[1] - X.shape[1]
 
 
+@dataclass(frozen=True)
+class Run:
+    """Random effects of one factor that are correlated among themselves: G is free on the span of their columns.
+
+    Attributes
+    ----------
+    group : str
+    effects : tuple of str
+    index : array [row]
+        The level of each row.
+    values : array [row, effect]
+    """
+
+    group: str
+    effects: tuple[str, ...]
+    index: np.ndarray
+    values: np.ndarray
+
+    def within(self, other: Run) -> bool:
+        """Whether every covariance of these effects is one of the other's: the same levels, columns in its span."""
+        return same_partition(self.index, other.index) and not _outside(self.values, other.values).size
+
+
 def _parts_dropped(smaller: ApproxFit, larger: ApproxFit) -> tuple[int, int]:
-    """How many variances and how many covariances of random effects the smaller model has not."""
-    counts = []
-    for few, many in zip(_parts(smaller), _parts(larger), strict=True):
-        if missing := sorted(few - many):
-            group, *effects = missing[0]
+    """How many variances and how many covariances of random effects the smaller model has not.
+
+    A run of correlated effects is contained in a run of the larger model with the same levels and a span that holds its
+    columns, whatever the names: ``(x | g)`` is ``(center(x) | g)``, and ``(x || g)`` is within both.
+    """
+    wide = _runs(larger)
+    kept: dict[int, list[Run]] = {}
+    for run in _runs(smaller):
+        holders = [k for k, other in enumerate(wide) if run.within(other)]
+        if not holders:
             raise SpecError(
-                f"The models are not nested: the larger has no random {' and '.join(effects)}"
-                f"{', correlated,' if len(effects) > 1 else ''} by {group}.",
+                f"The models are not nested: the larger has no random {' and '.join(run.effects)}"
+                f"{', correlated,' if len(run.effects) > 1 else ''} by {run.group}, nor effects that combine to "
+                f"{'them' if len(run.effects) > 1 else 'it'}.",
                 advice="Give the smaller model first; compare others by AIC.",
             )
-        counts.append(len(many - few))
-    return counts[0], counts[1]
+        # the narrowest holder: that of its own effects where there are several
+        kept.setdefault(min(holders, key=lambda k: len(wide[k].effects)), []).append(run)
+    variances = covariances = 0
+    for k, other in enumerate(wide):
+        sizes = [len(run.effects) for run in kept.get(k, [])]
+        columns = np.hstack([run.values for run in kept.get(k, [])] or [np.empty((len(other.values), 0))])
+        if dependent(columns):
+            raise SpecError(
+                f"The random effects by {other.group} of the smaller model overlap: how many parameters the models "
+                "differ by is not defined.",
+                advice="Merge its random terms of this factor into one.",
+            )
+        m = len(other.effects)
+        variances += m - sum(sizes)
+        covariances += m * (m - 1) // 2 - sum(size * (size - 1) // 2 for size in sizes)
+    return variances, covariances
 
 
-def _parts(fit: ApproxFit) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
-    """Random effects as (group, effect), and correlations as (group, effect, effect)."""
-    effects: set[tuple[str, ...]] = set()
-    correlations: set[tuple[str, ...]] = set()
+def _runs(fit: ApproxFit) -> list[Run]:
+    runs = []
     for block in fit.design.blocks:
-        effects |= {(block.group, effect) for effect in block.effects}
-        start = 0
-        for size in block.pattern:
-            pairs = combinations(sorted(block.effects[start : start + size]), 2)
-            correlations |= {(block.group, *pair) for pair in pairs}
-            start += size
-    return effects, correlations
+        for end, size in zip(np.cumsum(block.pattern), block.pattern, strict=True):
+            part = slice(end - size, end)
+            runs.append(Run(block.group, block.effects[part], block.index, block.values[:, part]))
+    return runs
+
+
+def _outside(columns: np.ndarray, wide: np.ndarray) -> np.ndarray:
+    """Positions of the columns that are no combination of others [column]."""
+    if not wide.shape[1]:
+        return np.arange(columns.shape[1])
+    one, whole = np.ones(len(wide)), np.linalg.norm(columns, axis=0)
+    if np.linalg.norm(_rest(one[:, None], wide)) < _SAME * np.sqrt(len(one)):
+        # where the span holds a constant, columns are compared around their means: zeros may be far from the data
+        columns, wide = columns - columns.mean(axis=0), wide - wide.mean(axis=0)
+    size = np.linalg.norm(columns, axis=0)
+    constant = size <= 1e-12 * whole
+    left = np.linalg.norm(_rest(columns, wide), axis=0)
+    return np.flatnonzero(~constant & (left > _SAME * np.maximum(size, np.finfo(float).tiny)))
+
+
+def _rest(columns: np.ndarray, wide: np.ndarray) -> np.ndarray:
+    """What is left of columns beside the span of others; the others may depend on each other."""
+    U, size, _ = np.linalg.svd(
+        wide / np.maximum(np.linalg.norm(wide, axis=0), np.finfo(float).tiny), full_matrices=False
+    )
+    U = U[:, size > 1e-10 * size.max(initial=0.0)]
+    return columns - U @ (U.T @ columns)

@@ -9,7 +9,7 @@ from bayes_glmm.design.design import Predictors as Predictors
 from bayes_glmm.design.design import RandomBlock as RandomBlock
 from bayes_glmm.design.dimensions import dimension_labels as dimension_labels
 from bayes_glmm.design.encode import new_predictors as new_predictors
-from bayes_glmm.design.findings import Finding as Finding
+from bayes_glmm.design.finding import Finding as Finding
 from bayes_glmm.design.findings import findings as findings
 from bayes_glmm.design.priors import Priors as Priors
 from bayes_glmm.design.priors import resolve_priors as resolve_priors

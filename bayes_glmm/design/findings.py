@@ -8,7 +8,7 @@ new finding is one function and one row of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -16,7 +16,10 @@ import numpy as np
 from bayes_glmm.design.check import dependent
 from bayes_glmm.design.design import Design, RandomBlock
 from bayes_glmm.design.encode import label_columns
+from bayes_glmm.design.finding import Finding
+from bayes_glmm.design.noise import noiseless
 from bayes_glmm.design.number_text import number_texts
+from bayes_glmm.design.origin_findings import given_at_zero, mixed_slopes, uncentred
 from bayes_glmm.design.priors import default_span
 from bayes_glmm.design.separation import separated, separated_completely
 from bayes_glmm.errors import rows_text
@@ -25,27 +28,6 @@ from bayes_glmm.spec import ModelSpec
 FEW_LEVELS = 5  # below, a variance is hardly learned: Gelman & Hill (2007), section 12.9
 NARROW = 0.8  # of the prior sd without the cap: less is worth a line
 SCALES = 1e4  # ratio of sds, or of a mean to its sd, that slows a sampler before it has adapted
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something a person should know before sampling, in the three parts of an error.
-
-    Attributes
-    ----------
-    name : str
-        For code: ``"separation"``, ``"few_levels"``, ...
-    what, where, advice : str
-        What was found, in which columns or groups, and what to do about it.
-    """
-
-    name: str
-    what: str
-    where: str
-    advice: str
-
-    def __str__(self) -> str:
-        return f"{self.what} [{self.where}] {self.advice}"
 
 
 def findings(spec: ModelSpec, design: Design) -> tuple[Finding, ...]:
@@ -65,7 +47,21 @@ def findings(spec: ModelSpec, design: Design) -> tuple[Finding, ...]:
     >>> [finding.name for finding in findings(spec, build_design(spec, data))]
     ['separation']
     """
-    return tuple(found for function in FINDINGS for found in function(spec, design))
+    return tuple(_weighed(spec, found) for function in FINDINGS for found in function(spec, design))
+
+
+def _weighed(spec: ModelSpec, found: Finding) -> Finding:
+    """A note, where the person has set the priors that decide."""
+    deciding = [parameter for parameter in found.parameters if parameter.startswith(("beta[", "sd_"))]
+    if deciding and all(_is_given(spec, parameter) for parameter in deciding):
+        return replace(found, weight="note")
+    return found
+
+
+def _is_given(spec: ModelSpec, parameter: str) -> bool:
+    kind, _, inside = parameter.partition("[")
+    general = {"beta": "beta"}.get(kind, "sd")
+    return bool({parameter, kind, general, *([inside[:-1]] if kind == "beta" else [])} & set(spec.priors))
 
 
 def _separation(spec: ModelSpec, design: Design) -> Iterator[Finding]:
@@ -81,12 +77,19 @@ def _separation(spec: ModelSpec, design: Design) -> Iterator[Finding]:
             sides = "failures from successes in some of the rows (quasi-complete separation)"
         yield Finding(
             "separation",
-            f"{', '.join(names)} separate{'s' if len(names) == 1 else ''} {sides}: the likelihood grows for ever along "
-            "these coefficients, and how far they go is decided by their prior alone.",
+            f"{', '.join(names)} separate{'s' if len(names) == 1 else ''} {sides}: the likelihood increases without "
+            "bound in these coefficients, and their prior alone decides how large they are.",
             "fixed effects",
-            "Give them a prior that you would defend, such as Normal(0, 2.5) per sd of the column, merge levels that "
-            "have few rows, or read no more than the sign from the estimate.",
+            "Give them a prior that you would defend, such as "
+            f'priors={{"beta[{names[0]}]": "Normal(0, {2.5 / _sd(design, names[0]):.3g})"}}, merge levels that have '
+            "few rows, or read no more than the sign from the estimate.",
+            weight="look",
+            parameters=tuple(f"beta[{name}]" for name in names),
         )
+
+
+def _sd(design: Design, name: str) -> float:
+    return float(design.X[:, design.coefficients.index(name)].std()) or 1.0
 
 
 def _single_rows(spec: ModelSpec, design: Design) -> Iterator[Finding]:
@@ -99,7 +102,10 @@ def _single_rows(spec: ModelSpec, design: Design) -> Iterator[Finding]:
             "single_rows",
             f"Every level of {block.group} has one row: its sd cannot be told from {rival}, and rests on the prior.",
             f"(... | {block.group})",
-            "Leave the random term out, or group by something that has several rows a level.",
+            "Leave the random term out, or group by something that has several rows per level; longer chains do not "
+            "separate the two.",
+            weight="look",
+            parameters=(f"sd_{block.group}", *spec.family.auxiliary),
         )
 
 
@@ -112,8 +118,8 @@ def _lone_rows(spec: ModelSpec, design: Design) -> Iterator[Finding]:
             continue
         yield Finding(
             "lone_rows",
-            f"{alone:,} of {levels:,} levels of {block.group} have one row: they say nothing about how rows of a level "
-            f"are alike, and the sd of {block.group} rests on the other {levels - alone:,}.",
+            f"{alone:,} of {levels:,} levels of {block.group} have one row: they hold no information on how alike "
+            f"rows of a level are, and the sd of {block.group} rests on the other {levels - alone:,}.",
             f"(... | {block.group})",
             "Keep them, they are pulled toward the mean as they should be; but look at the prior of "
             f"sd_{block.group}, ask for leave-one-out by {block.group} and not by row, and see whether the labels are "
@@ -126,11 +132,13 @@ def _few_levels(spec: ModelSpec, design: Design) -> Iterator[Finding]:
         if len(block.levels) < FEW_LEVELS:
             yield Finding(
                 "few_levels",
-                f"{block.group} has {len(block.levels)} levels: they say little about the sd of its effects, of which "
-                "the prior decides a good part.",
+                f"{block.group} has {len(block.levels)} levels: they hold little information on the sd of its effects, "
+                "of which the prior decides a good part.",
                 f"(... | {block.group})",
                 f"Set a prior on sd_{block.group} that you would defend, or make {block.group} a fixed effect if no "
                 "other levels are of interest.",
+                weight="look",
+                parameters=(f"sd_{block.group}",),
             )
 
 
@@ -146,13 +154,15 @@ def _dependent_effects(spec: ModelSpec, design: Design) -> Iterator[Finding]:
                 "their sds cannot be told apart, and rest on the prior.",
                 f"(... | {block.group})",
                 f"Leave {names} out of the random term.",
+                weight="look",
+                parameters=(f"sd_{block.group}", f"corr_{block.group}"),
             )
 
 
 def _same_groups(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """Factors that put the same rows together and give them the same effects."""
     for one, other in combinations(design.blocks, 2):
-        if len(one.levels) != len(other.levels) or not _alike(one.index, other.index):
+        if len(one.levels) != len(other.levels) or not same_partition(one.index, other.index):
             continue
         shared = {values.tobytes() for values in one.values.T} & {values.tobytes() for values in other.values.T}
         if shared:
@@ -162,12 +172,15 @@ def _same_groups(spec: ModelSpec, design: Design) -> Iterator[Finding]:
                 "apart, and rest on the prior.",
                 f"(... | {one.group}), (... | {other.group})",
                 "Leave one of the two random terms out.",
+                weight="look",
+                parameters=(f"sd_{one.group}", f"sd_{other.group}"),
             )
 
 
-def _alike(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two codings of as many levels are one partition of the rows."""
-    return len(np.unique(np.column_stack([one, other]), axis=0)) == one.max() + 1
+def same_partition(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two codings put the same rows together, whatever the levels are called."""
+    pairs = np.unique(np.column_stack([one, other]), axis=0)
+    return len(pairs) == len(np.unique(one)) == len(np.unique(other))
 
 
 def _absorbed(spec: ModelSpec, design: Design) -> Iterator[Finding]:
@@ -186,6 +199,8 @@ def _absorbed(spec: ModelSpec, design: Design) -> Iterator[Finding]:
                 "whose sd rests on the prior.",
                 f"(... | {block.group})",
                 f"Take {block.group} as a fixed effect or as a random one, not as both.",
+                weight="look",
+                parameters=(f"sd_{block.group}",),
             )
 
 
@@ -201,7 +216,9 @@ def _still_slopes(spec: ModelSpec, design: Design) -> Iterator[Finding]:
                 f"{', '.join(names)} {'does' if len(names) == 1 else 'do'} not vary within any level of "
                 f"{block.group}: a slope by {block.group} can hardly be told from its intercept.",
                 f"(... | {block.group})",
-                "Leave it out of the random term; as a fixed effect it is as good as ever.",
+                "Leave it out of the random term; its fixed effect is not concerned.",
+                weight="look",
+                parameters=(*(f"sd_{block.group}[{name}]" for name in names), f"corr_{block.group}"),
             )
 
 
@@ -310,6 +327,10 @@ FINDINGS: tuple[Callable[[ModelSpec, Design], Iterator[Finding]], ...] = (
     _still_slopes,
     _aliased,
     _capped,
+    uncentred,
+    given_at_zero,
+    mixed_slopes,
+    noiseless,
     _scales,
     _number_texts,
     _row_coefficients,

@@ -9,7 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from bayes_glmm.diagnostics import calibration, convergence, loo, loo_groups, predictive, resampling, residuals
+from bayes_glmm.diagnostics import (
+    calibration,
+    convergence,
+    findings,
+    loo,
+    loo_groups,
+    modes,
+    predictive,
+    prior_conflict,
+    resampling,
+    residuals,
+)
 from bayes_glmm.diagnostics import sensitivity as power_scaling
 from bayes_glmm.diagnostics.check import Check as Check
 from bayes_glmm.diagnostics.check import Checks as Checks
@@ -55,6 +66,9 @@ CHECKS: tuple[CheckEntry, ...] = (
     CheckEntry("tree_depth", group="convergence", function=convergence.check_tree_depth),
     CheckEntry("k_hat", group="convergence", function=resampling.check_k_hat),
     CheckEntry("integration", group="convergence", function=resampling.check_integration),
+    CheckEntry("mode", group="convergence", function=modes.check_mode),
+    CheckEntry("findings", group="convergence", function=findings.check_findings),
+    CheckEntry("prior_conflict", group="convergence", function=prior_conflict.check_prior_conflict),
     CheckEntry("mean", group="predictive", function=predictive.check_mean),
     CheckEntry("sd", group="predictive", function=predictive.check_sd),
     CheckEntry("zeros", group="predictive", function=predictive.check_zeros),
@@ -77,13 +91,14 @@ def check(posterior: Posterior, group: str = "convergence") -> Checks:
     ----------
     posterior : Posterior
     group : {"convergence", "predictive", "loo", "sensitivity"}
-        Whether the chains found the posterior, whether the model could have made the data, how well each row and each
-        group is predicted without it, or what would change with the priors.
+        Whether the chains found the posterior and what part of the answer rests on the prior, whether the model could
+        have made the data, how well each row and each group is predicted without it, or what would change with the
+        priors.
 
     Returns
     -------
     Checks
-        Prints verdict first.
+        Prints verdict first; false in ``if`` where the verdict is "do not use" or "unreliable".
 
     Raises
     ------

@@ -13,15 +13,19 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 Verdict = Literal["pass", "look", "fail"]
-Overall = Literal["fit to use", "look", "do not use"]
+Overall = Literal["fit to use", "look", "do not use", "reliable", "unreliable"]
 
 _SEVERITY: dict[Verdict, int] = {"pass": 0, "look": 1, "fail": 2}
 _OVERALL: dict[Verdict, Overall] = {"pass": "fit to use", "look": "look", "fail": "do not use"}
+_OF_LOO: dict[Verdict, Overall] = {"pass": "reliable", "look": "look", "fail": "unreliable"}  # the draws may be fine
 _MEANING: dict[str, dict[Overall, str]] = {
     "convergence": {
         "fit to use": "The chains agree and are long enough: the draws can be used.",
         "look": "The draws can be used with care: some checks of the chains miss their threshold.",
         "do not use": "The chains have not found the posterior distribution: none of their numbers can be trusted.",
+    },
+    "setting": {
+        "look": "The chains agree and are long enough, but part of the answer rests on what is listed.",
     },
     "resampled": {
         "fit to use": "The draws, resampled around the mode, stand for the posterior: they can be used.",
@@ -34,9 +38,9 @@ _MEANING: dict[str, dict[Overall, str]] = {
         "do not use": "The model does not describe the data; intervals and probabilities depend on it.",
     },
     "loo": {
-        "fit to use": "Rows and groups could be left out: how well they are predicted is known.",
-        "look": "How well rows and groups are predicted when left out is known with care: some checks miss.",
-        "do not use": "Where a check fails, its numbers are not to be used; the draws themselves may be fine.",
+        "reliable": "Rows and groups can be left out by reweighting the draws: how well they are predicted is known.",
+        "look": "Leave-one-out holds with care: some checks miss their threshold.",
+        "unreliable": "Where a check fails, leave-one-out cannot be computed from these draws; the fit may be right.",
     },
     "sensitivity": {
         "fit to use": "Weaker or stronger priors would change little.",
@@ -46,6 +50,7 @@ _MEANING: dict[str, dict[Overall, str]] = {
 }
 _LENGTH = {"ess_bulk", "ess_tail", "mcse"}  # whether there are draws enough, not whether they are right
 _RESAMPLED = {"k_hat", "integration"}  # asked of draws that no chain made
+_SETTING = {"findings", "prior_conflict"}  # about the model and its data, not about the draws
 _COLOURS = {"pass": "green", "look": "yellow", "fail": "red"}
 _NAMED = 5  # parameters that a text names before it counts the rest
 
@@ -145,6 +150,11 @@ class Checks:
     skipped : tuple of Skipped
     group : {"convergence", "predictive", "loo", "sensitivity"}
         What they are about.
+
+    Notes
+    -----
+    ``if fit.check():`` holds unless a check fails, which makes the verdict "do not use" (of leave-one-out:
+    "unreliable").
     """
 
     checks: tuple[Check, ...]
@@ -154,10 +164,15 @@ class Checks:
     def __getitem__(self, name: str) -> Check:
         return {check.name: check for check in self.checks}[name]
 
+    def __bool__(self) -> bool:
+        """Whether no check fails: false for "do not use" and "unreliable", true for "look"."""
+        return all(check.verdict != "fail" for check in self.checks)
+
     @property
     def verdict(self) -> Overall:
-        """The worst of the checks; "look" if nothing could be checked."""
-        return _OVERALL[max((check.verdict for check in self.checks), key=_SEVERITY.__getitem__, default="look")]
+        """The worst of the checks; "look" if nothing could be checked. Of leave-one-out, whether it is reliable."""
+        words = _OF_LOO if self.group == "loo" else _OVERALL
+        return words[max((check.verdict for check in self.checks), key=_SEVERITY.__getitem__, default="look")]
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -169,10 +184,13 @@ class Checks:
         """The verdict as a sentence."""
         if not self.checks:
             return "Nothing could be checked: these draws were given, not sampled."
+        missed = {check.name for check in self.not_passed}
+        if missed and missed <= _SETTING:
+            return _MEANING["setting"]["look"]
         failed = {check.name for check in self.checks if check.verdict == "fail"}
         if failed and failed <= _LENGTH:
             return "The chains are too short: estimates and intervals would change with more draws."
-        resampled = {check.name for check in self.checks} <= _RESAMPLED
+        resampled = {check.name for check in self.checks} <= _RESAMPLED | _SETTING | {"mode"}
         return _MEANING["resampled" if resampled else self.group][self.verdict]
 
     @property

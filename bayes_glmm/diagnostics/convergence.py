@@ -21,6 +21,7 @@ from bayes_glmm.posterior import Posterior
 VEHTARI = "Vehtari, Gelman, Simpson, Carpenter & Bürkner (2021), Bayesian Analysis 16, 667-718"
 BETANCOURT = "Betancourt (2017), A conceptual introduction to Hamiltonian Monte Carlo, arXiv:1701.02434"
 
+LOG_DENSITY = "log density"  # of all parameters together, as a label among theirs
 _FEW_DRAWS = 8  # a chain; below that none of the statistics means anything
 _SHOWN = 5
 
@@ -28,7 +29,7 @@ _SHOWN = 5
 def check_rhat(posterior: Posterior) -> Check | Skipped:
     """Do the chains agree? Fails above 1.05, where the chains' means lie a third of a posterior sd apart."""
     return _over_parameters(
-        posterior, "rhat", "R-hat", rhat, pass_at=1.01, fail_at=1.05, better="below", source=VEHTARI,
+        posterior, "rhat", "R-hat", rhat, pass_at=1.01, fail_at=1.05, better="below", source=VEHTARI, density=True,
     )  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def check_ess_bulk(posterior: Posterior) -> Check | Skipped:
     chains, _ = posterior.sample_shape
     return _over_parameters(
         posterior, "ess_bulk", "Bulk ESS", ess_bulk,
-        pass_at=100 * chains, fail_at=50 * chains, better="above", source=VEHTARI,
+        pass_at=100 * chains, fail_at=50 * chains, better="above", source=VEHTARI, density=True,
     )  # fmt: skip
 
 
@@ -131,8 +132,9 @@ def _over_parameters(
     fail_at: float,
     better: Literal["below", "above"],
     source: str,
+    density: bool = False,
 ) -> Check | Skipped:
-    """A statistic of every parameter, judged by its worst."""
+    """A statistic of every parameter, and of the log density if asked, judged by its worst."""
     if posterior.provenance.get("coordinates") == "laplace":
         return Skipped(name, title, "The draws are no chain: they were resampled independently.")
     if posterior.sample_shape[1] < _FEW_DRAWS:
@@ -143,6 +145,9 @@ def _over_parameters(
         return Skipped(name, title, "All parameters were given as fixed values.")
     if not labels:
         labels, draws = ["all parameters"], np.zeros((1, *posterior.sample_shape))
+    if density and (log_density := _log_density(posterior)) is not None:
+        # chains can be perfect in every parameter and stand still in its distance from the middle: w goes to -w
+        labels, draws = [*labels, LOG_DENSITY], np.concatenate([draws, log_density[None]])
     values = np.nan_to_num(statistic(draws), nan=-sign * np.inf)
     order = np.argsort(sign * values, kind="stable")
     worst = float(values[order[0]])
@@ -170,6 +175,12 @@ def _grade(value: float, pass_at: float, fail_at: float, better: Literal["below"
 _ALIASES = {"depth": ("depth", "tree_depth"), "n_steps": ("n_steps", "num_steps")}  # nutpie and PyMC, NumPyro
 _FLAGS = ("maxdepth_reached", "reached_max_treedepth")  # nutpie, PyMC; NumPyro has none
 _DEFAULT_MAXIMUM = 10  # of all three samplers
+
+
+def _log_density(posterior: Posterior) -> np.ndarray | None:
+    """The log density that the sampler moved in, else its energy, where it varies [chain, draw]."""
+    found = _statistic(posterior, "logp", "lp", "energy")
+    return None if found is None or np.ptp(found) == 0 else found
 
 
 def _statistic(posterior: Posterior, *names: str) -> np.ndarray | None:

@@ -34,13 +34,11 @@ CHUNK_VALUES = 4_000_000
 FEWEST = 100  # draws
 _SHOWN = 5
 _ADVICE = (
-    "Without these rows the posterior would be another, and elpd by row is not to be trusted for comparing models. "
-    "Look at them (errors, outliers); bg.refit_bad(fit) refits without each of them, bg.kfold(fit) by parts."
+    "These rows are influential: leaving one out changes the posterior too much for reweighting, and elpd by row is "
+    "not reliable for comparing models. Look at them (errors, outliers). bg.refit_bad(fit) refits without each of "
+    "them, bg.kfold(fit) by parts."
 )
-_GROUPED = (
-    " Where a group has few rows, each of them decides much of the group's own effect: then this is no fault of the "
-    "model, and leaving out groups is what to ask for."
-)
+_FEW_ROWS = 5  # per level: below, each row decides much of its level's own effect
 
 
 @dataclass(frozen=True)
@@ -178,8 +176,21 @@ def check_loo(posterior: Posterior) -> Check | Skipped:
         finding=f"elpd {found.elpd:.1f} (se {found.se:.1f}) for new rows of known groups, p {found.p:.1f}",
         labels=[f"row {i}" for i in found.pointwise.index],
         unit="rows",
-        advice=_ADVICE + (_GROUPED if posterior.design.blocks else ""),
+        advice=_advice(posterior),
     )  # fmt: skip
+
+
+def _advice(posterior: Posterior) -> str:
+    """By levels, where levels have few rows: a right model fails by row there."""
+    blocks = [b for b in posterior.design.blocks if len(b.index) < _FEW_ROWS * len(b.levels)]
+    if not blocks:
+        return _ADVICE
+    g, rows = blocks[0].group, len(blocks[0].index) / len(blocks[0].levels)
+    return (
+        f"Levels of {g} have {rows:.2g} row{'' if rows == 1 else 's'} on average, so that each row decides much of its "
+        f'level\'s effect: the model may be right. Use leave-one-out by level, loo_by_group(posterior, "{g}"), or '
+        "bg.refit_bad(fit), which refits without each of the rows."
+    )
 
 
 def pareto_check(

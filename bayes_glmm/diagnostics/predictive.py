@@ -88,18 +88,25 @@ def check_sd(posterior: Posterior) -> Check | Skipped:
         return Skipped(name, title, "The mean of 0/1 responses decides their sd.")
     share, _ = _response(posterior)
     found = _compare(posterior, "all rows", lambda y: share(y).std(axis=1))
-    return _check(name, title, [found], f"The spread is off: {wider_family(posterior)}.")
+    return _check(
+        name, title, [found], f"The response varies {_more(found)} than the model's: {_spread(posterior, found)}."
+    )
 
 
 def check_zeros(posterior: Posterior) -> Check | Skipped:
     """The share of zeros, for counts."""
     name, title = "zeros", "Share of zeros"
     if posterior.spec.family.response != "count":
-        return Skipped(name, title, "Only counts have zeros to count.")
+        return Skipped(name, title, "Not applicable to this response.")
     found = _compare(posterior, "all rows", lambda y: (y == 0).mean(axis=1))
-    return _check(
-        name, title, [found], f"The number of zeros is off: {wider_family(posterior)}, or find what makes the zeros."
-    )
+    if found.difference > 0:
+        advice = f"There are more zeros than the model makes: {wider_family(posterior)}, or find what makes the zeros."
+    else:
+        advice = (
+            "There are fewer zeros than the model makes: see whether zeros were left out or cannot occur, and whether "
+            "rows were selected. A wider family makes more zeros, not fewer."
+        )
+    return _check(name, title, [found], advice)
 
 
 def check_max(posterior: Posterior) -> Check | Skipped:
@@ -112,7 +119,15 @@ def check_max(posterior: Posterior) -> Check | Skipped:
     found = [_compare(posterior, "largest", lambda y: y.max(axis=1), spread)]
     if kind == "real":
         found.append(_compare(posterior, "smallest", lambda y: y.min(axis=1), spread))
-    return _check(name, title, found, f"Extreme rows are off: check them, and {wider_family(posterior)}.")
+    worst = min(found, key=lambda comparison: comparison.tail)
+    outward = (worst.difference > 0) == (worst.label == "largest")
+    advice = (
+        f"The {worst.label} response lies further out than the model's: check that row, and {wider_family(posterior)}."
+        if outward
+        else f"The {worst.label} response lies less far out than the model's: see whether the response is limited "
+        f"or cut off, and {narrower(posterior)}."
+    )
+    return _check(name, title, found, advice)
 
 
 def check_groups(posterior: Posterior) -> Check | Skipped:
@@ -127,23 +142,23 @@ def check_groups(posterior: Posterior) -> Check | Skipped:
     for block in posterior.design.blocks:
         observed, spread = (_group_means(share(values), block).std(axis=1) for values in (y, replicated))
         found.append(Comparison(block.group, observed, spread))
-    advice = (
-        "Groups differ more or less than N(0, G) says: a covariate that belongs to the group is missing, its prior on "
-        "the sd is at odds with the data, or the random effects are far from Gaussian."
+    worst = min(found, key=lambda comparison: comparison.tail)
+    advice = f"Means of {worst.label} differ {_more(worst)} than new groups from N(0, G) would: " + (
+        "a covariate of the group is missing, the prior of its sd is too narrow, or its effects have heavy tails."
+        if worst.difference > 0
+        else "the prior of its sd pulls upward, or groups were balanced or matched by design."
     )
     return _check(name, title, found, advice)
 
 
 def check_dispersion(posterior: Posterior) -> Check | Skipped:
-    """Mean squared Pearson residual given u: above that of the replicates, the family is too narrow."""
+    """Mean squared Pearson residual given u: above that of the replicates the family is too narrow, below too wide."""
     name, title = "dispersion", "Over-dispersion ratio"
     if posterior.spec.family.response not in ("count", "successes"):
         return Skipped(name, title, "The family has its own dispersion, or single 0/1 responses that carry none.")
     observed, replicated = (np.square(residuals).mean(axis=1) for residuals in _pearson(posterior))
     found = Comparison("all rows", observed, replicated)
-    advice = (
-        f"Rows vary {'more' if found.difference > 0 else 'less'} than the family allows: {wider_family(posterior)}."
-    )
+    advice = f"Rows vary {_more(found)} than the family allows: {_spread(posterior, found)}."
     return _check(name, title, [found], advice)
 
 
@@ -158,12 +173,19 @@ def check_serial(posterior: Posterior) -> Check | Skipped:
             pair = [(r[:, first] * r[:, second]).mean(axis=1) / np.square(r).mean(axis=1) for r in residuals]
             found.append(Comparison(block.group, pair[0], pair[1], scale=1.0))
     if not found:
-        return Skipped(name, title, "No group has rows enough.")
-    advice = (
-        "Rows of a group that follow each other are alike (or unlike) beyond what u explains: let a slope vary by "
-        "group, add time or order as a covariate. In data without an order this says that rows are sorted by "
-        "something that matters."
-    )
+        return Skipped(name, title, "No group has enough rows.")
+    worst = min(found, key=lambda comparison: comparison.tail)
+    if worst.difference > 0:
+        advice = (
+            f"Rows of {worst.label} that follow each other are alike beyond what u explains: let a slope vary by "
+            f"{worst.label}, or add time or order as a covariate. In data without an order, rows are sorted by "
+            "something that matters."
+        )
+    else:
+        advice = (
+            f"Rows of {worst.label} that follow each other are less alike than u explains: look for something that "
+            "alternates, such as two conditions in turn, and for totals that are fixed within a level."
+        )
     return _check(name, title, found, advice)
 
 
@@ -198,6 +220,25 @@ def wider_family(posterior: Posterior) -> str:
         "binomial": "try an effect that varies by row, (1 | row)",
         "gaussian": 'try family="student_t", or a transform of the response',
     }.get(posterior.spec.family_name, "try another family, or more of the structure of the data as random effects")
+
+
+def narrower(posterior: Posterior) -> str:
+    """What to try where the response varies less than the model allows."""
+    if posterior.spec.family.response in ("count", "successes"):
+        simpler = ', but family="poisson" may' if posterior.spec.family_name == "negative_binomial" else ""
+        return (
+            f"no wider family helps{simpler}. See whether rows are repeated, rounded or sums with a fixed total, and "
+            "leave out effects by row; intervals are too wide rather than too narrow"
+        )
+    return "see whether rows are averages, repeated or cut off, and whether a prior keeps the scale of the family large"
+
+
+def _spread(posterior: Posterior, found: Comparison) -> str:
+    return wider_family(posterior) if found.difference > 0 else narrower(posterior)
+
+
+def _more(found: Comparison) -> str:
+    return "more" if found.difference > 0 else "less"
 
 
 def _draws(posterior: Posterior) -> int:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from bayes_glmm.design import Design, Predictors
 from bayes_glmm.design.expressions import arithmetic, columns_of
+from bayes_glmm.design.extrapolation import beyond_data
 from bayes_glmm.design.response import read_trials
 from bayes_glmm.effects.columns import beside
 from bayes_glmm.effects.grid import collapse, given_rows, model_columns, observed
@@ -110,6 +111,7 @@ def predict(
     repeated = rows.loc[rows.index.repeat(len(chosen))].reset_index(drop=True)
     labels = beside(repeated, effect=[reading.label for reading in chosen] * len(rows))
     what = _SCALES[scale].format(y=posterior.design.response, link=posterior.spec.link_name)
+    beyond = beyond_data(posterior.design, rows)
     readings_text = ", ".join(reading.label for reading in chosen)
     return tidy(
         values.reshape(total, -1),
@@ -120,6 +122,7 @@ def predict(
         functional=functional_of_outcomes(posterior.spec) if scale == "outcome" else "median",
         notes=(
             *_unused_groups(posterior.design, newdata, chosen),
+            *([beyond] if beyond else []),
             *not_determined(posterior.design, values.reshape(total, -1)),
         ),
     )

@@ -20,6 +20,7 @@ from bayes_glmm.inference.cluster import on_cluster
 from bayes_glmm.inference.collector import only_new_objects
 from bayes_glmm.inference.coordinates import get_coordinates
 from bayes_glmm.inference.engines import get_engine
+from bayes_glmm.inference.machine import machine
 from bayes_glmm.inference.settings import Settings
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.spec import ModelSpec
@@ -119,6 +120,7 @@ def _provenance(settings: Settings, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 3),
         "python": platform.python_version(),
         "versions": versions(),
+        "machine": machine(),
     }
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from bayes_glmm.design.notation import equations
 from bayes_glmm.errors import ConfigError
 from bayes_glmm.files import write_file
+from bayes_glmm.inference.machine import machine
 from bayes_glmm.inference.sample import versions
 from bayes_glmm.runs.config import config_text, read_config
 from bayes_glmm.runs.data import data_hash, data_path
@@ -62,6 +63,7 @@ def write_start(
             "rows": len(job.data),
         },
         "versions": versions(),
+        "machine": machine(),
     }
     write_file(partial.start, json.dumps(start, indent=2))
     return start
@@ -98,6 +100,13 @@ def reopen(partial: Partial) -> tuple[Job, dict[str, Any]]:
     if changed:
         log.warning(
             "The chains that are missing are drawn with other versions than at the start: %s.", ", ".join(changed)
+        )
+    here = machine()
+    if other := [f"{name} {old} -> {new}" for name, old, new in _differences(start.get("machine", here), here)]:
+        log.warning(
+            "The chains that are missing are drawn on another machine than at the start: %s. They have the same "
+            "distribution, but are not the same to the bit as in an uninterrupted run.",
+            ", ".join(other),
         )
     return job, start
 

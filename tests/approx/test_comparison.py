@@ -19,7 +19,8 @@ def data(seed: int = 3) -> pd.DataFrame:
     g = np.repeat(np.arange(15), 8)
     x = rng.normal(size=120)
     y = 1.0 + rng.normal(size=15)[g] + 0.4 * x + rng.normal(size=120)
-    return pd.DataFrame({"y": y, "x": x, "w": rng.normal(size=120), "g": g.astype(str), "h": (np.arange(120) % 7)})
+    frame = pd.DataFrame({"y": y, "x": x, "w": rng.normal(size=120), "g": g.astype(str), "h": (np.arange(120) % 7)})
+    return frame.assign(renamed=[f"level {50 - k}" for k in g], f=np.tile(list("ab"), 60), year=2010.0 + 4.0 * x)
 
 
 def fit(formula: str, frame: pd.DataFrame | None = None, family: str = "gaussian") -> bg.approx.ApproxFit:
@@ -39,6 +40,11 @@ def fit(formula: str, frame: pd.DataFrame | None = None, family: str = "gaussian
         ("y ~ x + (x || g)", "y ~ x + (x + w | g)", (3, 4), False),
         ("y ~ x + (1 | g)", "y ~ x + (1 | g) + (1 | h)", (0, 1), False),
         ("y ~ x", "y ~ x + (x | g)", (3,), True),
+        ("y ~ x + (1 | renamed)", "y ~ x + (x | g)", (1, 2), False),
+        ("y ~ x + (center(x) || g)", "y ~ x + (x | g)", (1,), False),
+        ("y ~ x + (1 | g)", "y ~ x + (0 + f | g)", (1, 2), False),
+        ("y ~ center(year) + (1 | g)", "y ~ x + I(x ** 2) + (1 | g)", (1,), False),
+        ("y ~ x + (0 + center(year) | g)", "y ~ x + (1 + x | g)", (1, 2), False),
         ("y ~ x", "y ~ x + (1 | g) + (1 | h)", (2,), True),
     ],
 )
@@ -108,6 +114,10 @@ def test_the_same_columns_in_other_words_are_nested() -> None:
         ("y ~ x + (1 | h)", "y ~ x + (1 | g)", "no random Intercept by h"),
         ("y ~ x + (x | g)", "y ~ x + (x || g)", "no random Intercept and x, correlated, by g"),
         ("y ~ x + (1 | g)", "y ~ x + (1 | g)", "the same model"),
+        ("y ~ x + (center(x) | g)", "y ~ x + (x | g)", "the same model"),
+        ("y ~ x + (center(x) || g)", "y ~ x + (x || g)", r"no random center\(x\) by g"),
+        ("y ~ x + (1 | h)", "y ~ x + (1 | renamed)", "no random Intercept by h"),
+        ("y ~ x + I(x ** 2) + (1 | g)", "y ~ x + w + (1 | g)", r"I\(x \*\* 2\) is not among"),
     ],
 )
 def test_models_that_are_not_nested_are_refused(smaller: str, larger: str, message: str) -> None:

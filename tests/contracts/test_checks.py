@@ -30,7 +30,9 @@ def good() -> Answers:
 
 @pytest.fixture(scope="module")
 def broken() -> Answers:
-    return answers_about({family: made_up.broken(family) for family in FAMILIES})
+    found = answers_about({family: made_up.broken(family) for family in FAMILIES})
+    few = made_up.few_levels()
+    return found | {"findings": answers_about({few.spec.family_name: few})["findings"]}
 
 
 @each_check

@@ -133,7 +133,7 @@ def test_most_levels_with_one_row_are_told() -> None:
         ("y ~ x + (1 | g)", "gaussian", 4, 5, ["few_levels"]),
         ("y ~ x + (x | g)", "gaussian", 12, 4, []),
         ("y ~ age + (age | g)", "gaussian", 12, 4, ["still_slopes"]),
-        ("y ~ age + (0 + age | g)", "gaussian", 12, 4, []),
+        ("y ~ age + (0 + age | g)", "gaussian", 12, 4, ["uncentred"]),
         ("y ~ x + I(1000000 * x ** 2)", "gaussian", 12, 4, ["scales"]),
         ("y ~ 1 + (x + I(1000000 * x ** 2) || g)", "gaussian", 12, 4, ["scales"]),
         ("y ~ x + (x + I(2 * x) | g)", "gaussian", 12, 4, ["dependent_effects"]),
@@ -151,6 +151,88 @@ def test_most_levels_with_one_row_are_told() -> None:
 )
 def test_each_finding_where_it_belongs(formula, family, levels, rows, expected) -> None:
     assert expected == names_of(formula, frame(levels, rows), family)
+
+
+def far_frame() -> pd.DataFrame:
+    rng = np.random.default_rng(7)
+    g = np.repeat(np.arange(12), 6)
+    x = 50 + 3 * rng.normal(size=12)[g] + rng.normal(size=72)  # mostly between levels
+    t = np.tile(np.arange(6.0), 12) + 20
+    data = pd.DataFrame({"g": g, "x": x, "t": t, "arm": np.tile([0, 1], 36), "y": rng.normal(size=72)})
+    means = data.groupby("g")["x"].transform("mean")
+    return data.assign(between=means, within=data["x"] - means, f=np.tile(list("abc"), 24))
+
+
+@pytest.mark.parametrize(
+    ("formula", "priors", "expected"),
+    [
+        ("y ~ t + (t || g)", {}, ["uncentred"]),
+        ("y ~ t + (0 + t | g)", {}, ["uncentred"]),
+        ("y ~ t + (1 | g) + (0 + t | g)", {}, ["uncentred"]),
+        ("y ~ t + (1 | g) + (0 + t + I(t ** 2) | g)", {}, ["uncentred"]),
+        ("y ~ t + (center(t) || g)", {}, []),
+        ("y ~ t + (t | g)", {}, []),
+        ("y ~ t + (arm || g)", {}, []),  # 0 and 1 are both in the data
+        ("y ~ t + (0 + f | g)", {}, []),
+        ("y ~ t + (0 + f + t | g)", {}, []),  # a constant is a combination of the levels of f
+        ("y ~ t + (t | g)", {"corr_g": "LKJ(1)"}, ["given_at_zero"]),
+        ("y ~ t + (t | g)", {"sd_g[Intercept]": "HalfNormal(1)"}, ["given_at_zero"]),
+        ("y ~ t + (t | g)", {"sd": "HalfNormal(1)"}, ["given_at_zero"]),
+        ("y ~ t + (t | g)", {"sd_g[t]": "HalfNormal(1)"}, []),
+        ("y ~ t + (center(t) | g)", {"corr_g": "LKJ(1)"}, []),
+        ("y ~ x + (1 | g)", {}, ["mixed_slopes"]),
+        ("y ~ center(x) + (1 | g)", {}, ["mixed_slopes"]),
+        ("y ~ x", {}, []),
+        ("y ~ within + between + (1 | g)", {}, []),
+        ("y ~ x + between + (1 | g)", {}, []),  # the means are in the model
+    ],
+)
+def test_where_zero_is_and_what_a_slope_means(formula: str, priors: dict[str, str], expected: list[str]) -> None:
+    assert expected == [found.name for found in GLMM(formula, far_frame(), priors=priors).findings]
+
+
+def test_the_rewrite_of_an_uncentred_slope_has_no_finding() -> None:
+    data = far_frame()
+    (found,) = GLMM("y ~ t + (t || g)", data).findings
+    assert "(center(t) || g)" in found.advice
+    assert found.weight == "look"
+    assert not GLMM("y ~ t + (center(t) || g)", data).findings
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "link", "response", "expected"),
+    [
+        ("y ~ t + arm", "gaussian", None, lambda d: 3 * d.t - d.arm, True),
+        ("y ~ t + (1 | g)", "gaussian", None, lambda d: 3 * d.t + np.sin(7 * d.g), True),
+        ("y ~ t + (t | g)", "student_t", None, lambda d: np.sin(7 * d.g) * d.t + np.cos(5 * d.g), True),
+        ("y ~ t", "gamma", "log", lambda d: np.exp(0.1 * d.t), True),
+        ("y ~ t", "gaussian", None, lambda d: 3 * d.t - 1e-3 * d.arm, False),
+        ("y ~ t + (1 | g)", "gaussian", None, lambda d: 3 * d.t + np.sin(7 * d.g) + 1e-4 * d.y, False),
+        ("y ~ t", "poisson", None, lambda d: d.t, False),
+    ],
+)
+def test_a_response_without_noise(formula, family, link, response, expected) -> None:
+    data = far_frame()
+    found = names_of(formula, data.assign(y=response(data)), family, link)
+    assert expected == ("noiseless" in found)
+
+
+def test_given_priors_take_the_weight_from_findings_that_rest_on_the_prior() -> None:
+    data = frame(4, 5)
+    (default,) = GLMM("y ~ x + (1 | g)", data).findings
+    (given,) = GLMM("y ~ x + (1 | g)", data, priors={"sd_g": "HalfNormal(2)"}).findings
+    assert ("few_levels", "look") == (default.name, default.weight)
+    assert ("few_levels", "note") == (given.name, given.weight)
+    apart = pd.DataFrame({"y": [0, 0, 1, 1], "x": [1.0, 2.0, 3.0, 4.0]})
+    (default,) = GLMM("y ~ x", apart, family="bernoulli").findings
+    (given,) = GLMM("y ~ x", apart, family="bernoulli", priors={"x": "Normal(0, 1)"}).findings
+    assert ("look", "note") == (default.weight, given.weight)
+
+
+def test_findings_are_part_of_the_printed_model() -> None:
+    assert "Findings" in str(GLMM("y ~ x + (1 | g)", frame(4, 5)))
+    assert "g has 4 levels" in str(GLMM("y ~ x + (1 | g)", frame(4, 5)))
+    assert "Findings" not in str(GLMM("y ~ x + (1 | g)", frame(12, 4)))
 
 
 def test_a_model_tells_its_findings_in_words() -> None:

@@ -78,6 +78,24 @@ def broken(family: str = "gaussian") -> Posterior:
     return replace(with_draws(posterior, stuck, statistics), design=design, priors=priors, provenance=resampled)
 
 
+def few_levels() -> Posterior:
+    """A posterior that rests on its prior in part: three levels."""
+    data = pd.DataFrame({"y": np.random.default_rng(4).normal(size=60), "g": np.repeat(list("abc"), 20)})
+    spec = ModelSpec.from_formula("y ~ (1 | g)")
+    n = CHAINS * DRAWS
+    rng = np.random.default_rng(5)
+    posterior = posterior_at(
+        spec,
+        data,
+        beta=0.1 * rng.normal(size=(n, 1)),
+        G={"g": 0.01 + 0.01 * rng.random((n, 1, 1))},
+        auxiliary={"sigma": 1.0 + 0.1 * rng.random(n)},
+        u={"g": 0.1 * rng.normal(size=(n, 3, 1))},
+    )
+    drawn = four_chains(posterior.draws["posterior"].to_dataset())
+    return with_draws(posterior, drawn, sampler_statistics(rng))
+
+
 def wild(posterior: Posterior, rng: np.random.Generator) -> np.ndarray:
     """Responses that the model cannot have made: shifted by group, run together, over-dispersed, with outliers."""
     y = posterior.design.y.copy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 import xarray as xr
 
 from bayes_glmm.diagnostics import Check, Checks, Skipped, check, convergence
+from bayes_glmm.diagnostics.check import Verdict
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior, posterior_at
@@ -136,6 +138,64 @@ def test_text_says_the_verdict_first() -> None:
     assert "Verdict: do not use" in console.export_text()
     assert len(checks.table) == len(checks.checks)
     assert len(set(checks.advice)) == len(checks.advice)
+
+
+def test_one_row_per_level_is_not_told_to_draw_longer() -> None:
+    data = pd.DataFrame({"y": np.random.default_rng(1).normal(size=40), "g": np.arange(40)})
+    rng = np.random.default_rng(2)
+    n = made_up.CHAINS * made_up.DRAWS
+    share = np.repeat(rng.random(made_up.CHAINS), made_up.DRAWS)  # each chain has a share of its own
+    posterior = posterior_at(
+        ModelSpec.from_formula("y ~ (1 | g)"),
+        data,
+        0.1 * rng.normal(size=(n, 1)),
+        {"g": share[:, None, None] + 0.01 * rng.random((n, 1, 1))},
+        {"sigma": np.sqrt(1.1 - share) + 0.01 * rng.random(n)},
+        {"g": 0.1 * rng.normal(size=(n, 40, 1))},
+    )
+    drawn = made_up.four_chains(posterior.draws["posterior"].to_dataset())
+    answer = convergence.check_rhat(made_up.with_draws(posterior, drawn))
+    assert isinstance(answer, Check)
+    assert {"sd_g[Intercept]", "sigma"} <= set(answer.failing)
+    assert not any("Draw longer" in sentence for sentence in answer.advice)
+    assert any("Leave the random term out" in sentence for sentence in answer.advice)
+
+
+def test_advice_goes_beyond_what_the_run_had() -> None:
+    posterior = made_up.good()
+    drawn = posterior.draws["posterior"].to_dataset()
+    drawn["sd_g"] = drawn["sd_g"].where(drawn["chain"] > 0, drawn["sd_g"].isel(draw=0) + 1e-3)
+    long = replace(made_up.with_draws(posterior, drawn), provenance={"settings": {"tune": 4000, "target_accept": 0.95}})
+    answer = convergence.check_rhat(long)
+    assert isinstance(answer, Check)
+    assert any("tune=8000" in sentence for sentence in answer.advice)
+    assert any("target_accept to 0.99" in sentence for sentence in answer.advice)
+
+
+def test_findings_are_part_of_the_verdict() -> None:
+    checks = check(made_up.few_levels())
+    assert checks["findings"].verdict == "look"
+    assert checks.verdict == "look"
+    assert "part of the answer rests on" in checks.meaning
+    assert any("g has 3 levels" in sentence for sentence in checks.advice)
+    assert "few_levels" in str(checks)
+
+
+def test_checks_are_false_where_one_fails_and_leave_one_out_has_words_of_its_own() -> None:
+    answer = convergence.check_rhat(made_up.good())
+    assert isinstance(answer, Check)
+    words: dict[Verdict, tuple[str, str, bool]] = {
+        "pass": ("fit to use", "reliable", True),
+        "look": ("look", "look", True),
+        "fail": ("do not use", "unreliable", False),
+    }
+    for verdict, (expected, by_loo, truth) in words.items():
+        found = replace(answer, verdict=verdict)
+        assert expected == Checks((found,)).verdict
+        assert truth is bool(Checks((found,)))
+        assert by_loo == Checks((found,), group="loo").verdict
+        assert truth is bool(Checks((found,), group="loo"))
+        assert Checks((found,), group="loo").meaning
 
 
 def test_too_few_draws_are_not_called_wrong_ones() -> None:

@@ -21,7 +21,7 @@ def posterior() -> Posterior:
 
 def test_resampled_draws_are_asked_nothing_about_chains(posterior: Posterior) -> None:
     found = check(posterior)
-    assert {"k_hat", "integration"} == {each.name for each in found.checks}
+    assert {"k_hat", "integration", "mode", "findings", "prior_conflict"} == {each.name for each in found.checks}
     assert found.verdict == "fit to use"
     assert found.meaning == "The draws, resampled around the mode, stand for the posterior: they can be used."
     assert {"rhat", "ess_bulk", "ess_tail", "mcse"} <= {each.name for each in found.skipped}

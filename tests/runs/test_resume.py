@@ -194,6 +194,14 @@ def test_another_version_of_this_package_is_refused(stopped, monkeypatch):
     resume("runs/trial")
 
 
+def test_another_machine_is_told(stopped, monkeypatch, caplog):
+    other = resume_module.machine() | {"cpu": "x86_64 another"}
+    monkeypatch.setattr(resume_module, "machine", lambda: other)
+    resume("runs/trial")
+    assert "another machine than at the start: cpu" in caplog.text
+    assert "not the same to the bit" in caplog.text
+
+
 def test_other_versions_of_other_packages_are_told(stopped, monkeypatch, caplog):
     other = resume_module.versions() | {"nutpie": "9.0"}
     monkeypatch.setattr(resume_module, "versions", lambda: other)
