@@ -278,7 +278,8 @@ class Fit(effects.EffectMethods):
 
     def __str__(self) -> str:
         notes = _notes(found for found in self.findings if found.weight == "note")
-        return "\n".join([f"{self.spec}\n\n{self.summary()}\n\n{self.check()}", *notes])
+        table = self.summary().to_string(float_format=lambda value: f"{value:.4g}")
+        return "\n".join([f"{self.spec}\n\n{table}\n\n{self.check()}", *notes])
 
     __repr__ = __str__
 

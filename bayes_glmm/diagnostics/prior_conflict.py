@@ -180,7 +180,8 @@ def _advice(design: Design, priors: Priors, worst: Conflict, far: list[str]) -> 
     return (
         f"The maximum likelihood estimate of {worst.parameter} is {number_text(worst.estimate)}, "
         f"{number_text(worst.distance)} prior sds from the centre of its {known} prior, "
-        f"{brief(priors[worst.parameter])}: the prior pulls the answer.{others} {_remedy(design, worst.parameter, known)}"
+        f"{brief(priors[worst.parameter])}: the prior pulls the answer.{others} "
+        f"{_remedy(design, worst.parameter, known)}"
     )
 
 
