@@ -29,7 +29,7 @@ def test_a_model_shows_itself_before_it_is_fitted(model):
         assert part in text
     assert {"beta[Intercept]", "beta[x]", "sd_patient[Intercept]"} == set(model.priors.table["parameter"])
     assert ["sd_patient[Intercept]"] == model.priors.table.query("source == 'given'")["parameter"].tolist()
-    assert {"beta", "sd_patient", "z_patient"} == {rv.name for rv in model.pymc.free_RVs}
+    assert {"b", "sd_patient", "z_patient"} == {rv.name for rv in model.pymc.free_RVs}
 
 
 def test_prior_predictive_draws_responses(model):

@@ -29,7 +29,7 @@ CENTRE = "Intercept[centre]"  # the linear predictor at the centre of the column
 _EXACT = 1e-9  # relative residual below which a constant lies in a span
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Canonical:
     """The change from canonical to written columns.
 
@@ -59,6 +59,19 @@ class Canonical:
     def is_identity(self) -> bool:
         """Whether coefficients are the canonical ones."""
         return bool(np.array_equal(self.T, np.eye(len(self.T))))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Canonical):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self.names)
+
+    def _values(self) -> tuple:
+        """All fields as values that compare to one bool, which arrays do not."""
+        effects = [{group: matrix.tolist() for group, matrix in each.items()} for each in (self.A, self.means)]
+        return self.names, self.T.tolist(), self.centre.tolist(), self.constant, *effects
 
     def carried(self, group: str) -> bool:
         """Whether a group's effects have their priors at a centre other than the written zero."""

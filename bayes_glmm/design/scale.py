@@ -11,6 +11,7 @@ from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.spec import ModelSpec
 
 _UNIT_FREE = ("log", "logit", "probit", "cloglog", "cauchit")  # links whose scale carries its own unit
+_FROM_POLE = 1e-9  # relative
 REACH = 2.5  # prior sd of a standardised coefficient, in scales of the linear predictor: Gelman et al. (2008)
 
 
@@ -33,6 +34,9 @@ def middle(spec: ModelSpec, design: Design) -> float:
     low, high = eta - float(offset.max()), eta - float(offset.min())
     if high - low < 1e-12 * max(1.0, abs(eta)):
         return low
+    if spec.link.range == "nonzero":  # between the ends the inverse has a pole, where a predictor is 0
+        margin = _FROM_POLE * abs(eta)
+        low, high = (max(low, margin - offset.min()), high) if eta > 0 else (low, min(high, -margin - offset.max()))
 
     def excess(mu: float) -> float:
         with np.errstate(all="ignore"):

@@ -1,11 +1,11 @@
 """A model built in Bambi as one of ours, with its priors, so that its effects can be averaged over the population.
 
-What carries over to the letter: the formula, the family and link, the priors of slopes, of the sds of group effects and
-of auxiliary parameters. Two things differ by construction and are translated:
+The formula, the family and link, and all priors are the same in both models. Two things have other names here:
 
 - Bambi's ``(x | g)`` has independent effects; it becomes ``(x || g)``.
-- Bambi puts the prior of the intercept on centred predictors. Ours is that of the intercept itself: the same mean and
-  variance, carried from the centre to 0 (exact where the predictors are centred, or their means are 0).
+- Bambi puts the prior of the intercept on centred predictors; it becomes the prior of ``Intercept[centre]``. The centre
+  is the mean over rows in Bambi and the mean over trials here, so the two priors differ slightly where the rows of a
+  binomial response have different numbers of trials; ``center_predictors=False`` avoids the difference.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayes_glmm.design import Design, build_design
+from bayes_glmm.design.canonical import CENTRE
 from bayes_glmm.errors import SpecError
 from bayes_glmm.glmm import GLMM
 from bayes_glmm.spec import ModelSpec, Prior, parse_formula
@@ -71,8 +72,8 @@ def _coefficient_priors(model: bambi.Model, design: Design) -> dict[str, Prior]:
         priors |= {label: _prior(term.prior, k) for k, label in enumerate(term.term.labels)}
     _check_columns(priors, [label for label in design.coefficients if label != "Intercept"])
     if component.intercept_term is not None:
-        centred = _prior(component.intercept_term.prior)
-        priors["Intercept"] = _carried(centred, priors, design) if model.center_predictors else centred
+        centred = model.center_predictors and bool(component.common_terms)
+        priors[CENTRE if centred else "Intercept"] = _prior(component.intercept_term.prior)
     return priors
 
 
@@ -89,29 +90,6 @@ def _check_columns(priors: dict[str, Prior], columns: list[str]) -> None:
             ", ".join(different),
             "Make categories text, or ordered; write (0 + f:x | g) for (f:x | g).",
         )
-
-
-def _carried(centred: Prior, slopes: dict[str, Prior], design: Design) -> Prior:
-    """The prior of the intercept at x = 0 from that at x = mean(x)."""
-    means = dict(zip(design.coefficients, design.X.mean(axis=0), strict=True))
-    if not any(abs(means[name]) > 1e-12 for name in slopes):
-        return centred
-    moments = {name: _normal_moments(prior, name) for name, prior in slopes.items()}
-    mu, sigma = _normal_moments(centred, "Intercept")
-    mean = mu - sum(moments[name][0] * means[name] for name in slopes)
-    width = np.hypot(sigma, np.linalg.norm([moments[name][1] * means[name] for name in slopes]))
-    return Prior("Normal", keyword=(("mu", float(mean)), ("sigma", float(width))))
-
-
-def _normal_moments(prior: Prior, name: str) -> tuple[float, float]:
-    arguments = dict(prior.keyword)
-    if prior.distribution != "Normal":
-        raise SpecError(
-            f"Bambi's prior of the centred intercept cannot be carried over a prior {prior}.",
-            f"prior of {name}",
-            "Centre the predictors, center(x), or build the Bambi model with center_predictors=False.",
-        )
-    return float(arguments["mu"]), float(arguments["sigma"])  # type: ignore[arg-type]
 
 
 def _sd_priors(model: bambi.Model, design: Design) -> dict[str, Prior]:

@@ -59,10 +59,14 @@ def test_counts_of_zero_in_one_arm_have_no_maximum_likelihood_estimate() -> None
 
 
 def test_what_the_design_refuses_reaches_the_user() -> None:
-    with pytest.raises(DataError, match="linearly dependent"):
-        fit("noise ~ x + I(2 * x) + (1 | g)")
     with pytest.raises(DataError, match="has one level"):
         fit("noise ~ x + (1 | only)", only="a")
+
+
+def test_a_column_that_depends_on_others_changes_nothing() -> None:
+    found, without = fit("noise ~ x + I(2 * x) + (1 | g)"), fit("noise ~ x + (1 | g)")
+    assert found.design.aliased == ("I(2 * x)",)
+    np.testing.assert_array_equal(found.beta, without.beta)
 
 
 def test_a_standard_deviation_of_0_is_said() -> None:

@@ -41,49 +41,63 @@ def _arguments(prior: Prior) -> dict[str, float]:
     return dict(prior.keyword)  # type: ignore[arg-type]
 
 
-ROUNDED = 5.1e-4  # defaults are printed, and kept, with four digits
-
-
 def test_gaussian_defaults(data: pd.DataFrame) -> None:
     priors = _priors("y ~ x + f + (x | g)", "gaussian", data)
-    s, is_b = data.y.std(ddof=0), (data.f == "b").astype(float)
-    slope, step = 2.5 * s / data.x.std(ddof=0), 2.5 * s / is_b.std(ddof=0)
-    width = np.sqrt((2.5 * s) ** 2 + (slope * data.x.mean()) ** 2 + (step * is_b.mean()) ** 2)
+    s = data.y.std(ddof=0)
+    columns = np.column_stack([data.x, data.f == "b"]).astype(float)
+    covariance = (2.5 * s) ** 2 * np.linalg.inv(np.cov(columns.T, ddof=0))  # of the slopes: a prior of their span
+    mean = columns.mean(axis=0)
+    slope, step = np.sqrt(np.diag(covariance))
     expected = {
-        "beta[Intercept]": ("Normal", {"mu": data.y.mean(), "sigma": width}),
+        "beta[Intercept]": (
+            "Normal",
+            {"mu": data.y.mean(), "sigma": np.hypot(2.5 * s, np.sqrt(mean @ covariance @ mean))},
+        ),
         "beta[x]": ("Normal", {"mu": 0.0, "sigma": slope}),
         "beta[f[b]]": ("Normal", {"mu": 0.0, "sigma": step}),
         "sd_g[Intercept]": ("HalfStudentT", {"nu": 3, "sigma": 2.5 * s}),
-        "sd_g[x]": ("HalfStudentT", {"nu": 3, "sigma": slope}),
+        "sd_g[x]": ("HalfStudentT", {"nu": 3, "sigma": 2.5 * s / data.x.std(ddof=0)}),
         "corr_g": ("LKJ", {"eta": 2}),
         "sigma": ("HalfStudentT", {"nu": 3, "sigma": s}),
     }
     assert list(priors.entries) == list(expected)
     for name, (distribution, arguments) in expected.items():
         assert priors[name].distribution == distribution
-        assert _arguments(priors[name]) == pytest.approx(arguments, rel=ROUNDED)
+        assert _arguments(priors[name]) == pytest.approx(arguments)
 
 
 @pytest.mark.parametrize(
-    ("formula", "family", "link", "middle"),
+    ("formula", "family", "link", "middle", "scale"),
     [
-        ("b ~ x", "bernoulli", "logit", lambda d: np.log(2)),
-        ("b ~ x", "bernoulli", "cauchit", lambda d: np.tan(np.pi / 6)),
-        ("k ~ x", "poisson", "log", lambda d: np.log(d.k.mean())),
-        ("k ~ x", "poisson", "sqrt", lambda d: np.sqrt(d.k.mean())),
-        ("k ~ x + offset(log(t))", "negative_binomial", "log", lambda d: np.log(d.k.mean()) - np.log(d.t).mean()),
-        ("positive ~ x", "gamma", "inverse", lambda d: 1 / d.positive.mean()),
-        ("share ~ x", "beta", "logit", lambda d: np.log(d.share.mean() / (1 - d.share.mean()))),
-        ("p(s, 9) ~ x", "binomial", "logit", lambda d: np.log((d.s.sum() + 0.5) / (540 - d.s.sum() + 0.5))),
+        ("b ~ x", "bernoulli", "logit", lambda d: np.log(2), lambda d: 1.0),
+        ("b ~ x", "bernoulli", "cauchit", lambda d: np.tan(np.pi / 6), lambda d: 1.0),
+        ("k ~ x", "poisson", "log", lambda d: np.log(d.k.mean()), lambda d: 1.0),
+        (
+            "k ~ x",
+            "poisson",
+            "sqrt",
+            lambda d: np.sqrt(d.k.mean()),
+            lambda d: d.k.std(ddof=0) / 2 / np.sqrt(d.k.mean()),
+        ),
+        ("k ~ x + offset(log(t))", "negative_binomial", "log", lambda d: np.log(d.k.sum() / d.t.sum()), lambda d: 1.0),
+        (
+            "positive ~ x",
+            "gamma",
+            "inverse",
+            lambda d: 1 / d.positive.mean(),
+            lambda d: d.positive.std(ddof=0) / d.positive.mean() ** 2,
+        ),
+        ("share ~ x", "beta", "logit", lambda d: np.log(d.share.mean() / (1 - d.share.mean())), lambda d: 1.0),
+        ("p(s, 9) ~ x", "binomial", "logit", lambda d: np.log(d.s.sum() / (540 - d.s.sum())), lambda d: 1.0),
     ],
 )
-def test_other_links_carry_their_own_scale(data: pd.DataFrame, formula: str, family: str, link: str, middle) -> None:
+def test_other_links_have_their_own_scale(data, formula, family, link, middle, scale) -> None:
     priors = _priors(f"{formula} + (1 | g)", family, data, link)
-    slope = 2.5 / data.x.std(ddof=0)
-    intercept = {"mu": middle(data), "sigma": np.hypot(2.5, slope * data.x.mean())}
-    assert _arguments(priors["beta[Intercept]"]) == pytest.approx(intercept, rel=ROUNDED)
-    assert _arguments(priors["beta[x]"]) == pytest.approx({"mu": 0.0, "sigma": slope}, rel=ROUNDED)
-    assert _arguments(priors["sd_g[Intercept]"]) == {"nu": 3, "sigma": 2.5}
+    slope = 2.5 * scale(data) / data.x.std(ddof=0)
+    intercept = {"mu": middle(data), "sigma": np.hypot(2.5 * scale(data), slope * data.x.mean())}
+    assert _arguments(priors["beta[Intercept]"]) == pytest.approx(intercept)
+    assert _arguments(priors["beta[x]"]) == pytest.approx({"mu": 0.0, "sigma": slope})
+    assert _arguments(priors["sd_g[Intercept]"]) == pytest.approx({"nu": 3, "sigma": 2.5 * scale(data)})
 
 
 def test_auxiliary_defaults(data: pd.DataFrame) -> None:
@@ -125,5 +139,5 @@ def test_the_most_particular_name_wins(data: pd.DataFrame) -> None:
 def test_beta_leaves_the_intercept_alone(data: pd.DataFrame) -> None:
     priors = _priors("y ~ x", "gaussian", data, beta="Normal(0, 1)")
     assert priors.given == {"beta[x]"}
-    assert list(priors.table["source"]) == ["default", "given", "default"]
+    assert list(priors.table["source"]) == ["default", "given, at x = 0", "default"]
     assert "Normal(0, 1)" in str(priors)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from pytensor.compile.mode import Mode
 
-from bayes_glmm.design import build_design, resolve_priors
+from bayes_glmm.design import Problem, build_design, resolve_priors
 from bayes_glmm.errors import SpecError
 from bayes_glmm.model import build_model
 from bayes_glmm.spec import ModelSpec
@@ -51,7 +51,7 @@ MODELS = [
 def test_density_at_the_start_is_finite(family: str, link: str, formula: str, edit: Callable) -> None:
     spec = ModelSpec.from_formula(formula, family, link)
     design = build_design(spec, edit(frame()))
-    model = build_model(spec, design, resolve_priors(spec, design))
+    model = build_model(Problem(spec, design, resolve_priors(spec, design)))
     start = model.initial_point()
     assert np.isfinite(float(model.compile_fn(model.logp(), mode=PYTHON)(start)))
 

@@ -79,7 +79,7 @@ def test_a_quadrature_that_does_not_settle_gives_way_to_plain_coordinates(monkey
         keep(0, chain_of(drawn))
 
     engine = Engine("made up", draw, package="pymc", lost=())
-    arguments = (model.spec, model.design, model.priors, engine, Settings(tune=1000))
+    arguments = (model.problem.canonical, engine, Settings(tune=1000))
     _, how = coordinates.sample_integrated(*arguments)
     assert how["coordinates"] == "integrated"
     assert sampled == [{"beta", "sd_g"}]

@@ -20,6 +20,7 @@ from hypothesis.strategies import integers
 from numpy.testing import assert_allclose
 
 import bayes_glmm as bg
+from bayes_glmm.design import Problem
 from bayes_glmm.inference.densities.compilation import on_disk
 from bayes_glmm.inference.densities.density import Density
 from bayes_glmm.inference.densities.integrated_inputs import integrated_density
@@ -48,23 +49,24 @@ INTEGRATED = ["bernoulli", "negative_binomial"]
 
 
 @cache
-def whitened(family: str, structure: str) -> tuple[bg.GLMM, Density]:
-    model = cases.model(family, structure)
-    whitening, why = whitening_for(model.problem.canonical)
+def whitened(family: str, structure: str) -> tuple[Problem, Density]:
+    """A problem in canonical columns, those of the samplers, and its density."""
+    problem = cases.model(family, structure).problem.canonical
+    whitening, why = whitening_for(problem)
     assert whitening is not None, why
     density = whitened_density(whitening)
     assert density is not None
-    return model, density
+    return problem, density
 
 
 @cache
-def integrated(family: str) -> tuple[bg.GLMM, Density]:
-    model = cases.model(family, "intercept")
-    integral = integral_for(model.spec, model.design)
+def integrated(family: str) -> tuple[Problem, Density]:
+    problem = cases.model(family, "intercept").problem.canonical
+    integral = integral_for(problem.spec, problem.design)
     assert integral is not None
-    density = integrated_density(integral, model.priors)
+    density = integrated_density(integral, problem.priors)
     assert density is not None
-    return model, density
+    return problem, density
 
 
 def somewhere(density: Density, seed: int) -> np.ndarray:
@@ -73,17 +75,17 @@ def somewhere(density: Density, seed: int) -> np.ndarray:
 
 def assert_posterior_times_jacobian(family: str, structure: str, seeds: Iterable[int]) -> None:
     """log p(x) = log prior + log p(y | eta) + log N(z) + log |d (parameters, z) / d x|, the last by differences."""
-    model, density = whitened(family, structure)
-    likelihood = likelihood_of(model.spec, model.design)
+    problem, density = whitened(family, structure)
+    likelihood = likelihood_of(problem.spec, problem.design)
     layout = layout_of(likelihood)
 
     def parameters(draw: dict[str, np.ndarray]) -> Parameters:
-        L = {block.group: draw[f"L_{block.group}"] for block in model.design.blocks}
+        L = {block.group: draw[f"L_{block.group}"] for block in problem.design.blocks}
         return Parameters(draw["beta"], L, {name: float(draw[name]) for name in layout.auxiliary})
 
     def moved(x: np.ndarray) -> np.ndarray:
         draw = density.expand(x)
-        z = [draw[f"z_{block.group}"].ravel() for block in model.design.blocks]
+        z = [draw[f"z_{block.group}"].ravel() for block in problem.design.blocks]
         return np.concatenate([layout.free(layout.vector(parameters(draw))), *z])
 
     for seed in seeds:
@@ -91,13 +93,13 @@ def assert_posterior_times_jacobian(family: str, structure: str, seeds: Iterable
         draw = density.expand(x)
         at = parameters(draw)
         eta = likelihood.fixed(draw["beta"])
-        for block in model.design.blocks:
+        for block in problem.design.blocks:
             u = draw[f"u_{block.group}"]
             assert_allclose(u, draw[f"z_{block.group}"] @ at.L[block.group].T, rtol=1e-12, atol=1e-14)
             eta = eta + (u[block.index] * block.values).sum(axis=1)
         free = layout.free(layout.vector(at))
         z = moved(x)[len(free) :]
-        prior, _ = LogPrior(layout, model.priors)(free)
+        prior, _ = LogPrior(layout, problem.priors)(free)
         data = likelihood.rows(eta, at.auxiliary, 0).value.sum()
         jacobian = np.array([(moved(x + step) - moved(x - step)) / 2e-5 for step in 1e-5 * np.eye(len(x))])
         expected = prior + data - 0.5 * z @ z - 0.5 * len(z) * math.log(2.0 * math.pi)
@@ -122,17 +124,17 @@ def test_so_it_is_for_every_kernel_and_structure(family: str, link: str, structu
 @pytest.mark.parametrize("family", INTEGRATED)
 def test_integrated_density_is_the_prior_times_the_integrals(family: str) -> None:
     """Up to one constant, the Jacobian of the coordinates."""
-    model, density = integrated(family)
-    integral = integral_for(model.spec, model.design)
+    problem, density = integrated(family)
+    integral = integral_for(problem.spec, problem.design)
     assert integral is not None
-    layout = layout_of(likelihood_of(model.spec, model.design))
+    layout = layout_of(likelihood_of(problem.spec, problem.design))
     change = []
     for seed in range(4):
         x = somewhere(density, seed)
         draw = density.expand(x)
         point = xr.Dataset({kept.name: (("chain", "draw", *kept.dims), [[draw[kept.name]]]) for kept in density.kept})
         free = np.concatenate([draw["beta"], np.log(draw["sd_g"]), *(np.log([draw[n]]) for n in layout.auxiliary)])
-        expected = LogPrior(layout, model.priors)(free)[0] + log_likelihood(integral, point, np.array([0]))[0]
+        expected = LogPrior(layout, problem.priors)(free)[0] + log_likelihood(integral, point, np.array([0]))[0]
         change.append(density(x)[0] - expected)
     assert_allclose(change, change[0], rtol=0, atol=1e-8)
 
@@ -225,12 +227,13 @@ def test_what_has_no_entry_is_left_to_pymc() -> None:
     assert whitening is not None
     assert whitened_density(whitening) is None
     model = bg.GLMM("count ~ x + (1 | g)", cases.data(), family="poisson", priors={"sd_g": "Uniform(0, 3)"})
-    whitening, _ = whitening_for(model.problem.canonical)
-    integral = integral_for(model.spec, model.design)
+    problem = model.problem.canonical
+    whitening, _ = whitening_for(problem)
+    integral = integral_for(problem.spec, problem.design)
     assert whitening is not None
     assert integral is not None
     assert whitened_density(whitening) is None
-    assert integrated_density(integral, model.priors) is None
+    assert integrated_density(integral, problem.priors) is None
 
 
 def test_a_density_survives_pickling() -> None:

@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-import bayes_glmm as bg
+from bayes_glmm.design import Problem
 from bayes_glmm.inference import Settings
 from bayes_glmm.inference.chains import Chain
 from bayes_glmm.inference.densities.density import Density
@@ -25,14 +25,14 @@ STRUCTURES = ("intercept", "correlated", "crossed", "nested", "three factors")
 
 
 @cache
-def densities(structure: str) -> tuple[bg.GLMM, Density, Density]:
-    """A model, its density with all coordinates and the one without those of the largest factor."""
-    model = cases.model("gaussian", structure)
-    whitening, why = whitening_for(model.problem.canonical)
+def densities(structure: str) -> tuple[Problem, Density, Density]:
+    """A problem in canonical columns, its density, and the one without the coordinates of the largest factor."""
+    problem = cases.model("gaussian", structure).problem.canonical
+    whitening, why = whitening_for(problem)
     assert whitening is not None, why
     whole = whitened_density(whitening)
     assert whole is not None
-    return model, whole, without_main_effects(whole, whitening)
+    return problem, whole, without_main_effects(whole, whitening)
 
 
 def somewhere(marginal: Density, seed: int) -> np.ndarray:
@@ -53,9 +53,9 @@ def test_the_whole_density_is_the_marginal_one_times_a_normal_one(structure: str
 @pytest.mark.parametrize("structure", ["intercept", "correlated"])
 def test_the_marginal_density_is_that_of_a_multivariate_normal(structure: str) -> None:
     """Differences where the prior is the same: only beta moves, and its prior is known."""
-    model, _, marginal = densities(structure)
-    (block,) = model.design.blocks
-    index, Z, X, y = block.index, block.values, model.design.X, model.design.y
+    problem, _, marginal = densities(structure)
+    (block,) = problem.design.blocks
+    index, Z, X, y = block.index, block.values, problem.design.X, problem.design.y
 
     def log_likelihood(x: np.ndarray) -> tuple[float, np.ndarray]:
         draw = marginal.expand(x)
@@ -64,9 +64,9 @@ def test_the_marginal_density_is_that_of_a_multivariate_normal(structure: str) -
         return float(stats.multivariate_normal(X @ draw["beta"], together).logpdf(y)), draw["beta"]
 
     a, b = somewhere(marginal, 1), somewhere(marginal, 2)
-    b[: -len(model.design.coefficients)] = a[: -len(model.design.coefficients)]
+    b[: -len(problem.design.coefficients)] = a[: -len(problem.design.coefficients)]
     (value_a, beta_a), (value_b, beta_b) = log_likelihood(a), log_likelihood(b)
-    priors = [model.priors[f"beta[{name}]"] for name in model.design.coefficients]
+    priors = [problem.priors[f"beta[{name}]"] for name in problem.design.coefficients]
     prior = sum(
         log_density(one, at_a)[0] - log_density(one, at_b)[0]
         for one, at_a, at_b in zip(priors, beta_a, beta_b, strict=True)
@@ -76,13 +76,13 @@ def test_the_marginal_density_is_that_of_a_multivariate_normal(structure: str) -
 
 
 def test_effects_are_drawn_from_their_conditional() -> None:
-    model, _, marginal = densities("correlated")
-    (block,), draws = model.design.blocks, 4000
+    problem, _, marginal = densities("correlated")
+    (block,), draws = problem.design.blocks, 4000
     x, chain = somewhere(marginal, 3), marginal.of_chain(0, Settings(draws, tune=1, seed=8))
     chain.expand(x)  # of the warm-up
     drawn = [chain.expand(x) for _ in range(draws)]
     u, one = np.array([draw["u_g"] for draw in drawn]), drawn[0]
-    residuals = model.design.y - model.design.X @ one["beta"]
+    residuals = problem.design.y - problem.design.X @ one["beta"]
     G = one["L_g"] @ one["L_g"].T
     for level in range(len(block.levels)):
         Z = block.values[block.index == level]

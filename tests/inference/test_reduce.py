@@ -61,7 +61,8 @@ def test_log_likelihood_and_gradient_are_the_plain_models(family: str, link: str
         point = {name: rng.uniform(-0.02, 0.02, np.shape(value)) for name, value in model.pymc.initial_point().items()}
         # small effects around -1.5 or 0.4: means inside (0, 1) for every link of the binomial
         intercept = -1.5 if link == "log" and family != "poisson" else 0.4
-        point["beta"] = np.array([intercept, 0.1, 0.05, 0.03]) + rng.uniform(0.0, 0.05, 4)
+        beta = np.array([intercept, 0.1, 0.05, 0.03]) + rng.uniform(0.0, 0.05, 4)
+        point["b"] = model.priors.canonical.to_canonical(beta)
         points.append(point)
     for plain, fast in likelihoods(model, points):
         for expected, actual in zip(plain, fast, strict=True):
@@ -126,9 +127,11 @@ def test_gaussian_rows_become_as_many_as_their_covariates_have_rank(right: str, 
     points = []
     for _ in range(2):
         point = {name: rng.normal(size=np.shape(value)) for name, value in model.pymc.initial_point().items()}
-        point["beta"] /= np.abs(design.X).max(axis=0)
+        beta = rng.normal(size=len(design.coefficients)) / np.abs(design.X).max(axis=0)
+        point["b"] = model.priors.canonical.to_canonical(beta)
         for block in design.blocks:
-            point[f"sd_{block.group}_log__"] -= np.log(np.abs(block.values).max(axis=0))
+            sd = "sd_at_centre" if model.priors.canonical.carried(block.group) else "sd"
+            point[f"{sd}_{block.group}_log__"] -= np.log(np.abs(block.values).max(axis=0))
         points.append(point)
     for plain, fast in likelihoods(model, points):
         for expected, actual in zip(plain, fast, strict=True):
@@ -270,8 +273,8 @@ def test_one_cell_is_enough() -> None:
 
 
 def test_whitened_coordinates_take_it_too() -> None:
-    model = repeated("bernoulli", "logit", "f + (1 | g)")
-    whitening, why = whitening_for(model.problem.canonical)
+    problem = repeated("bernoulli", "logit", "f + (1 | g)").problem.canonical
+    whitening, why = whitening_for(problem)
     assert whitening is not None, why
     white = whitened_model(whitening)
     (potential,) = [each for each in white.potentials if each.name == "log_likelihood"]
@@ -283,7 +286,7 @@ def test_whitened_coordinates_take_it_too() -> None:
         mode=PYTHON,
         on_unused_input="ignore",
     )(point)
-    expected = numpy_log_likelihood(model.spec, model.design, values[1], [values[2]], {})
+    expected = numpy_log_likelihood(problem.spec, problem.design, values[1], [values[2]], {})
     assert values[0] == pytest.approx(expected, rel=1e-10)
 
 
@@ -308,7 +311,8 @@ def test_a_fit_is_about_the_rows_of_the_data() -> None:
     log_density = plain.compile_logp(mode=PYTHON)
     draws = fit.idata["posterior"].to_dataset().isel(chain=0)
     for draw in range(10):
-        point = {name: draws[name].to_numpy()[draw] for name in ("beta", "z_g")}
+        b = model.priors.canonical.to_canonical(draws["beta"].to_numpy()[draw])
+        point = {"b": b, "z_g": draws["z_g"].to_numpy()[draw]}
         point["sd_g_log__"] = np.log(draws["sd_g"].to_numpy()[draw])
         assert fit.idata["sample_stats"]["logp"].to_numpy()[0, draw] == pytest.approx(
             float(log_density(point)), rel=1e-10

@@ -28,11 +28,11 @@ CASES = [
 @pytest.mark.parametrize(("family", "structure"), CASES)
 def test_log_density_is_the_plain_models_and_the_jacobian(family: str, structure: str) -> None:
     """log p(w) - log p(x(w)) - log|dx / dw| is the same number at every point; x and w hold the random effects too."""
-    model = cases.model(family, structure)
-    whitening, why = whitening_for(model.problem.canonical)
+    problem = cases.model(family, structure).problem.canonical
+    whitening, why = whitening_for(problem)
     assert whitening is not None, why
-    fast, plain = whitened_model(whitening), build_model(model.problem)
-    groups = [block.group for block in model.design.blocks]
+    fast, plain = whitened_model(whitening), build_model(problem)
+    groups = [block.group for block in problem.design.blocks]
     natural = fast.replace_rvs_by_values([fast["beta"], *(fast[f"z_{group}"] for group in groups)])
     start_at = fast.initial_point()
     white = [value for value in fast.value_vars if value.name.startswith("white_")]

@@ -68,18 +68,36 @@ def test_factors_that_bambi_codes_otherwise_are_refused(data):
         from_bambi(bmb.Model("t ~ x + w", backwards))
 
 
-def test_the_intercept_prior_keeps_its_mean_and_variance(data):
+def test_the_prior_of_the_intercept_is_at_the_centre(data):
     model = bmb.Model("t ~ x + (1 | g)", data)
-    prior = dict(from_bambi(model).priors["beta[Intercept]"].keyword)
-    terms = model.parameters["mu"].terms
-    rng = np.random.default_rng(2)
-    centred = terms["Intercept"].prior.args
-    slope = terms["x"].prior.args
-    # the intercept at 0 is the centred one less slope times mean(x)
-    intercept = rng.normal(centred["mu"], centred["sigma"], 400_000)
-    intercept -= rng.normal(slope["mu"], slope["sigma"], 400_000) * data["x"].mean()
-    assert prior["mu"] == pytest.approx(intercept.mean(), abs=5 * prior["sigma"] / np.sqrt(400_000))
-    assert prior["sigma"] == pytest.approx(intercept.std(), rel=0.01)
+    ours = from_bambi(model)
+    centred = model.parameters["mu"].terms["Intercept"].prior.args
+    expected = {name: float(value) for name, value in centred.items()}
+    assert dict(ours.spec.priors["Intercept[centre]"].keyword) == pytest.approx(expected)
+    assert "Intercept" not in ours.spec.priors
+    for uncentred in (bmb.Model("t ~ x", data, center_predictors=False), bmb.Model("t ~ 1 + (1 | g)", data)):
+        assert "Intercept[centre]" not in from_bambi(uncentred).spec.priors
+        assert "Intercept" in from_bambi(uncentred).spec.priors
+
+
+@pytest.mark.parametrize(
+    "slope", [None, {"x": bmb.Prior("StudentT", nu=3, mu=0.2, sigma=1)}], ids=["normal", "other distributions"]
+)
+def test_log_density_equals_bambis_with_centring(data, slope):
+    import pymc as pm
+
+    model = bmb.Model("y ~ x + w + (1 | g)", data, family="negativebinomial", priors=slope)
+    model.build()
+    ours, theirs = from_bambi(model).pymc, model.backend.model
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        intercept, x, w, z = rng.normal(), rng.normal(scale=0.3), rng.normal(size=2), rng.normal(size=6)
+        sd, phi = rng.uniform(0.3, 1.0), rng.uniform(1.0, 3.0)
+        b = dict(zip(["Intercept[centre]", "x", "w[q]", "w[r]"], [intercept, x, *w], strict=True))
+        values = {"b": np.array([*b.values()]), "sd_g": np.array([sd]), "z_g": z[:, None], "phi": phi}
+        values |= {f"b[{name}]": value for name, value in b.items()}
+        mapped = {"Intercept": intercept, "x": x, "w": w, "1|g_sigma": sd, "1|g_offset": z, "alpha": phi}
+        assert float(_logp(pm, theirs, mapped)) == pytest.approx(float(_logp(pm, ours, values)), rel=1e-10)
 
 
 def test_log_density_equals_bambis_without_centring(data):
@@ -116,9 +134,6 @@ def test_what_has_no_counterpart_is_refused(data):
     hyper = {"1|g": bmb.Prior("Normal", mu=0, sigma=nested)}
     with pytest.raises(bg.SpecError, match="hyperprior"):
         from_bambi(bmb.Model("t ~ x + (1 | g)", data, priors=hyper))
-    flat = {"x": bmb.Prior("StudentT", nu=3, mu=0, sigma=1)}
-    with pytest.raises(bg.SpecError, match="Centre the predictors"):
-        from_bambi(bmb.Model("t ~ x + (1 | g)", data, priors=flat))
 
 
 @pytest.mark.parametrize("family", ["bernoulli", "poisson", "gamma", "beta"])

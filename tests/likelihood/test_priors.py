@@ -10,7 +10,6 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import bayes_glmm as bg
-from bayes_glmm.design import resolve_priors
 from bayes_glmm.errors import SpecError
 from bayes_glmm.likelihood import layout_of, likelihood_of
 from bayes_glmm.likelihood.priors import DENSITIES, LogPrior, log_density
@@ -64,10 +63,10 @@ def test_outside_the_support() -> None:
 def test_change_of_coordinates(formula: str) -> None:
     """p(y) = p(sd) LKJ(corr) |d(sd, corr) / dy|, the Jacobian by differences; up to the constant of the LKJ."""
     priors = {"corr_g": "LKJ(1.7)", "sd_g[x]": "Gamma(2, 0.5)"}
-    model = bg.GLMM(formula, cases.data(), priors=priors)
+    model = bg.GLMM(formula, cases.data(), priors=priors).problem.canonical
     likelihood = likelihood_of(model.spec, model.design)
     layout = layout_of(likelihood)
-    log_prior = LogPrior(layout, resolve_priors(model.spec, model.design))
+    log_prior = LogPrior(layout, model.priors)
 
     def natural(y: np.ndarray) -> np.ndarray:
         parameters = layout.parameters(layout.bound(y))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,6 +72,13 @@ class Structure:
     runs: Mapping[str, tuple[int, ...]]
     eta: Callable[[pd.DataFrame, np.ndarray, Levels], np.ndarray]
     priors: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def states_coefficients(self) -> bool:
+        """Whether every coefficient has a stated prior; else every one has the default."""
+        stated = {"beta", *self.coefficients} & set(self.priors)
+        assert stated in (set(), {"beta"}, set(self.coefficients))
+        return bool(stated)
 
     def model(self) -> bg.GLMM:
         """The model, with its priors for this structure's parameters."""
@@ -216,11 +224,30 @@ def _correlations(rng: np.random.Generator, size: int) -> np.ndarray:
     return (A @ A.T) * np.outer(scale, scale)
 
 
+def default_prior(structure: Structure) -> Any:
+    """Default prior of coefficients whose span has the constant: N(mu0 a, S^2 M^-1), X a = 1, M = X'WX / sum W."""
+    data, p = small_data(), len(structure.coefficients)
+    none = {group: np.zeros((structure.levels[group], len(effects))) for group, effects in structure.effects.items()}
+    offset = np.broadcast_to(structure.eta(data, np.zeros(p), none), ROWS)
+    X = np.column_stack([structure.eta(data, unit, none) - offset for unit in np.eye(p)])
+    trials = data["n"] if structure.family == "binomial" else np.ones(ROWS)
+    middle, reach = {
+        "gaussian": (data["y"].mean(), 2.5 * data["y"].std(ddof=0)),
+        "poisson": (np.log(data["k"].sum() / np.exp(offset).sum()), 2.5),
+        "binomial": (special.logit(data["k"].sum() / data["n"].sum()), 2.5),
+    }[structure.family]
+    M = X.T @ (np.asarray(trials)[:, None] * X) / np.sum(trials)
+    return stats.multivariate_normal(middle * np.linalg.lstsq(X, np.ones(ROWS))[0], reach**2 * np.linalg.inv(M))
+
+
 def log_prior(model: bg.GLMM, structure: Structure, point: Point) -> float:
     """Log prior density of (beta, sd, R, z, auxiliary)."""
     total = 0.0
-    for name, value in zip(structure.coefficients, point.beta, strict=True):
-        total += distribution(model.priors[f"beta[{name}]"]).logpdf(value)
+    if structure.states_coefficients:
+        for name, value in zip(structure.coefficients, point.beta, strict=True):
+            total += distribution(model.priors[f"beta[{name}]"]).logpdf(value)
+    elif structure.coefficients:
+        total += default_prior(structure).logpdf(point.beta)
     for name, number in point.auxiliary.items():
         total += distribution(model.priors[name]).logpdf(number)
     for group, effects in structure.effects.items():

@@ -14,6 +14,7 @@ from scipy import special, stats
 
 import bayes_glmm as bg
 from bayes_glmm.families import FAMILIES
+from bayes_glmm.model import build_model
 from tests.contracts.test_families import PAIRS, SCIPY
 from tests.model.distributions import LKJ, distribution
 from tests.model.structures import (
@@ -25,6 +26,7 @@ from tests.model.structures import (
     log_prior,
     pairs,
     random_point,
+    small_data,
 )
 
 PYTHON = Mode(linker="py", optimizer="fast_compile")  # a few evaluations are not worth a compiler
@@ -67,6 +69,8 @@ def log_density(model: pm.Model, values: Mapping[str, Any]) -> float:
 def variables_at(structure: Structure, point: Point, model: pm.Model) -> dict[str, Any]:
     """The point under the names of the model's random variables."""
     values: dict[str, Any] = {"beta": point.beta, **point.auxiliary}
+    if structure.coefficients and not structure.states_coefficients:
+        values["b"] = np.linalg.solve(structure.model().priors.canonical.T, point.beta)
     values |= {f"beta[{name}]": value for name, value in zip(structure.coefficients, point.beta, strict=True)}
     for group, effects in structure.effects.items():
         values |= {f"sd_{group}": point.sd[group], f"z_{group}": point.z[group]}
@@ -86,6 +90,8 @@ def test_log_density_is_scipys(structure: Structure) -> None:
         point = random_point(structure, seed)
         # LKJ is a density over the correlation matrix, PyMC's is over its Cholesky factor
         factors = sum(factor_density(R) for runs in point.R.values() for R in runs if len(R) > 1)
+        # and the default prior is a density over beta = T b, the model's over b
+        factors += np.linalg.slogdet(model.priors.canonical.T)[1]
         expected = log_prior(model, structure, point) + log_likelihood(structure, point) + factors
         actual = log_density(model.pymc, variables_at(structure, point, model.pymc))
         assert actual == pytest.approx(expected, rel=1e-10)
@@ -108,6 +114,34 @@ def test_deterministic_variables_follow_from_the_point(structure: Structure) -> 
     )
     for name, actual in zip(expected, values, strict=True):
         np.testing.assert_allclose(actual, expected[name], rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "y ~ year + f + (year | g)",
+        "y ~ 0 + f + year + (0 + f + year | g)",
+        "y ~ year + (year + x | g) + (1 | h)",
+        "y ~ year + (year || g)",
+    ],
+)
+def test_the_canonical_model_is_the_same_with_other_names(formula: str) -> None:
+    """At the same values of the free variables: the sampler's model, and the one that people read."""
+    model = bg.GLMM(formula, small_data().assign(year=lambda d: 2010.0 + 4.0 * d["x"]))
+    assert not model.priors.canonical.is_identity
+    plain, canonical = model.pymc, build_model(model.problem.canonical)
+    names = {variable.name: _canonical_name(variable.name) for variable in plain.value_vars}
+    assert set(names.values()) == {variable.name for variable in canonical.value_vars}
+    ours, theirs = plain.compile_logp(mode=PYTHON), canonical.compile_logp(mode=PYTHON)
+    rng = np.random.default_rng(6)
+    for _ in range(3):
+        point = {name: rng.normal(0.0, 0.5, value.shape) for name, value in plain.initial_point().items()}
+        expected = float(theirs({names[name]: value for name, value in point.items()}))
+        assert float(ours(point)) == pytest.approx(expected, rel=1e-9)
+
+
+def _canonical_name(name: str) -> str:
+    return "beta" if name == "b" else name.replace("sd_at_centre_", "sd_")
 
 
 @pytest.mark.parametrize(("n", "eta"), [(2, 1.0), (2, 3.0), (3, 0.7), (3, 2.0), (4, 2.0)])

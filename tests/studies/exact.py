@@ -15,10 +15,9 @@ import xarray as xr
 from scipy import stats
 
 from bayes_glmm import GLMM
-from bayes_glmm.design import Design, Priors
+from bayes_glmm.design import Design, Problem
 from bayes_glmm.inference import Settings
 from bayes_glmm.posterior import Posterior, posterior_of
-from bayes_glmm.spec import ModelSpec
 
 SIGMA, SD, WIDTH = 0.8, {"Intercept": 1.1, "x": 0.6}, 2.0
 
@@ -40,8 +39,9 @@ def model(formula: str) -> GLMM:
     return GLMM(formula, data(), priors={"beta": f"Normal(0, {WIDTH})", "Intercept": f"Normal(0, {WIDTH})"})
 
 
-def sample(spec: ModelSpec, design: Design, priors: Priors, settings: Settings) -> Posterior:
+def sample(problem: Problem, settings: Settings) -> Posterior:
     """Independent draws from the exact posterior of beta and u, in place of NUTS."""
+    design = problem.design
     n = settings.chains * settings.draws
     rng = np.random.default_rng(settings.seed)
     Z = [_indicators(design, i) for i in range(len(design.blocks))]
@@ -53,7 +53,7 @@ def sample(spec: ModelSpec, design: Design, priors: Priors, settings: Settings) 
     beta, *effects = np.split(drawn, np.cumsum([design.X.shape[1], *(block.shape[1] for block in Z)])[:-1], axis=1)
     u = {b.group: own.reshape(n, len(b.levels), -1) for b, own in zip(design.blocks, effects, strict=True)}
     G = {b.group: np.diag([SD[e] ** 2 for e in b.effects]) for b in design.blocks}
-    posterior = posterior_of(spec, design, beta, G, {"sigma": SIGMA}, u)
+    posterior = posterior_of(problem, beta, G, {"sigma": SIGMA}, u)
     single = posterior.draws["posterior"].to_dataset()
     parts = [single.isel(chain=0, draw=slice(i, None, settings.chains)) for i in range(settings.chains)]
     chains = xr.concat([one.assign_coords(draw=np.arange(settings.draws)) for one in parts], dim="chain")

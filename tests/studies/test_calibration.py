@@ -11,11 +11,10 @@ from scipy import special, stats
 
 import bayes_glmm as bg
 from bayes_glmm import inference
-from bayes_glmm.design import Design, Priors
+from bayes_glmm.design import Problem
 from bayes_glmm.errors import SamplingError, SpecError
 from bayes_glmm.inference import Settings
 from bayes_glmm.posterior import Posterior, posterior_of
-from bayes_glmm.spec import ModelSpec
 from bayes_glmm.studies import SBC
 from bayes_glmm.studies.scores import problem_of
 from bayes_glmm.studies.simulation import LOG_LIKELIHOOD, draw_priors, simulate
@@ -34,7 +33,8 @@ class Exact:
     def __init__(self, seen: float = 1.0, shift: float = 0.0, stretch: float = 1.0, sticky: int = 1) -> None:
         self.seen, self.shift, self.stretch, self.sticky = seen, shift, stretch, sticky
 
-    def __call__(self, spec: ModelSpec, design: Design, priors: Priors, settings: Settings) -> Posterior:
+    def __call__(self, problem: Problem, settings: Settings) -> Posterior:
+        design = problem.design
         k, n = self.seen * design.y.sum(), self.seen * len(design.y)
         log_density = k * GRID - n * np.logaddexp(0.0, GRID) + stats.norm(0.3, 1.2).logpdf(GRID)
         weight = np.cumsum(np.exp(log_density - log_density.max()))
@@ -42,7 +42,7 @@ class Exact:
         draws = np.interp(rng.uniform(size=settings.chains * settings.draws), weight / weight[-1], GRID)
         draws = np.repeat(draws[:: self.sticky], self.sticky)[: len(draws)]
         draws = draws.mean() + self.stretch * (draws - draws.mean()) + self.shift
-        posterior = posterior_of(spec, design, draws[:, None], {})
+        posterior = posterior_of(problem, draws[:, None], {})
         return replace(posterior, provenance={"seconds": 0.0})
 
 
@@ -93,10 +93,10 @@ def test_chains_that_stick_are_drawn_longer(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_fits_that_fail_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     class Failing(Exact):
-        def __call__(self, spec: ModelSpec, design: Design, priors: Priors, settings: Settings) -> Posterior:
-            if design.y.mean() > 0.8:
+        def __call__(self, problem: Problem, settings: Settings) -> Posterior:
+            if problem.design.y.mean() > 0.8:
                 raise SamplingError("No start.")
-            return super().__call__(spec, design, priors, settings)
+            return super().__call__(problem, settings)
 
     found = calibrated(monkeypatch, Failing())
     failed = found.failures["failed"]
@@ -171,7 +171,7 @@ def test_responses_that_cannot_be_are_drawn_anew() -> None:
     """Of Poisson counts with such an intercept about one in fifteen has a mean above 1e15."""
     data = pd.DataFrame({"y": np.arange(12) % 3})
     _, y, impossible = simulate(
-        model_of(bg.GLMM("y ~ 1", data, "poisson", priors={"Intercept": "Normal(0, 23)"})), 400, 1
+        problem_of(bg.GLMM("y ~ 1", data, "poisson", priors={"Intercept": "Normal(0, 23)"})), 400, 1
     )
     share = stats.norm.sf(np.log(1e15) / 23)
     assert stats.binomtest(impossible, 800, share).pvalue > 0.001  # twice 400 were simulated

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,10 +14,11 @@ import pytest
 
 import bayes_glmm as bg
 from bayes_glmm import inference
+from bayes_glmm.design import Problem
 from bayes_glmm.errors import SpecError
 from bayes_glmm.studies import CrossValidation, scores
 from bayes_glmm.studies.held_out import hold_out, predictive_density
-from bayes_glmm.studies.scores import Model, Part, Score
+from bayes_glmm.studies.scores import Part, Score
 from tests.studies import exact
 
 
@@ -32,7 +34,7 @@ def sampler() -> Iterator[None]:
 def whole(formula: str) -> bg.Fit:
     model = exact.model(formula)
     settings = inference.Settings(draws=2000, chains=4, seed=9)
-    return bg.Fit(exact.sample(model.spec, model.design, model.priors, settings))
+    return bg.Fit(exact.sample(model.problem, settings))
 
 
 def validated(formula: str, by: str | None, k: int | None = 4, seed: int = 0, draws: int = 2000) -> CrossValidation:
@@ -113,7 +115,7 @@ def test_binary_responses_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> Non
     model = bg.GLMM("late ~ x + (1 | g)", design.assign(late=(np.arange(36) % 6 == 0).astype(int)), family="bernoulli")
     ones = []
 
-    def score(whole: Model, part: Part) -> Score:
+    def score(whole: Problem, part: Part) -> Score:
         ones.append(whole.design.y[part.rows].sum())
         nothing = np.zeros(len(part.units))
         return Score(nothing, nothing, "fit to use", rhat=1.0, divergences=0, seconds=0.0)
@@ -142,7 +144,7 @@ def test_models_and_parts_travel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_fit_that_fails_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(model: Model, part: Part) -> Score:
+    def fails(model: Problem, part: Part) -> Score:
         raise ValueError("No draws.")
 
     monkeypatch.setattr(scores, "score", fails)
@@ -193,7 +195,7 @@ def test_a_part_of_a_group_is_predicted_from_the_rest() -> None:
     design, rows = fit.design, np.arange(20, 36)
     others = np.arange(20)
     settings = inference.Settings(draws=2000, chains=4, seed=1)
-    part = exact.sample(fit.spec, bg.design.take_rows(design, others), fit.posterior.priors, settings)
+    part = exact.sample(replace(fit.posterior.problem, design=bg.design.take_rows(design, others)), settings)
     value, error = predictive_density(part, hold_out(design, rows, np.zeros(16, int), others), seed=1)
     assert exact.density(design, rows, others) == pytest.approx(value[0], abs=4.0 * error[0])
     assert error[0] < 0.1

@@ -31,7 +31,7 @@ def sampler() -> Iterator[None]:
 def fit() -> bg.Fit:
     model = exact.model(FORMULA)
     settings = inference.Settings(draws=1000, chains=4, seed=9)
-    return bg.Fit(exact.sample(model.spec, model.design, model.priors, settings))
+    return bg.Fit(exact.sample(model.problem, settings))
 
 
 def with_bad(loo: LOO, k: dict[int | str, float]) -> LOO:
