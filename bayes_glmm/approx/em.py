@@ -24,7 +24,7 @@ from bayes_glmm.approx.boundary import refuse_separated, with_bounds
 from bayes_glmm.approx.laplace import approx_fit
 from bayes_glmm.approx.result import ApproxFit, Model
 from bayes_glmm.approx.written import as_written, in_columns
-from bayes_glmm.design.canonical import conditioned
+from bayes_glmm.design.canonical_columns import conditioned
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Estimate, Layout, Likelihood, Parameters, layout_of, likelihood_of
 from bayes_glmm.likelihood.maximum import Maximum

@@ -11,7 +11,7 @@ from bayes_glmm.approx.henderson import predicted_effects
 from bayes_glmm.approx.result import ApproxFit, Model, RandomEffects
 from bayes_glmm.approx.written import as_written, in_columns
 from bayes_glmm.design import Canonical, Problem
-from bayes_glmm.design.canonical import conditioned
+from bayes_glmm.design.canonical_columns import conditioned
 from bayes_glmm.errors import SpecError
 from bayes_glmm.likelihood import Estimate, Likelihood, likelihood_of, maximum_a_posteriori, maximum_likelihood
 from bayes_glmm.likelihood.estimate import LogLikelihood

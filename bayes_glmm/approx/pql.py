@@ -19,7 +19,7 @@ from bayes_glmm.approx.henderson import Criterion, LinearMixedModel, Solution
 from bayes_glmm.approx.result import ApproxFit, Model
 from bayes_glmm.approx.working import joint_mode
 from bayes_glmm.approx.written import as_written, in_columns
-from bayes_glmm.design.canonical import conditioned
+from bayes_glmm.design.canonical_columns import conditioned
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Layout, Likelihood, Parameters, conditional_modes, layout_of, likelihood_of
 from bayes_glmm.likelihood.estimate import THETA_ERROR, upright

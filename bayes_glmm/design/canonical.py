@@ -6,7 +6,7 @@ T holds the default prior of the span (:mod:`~bayes_glmm.design.span`): the cons
 others are the columns about their weighted mean m times R^-1, P = R'R. So b has independent scalar priors, and the
 model does not depend on where a covariate's zero is, on its unit, or on the coding of factors and powers. Columns with
 a prior of their own stay as they are. A moves correlated effects to the centre of their covariates, where the default
-priors of their standard deviations and correlations hold.
+priors of their standard deviations and correlations hold. :mod:`~bayes_glmm.design.canonical_columns` finds T and A.
 
 Everything that computes (search, sampler, approximations) works in canonical columns; everything that people read is
 carried back.
@@ -14,19 +14,15 @@ carried back.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy import linalg
 
 from bayes_glmm.design.design import Design, RandomBlock
-from bayes_glmm.design.scale import weights
-from bayes_glmm.design.span import Span, span_of
 
 CENTRE = "Intercept[centre]"  # the linear predictor at the centre of the columns, u = 0
-_EXACT = 1e-9  # relative residual below which a constant lies in a span
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,21 +105,6 @@ class Canonical:
         return 2.0 * np.eye(len(self.A[group])) - self.A[group]
 
 
-@dataclass(frozen=True)
-class DefaultSpan:
-    """What the default prior of the coefficients rests on, for messages.
-
-    Attributes
-    ----------
-    columns : tuple of str
-        Those with the default prior, the constant excepted.
-    span : Span
-    """
-
-    columns: tuple[str, ...]
-    span: Span
-
-
 def identity(design: Design) -> Canonical:
     """No change: of a model whose columns have priors of their own, or are canonical already."""
     p = len(design.coefficients)
@@ -137,117 +118,7 @@ def identity(design: Design) -> Canonical:
     )
 
 
-def conditioned(design: Design) -> Canonical:
-    """The canonical columns under default priors: for computations that use no priors, in well-conditioned numbers."""
-    names, T, centre, constant, _ = canonical_coefficients(design, ())
-    pairs = {block.group: canonical_effects(design, block, literal=False) for block in design.blocks}
-    A, means = ({group: pair[k] for group, pair in pairs.items()} for k in (0, 1))
-    return Canonical(names, T, centre, constant, A, means)
-
-
 def without_coefficients(canonical: Canonical, design: Design) -> Canonical:
     """The change of the effects alone."""
     p = len(design.coefficients)
     return replace(canonical, names=design.coefficients, T=np.eye(p), centre=np.zeros(p), constant=None)
-
-
-def canonical_coefficients(
-    design: Design, own: Collection[str]
-) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, int | None, DefaultSpan]:
-    """Names, T, centre and position of the constant, and what the default prior rests on.
-
-    Parameters
-    ----------
-    design : Design
-    own : collection of str
-        Coefficients with a prior of their own, as they are written.
-    """
-    names, X, w = design.coefficients, design.X, weights(design)
-    T, centre = np.eye(len(names)), np.zeros(len(names))
-    default = [j for j, name in enumerate(names) if name not in own]
-    a = constant_in(X)
-    if a is None:
-        span = span_of(X[:, default], w)
-        T[np.ix_(default, default)] = _inverse(span.root)
-        return names, T, centre, None, DefaultSpan(tuple(names[j] for j in default), span)
-    k = names.index("Intercept") if "Intercept" in names else int(np.argmax(np.abs(a)))
-    mean = w @ X / w.sum()
-    literal = [j for j, name in enumerate(names) if name in own]
-    slopes = [j for j in default if j != k]
-    if any(a[j] for j in literal if j != k) or (k in literal and names[k] != "Intercept"):
-        return _given_cells(names, X, w, a, mean, default, k)
-    span = span_of((X - mean)[:, slopes], w)
-    described = DefaultSpan(tuple(names[j] for j in slopes), span)
-    T[np.ix_(slopes, slopes)] = _inverse(span.root)
-    if k in literal:
-        return names, T, centre, None, described
-    if len(names) == 1:
-        return names, T, centre, None, described
-    moved = T - np.outer(a, mean @ T)  # (I - a m') T: columns about their mean
-    moved[:, k] = a
-    renamed = tuple(CENTRE if j == k else name for j, name in enumerate(names))
-    return renamed, moved, mean, k, described
-
-
-def _given_cells(
-    names: tuple[str, ...], X: np.ndarray, w: np.ndarray, a: np.ndarray, mean: np.ndarray, default: list[int], k: int
-) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, int | None, DefaultSpan]:
-    """Some cell means with priors of their own: the others as the joint default prior has them given its mean."""
-    others = [j for j in range(len(names)) if j != k]
-    span = span_of((X - mean)[:, others], w)
-    joint = np.zeros((len(names),) * 2)
-    joint[:, k] = a
-    joint[:, others] = np.eye(len(names))[:, others] - np.outer(a, mean[others])
-    joint[:, others] = joint[:, others] @ _inverse(span.root)
-    root = np.linalg.inv(joint)[:, default]
-    T = np.eye(len(names))
-    T[np.ix_(default, default)] = _inverse(np.linalg.qr(root, mode="r"))
-    return names, T, np.zeros(len(names)), None, DefaultSpan(tuple(names[j] for j in default), span)
-
-
-def canonical_effects(design: Design, block: RandomBlock, literal: bool) -> tuple[np.ndarray, np.ndarray]:
-    """A [effect, effect] and the means [effect] that it takes off, run by run of correlated effects.
-
-    Parameters
-    ----------
-    design : Design
-    block : RandomBlock
-    literal : bool
-        Whether the block has a given prior that holds at the written zero only.
-    """
-    d = len(block.effects)
-    A, means = np.eye(d), np.zeros(d)
-    start = 0
-    for size in block.pattern:
-        run = slice(start, start + size)
-        a = constant_in(block.values[:, run]) if size > 1 and not literal else None
-        start += size
-        if a is None:
-            continue
-        w = weights(design)
-        mean = np.where(np.abs(a) < _EXACT, w @ block.values[:, run] / w.sum(), 0.0)
-        means[run] = mean
-        A[run, run] -= np.outer(a, mean)
-    return A, means
-
-
-def constant_in(columns: np.ndarray) -> np.ndarray | None:
-    """The a with ``columns @ a = 1``, exact for a column of ones and for cells; None where there is none."""
-    ones = np.flatnonzero((columns == 1.0).all(axis=0))
-    if len(ones):
-        return np.eye(columns.shape[1])[ones[0]]
-    if not columns.shape[1]:
-        return None
-    size = np.linalg.norm(columns, axis=0)
-    a = linalg.lstsq(columns / size, np.ones(len(columns)))[0] / size
-    a = np.where(np.abs(a) * size < _EXACT * np.abs(a * size).max(initial=0.0), 0.0, a)
-    cells = np.round(a)
-    if np.array_equal(columns @ cells, np.ones(len(columns))):
-        return cells
-    residual = np.abs(columns @ a - 1.0).max()
-    return a if residual < _EXACT else None
-
-
-def _inverse(root: np.ndarray) -> np.ndarray:
-    """The inverse of an upper triangular matrix."""
-    return linalg.solve_triangular(root, np.eye(len(root))) if len(root) else root

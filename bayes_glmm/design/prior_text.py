@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayes_glmm.design.canonical import DefaultSpan
+from bayes_glmm.design.canonical_columns import DefaultSpan
 from bayes_glmm.design.design import Design
 from bayes_glmm.design.scale import REACH, middle, predictor_scale, spread, weights
 from bayes_glmm.numerics.functions import NUMPY
@@ -34,11 +34,12 @@ def span_source(design: Design, described: DefaultSpan, centre: np.ndarray) -> s
         return "default"
     count = len(described.columns)
     text = f"default, span of {count} column{'' if count == 1 else 's'}"
-    positions = [j for j, name in enumerate(design.coefficients) if name in described.columns and centre[j]]
-    away = [f"{design.coefficients[j]} = {centre[j]:.5g}" for j in positions if not _coded(design.X[:, j])]
-    if not away:
+    away = np.abs(centre) > 1e-9 * np.abs(design.X).max(axis=0, initial=0.0)  # less is rounding
+    positions = [j for j, name in enumerate(design.coefficients) if name in described.columns and away[j]]
+    shown = [f"{design.coefficients[j]} = {centre[j]:.5g}" for j in positions if not _coded(design.X[:, j])]
+    if not shown:
         return text
-    return f"{text}, centre {', '.join(away[:_SHOWN])}{', ...' if len(away) > _SHOWN else ''}"
+    return f"{text}, centre {', '.join(shown[:_SHOWN])}{', ...' if len(shown) > _SHOWN else ''}"
 
 
 def _coded(column: np.ndarray) -> bool:

@@ -34,14 +34,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.design.canonical import (
-    CENTRE,
-    Canonical,
-    DefaultSpan,
-    canonical_coefficients,
-    canonical_effects,
-    constant_in,
-)
+from bayes_glmm.design.canonical import CENTRE, Canonical
+from bayes_glmm.design.canonical_columns import DefaultSpan, canonical_columns, constant_in
 from bayes_glmm.design.design import Design, RandomBlock
 from bayes_glmm.design.prior_check import check_keys, check_priors, key_of
 from bayes_glmm.design.prior_text import brief, span_source, weight_of_the_prior
@@ -123,9 +117,12 @@ def resolve_priors(spec: ModelSpec, design: Design) -> Priors:
 
 def default_span(spec: ModelSpec, design: Design) -> DefaultSpan:
     """What the default prior of the coefficients rests on."""
-    given = _given(spec, design)
-    own = [name for name in design.coefficients if f"beta[{name}]" in given]
-    return canonical_coefficients(design, own)[-1]
+    return canonical_columns(design, _own(design, _given(spec, design)))[1]
+
+
+def _own(design: Design, given: Mapping[str, Prior]) -> list[str]:
+    """Coefficients with a prior of their own."""
+    return [name for name in design.coefficients if f"beta[{name}]" in given]
 
 
 def _given(spec: ModelSpec, design: Design) -> dict[str, Prior]:
@@ -140,21 +137,19 @@ def _at_centre(spec: ModelSpec) -> Prior | None:
 
 
 def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Priors:
-    scalars, coefficients, described = _coefficients(spec, design, given)
-    names, T, centre, constant = coefficients
-    effects = {b.group: canonical_effects(design, b, _literal(b, given)) for b in design.blocks}
-    A, means = ({group: pair[k] for group, pair in effects.items()} for k in (0, 1))
-    canonical = Canonical(names, T, centre, constant, A, means)
+    literal = [block.group for block in design.blocks if _is_literal(block, given)]
+    canonical, default = canonical_columns(design, _own(design, given), literal)
+    scalars = _scalars(spec, design, given, canonical, default)
     entries = dict(_marginals(design, canonical, scalars))
-    default = span_source(design, described, centre)
-    sources = {name: "given, at x = 0" if name in given else default for name in entries}
-    if constant is not None and _at_centre(spec) is not None:
-        sources |= {name: f"given at the centre ({CENTRE})" for name in ("beta[Intercept]",) if name in entries}
-    for name, prior in _others(spec, design, canonical):
+    source = span_source(design, default, canonical.centre)
+    sources = {name: "given, at x = 0" if name in given else source for name in entries}
+    if _at_centre(spec) is not None:
+        sources |= {name: f"given, {CENTRE}" for name in ("beta[Intercept]", f"beta[{CENTRE}]") if name in entries}
+    for name, prior in _others(spec, design):
         entries[name] = given.get(name, prior)
         sources[name] = "given" if name in given else _effect_source(design, canonical, name)
     check_start(spec, canonical.design(design), scalars)
-    notes = weight_of_the_prior(spec, design, described) if described.columns else ()
+    notes = weight_of_the_prior(spec, design, default) if default.columns else ()
     return Priors(entries, frozenset(given), canonical, scalars, sources, notes)
 
 
@@ -168,34 +163,31 @@ def _parameters(spec: ModelSpec, design: Design) -> Iterator[str]:
     yield from spec.family.auxiliary
 
 
-def _coefficients(
-    spec: ModelSpec, design: Design, given: Mapping[str, Prior]
-) -> tuple[dict[str, Prior], tuple[tuple[str, ...], np.ndarray, np.ndarray, int | None], DefaultSpan]:
-    """Priors of the canonical coefficients, the columns they are of, and what their default rests on."""
-    own = [name for name in design.coefficients if f"beta[{name}]" in given]
-    names, T, centre, constant, described = canonical_coefficients(design, own)
-    a = constant_in(design.X) if design.coefficients else None
-    reach = REACH * predictor_scale(spec, design)
-    if a is None and spec.link_name == "identity":
-        reach = REACH * root_mean_square(design)
-    centred = _at_centre(spec)
-    if centred is not None and constant is None and len(names) > 1:
+def _scalars(
+    spec: ModelSpec, design: Design, given: Mapping[str, Prior], canonical: Canonical, default: DefaultSpan
+) -> dict[str, Prior]:
+    """The priors of the canonical coefficients."""
+    a, centred = default.constant, _at_centre(spec)
+    if centred is not None and canonical.constant is None and len(canonical.names) > 1:
         raise SpecError(
             "The intercept at the centre has a prior, and so has a coefficient that it is made of.",
             f"prior of {CENTRE!r}",
             "Keep one of them.",
         )
-    free = np.array([name not in own for name in design.coefficients], dtype=bool)
-    mean = np.linalg.solve(T, middle(spec, design) * a * free) if a is not None else np.zeros(len(names))
+    reach = REACH * predictor_scale(spec, design)
+    if a is None and spec.link_name == "identity":
+        reach = REACH * root_mean_square(design)
+    free = np.array([f"beta[{name}]" not in given for name in design.coefficients], dtype=bool)
+    mean = np.zeros(len(free)) if a is None else np.linalg.solve(canonical.T, middle(spec, design) * a * free)
     scalars = {}
-    for j, (name, written) in enumerate(zip(names, design.coefficients, strict=True)):
+    for j, (name, written) in enumerate(zip(canonical.names, design.coefficients, strict=True)):
         if not free[j]:
             scalars[f"beta[{name}]"] = given[f"beta[{written}]"]
-        elif centred is not None and j == (0 if constant is None else constant):
+        elif centred is not None and j == (canonical.constant or 0):
             scalars[f"beta[{name}]"] = centred
         else:
             scalars[f"beta[{name}]"] = _prior("Normal", mu=float(mean[j]), sigma=reach)
-    return scalars, (names, T, centre, constant), described
+    return scalars
 
 
 def _marginals(design: Design, canonical: Canonical, scalars: Mapping[str, Prior]) -> Iterator[tuple[str, Prior]]:
@@ -220,14 +212,14 @@ def _moments(prior: Prior) -> tuple[float, float]:
     return float(named.get("mu", 0.0)), float(named.get("sigma", 1.0))  # type: ignore[arg-type]
 
 
-def _literal(block: RandomBlock, given: Mapping[str, Prior]) -> bool:
+def _is_literal(block: RandomBlock, given: Mapping[str, Prior]) -> bool:
     """Whether a prior of the block holds at the written zero: that of a constant effect's sd, or of correlations."""
     a = constant_in(block.values)
     constants = [e for e, value in zip(block.effects, a if a is not None else [], strict=False) if value]
     return f"corr_{block.group}" in given or any(f"sd_{block.group}[{effect}]" in given for effect in constants)
 
 
-def _others(spec: ModelSpec, design: Design, canonical: Canonical) -> Iterator[tuple[str, Prior]]:
+def _others(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Prior]]:
     """Defaults of standard deviations, correlations and the family's further parameters."""
     reach = REACH * predictor_scale(spec, design)
     for block in design.blocks:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.design.canonical import conditioned
+from bayes_glmm.design.canonical_columns import conditioned
 from bayes_glmm.effects.integrate import variance_of_predictor
 from bayes_glmm.effects.patterns import distinct, draw_slices
 from bayes_glmm.effects.readings import READINGS, mean_response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayes_glmm.design.canonical import constant_in
+from bayes_glmm.design.canonical_columns import constant_in
 from bayes_glmm.design.scale import middle
 from bayes_glmm.likelihood.factor import factorise
 from bayes_glmm.likelihood.likelihood import Likelihood, Parameters

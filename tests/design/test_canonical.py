@@ -10,7 +10,8 @@ from scipy import special
 
 import bayes_glmm as bg
 from bayes_glmm.design import canonical as module
-from bayes_glmm.design.canonical import CENTRE, constant_in
+from bayes_glmm.design.canonical import CENTRE
+from bayes_glmm.design.canonical_columns import constant_in
 from bayes_glmm.design.span import span_of
 
 RNG = np.random.default_rng(8)

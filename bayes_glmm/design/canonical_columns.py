@@ -1,0 +1,157 @@
+"""The canonical columns of a design: T from the default prior of the span, A from the centres of the effects."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from bayes_glmm.design.canonical import CENTRE, Canonical
+from bayes_glmm.design.design import Design, RandomBlock
+from bayes_glmm.design.scale import weights
+from bayes_glmm.design.span import Span, span_of
+
+_EXACT = 1e-9  # relative residual below which a constant lies in a span
+_ROUNDING = 1e-10  # of a column's size: a mean below it is 0
+
+
+@dataclass(frozen=True)
+class DefaultSpan:
+    """What the default prior of the coefficients rests on.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Those with the default prior, the constant excepted.
+    span : Span
+    constant : array [coefficient] or None
+        The a with X a = 1; None where the constant is not in the span, and nothing is centred.
+    """
+
+    columns: tuple[str, ...]
+    span: Span
+    constant: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class _Coefficients:
+    """Names, T, centre and position of the constant, as :class:`Canonical` has them; and the default prior."""
+
+    names: tuple[str, ...]
+    T: np.ndarray
+    centre: np.ndarray
+    constant: int | None
+    default: DefaultSpan
+
+
+def canonical_columns(
+    design: Design, own: Collection[str] = (), literal: Collection[str] = ()
+) -> tuple[Canonical, DefaultSpan]:
+    """The canonical columns of a design, and what its default prior rests on.
+
+    Parameters
+    ----------
+    design : Design
+    own : collection of str
+        Coefficients with a prior of their own: their columns stay as they are.
+    literal : collection of str
+        Grouping factors with a prior that holds at the written zero: their effects are not carried.
+    """
+    found = _coefficients(design, own)
+    effects = {block.group: _effects(design, block, block.group in literal) for block in design.blocks}
+    A, means = ({group: pair[k] for group, pair in effects.items()} for k in (0, 1))
+    return Canonical(found.names, found.T, found.centre, found.constant, A, means), found.default
+
+
+def conditioned(design: Design) -> Canonical:
+    """The canonical columns under default priors: for computations that use no priors, in well-conditioned numbers."""
+    return canonical_columns(design)[0]
+
+
+def _coefficients(design: Design, own: Collection[str]) -> _Coefficients:
+    names, X, w = design.coefficients, design.X, weights(design)
+    T, nothing = np.eye(len(names)), np.zeros(len(names))
+    default = [j for j, name in enumerate(names) if name not in own]
+    a = constant_in(X)
+    if a is None:
+        span = span_of(X[:, default], w)
+        T[np.ix_(default, default)] = _inverse(span.root)
+        return _Coefficients(names, T, nothing, None, DefaultSpan(tuple(names[j] for j in default), span, None))
+    k = names.index("Intercept") if "Intercept" in names else int(np.argmax(np.abs(a)))
+    mean = w @ X / w.sum()
+    if any(a[j] for j in range(len(names)) if names[j] in own and names[j] != "Intercept"):
+        return _given_cells(names, X - mean, w, a, mean, default, k)
+    slopes = [j for j in default if j != k]
+    span = span_of((X - mean)[:, slopes], w)
+    described = DefaultSpan(tuple(names[j] for j in slopes), span, a)
+    T[np.ix_(slopes, slopes)] = _inverse(span.root)
+    if names[k] in own or len(names) == 1:
+        return _Coefficients(names, T, nothing, None, described)
+    moved = _about_the_mean(T, a, mean, k)
+    renamed = tuple(CENTRE if j == k else name for j, name in enumerate(names))
+    return _Coefficients(renamed, moved, mean, k, described)
+
+
+def _about_the_mean(T: np.ndarray, a: np.ndarray, mean: np.ndarray, k: int) -> np.ndarray:
+    """(I - a m') T, columns about their mean; the k-th is the constant."""
+    moved = T - np.outer(a, mean @ T)
+    moved[:, k] = a
+    return moved
+
+
+def _given_cells(
+    names: tuple[str, ...], X: np.ndarray, w: np.ndarray, a: np.ndarray, mean: np.ndarray, default: list[int], k: int
+) -> _Coefficients:
+    """Some cell means with priors of their own: the others have the joint default prior given its mean for these."""
+    others = [j for j in range(len(names)) if j != k]
+    span = span_of(X[:, others], w)
+    T = np.eye(len(names))
+    T[np.ix_(others, others)] = _inverse(span.root)
+    root = np.linalg.inv(_about_the_mean(T, a, mean, k))[:, default]
+    given = np.eye(len(names))
+    given[np.ix_(default, default)] = _inverse(np.linalg.qr(root, mode="r"))
+    described = DefaultSpan(tuple(names[j] for j in default), span, a)
+    return _Coefficients(names, given, np.zeros(len(names)), None, described)
+
+
+def _effects(design: Design, block: RandomBlock, literal: bool) -> tuple[np.ndarray, np.ndarray]:
+    """A [effect, effect] and the means [effect] that it takes off, run by run of correlated effects."""
+    d, w = len(block.effects), weights(design)
+    A, means = np.eye(d), np.zeros(d)
+    start = 0
+    for size in block.pattern:
+        run = slice(start, start + size)
+        values = block.values[:, run]
+        a = constant_in(values) if size > 1 and not literal else None
+        start += size
+        if a is None:
+            continue
+        mean = w @ values / w.sum()
+        mean = np.where((a != 0) | (np.abs(mean) < _ROUNDING * np.sqrt(w @ values**2 / w.sum())), 0.0, mean)
+        means[run] = mean
+        A[run, run] -= np.outer(a, mean)
+    return A, means
+
+
+def constant_in(columns: np.ndarray) -> np.ndarray | None:
+    """The a with ``columns @ a = 1``, exact for a column of ones and for cells; None where there is none."""
+    ones = np.flatnonzero((columns == 1.0).all(axis=0))
+    if len(ones):
+        return np.eye(columns.shape[1])[ones[0]]
+    if not columns.shape[1]:
+        return None
+    size = np.linalg.norm(columns, axis=0)
+    a = linalg.lstsq(columns / size, np.ones(len(columns)))[0] / size
+    a = np.where(np.abs(a) * size < _EXACT * np.abs(a * size).max(initial=0.0), 0.0, a)
+    cells = np.round(a)
+    if np.array_equal(columns @ cells, np.ones(len(columns))):
+        return cells
+    residual = np.abs(columns @ a - 1.0).max()
+    return a if residual < _EXACT else None
+
+
+def _inverse(root: np.ndarray) -> np.ndarray:
+    """The inverse of an upper triangular matrix."""
+    return linalg.solve_triangular(root, np.eye(len(root))) if len(root) else root
