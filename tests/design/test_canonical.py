@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from scipy import special
 
 import bayes_glmm as bg
-from bayes_glmm.design import canonical as module
+from bayes_glmm.design import canonical_columns as module
 from bayes_glmm.design.canonical import CENTRE
 from bayes_glmm.design.canonical_columns import constant_in
 from bayes_glmm.design.span import span_of
@@ -227,7 +227,7 @@ def test_sds_have_the_same_default_wherever_zero_is() -> None:
 
 
 def test_given_priors_are_literal() -> None:
-    given = {"Intercept": "Normal(1, 2)", "x": "StudentT(3, 0, 1)", "f[q]": "Normal(0, 1)", "f[r]": "Normal(0, 3)"}
+    given = {"Intercept": "Normal(1, 2)", "x": "StudentT(3, 0, sigma=1)", "f[q]": "Normal(0, 1)", "f[r]": "Normal(0, 3)"}
     priors = model("x + f", given).priors
     assert priors.canonical.is_identity
     assert priors.canonical.names == ("Intercept", "x", "f[q]", "f[r]")
@@ -282,8 +282,8 @@ def test_a_prior_of_the_intercept_at_the_centre(right: str) -> None:
 
 
 def test_the_intercept_at_the_centre_may_have_any_prior() -> None:
-    priors = model("year + f", {CENTRE: "StudentT(3, 4, 2)"}).priors
-    assert str(priors.scalars[f"beta[{CENTRE}]"]) == "StudentT(3, 4, 2)"
+    priors = model("year + f", {CENTRE: "StudentT(3, mu=4, sigma=2)"}).priors
+    assert str(priors.scalars[f"beta[{CENTRE}]"]) == "StudentT(3, mu=4, sigma=2)"
     assert f"beta[{CENTRE}]" in priors.entries  # the prior at x = 0 has no name
 
 
