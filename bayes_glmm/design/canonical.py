@@ -77,7 +77,9 @@ class Canonical:
         """X* [row, canonical coefficient] of X [row, coefficient]."""
         if self.is_identity:
             return X
-        result = (X - self.centre) @ self.T
+        result = np.zeros((len(X), len(self.names)))
+        for j, row in enumerate(self.T):  # not a matrix product, whose rounding may differ between equal rows
+            result += (X[:, j] - self.centre[j])[:, None] * row
         if self.constant is not None:
             result[:, self.constant] = 1.0
         return result
