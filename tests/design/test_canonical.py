@@ -227,7 +227,12 @@ def test_sds_have_the_same_default_wherever_zero_is() -> None:
 
 
 def test_given_priors_are_literal() -> None:
-    given = {"Intercept": "Normal(1, 2)", "x": "StudentT(3, 0, sigma=1)", "f[q]": "Normal(0, 1)", "f[r]": "Normal(0, 3)"}
+    given = {
+        "Intercept": "Normal(1, 2)",
+        "x": "StudentT(3, 0, sigma=1)",
+        "f[q]": "Normal(0, 1)",
+        "f[r]": "Normal(0, 3)",
+    }
     priors = model("x + f", given).priors
     assert priors.canonical.is_identity
     assert priors.canonical.names == ("Intercept", "x", "f[q]", "f[r]")
