@@ -75,16 +75,23 @@ def span_of(columns: np.ndarray, weights: np.ndarray, cap: float = CAP) -> Span:
     # orthonormal columns first, so that sums of squares lose no digits however the span is written
     Q, R = np.linalg.qr(np.sqrt(share)[:, None] * columns)
     rows = linalg.solve_triangular(R, columns.T, trans="T").T if n else Q
-    multiplier = np.ones(n)
+    leverage = np.einsum("ij,ij->i", rows, rows)
+    far = np.flatnonzero(leverage > cap**2)  # the others stay below the cap: leverages only fall
+    multiplier = np.ones(len(far))
     for _ in range(_PASSES):
-        L = np.linalg.cholesky((rows * (share * multiplier)[:, None]).T @ rows)
-        leverage = (linalg.solve_triangular(L, rows.T, lower=True) ** 2).sum(axis=0)
-        if leverage.max() <= cap**2 * (1.0 + _CLOSE):
+        added = rows[far].T @ (rows[far] * (share[far] * (multiplier - 1.0))[:, None])
+        L = np.linalg.cholesky(np.eye(k) + added)
+        found = (linalg.solve_triangular(L, rows[far].T, lower=True) ** 2).sum(axis=0)
+        if found.max(initial=0.0) <= cap**2 * (1.0 + _CLOSE):
             break
-        multiplier = multiplier * np.maximum(1.0, leverage / cap**2)
+        multiplier = multiplier * np.maximum(1.0, found / cap**2)
     root = L.T @ R
+    if len(far):
+        leverage = (linalg.solve_triangular(L, rows.T, lower=True) ** 2).sum(axis=0)
+    capped = np.zeros(n, dtype=bool)
+    capped[far] = multiplier > 1.0
     root = root * np.where(np.diagonal(root) < 0, -1.0, 1.0)[:, None]
-    return Span(root, leverage, multiplier > 1.0, _prior_sds(root) / _prior_sds(R))
+    return Span(root, leverage, capped, _prior_sds(root) / _prior_sds(R))
 
 
 def _prior_sds(root: np.ndarray) -> np.ndarray:
