@@ -77,17 +77,17 @@ def span_of(columns: np.ndarray, weights: np.ndarray, cap: float = CAP) -> Span:
     rows = linalg.solve_triangular(R, columns.T, trans="T").T if n else Q
     leverage = np.einsum("ij,ij->i", rows, rows)
     far = np.flatnonzero(leverage > cap**2)  # the others stay below the cap: leverages only fall
-    multiplier = np.ones(len(far))
+    beyond, multiplier = rows[far], np.ones(len(far))
     for _ in range(_PASSES):
-        added = rows[far].T @ (rows[far] * (share[far] * (multiplier - 1.0))[:, None])
+        added = (beyond * (share[far] * (multiplier - 1.0))[:, None]).T @ beyond
         L = np.linalg.cholesky(np.eye(k) + added)
-        found = (linalg.solve_triangular(L, rows[far].T, lower=True) ** 2).sum(axis=0)
+        found = ((beyond @ np.linalg.inv(L).T) ** 2).sum(axis=1)
         if found.max(initial=0.0) <= cap**2 * (1.0 + _CLOSE):
             break
         multiplier = multiplier * np.maximum(1.0, found / cap**2)
     root = L.T @ R
     if len(far):
-        leverage = (linalg.solve_triangular(L, rows.T, lower=True) ** 2).sum(axis=0)
+        leverage = ((rows @ np.linalg.inv(L).T) ** 2).sum(axis=1)
     capped = np.zeros(n, dtype=bool)
     capped[far] = multiplier > 1.0
     root = root * np.where(np.diagonal(root) < 0, -1.0, 1.0)[:, None]
