@@ -195,7 +195,9 @@ class Fit(effects.EffectMethods):
     posterior: Posterior
 
     def _ask(self, question: Callable[..., effects.Estimates], *arguments: Any, **options: Any) -> effects.Estimates:
-        return question(self.posterior, *arguments, **options)
+        # draws of very large sds overflow under a log link: estimates are medians and stand it, or are missing
+        with np.errstate(over="ignore", invalid="ignore"):
+            return question(self.posterior, *arguments, **options)
 
     @property
     def idata(self) -> xr.DataTree:

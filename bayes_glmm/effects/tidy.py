@@ -14,7 +14,7 @@ import xarray as xr
 from bayes_glmm.effects.columns import columns_of_table, free_name
 from bayes_glmm.errors import SpecError
 from bayes_glmm.predictive import CHUNK_BYTES
-from bayes_glmm.summaries import Functional, Interval, summarise_draws
+from bayes_glmm.summaries import Functional, Interval, summarise_draws, undefined_as_median
 
 _CONDITION = re.compile(r"\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 _COMPARE = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le}
@@ -119,7 +119,8 @@ def tidy(
         The point estimate; see :mod:`bayes_glmm.summaries.functional` for which has which.
     notes : tuple of str
     """
-    table = summarise(draws, labels, interval, null, functional, sample_shape)
+    defined, undefined = undefined_as_median(draws)
+    table = summarise(defined, labels, interval, null, functional, sample_shape)
     stacked = xr.DataArray(
         draws.reshape(*sample_shape, draws.shape[1]),
         dims=("chain", "draw", "estimate"),
@@ -128,6 +129,11 @@ def tidy(
     )
     if functional == "mean":
         notes = (*notes, *_means_outside(table))
+    if undefined:
+        notes = (
+            *notes,
+            f"Up to {undefined} of {len(draws):,} draws are too large for a number and count as the median.",
+        )
     return Estimates(table, stacked, f"{description} Posterior {functional} and {interval}.", notes)
 
 

@@ -10,3 +10,4 @@ from bayes_glmm.summaries.interval import check_level as check_level
 from bayes_glmm.summaries.monte_carlo import effective_draws as effective_draws
 from bayes_glmm.summaries.monte_carlo import mcse as mcse
 from bayes_glmm.summaries.summary import summarise_draws as summarise_draws
+from bayes_glmm.summaries.undefined import undefined_as_median as undefined_as_median

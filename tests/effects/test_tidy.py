@@ -8,11 +8,12 @@ import pytest
 
 from bayes_glmm import effects
 from bayes_glmm.diagnostics import summary
-from bayes_glmm.effects import EffectMethods, compare, marginal_coefficients, predict, r_squared, response_icc
+from bayes_glmm.effects import EffectMethods, compare, marginal_coefficients, predict, r_squared, response_icc, slopes
 from bayes_glmm.effects.coefficients import coefficients
 from bayes_glmm.effects.tidy import probability_of_direction, summarise, tidy
 from bayes_glmm.effects.variance import variance
 from bayes_glmm.errors import SpecError
+from bayes_glmm.glmm import Fit
 from bayes_glmm.posterior import posterior_at
 from bayes_glmm.spec import ModelSpec
 from bayes_glmm.summaries import Functional, Interval, effective_draws, mcse
@@ -157,3 +158,21 @@ def test_it_prints_what_was_estimated_and_how_it_was_averaged():
     assert "conditional (u = 0)" in text
     assert "<table" in result._repr_html_()
     assert len(text.splitlines()) == 2 + 4
+
+
+def test_draws_beyond_floating_point_do_not_hide_the_others() -> None:
+    """With few levels, exp(sd^2 / 2) is infinite in a draw of thousands, and differences of two such are undefined."""
+    rng = np.random.default_rng(0)
+    spec = ModelSpec.from_formula("y ~ t + (1 | site)", family="poisson")
+    data = pd.DataFrame({"y": rng.poisson(3, 30), "t": np.tile([0, 1], 15), "site": np.repeat(list("abc"), 10)})
+    beta, sd = rng.normal([1.0, 0.4], 0.1, (400, 2)), np.abs(rng.normal(0.5, 0.1, 400))
+    finite = posterior_at(spec, data, beta, {"site": (sd**2)[:, None, None]})
+    sd[::100] = 60.0
+    overflowing = posterior_at(spec, data, beta, {"site": (sd**2)[:, None, None]})
+    for question in (lambda p: compare(p, "t"), lambda p: slopes(p, "t")):
+        expected, found = Fit(finite)._ask(question), Fit(overflowing)._ask(question)
+        assert np.isnan(found.draws).any()
+        assert np.isfinite(found.table[["estimate", "lower", "upper", "probability"]].to_numpy()).all()
+        assert found.table["estimate"].to_numpy() == pytest.approx(expected.table["estimate"].to_numpy(), rel=0.02)
+        assert found.notes == ("Up to 4 of 400 draws are too large for a number and count as the median.",)
+        assert expected.notes == ()
