@@ -6,6 +6,7 @@ covariance, R for their correlations. The same names stand in the draws, so an e
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 from bayes_glmm.design.design import Design, RandomBlock
@@ -13,6 +14,7 @@ from bayes_glmm.design.prior_text import brief
 from bayes_glmm.design.priors import Priors
 from bayes_glmm.spec import ModelSpec
 
+_LONGEST = 110  # characters of a line of text
 _LISTED, _WIDTH = 6, 90  # more terms than that, or a longer line, go one a line
 _GREEK = {"phi": "φ", "nu": "ν", "sigma": "σ", "mu": "μ", "eta": "η", "alpha": "α", "beta": "β"}
 _LINKS = {
@@ -82,7 +84,8 @@ def _priors(priors: Priors) -> Iterator[str]:
         yield f"{_symbol(name)} ~ {brief(prior)}{held}"
     span = next((source for source in priors.sources.values() if source.startswith("default, span of")), "")
     if span and not priors.canonical.is_identity:
-        yield f"Priors of β: marginal, as written; jointly those of the {span.removeprefix('default, ')}."
+        text = f"Priors of β: marginal, as written; jointly those of the {span.removeprefix('default, ')}."
+        yield from textwrap.wrap(text, _LONGEST, subsequent_indent="    ", break_on_hyphens=False)
     yield from priors.notes
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bayes_glmm.design.canonical_columns import DefaultSpan
 from bayes_glmm.design.design import Design
-from bayes_glmm.design.scale import REACH, middle, predictor_scale, spread, weights
+from bayes_glmm.design.scale import middle, spread, weights
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.spec import ModelSpec, Prior
 
@@ -39,7 +39,8 @@ def span_source(design: Design, described: DefaultSpan, centre: np.ndarray) -> s
     shown = [f"{design.coefficients[j]} = {centre[j]:.5g}" for j in positions if not _coded(design.X[:, j])]
     if not shown:
         return text
-    return f"{text}, centre {', '.join(shown[:_SHOWN])}{', ...' if len(shown) > _SHOWN else ''}"
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return f"{text}, centre {', '.join(shown[:_SHOWN])}{more}"
 
 
 def _coded(column: np.ndarray) -> bool:
@@ -47,19 +48,28 @@ def _coded(column: np.ndarray) -> bool:
     return bool(np.isin(column, (0.0, 1.0)).all())
 
 
-def weight_of_the_prior(spec: ModelSpec, design: Design, described: DefaultSpan) -> tuple[str, ...]:
-    """What the default prior of the coefficients allows each row, and how many rows it is worth."""
-    scale, w = predictor_scale(spec, design), weights(design)
-    reach = REACH * scale
-    typical = reach * float(np.sqrt(np.average(described.span.leverage, weights=w)))
+def weight_of_the_prior(spec: ModelSpec, design: Design, described: DefaultSpan, reach: float) -> tuple[str, ...]:
+    """What the default prior of the coefficients allows each row, and how many rows it is worth.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    design : Design
+    described : DefaultSpan
+    reach : float
+        Prior sd of a canonical coefficient.
+    """
+    typical = reach * float(np.sqrt(np.average(described.span.leverage, weights=weights(design))))
     worst = reach * float(np.sqrt(described.span.leverage.max()))
     with np.errstate(all="ignore"):
         eta = middle(spec, design)
         mu, slope = spec.link.inverse(eta, NUMPY), spec.link.derivative(eta, NUMPY)
         unit = {name: spread(spec, design) if name == "sigma" else 3.0 for name in spec.family.auxiliary}
         rows = float(spec.family.variance(mu, unit) / (slope * reach) ** 2)
-    worth = f", and weighs as much as {rows:.2g} rows in each direction" if np.isfinite(rows) and rows > 0 else ""
-    return (
-        f"The default prior of the coefficients lets the linear predictor of a typical row vary by an sd of "
-        f"{typical:.3g} about its centre, of the most extreme row by {worst:.3g}{worth}.",
+    allowed = (
+        f"Prior sd of the linear predictor about its centre: {typical:.3g} in a typical row, {worst:.3g} in the most "
+        "extreme row."
     )
+    if not (np.isfinite(rows) and rows > 0):
+        return (allowed,)
+    return allowed, f"The default prior of the coefficients weighs as much as {rows:.2g} rows per direction."

@@ -149,7 +149,7 @@ def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Pr
         entries[name] = given.get(name, prior)
         sources[name] = "given" if name in given else _effect_source(design, canonical, name)
     check_start(spec, canonical.design(design), scalars)
-    notes = weight_of_the_prior(spec, design, default) if default.columns else ()
+    notes = weight_of_the_prior(spec, design, default, _reach(spec, design, default)) if default.columns else ()
     return Priors(entries, frozenset(given), canonical, scalars, sources, notes)
 
 
@@ -174,9 +174,7 @@ def _scalars(
             f"prior of {CENTRE!r}",
             "Keep one of them.",
         )
-    reach = REACH * predictor_scale(spec, design)
-    if a is None and spec.link_name == "identity":
-        reach = REACH * root_mean_square(design)
+    reach = _reach(spec, design, default)
     free = np.array([f"beta[{name}]" not in given for name in design.coefficients], dtype=bool)
     mean = np.zeros(len(free)) if a is None else np.linalg.solve(canonical.T, middle(spec, design) * a * free)
     scalars = {}
@@ -188,6 +186,12 @@ def _scalars(
         else:
             scalars[f"beta[{name}]"] = _prior("Normal", mu=float(mean[j]), sigma=reach)
     return scalars
+
+
+def _reach(spec: ModelSpec, design: Design, default: DefaultSpan) -> float:
+    """Prior sd S of a canonical coefficient."""
+    about_zero = default.constant is None and spec.link_name == "identity"
+    return REACH * (root_mean_square(design) if about_zero else predictor_scale(spec, design))
 
 
 def _marginals(design: Design, canonical: Canonical, scalars: Mapping[str, Prior]) -> Iterator[tuple[str, Prior]]:
@@ -244,7 +248,8 @@ def _sizes(design: Design, block: RandomBlock) -> np.ndarray:
 def _effect_source(design: Design, canonical: Canonical, name: str) -> str:
     """Where the default of a standard deviation or of correlations holds."""
     for block in design.blocks:
-        if name.startswith((f"sd_{block.group}[", f"corr_{block.group}")) and canonical.carried(block.group):
+        of_block = name == f"corr_{block.group}" or name.startswith(f"sd_{block.group}[")
+        if of_block and canonical.carried(block.group):
             means = zip(block.effects, canonical.means[block.group], strict=True)
             return "default, at " + ", ".join(f"{effect} = {mean:.5g}" for effect, mean in means if mean)
     return "default"

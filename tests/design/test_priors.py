@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import bayes_glmm as bg
 from bayes_glmm.design import Priors, build_design, resolve_priors
 from bayes_glmm.spec import ModelSpec, Prior
 
@@ -141,3 +142,23 @@ def test_beta_leaves_the_intercept_alone(data: pd.DataFrame) -> None:
     assert priors.given == {"beta[x]"}
     assert list(priors.table["source"]) == ["default", "given, at x = 0", "default"]
     assert "Normal(0, 1)" in str(priors)
+
+
+def test_what_is_printed_about_the_prior_is_that_of_its_draws() -> None:
+    """Without a constant, under the identity link, the prior is as wide as the root mean square of y."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=40), "y": 100 + rng.normal(size=40)})
+    priors = bg.GLMM("y ~ 0 + x", frame).priors
+    (sigma,) = [value for name, value in priors["beta[x]"].keyword if name == "sigma"]
+    typical, worst = sigma * np.sqrt(np.mean(frame.x**2)), sigma * np.abs(frame.x).max()
+    assert f"{typical:.3g} in a typical row, {worst:.3g} in the most extreme row" in priors.notes[0]
+    assert all(len(line) <= 110 for line in priors.notes)
+
+
+def test_the_centre_is_stated_for_its_own_grouping_factor() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": 5 + rng.normal(size=60), "y": rng.normal(size=60)})
+    frame = frame.assign(g=np.arange(60) % 6, g2=np.arange(60) // 10, z=frame.x - frame.x.mean())
+    sources = bg.GLMM("y ~ x + (x | g) + (z | g2)", frame).priors.sources
+    assert sources["corr_g"].startswith("default, at x = ")
+    assert sources["corr_g2"] == "default"
