@@ -156,6 +156,11 @@ def _arguments(usual: Usual, prior: Prior, where: str) -> dict[str, float]:
     valid = choices("", names) if names else f"Write {name}()."
     if len(prior.positional) > most:
         what = f"{name} has {most} argument{'' if most == 1 else 's'} by position"
+        if len(prior.positional) <= len(names):
+            by_name = [f"{names[k]}={value}" for k, value in enumerate(prior.positional) if k >= most]
+            keyword = [f"{key}={value}" for key, value in prior.keyword]
+            parts = [*map(str, prior.positional[:most]), *by_name, *keyword]
+            valid = f"Write {name}({', '.join(parts)})."
         raise SpecError(f"The prior {prior} is not valid: {what}.", where, valid)
     given = dict(zip(names, prior.positional, strict=False))
     for key, value in prior.keyword:

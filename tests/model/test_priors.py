@@ -75,6 +75,7 @@ def test_random_effects_have_the_covariance_of_their_draw() -> None:
         ({"x": "Normal(mean=0, sigma=1)"}, "no argument 'mean'.*prior of beta.x.*Valid: mu, sigma"),
         ({"sigma": "HalfNormal(0, 2, 3)"}, "1 argument by position.*prior of sigma.*Valid: sigma"),
         ({"x": "Normal(0, -1)"}, "not valid: sigma > 0.*prior of beta.x"),
+        ({"x": "StudentT(3, 0, 1)"}, "2 arguments by position.*Write StudentT.3, 0, sigma=1.[.]"),
         ({"x": "Normal(0, 1, 2, 3, 4)"}, "not valid.*2 arguments by position.*prior of beta.x"),
         ({"x": "StudentT()"}, "not valid: StudentT needs nu.*prior of beta.x"),
         ({"x": "Normal([0, 1], 1)"}, "not of one real number.*prior of beta.x"),
