@@ -147,7 +147,7 @@ def test_the_sentence_for_the_paper_has_the_numbers_of_the_tables(tutorial: str,
     estimate, _, low, high = (factor * float(text) for text in numbers.split()[:4])
     if estimate < -0.5:  # "fell by"
         estimate, low, high = -estimate, -high, -low
-    for shown in (f"{estimate:.1f} ", f"{low:.1f} to {high:.1f}"):
+    for shown in (f" {round(estimate, 1) + 0.0:.1f} ", f"{low:.1f} to {high:.1f}"):  # no "-0.0"
         assert shown in sentence
 
 

@@ -81,15 +81,17 @@ def _separation(spec: ModelSpec, design: Design) -> Iterator[Finding]:
             "bound in these coefficients, and their prior alone decides how large they are.",
             "fixed effects",
             "Give them a prior that you would defend, such as "
-            f'priors={{"beta[{names[0]}]": "Normal(0, {2.5 / _sd(design, names[0]):.3g})"}}, merge levels that have '
+            f'priors={{"beta[{names[0]}]": "Normal(0, {2.5 / _unit(design, names[0]):.3g})"}}, merge levels that have '
             "few rows, or read no more than the sign from the estimate.",
             weight="look",
             parameters=tuple(f"beta[{name}]" for name in names),
         )
 
 
-def _sd(design: Design, name: str) -> float:
-    return float(design.X[:, design.coefficients.index(name)].std()) or 1.0
+def _unit(design: Design, name: str) -> float:
+    """1 for the indicator of a level, whose sd is small where the level is rare; else the sd of the column."""
+    column = design.X[:, design.coefficients.index(name)]
+    return 1.0 if np.isin(column, (0.0, 1.0)).all() else float(column.std()) or 1.0
 
 
 def _single_rows(spec: ModelSpec, design: Design) -> Iterator[Finding]:

@@ -186,6 +186,14 @@ def test_correlated_effects_are_centred(right: str, means: dict[str, str]) -> No
     assert_allclose(canonical.inverse("g") @ canonical.A["g"], np.eye(len(block.effects)), atol=1e-9)
 
 
+def test_centred_columns_are_at_their_centre_whatever_their_mean_rounds_to() -> None:
+    rng = np.random.default_rng(5)
+    data = pd.DataFrame({"g": np.arange(60) % 12, "year": 2010.1 + rng.normal(size=60) / 7, "y": rng.normal(size=60)})
+    priors = bg.GLMM("y ~ center(year) + (center(year) | g)", data).priors
+    assert not priors.canonical.carried("g")
+    assert not any("centre " in source or " at " in source for source in priors.sources.values())
+
+
 def test_cells_of_a_factor_within_a_bar_are_not_moved() -> None:
     """The effects of (0 + f | g) have their own zero, the level; a covariate beside them is centred."""
     canonical = model("f + (0 + f | g)").priors.canonical

@@ -93,6 +93,16 @@ def test_counts_are_separated_by_zeros_alone() -> None:
     assert () == separated(design, "real")
 
 
+def test_the_prior_advised_for_a_rare_level_is_narrower_than_the_default() -> None:
+    data = pd.DataFrame(
+        {"f": np.repeat([*"abc"], [300, 195, 5]), "y": np.r_[np.tile([0, 1, 0, 1, 1], 99), np.zeros(5)]}
+    )
+    model = GLMM("y ~ f", data, family="bernoulli")
+    (advice,) = [found.advice for found in model.findings if found.name == "separation"]
+    assert 'priors={"beta[f[c]]": "Normal(0, 2.5)"}' in advice  # 2.5 / sd of the column is 25
+    assert dict(model.priors["beta[f[c]]"].keyword)["sigma"] > 10.0
+
+
 def test_separation_is_a_finding_where_the_link_is_unbounded() -> None:
     data = pd.DataFrame({"y": [0, 0, 1, 1], "x": [1.0, 2.0, 3.0, 3.0]})
     (found,) = GLMM("y ~ x", data, family="bernoulli").findings
