@@ -18,7 +18,8 @@ from bayes_glmm.foreign import DISTRIBUTIONS
 from bayes_glmm.spec import Prior
 
 Support = Literal["real", "positive", "correlation"]
-_NEGATIVE = -np.logspace(-6, 6, 25)  # numbers that the prior of something positive must exclude
+_POSITIVE = np.logspace(-6, 6, 25)
+_NEGATIVE = -_POSITIVE  # numbers that the prior of something positive must exclude
 _ADVICE = "Use HalfNormal, HalfStudentT, Exponential, Gamma or a Truncated form."
 
 
@@ -209,17 +210,24 @@ def _check_by_pymc(where: str, prior: Prior, support: Support, parameter: str) -
     try:
         positional = [np.array(value, float) for value in prior.positional]
         variable = distribution.dist(*positional, **{name: np.array(value, float) for name, value in prior.keyword})
-        single = variable.ndim == 0 and variable.dtype == "float64"
+        single = variable.ndim == 0 and variable.dtype == "float64" and not issubclass(distribution, pm.Discrete)
         # one evaluation is not worth a compiler
         python = Mode(linker="py", optimizer="fast_compile")
-        negative = pm.logp(variable, _NEGATIVE).eval(mode=python) if single else None
-    except (TypeError, ValueError, IndexError, NotImplementedError, pm.logprob.utils.ParameterValueError) as error:
+        density = pm.logp(variable, np.concatenate([_NEGATIVE, _POSITIVE])).eval(mode=python) if single else None
+    # RuntimeError: a package that PyMC needs for this distribution is missing
+    except (
+        *(TypeError, ValueError, IndexError, NotImplementedError, RuntimeError),
+        pm.logprob.utils.ParameterValueError,
+    ) as error:
         raise SpecError(
             f"The prior {prior} is not valid: {error}", where, "Check its arguments in PyMC's documentation."
         ) from error
-    if negative is None:
+    if density is None:
         raise _not_of_one_number(prior, where)
-    if support == "positive" and np.isfinite(negative).any():
+    if np.isnan(density).all():
+        what = "its density is not a number"
+        raise SpecError(f"The prior {prior} is not valid: {what}.", where, "Write scales above 0.")
+    if support == "positive" and np.isfinite(density[: len(_NEGATIVE)]).any():
         raise SpecError(f"The prior {prior} allows negative values, but {parameter} is positive.", where, _ADVICE)
 
 
@@ -297,20 +305,21 @@ def check_keys(keys: Collection[str], parameters: Collection[str]) -> None:
         For a key that addresses nothing, one that is the name of a coefficient and of something else (``sigma``, a
         column and the parameter) unless ``beta[sigma]`` is set too, and two keys of one coefficient.
     """
-    meanings: dict[str, dict[str, str]] = {}  # key -> kind and level of what it addresses -> one such parameter
+    meanings: dict[str, dict[str, list[str]]] = {}  # key -> kind and level of what it addresses -> such parameters
     for parameter in parameters:
         kind = "coefficient" if parameter.startswith("beta[") else parameter.partition("[")[0].partition("_")[0]
         for rank, level in enumerate(addresses(parameter)):
             for key in level:
-                meanings.setdefault(key, {}).setdefault(f"{kind} {rank}", parameter)
+                meanings.setdefault(key, {}).setdefault(f"{kind} {rank}", []).append(parameter)
     for key in keys:
         if key not in meanings:
             raise SpecError(f"The model has no parameter {key!r} to set a prior for.", advice=choices(key, meanings))
-        named, full = len(meanings[key]) > 1, f"beta[{key}]"
+        named, full = len({*map(tuple, meanings[key].values())}) > 1, f"beta[{key}]"
         if named and full not in keys:
+            other = next(name for names in meanings[key].values() for name in names if name != full)
             raise SpecError(
                 f"The prior key {key!r} is ambiguous: a coefficient and another parameter are called so.",
-                f"{full}, {next(name for name in meanings[key].values() if name != full)}",
+                f"{full}, {other}",
                 f"Write {full!r} for the coefficient; where both keys are given, {key!r} is the other.",
             )
         if not named and full in parameters and full in keys:

@@ -111,6 +111,18 @@ def test_a_key_that_means_two_things_is_refused(column: str, data: pd.DataFrame)
     assert all(str(both[name]) == prior for name in others)
 
 
+def test_a_key_whose_meanings_are_one_coefficient_is_that_coefficient(data: pd.DataFrame) -> None:
+    assert _priors("y ~ beta", data, beta="Normal(0, 7)").given == {"beta[beta]"}
+    with pytest.raises(SpecError, match=r"'beta' is ambiguous"):
+        _priors("y ~ beta + x", data, beta="Normal(0, 7)")
+
+
+@pytest.mark.parametrize("text", ["DiracDelta(1)", "TruncatedNormal(0, -1, lower=0)", "Poisson(3)"])
+def test_priors_without_a_density_are_refused(text: str, data: pd.DataFrame) -> None:
+    with pytest.raises(SpecError, match=r"The prior .* is not "):
+        _priors("y ~ x", data, x=text)
+
+
 @pytest.mark.parametrize(
     ("priors", "words"),
     [
