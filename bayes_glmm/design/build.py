@@ -13,7 +13,7 @@ from bayes_glmm.design.encode import Encoder, evaluate_offset, group_labels, lab
 from bayes_glmm.design.expressions import common_matrix, labels_of, values_of
 from bayes_glmm.design.frame import check_levels, complete_rows
 from bayes_glmm.design.number_text import check_number_texts
-from bayes_glmm.design.rank import rank_of
+from bayes_glmm.design.rank import check_variation, rank_of
 from bayes_glmm.design.response import own_columns, read_response, read_trials, response_columns
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.spec import ModelSpec, RandomTerm
@@ -45,9 +45,12 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     inputs = predictor_columns(formula.fixed, formula.random, formula.offset)
     groups = tuple(dict.fromkeys(column for term in formula.random for column in term.columns))
     _check_names(spec, inputs, groups)
-    rows = complete_rows(data, (*response_columns(spec), *inputs), groups, missing)
+    labels = label_columns(formula.fixed, formula.random)
+    rows = complete_rows(data, (*response_columns(spec), *inputs), groups, missing, labels)
     check_levels(rows[list(inputs)])
-    check_number_texts(rows[list(inputs)], label_columns(formula.fixed, formula.random))
+    check_number_texts(rows[list(inputs)], labels)
+    if (named := formula.response.strip("`")) in rows:
+        check_number_texts(rows[[named]], labels)
     y, success = read_response(spec, rows)
     trials = None if formula.trials is None else read_trials(formula.trials, rows)
     fixed = common_matrix(formula.fixed, rows)
@@ -57,6 +60,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     columns = np.empty((len(rows), 0)) if fixed is None else values_of(fixed)
     names = () if fixed is None else tuple(labels_of(fixed))
     check_finite("fixed effects", names, columns)
+    check_variation(names, columns)
     rank = rank_of(columns)
     design = Design(
         response=formula.response,

@@ -166,6 +166,7 @@ def _check_known(design: Design, data: pd.DataFrame) -> None:
     """Numbers where the data had numbers, and only levels that the data had."""
     matrices = [design.encoder.fixed, *(matrix for parts in design.encoder.effects for matrix in parts)]
     coded = coded_columns(term for matrix in matrices if matrix is not None for term in matrix.terms.values())
+    check_exact_labels(data, sorted(coded))
     for column in design.encoder.columns:
         seen = design.data[column]
         if pd.api.types.is_numeric_dtype(seen):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -13,13 +14,18 @@ from bayes_glmm.errors import DataError, choices, is_storable, rows_text
 from bayes_glmm.foreign import WORDS
 
 # what pandas says a column holds, for a column of numbers or levels and for a grouping factor
-_NUMBERS = ("integer", "floating", "mixed-integer-float")
+_FLOATS = ("floating", "mixed-integer-float")
+_NUMBERS = ("integer", *_FLOATS)
 _READABLE = (*_NUMBERS, "boolean", "string", "categorical")
 _GROUPING = (*_READABLE, "datetime64", "datetime", "date", "period", "decimal")
 
 
 def complete_rows(
-    data: pd.DataFrame, inputs: tuple[str, ...], groups: tuple[str, ...], missing: Literal["error", "drop"]
+    data: pd.DataFrame,
+    inputs: tuple[str, ...],
+    groups: tuple[str, ...],
+    missing: Literal["error", "drop"],
+    labels: Sequence[str],
 ) -> pd.DataFrame:
     """The used columns of the rows that miss none of them, numbered 0, 1, ...
 
@@ -30,6 +36,8 @@ def complete_rows(
         Columns of numbers or levels, and columns that only group.
     missing : {"error", "drop"}
         What to do with rows that have a missing value in a used column.
+    labels : sequence of str
+        Columns whose values are labels whatever they look like: the groups, and inputs within ``C()``.
 
     Raises
     ------
@@ -55,7 +63,8 @@ def complete_rows(
             f"The data have {len(rows)} complete row{'' if len(rows) else 's'}: too few for a model.",
             advice="Check the columns of the formula for missing values.",
         )
-    check_exact_labels(rows, groups)
+    categories = [str(name) for name in rows if isinstance(rows[name].dtype, pd.CategoricalDtype)]
+    check_exact_labels(rows, [*labels, *categories])
     return readable(rows, groups_only=[column for column in groups if column not in inputs])
 
 
@@ -83,13 +92,13 @@ def _plain(column: pd.Series, groups_only: bool) -> pd.Series:
         return _plain_categories(column, groups_only)
     kind = _check_kind(column, groups_only)
     if kind == "decimal":
-        return _in_order(column, lambda value: f"{value.normalize():f}")
+        return _in_order(column, _decimal_text)
     if column.dtype == object:
         _check_text(column)
     if kind == "integer" and len(column) and not (int(column.min()) >= -(2**63) and int(column.max()) < 2**63):
         return _in_order(column, str) if groups_only else _large(column)
     if column.dtype == object:
-        column = column.astype(float) if kind in _NUMBERS[1:] else column.infer_objects()
+        column = column.astype(float) if kind in _FLOATS else column.infer_objects()
     dtype = column.dtype
     if pd.api.types.is_bool_dtype(dtype):
         column = column.astype(bool)
@@ -111,6 +120,13 @@ def _without_arrow(column: pd.Series) -> pd.Series:
         values = column.array.__arrow_array__().to_pandas()
         return pd.Series(values.array, index=column.index, name=column.name)
     return column.astype(object) if isinstance(column.dtype, pd.SparseDtype) else column
+
+
+def _decimal_text(value: Decimal) -> str:
+    """All digits, without zeros at the end: ``normalize`` rounds to 28 digits."""
+    text = f"{value:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 def _in_order(column: pd.Series, text: Callable[[Any], str]) -> pd.Series:
@@ -141,22 +157,35 @@ def _large(column: pd.Series) -> pd.Series:
     return floats
 
 
-def check_exact_labels(rows: pd.DataFrame, groups: Sequence[str]) -> None:
-    """No grouping factor is a float column of whole numbers so large that neighbours are the same float.
+def check_exact_labels(rows: pd.DataFrame, labels: Sequence[str]) -> None:
+    """Check that no column of labels has floats so large that neighbouring whole numbers are the same float.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Without missing values.
+    labels : sequence of str
+        Columns whose values are labels.
 
     Raises
     ------
     DataError
-        As where one missing value has turned ids of 17 digits into floats.
+        As where one missing value has turned ids of 17 digits into floats, or a float32 column has ids of 9 digits.
     """
-    for name in groups:
-        column = rows[name]
-        if not pd.api.types.is_float_dtype(column.dtype):
+    for name in labels:
+        column, exact = rows[name], 2.0**53
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            column = column.astype(column.cat.categories.dtype)
+        if pd.api.types.is_float_dtype(column.dtype):
+            plain = getattr(column.dtype, "numpy_dtype", getattr(column.dtype, "subtype", column.dtype))
+            exact = 2.0 ** (np.finfo(plain).nmant + 1)
+        elif pd.api.types.infer_dtype(column) not in _FLOATS:  # objects of which one is a float
             continue
-        large = np.flatnonzero(np.abs(column.to_numpy(float)) >= 2**53)
+        numbers = np.abs(column.to_numpy(float))
+        large = np.flatnonzero((numbers >= exact) & np.isfinite(numbers))
         if large.size:
             raise DataError(
-                "Labels of 16 digits and more are floats, which differ by 2 or more there: digits are lost.",
+                f"Labels of {exact:,.0f} and more are floats that differ by 2 or more there: digits are lost.",
                 f"column {name!r}, {rows_text(large)}",
                 "Read the column as text or as nullable whole numbers (Int64): one missing value makes it floats.",
             )

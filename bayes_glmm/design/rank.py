@@ -6,6 +6,7 @@ combination of the others as in the data (Searle 1971, Linear Models, section 5.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +82,24 @@ def rank_of(X: np.ndarray) -> Rank:
             kept.append(j)
             basis = np.column_stack([basis, rest / left])
     return Rank(np.array(kept, dtype=int), np.array(aliased, dtype=int), _combination(X, kept, aliased))
+
+
+def check_variation(names: Sequence[str], X: np.ndarray) -> None:
+    """Check that every column that varies does so by more than rounding.
+
+    Raises
+    ------
+    DataError
+    """
+    for name, column in zip(names, X.T, strict=True):
+        spread = np.linalg.norm(column - column.mean())
+        beyond = np.ptp(column) > 4 * np.spacing(np.abs(column).max())  # else it is a constant such as .1 + .2
+        if beyond and spread <= _ROUNDING * np.linalg.norm(column):
+            raise DataError(
+                f"{name} varies by {spread / np.linalg.norm(column):.0e} of its size, which is rounding.",
+                "fixed effects",
+                f"Subtract a number near its mean first, as center({name}) does.",
+            )
 
 
 def _combination(X: np.ndarray, kept: list[int], aliased: list[int]) -> np.ndarray:

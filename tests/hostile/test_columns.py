@@ -53,6 +53,19 @@ KINDS = [
     Case("Python dates as group", "y ~ (1 | c)", put(c=DAYS.dt.date), None, "Intercept"),
     Case("periods as group", "y ~ (1 | c)", put(c=DAYS.dt.to_period("D")), None, "Intercept"),
     Case("decimals as group", "y ~ (1 | c)", put(c=lambda d: d.g.map(lambda v: decimal.Decimal(v))), None, "Intercept"),
+    Case("integers beyond 64 bits as group", "y ~ (1 | c)", put(c=lambda d: d.g.astype(object) + 10**20), None, "Intercept"),
+    Case("decimals of many digits as group", "y ~ (1 | c)", put(c=lambda d: d.g.map(lambda v: decimal.Decimal(10**33 + v))), None, "Intercept"),
+    Case("floats of 17 digits as group", "y ~ (1 | c)", put(c=lambda d: d.g + 1e17), DataError, "digits are lost. [column 'c', rows 0, 1"),
+    Case("single floats of 9 digits as group", "y ~ (1 | c)", put(c=lambda d: (d.g + 1e8).astype("float32")), DataError, "Labels of 16,777,216"),
+    Case("half floats of 4 digits as group", "y ~ (1 | c)", put(c=lambda d: (d.g + 3e3).astype("float16")), DataError, "Labels of 2,048"),
+    Case("nullable floats of 9 digits as group", "y ~ (1 | c)", put(c=lambda d: (d.g + 1e8).astype("Float32")), DataError, "Labels of 16,777,216"),
+    Case("Arrow floats of 9 digits as group", "y ~ (1 | c)", put(c=lambda d: (d.g + 1e8).astype("float[pyarrow]")), DataError, "Labels of 16,777,216"),
+    Case("sparse floats of 9 digits as group", "y ~ (1 | c)", put(c=lambda d: pd.arrays.SparseArray((d.g + 1e8).astype("float32"))), DataError, "Labels of 16,777,216"),
+    Case("objects that are floats of 17 digits as group", "y ~ (1 | c)", put(c=lambda d: (d.g + 1e17).astype(object)), DataError, "digits are lost"),
+    Case("integers of 19 digits and a float as group", "y ~ (1 | c)", put(c=lambda d: (d.g + 2**60).astype(object).where(d.index != 3, 1.5)), DataError, "digits are lost"),
+    Case("categories of floats of 17 digits", "y ~ c", put(c=lambda d: pd.Categorical(d.g * 1e17)), DataError, "digits are lost"),
+    Case("floats of 17 digits within C()", "y ~ C(c)", put(c=lambda d: d.g * 1e17), DataError, "digits are lost"),
+    Case("integers of 17 digits within C()", "y ~ C(c)", put(c=lambda d: d.g + 10**17), None, "C(c)[100000000000000001]"),
     Case("response of truth values", "b ~ x", put(b=lambda d: d.b == 1), None, "x", "bernoulli"),
     Case("response of nullable truth values", "b ~ x", put(b=lambda d: d.b.astype("boolean")), None, "x", "bernoulli"),
     Case("response of nullable integers", "k ~ x", put(k=lambda d: d.k.astype("Int8")), None, "x", "poisson"),
@@ -158,3 +171,17 @@ def test_whole_numbers_and_truth_values_do_not_wrap_round(formula, kind, expecte
     whole = (data.g % 2 if kind == "bool" else data.g * 10**9 if kind == "int64" else data.g).astype(kind)
     design = Case("", formula, put(x=whole), None, "").build()
     np.testing.assert_array_equal(design.X[:, 0], expected(whole.to_numpy(float)))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda g: g.astype(object) + 10**20,
+        lambda g: g.map(lambda v: decimal.Decimal(10**33 + v)),
+        lambda g: g.astype("uint64") + 2**63,
+    ],
+)
+def test_labels_of_many_digits_stay_apart(make) -> None:
+    data = frame().assign(c=lambda d: make(d.g))
+    levels = Case("", "y ~ (1 | c)", lambda _: data, None, "").build().block("c").levels
+    assert list(levels) == [str(value) for value in sorted(data.c.unique())]
