@@ -113,8 +113,9 @@ def _check_labels(path: Path, texts: pd.Series, values: pd.Series) -> None:
         earlier, other = first.setdefault(value, (place, text))
         if text != other:
             numbers = [line for line, _ in _lines(path)]
+            kind = "truth value" if isinstance(value, bool | np.bool) else "number"
             raise DataError(
-                f"{other!r} and {text!r} are one number, and would be one level.",
+                f"{other!r} and {text!r} are one {kind}, and would be one level.",
                 f"{path}, lines {numbers[earlier + 1]} and {numbers[place + 1]}, column {texts.name!r}",
                 "Write them in one way; for two levels, make one of them a text, such as 'a1'.",
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import json
 import logging
@@ -94,9 +95,25 @@ def read_table(path: Path, labels: Collection[str] = (), listed: Collection[str]
         return _read_parquet(path, listed) if path.suffix == ".parquet" else read_csv(path, [*labels, *listed])
     except GLMMError:
         raise
+    except UnicodeDecodeError as error:
+        raise DataError(
+            "The file is not UTF-8.", _undecoded(path, error), "Save it as CSV with encoding UTF-8."
+        ) from error
     # what pandas, pyarrow, csv and gzip raise for a damaged or foreign file
     except (ValueError, OSError, EOFError, csv.Error) as error:
         raise DataError(f"The file cannot be read as a table: {error}", str(path)) from error
+
+
+def _undecoded(path: Path, error: UnicodeDecodeError) -> str:
+    """The line with the first byte that is not UTF-8; the position in the error counts from a part of the file."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as found:
+                return f"{path}, line {number}, byte {found.object[found.start]:#04x}"
+    return f"{path}: {error.reason}"
 
 
 def _check_place(path: Path) -> None:
@@ -146,10 +163,16 @@ def _factor(data: pd.DataFrame, column: str, levels: list) -> pd.Categorical:
     if len(set(levels)) < len(levels):
         raise DataError("A level stands twice.", f"column {column!r}", "Name each level once.")
     present = data[column].dropna().unique().tolist()
-    unknown = [level for level in levels if level not in present]
-    unlisted = [level for level in present if level not in levels]
+    as_read = {_key(level): level for level in present}  # 1.0 in the list is the 1 of the file
+    unknown = [level for level in levels if _key(level) not in as_read]
+    unlisted = [level for level in present if _key(level) not in map(_key, levels)]
     if unknown or unlisted:
         found = ", ".join(map(repr, sorted(present, key=str)[:20]))
         wrong = f"has no level {unknown[0]!r}" if unknown else f"also has the level {unlisted[0]!r}"
         raise DataError(f"The column {column!r} {wrong}.", advice=f"List its levels in the order wanted: {found}.")
-    return pd.Categorical(data[column], categories=levels)
+    return pd.Categorical(data[column], categories=[as_read[_key(level)] for level in levels])
+
+
+def _key(level: object) -> tuple[bool, object]:
+    """A level by its value; in Python True equals 1."""
+    return isinstance(level, bool), level

@@ -199,6 +199,27 @@ def test_python_and_csv_with_categories_mean_the_same(tmp_path, cells, written):
     np.testing.assert_array_equal(design.X, job.design.X)
 
 
+def test_levels_of_a_config_are_those_of_the_file(tmp_path):
+    write(tmp_path, x=["5", "1", "2"])
+    job = prepare(config(tmp_path, "y ~ x", "  categories: {x: [1.0, 2, 5.0]}\n"))
+    assert job.design.coefficients == ("Intercept", "x[2]", "x[5]")
+    write(tmp_path, x=["1", "0"])
+    with pytest.raises(ConfigError, match="has no level True"):
+        prepare(config(tmp_path, "y ~ x", "  categories: {x: [true, false]}\n"))
+
+
+def test_a_file_in_another_encoding(tmp_path):
+    (tmp_path / "a.csv").write_bytes("y,g\n1,a\n2,é\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"not UTF-8.*a\.csv, line 3, byte 0xe9.*encoding UTF-8"):
+        read_table(tmp_path / "a.csv")
+
+
+def test_a_response_with_decimal_commas(tmp_path):
+    (tmp_path / "data.csv").write_text("y,x\n" + "".join(f'"{k},5",{k % 7}\n' for k in range(30)))
+    with pytest.raises(ConfigError, match=r"'y' is text, but 100% of its rows read as numbers"):
+        prepare(config(tmp_path, "y ~ x"))
+
+
 def test_an_order_that_parquet_has_lost_is_asked_for(tmp_path):
     parquet(tmp_path, x=pd.Categorical([1, 2, 5] * 20, categories=[5, 1, 2], ordered=True))
     with pytest.raises(ConfigError, match=r"lost the order.*categories: \{x: \[1, 2, 5\]\}"):
