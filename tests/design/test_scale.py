@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +16,7 @@ from bayes_glmm.families import FAMILIES
 from bayes_glmm.spec import ModelSpec
 
 N = 80
-INVERSE = {
+INVERSE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "identity": lambda eta: eta,
     "log": np.exp,
     "logit": special.expit,

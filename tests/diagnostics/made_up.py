@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_glmm.design import Priors, build_design
+from bayes_glmm.design import build_design, resolve_priors
 from bayes_glmm.posterior import Posterior, posterior_at
 from bayes_glmm.spec import ModelSpec, Prior
 
@@ -72,8 +72,8 @@ def broken(family: str = "gaussian") -> Posterior:
     data = posterior.design.data.copy()
     data["y"] = wild(posterior, rng)
     design = build_design(posterior.spec, data)
-    stubborn = posterior.priors.entries | {"beta[x]": Prior.parse("Normal(-5, 0.1)")}
-    priors = Priors(stubborn, frozenset({"beta[x]"}))
+    stubborn = replace(posterior.spec, priors={"beta[x]": Prior.parse("Normal(-5, 0.1)")})
+    priors = resolve_priors(stubborn, design)
     resampled = {"k_hat": 1.2, "good_k": 0.7, "integration_error": 3.0}
     return replace(with_draws(posterior, stuck, statistics), design=design, priors=priors, provenance=resampled)
 

@@ -11,6 +11,7 @@ import bayes_glmm as bg
 from bayes_glmm.effects import averages, compare, predict, slopes
 from bayes_glmm.effects.contrasts import Contrast, contrasts_of
 from bayes_glmm.effects.estimands import ESTIMANDS
+from bayes_glmm.effects.tidy import Estimates
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior, posterior_at
@@ -216,7 +217,7 @@ def test_weights_count_rows_as_repeats_would():
         compare(posterior, "x", weights=np.array([1.0]))
 
 
-def by_g(formula: str, beta: list[float], **options) -> pd.DataFrame:
+def by_g(formula: str, beta: list[float], **options) -> Estimates:
     """``y ~ ...`` of yes or no compared by dose within g, six draws."""
     rng = np.random.default_rng(8)
     draws, levels = np.array(beta) + 0.1 * rng.normal(size=(6, len(beta))), np.linspace(-1.0, 1.0, 6)

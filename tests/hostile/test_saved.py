@@ -65,7 +65,17 @@ def model(**parts: Any) -> Callable[[dict], Any]:
 
 
 def prior(name: str, text: object) -> Callable[[dict], Any]:
-    return lambda record: record | {"priors": record["priors"] | {name: text}}
+    def edit(record: dict) -> dict:
+        return record | {"priors": record["priors"] | {"entries": record["priors"]["entries"] | {name: text}}}
+
+    return edit
+
+
+def columns(**parts: Any) -> Callable[[dict], Any]:
+    def edit(record: dict) -> dict:
+        return record | {"priors": record["priors"] | {"canonical": record["priors"]["canonical"] | parts}}
+
+    return edit
 
 
 RECORDS: list[tuple[str, Callable[[dict], Any], str]] = [
@@ -77,13 +87,17 @@ RECORDS: list[tuple[str, Callable[[dict], Any], str]] = [
     ("a list of priors", lambda r: r | {"priors": ["Normal(0, 1)"]}, "'priors' is missing or of another kind"),
     ("code for a saved prior", prior("sigma", "open('pwned')"), "is not a number"),
     ("a number for a saved prior", prior("sigma", 1), "not a distribution"),
-    ("the prior of another parameter", prior("beta[w]", "Normal(0, 1)"), "no parameter 'beta[w]'"),
+    ("the prior of another parameter", prior("beta[w]", "Normal(0, 1)"), "those of other parameters"),
+    ("columns of another size", columns(T=[[1.0]]), "record of the priors"),
+    ("text for columns", columns(T="open('pwned')"), "record of the priors"),
+    ("no columns", columns(names=None), "record of the priors"),
+    ("no priors", lambda r: r | {"priors": {}}, "record of the priors"),
     ("a model that is a list", lambda r: r | {"model": [1]}, "'model' is missing or of another kind"),
     ("a list", lambda r: [1, 2], "not a record"),
     ("pairs", lambda r: [["format", 1], ["model", {}]], "not a record"),
     ("nothing", lambda r: None, "not a record"),
     ("a number", lambda r: float("nan"), "not a record"),
-    ("code for a response", model(response="__import__('os').system('touch pwned')"), "cannot be read"),
+    ("code for a response", model(response="__import__('os').system('touch pwned')"), "operator is missing"),
     ("code for fixed effects", model(fixed="np.load('pwned')"), "cannot call 'np.load'"),
     ("code for an offset", model(offset="open('pwned')"), "cannot call 'open'"),
     ("code for an effect", model(random=[{"effects": "eval(x)", "group": "g"}]), "cannot call 'eval'"),
