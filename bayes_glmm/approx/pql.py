@@ -19,6 +19,7 @@ from bayes_glmm.approx.henderson import Criterion, LinearMixedModel, Solution
 from bayes_glmm.approx.result import ApproxFit, Model
 from bayes_glmm.approx.working import joint_mode
 from bayes_glmm.approx.written import as_written, in_columns
+from bayes_glmm.design import Canonical
 from bayes_glmm.design.canonical_columns import conditioned
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Layout, Likelihood, Parameters, conditional_modes, layout_of, likelihood_of
@@ -102,10 +103,15 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
         details={
             "dispersion": found.dispersion,
             "iterations": found.iterations,
-            "working_log_likelihood": found.solution.log_likelihood(criterion),
+            "working_log_likelihood": found.solution.log_likelihood(criterion) + _restricted(criterion, canonical),
         },
     )
     return as_written(with_bounds(fit), model, canonical)
+
+
+def _restricted(criterion: str, canonical: Canonical) -> float:
+    """What the restricted likelihood of the columns as written is more than that of canonical ones: log |T|."""
+    return float(np.linalg.slogdet(canonical.T)[1]) if criterion == "REML" else 0.0
 
 
 def _check(model: Model, criterion: str, dispersion: str) -> None:

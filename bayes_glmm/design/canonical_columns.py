@@ -24,7 +24,7 @@ class DefaultSpan:
     Attributes
     ----------
     columns : tuple of str
-        Those with the default prior, the constant excepted.
+        Those of the span, the constant excepted.
     span : Span
     constant : array [coefficient] or None
         The a with X a = 1; None where the constant is not in the span, and nothing is centred.
@@ -112,7 +112,7 @@ def _given_cells(
     root = np.linalg.inv(_about_the_mean(T, a, mean, k))[:, default]
     given = np.eye(len(names))
     given[np.ix_(default, default)] = _inverse(np.linalg.qr(root, mode="r"))
-    described = DefaultSpan(tuple(names[j] for j in default), span, a)
+    described = DefaultSpan(tuple(names[j] for j in others), span, a)
     return _Coefficients(names, given, np.zeros(len(names)), None, described)
 
 

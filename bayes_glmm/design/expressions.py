@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -250,18 +251,21 @@ def _environment() -> Any:
     from formulae.environment import Environment
     from formulae.transforms import TRANSFORMS
 
-    functions = {name: _of_floats(getattr(np, name)) for name in NUMPY_FUNCTIONS}
+    functions = {name: _OfFloats(name) for name in NUMPY_FUNCTIONS}
     return Environment([TRANSFORMS, {**functions, "np": SimpleNamespace(**functions)}])
 
 
-def _of_floats(function: Callable[..., Any]) -> Callable[..., Any]:
-    """NumPy's functions take truth values for 16-bit floats."""
-    from bayes_glmm.design.parser import number
+@dataclass(frozen=True)
+class _OfFloats:
+    """A function of NumPy, by name, so that designs travel between processes; it takes truth values for floats."""
 
-    def apply(*arguments: Any, **named: Any) -> Any:
-        return function(*(number(part) if hasattr(part, "dtype") else part for part in arguments), **named)
+    name: str
 
-    return apply
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        from bayes_glmm.design.parser import number
+
+        parts = (number(part) if hasattr(part, "dtype") else part for part in arguments)
+        return getattr(np, self.name)(*parts, **named)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -202,11 +203,11 @@ class _CallResolver(CallResolver):
             return _Operation(f"{{}} {symbol} {{}}", _COMPARISONS[kind], *sides)
         if kind not in _ARITHMETIC:
             raise SpecError(f"{symbol!r} is no arithmetic.", " ".join(map(str, sides)), OPERATORS.get(symbol, ""))
-        return _Operation(f"{{}} {symbol} {{}}", _of_numbers(symbol, _ARITHMETIC[kind]), *sides)
+        return _Operation(f"{{}} {symbol} {{}}", _OfNumbers(symbol, _ARITHMETIC[kind]), *sides)
 
     def visitUnaryExpr(self, expr: Any) -> Any:
         symbol = expr.operator.lexeme
-        return _Operation(f"{symbol}{{}}", _of_numbers(symbol, _SIGNS[expr.operator.kind]), expr.right.accept(self))
+        return _Operation(f"{symbol}{{}}", _OfNumbers(symbol, _SIGNS[expr.operator.kind]), expr.right.accept(self))
 
     def visitLiteralExpr(self, expr: Any) -> Any:
         return _Value(expr.value, expr.lexeme)
@@ -248,19 +249,21 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _of_numbers(symbol: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The operator on floats, which refuses text and categories."""
+@dataclass(frozen=True)
+class _OfNumbers:
+    """An operator on floats, which refuses text and categories."""
 
-    def apply(*operands: Any) -> Any:
+    symbol: str
+    function: Callable[..., Any]
+
+    def __call__(self, *operands: Any) -> Any:
         numbers = [number(operand) for operand in operands]
         for operand in numbers:
             if getattr(operand, "dtype", np.dtype(object)) != np.float64:
                 name = getattr(operand, "name", None)
                 raise DataError(
-                    f"{symbol!r} needs numbers, not text or categories.",
+                    f"{self.symbol!r} needs numbers, not text or categories.",
                     f"column {name!r}" if name else "",
                     "Use numeric columns; compare text: I(x == 'level').",
                 )
-        return function(*numbers)
-
-    return apply
+        return self.function(*numbers)

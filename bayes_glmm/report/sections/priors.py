@@ -27,9 +27,10 @@ def render_priors(posterior: Posterior) -> Markup:
     if not labels or draws[0].size < FEWEST:
         return paragraph("There are too few draws for a figure.")
     frame = sensitivity(posterior)
-    known = [i for i, label in enumerate(labels) if _has_prior(posterior, label)]
-    order = np.array(known)[np.argsort(-frame["prior"].to_numpy()[known], kind="stable")[:PANELS]]
-    shown = [_before(posterior, labels[i], draws[i].ravel(), frame["prior"].iloc[i]) for i in np.sort(order)]
+    at = dict(zip(labels, draws, strict=True))
+    known = [label for label in frame.index if label in at and _has_prior(posterior, label)]
+    most = frame.loc[known, "prior"].nlargest(PANELS).index
+    shown = [_before(posterior, label, at[label].ravel(), frame.at[label, "prior"]) for label in known if label in most]
     note = f" Of {len(labels)} parameters, the {PANELS} most sensitive to the prior." if len(labels) > PANELS else ""
     caption = (
         "Grey: the prior. Blue: the posterior. Both are drawn to the same height: where the grey line is flat across "
