@@ -44,7 +44,7 @@ def test_numbers_are_those_of_the_methods(abortion: Posterior, found: CrossCheck
     marginal = laplace.marginal_coefficients().table.set_index(["coefficient", "effect"])["estimate"]
     averaged = estimate(found, "Laplace", "population-averaged", name)
     assert marginal[name, "population-averaged"] == pytest.approx(averaged, rel=1e-9)
-    assert float(abortion.beta[:, place].mean()) == pytest.approx(
+    assert float(np.median(abortion.beta[:, place])) == pytest.approx(
         estimate(found, POSTERIOR, "conditional", name), rel=1e-12
     )
     by_method = found.methods.set_index("method")

@@ -275,5 +275,5 @@ def test_predictions_beyond_a_spline_are_described_as_such() -> None:
     model = bg.GLMM("y ~ bs(x, df=4) + z", data)
     posterior = posterior_at(model.spec, data, np.zeros(6), {}, {"sigma": 1.0})
     inside, outside = (predict(posterior, pd.DataFrame({"x": x, "z": 5.0})) for x in ([0.0, 10.0], [-1.0, 5.0]))
-    assert "Extrapolated" not in inside.description
-    assert "x in 1 of 2 rows (data: 0 to 10)" in outside.description
+    assert not any("Extrapolated" in note for note in inside.notes)
+    assert "x in 1 of 2 rows (data: 0 to 10)" in " ".join(outside.notes)
