@@ -185,7 +185,7 @@ def test_a_disk_that_is_full_leaves_what_was_saved_before(
 
     where, name = {
         "draws": (posterior_module, "write_tree"),
-        "data": (pd.DataFrame, "to_parquet"),
+        "data": (posterior_module, "write_frame"),
         "model": (Path, "write_text"),
         "place": (files, "place"),
     }[step]

@@ -145,7 +145,7 @@ def test_what_cannot_be_predicted_says_why():
         predict(posterior, ROWS, level=95)
     with pytest.raises(DataError, match="no new rows"):
         predict(posterior, ROWS.iloc[:0])
-    with pytest.raises(DataError, match="are a dict"):
+    with pytest.raises(DataError, match="must be a pandas DataFrame, not a dict"):
         predict(posterior, {"x": 1.0, "dose": "low"})  # type: ignore[arg-type]
     with pytest.raises(DataError, match="no column 'x'"):
         predict(posterior, ROWS[["dose"]])

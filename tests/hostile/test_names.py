@@ -168,7 +168,9 @@ def test_a_hundred_thousand_levels() -> None:
         for formula in ("y ~ f", "y ~ C(i)", "y ~ (f | i)", "y ~ (C(i) | f)", "y ~ i + i:f"):
             case = Case("", formula, instead(data), None, "")
             refused(case.build, DataError, "100,000 levels")
-        refused(lambda: Case("", "f ~ i", lambda _: data, None, "", "bernoulli").build(), DataError, "text with levels")
+        for label, words in (("", "a factor with 100,000 levels"), ("a", "text with levels")):  # numbers as text; text
+            case = Case("", "f ~ i", instead(data.assign(f=label + data["f"])), None, "", "bernoulli")
+            refused(case.build, DataError, words)
 
 
 @pytest.mark.slow
