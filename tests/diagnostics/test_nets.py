@@ -135,8 +135,8 @@ def test_few_binary_rows_per_level_are_no_wrong_mode(monkeypatch: pytest.MonkeyP
 
 def test_what_cannot_be_searched_is_skipped_in_words(years: pd.DataFrame) -> None:
     posterior = around_mode(bg.GLMM("y ~ z + (1 | g)", years))
-    unknown = replace(posterior.priors, entries=posterior.priors.entries | {"beta[z]": Prior.parse("Gumbel(0, 1)")})
-    found = check_mode(replace(posterior, priors=unknown))
+    unknown = bg.GLMM("y ~ z + (1 | g)", years, priors={"z": "Gumbel(0, 1)"})
+    found = check_mode(replace(posterior, spec=unknown.spec, priors=unknown.priors))
     assert isinstance(found, Skipped)
     assert "Gumbel" in found.reason
     large = replace(posterior.design, y=np.zeros(10**6))
