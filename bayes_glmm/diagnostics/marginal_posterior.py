@@ -25,7 +25,7 @@ from bayes_glmm.likelihood.laplace import laplace_log_likelihood
 from bayes_glmm.likelihood.maximum import Objective
 from bayes_glmm.likelihood.priors import LogPrior
 from bayes_glmm.likelihood.quadrature import aghq_log_likelihood, check_quadrature
-from bayes_glmm.likelihood.start import starting_parameters
+from bayes_glmm.likelihood.start import conditioned_start
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import spread_draws
 from bayes_glmm.spec import ModelSpec
@@ -64,14 +64,14 @@ class Searches:
     layout : Layout
     starts : tuple of array [parameter]
         Free coordinates.
-    scale : array [parameter, parameter]
-        A guess of the posterior covariance of the free coordinates.
+    root : array [parameter, parameter]
+        A square root of a guess of the posterior covariance of the free coordinates.
     """
 
     likelihood: Likelihood
     layout: Layout
     starts: tuple[np.ndarray, ...]
-    scale: np.ndarray
+    root: np.ndarray
 
     def log_posterior(self, priors: Priors, log_likelihood: LogLikelihood = laplace_log_likelihood) -> LogPosterior:
         """The objective of a search for a mode of the posterior."""
@@ -90,8 +90,7 @@ class Searches:
 
     def climb(self, objective: Objective, starts: tuple[np.ndarray, ...]) -> tuple[Point, ...]:
         """Climb from each start; the highest point first."""
-        root = np.linalg.cholesky(self.scale)
-        found = [_climb(objective, start, root) for start in starts]
+        found = [_climb(objective, start, self.root) for start in starts]
         return tuple(sorted((point for point in found if point is not None), key=lambda point: -point.value))
 
 
@@ -110,8 +109,8 @@ def searches(spec: ModelSpec, design: Design) -> Searches:
     # columns centred over the rows: plausible variances at x = 0 are not plausible where the rows are
     centred = replace(likelihood, design=_centred(design))
     try:
-        plausible, precision = starting_parameters(likelihood_of(spec, centred.design))
-        beta = np.linalg.inv(precision)
+        plausible, covariance, T = conditioned_start(likelihood_of(spec, centred.design))
+        beta = np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError as error:
         raise EstimationError("The coefficients cannot be told apart where the search starts.") from error
     free = layout.free(layout.vector(plausible))
@@ -122,12 +121,12 @@ def searches(spec: ModelSpec, design: Design) -> Searches:
         y = free.copy()
         y[sds] += np.log(size)
         starts.append(carry(y))
-    scale = np.diag(np.full(len(free), AUXILIARY_ERROR**2))
-    scale[layout.beta, layout.beta] = beta
+    root = np.diag(np.full(len(free), AUXILIARY_ERROR))
+    root[layout.beta, layout.beta] = beta if T is None else T @ beta
     slope = _jacobian(carry, free)[layout.theta, layout.theta]
-    scale[layout.theta, layout.theta] = THETA_ERROR**2 * slope @ slope.T
+    root[layout.theta, layout.theta] = THETA_ERROR * slope
     starts = starts if layout.rows else starts[:1]
-    return Searches(likelihood, layout, (*starts, _without_slopes(likelihood, layout, starts[0])), scale)
+    return Searches(likelihood, layout, (*starts, _without_slopes(likelihood, layout, starts[0])), root)
 
 
 def quadrature_of(likelihood: Likelihood) -> LogLikelihood | None:

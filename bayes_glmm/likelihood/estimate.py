@@ -12,9 +12,9 @@ from bayes_glmm.errors import EstimationError
 from bayes_glmm.likelihood.laplace import Evaluation, laplace_log_likelihood
 from bayes_glmm.likelihood.layout import Layout, layout_of
 from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
-from bayes_glmm.likelihood.maximum import Maximum, maximise
+from bayes_glmm.likelihood.maximum import Maximum, Objective, maximise
 from bayes_glmm.likelihood.priors import LogPrior
-from bayes_glmm.likelihood.start import starting_parameters
+from bayes_glmm.likelihood.start import conditioned_start
 
 LogLikelihood = Callable[[Likelihood, Parameters, np.ndarray | None], Evaluation]
 THETA_ERROR = 0.5  # a guess of the standard error of a standard deviation, relative
@@ -69,17 +69,17 @@ def maximum_likelihood(
         If the search cannot start.
     """
     layout = layout_of(likelihood)
-    at, scale = _start(likelihood, layout, start)
-    x = layout.vector(at)
+    at, scale, T = _start(likelihood, layout, start)
     evaluate = Evaluator(likelihood, log_likelihood, layout)
-    maximum = upright(layout, maximise(evaluate, x, scale))
+    maximum = upright(layout, _maximise(evaluate, layout.vector(at), scale, layout, T))
     return _estimate(likelihood, log_likelihood, layout, maximum, free=False)
 
 
 def upright(layout: Layout, maximum: Maximum) -> Maximum:
     """The same maximum with diagonals of L that are not negative."""
     turn = np.where(layout.upright(maximum.x) * maximum.x < 0, -1.0, 1.0)  # columns of L that change sign
-    return replace(maximum, x=maximum.x * turn, precision=turn[:, None] * maximum.precision * turn)
+    known = None if maximum.known is None else turn[:, None] * maximum.known * turn
+    return replace(maximum, x=maximum.x * turn, precision=turn[:, None] * maximum.precision * turn, known=known)
 
 
 def maximum_a_posteriori(
@@ -114,10 +114,11 @@ def maximum_a_posteriori(
         If the search cannot start.
     """
     layout = layout_of(likelihood)
-    at, scale = _start(likelihood, layout, start)
-    scale[layout.theta, layout.theta] = THETA_ERROR**2 * np.eye(len(layout.entries))
     objective = LogPosterior(Evaluator(likelihood, log_likelihood, layout), LogPrior(layout, priors), layout)
-    maximum = maximise(objective, layout.free(layout.vector(at)), scale)
+    at, scale, T = _start(likelihood, layout, start)
+    scale[layout.theta, layout.theta] = THETA_ERROR**2 * np.eye(len(layout.entries))
+    y = layout.free(layout.vector(at))
+    maximum = _maximise(objective, y, scale, layout, T)
     return _estimate(likelihood, log_likelihood, layout, maximum, free=True)
 
 
@@ -161,11 +162,35 @@ class Evaluator:
         return found.value, self.layout.gradient(found.gradient, parameters)
 
 
-def _start(likelihood: Likelihood, layout: Layout, start: Parameters | None) -> tuple[Parameters, np.ndarray]:
-    """Where to start, and a guess of the covariance of the estimates."""
+def _maximise(
+    objective: Objective, y: np.ndarray, scale: np.ndarray, layout: Layout, T: np.ndarray | None
+) -> Maximum:
+    """Maximise from y; with a T, over moves b of the coefficients by T b, whose scale is the given one."""
+    if T is None:
+        return maximise(objective, y, scale)
+    slope = np.eye(len(y))
+    slope[layout.beta, layout.beta] = T
+
+    def along(b: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = objective(y + slope @ b)
+        return value, slope.T @ gradient
+
+    found = maximise(along, np.zeros_like(y), scale)
+    back = np.linalg.inv(slope)
+    return replace(
+        found,
+        x=y + slope @ found.x,
+        precision=back.T @ found.precision @ back,
+        known=slope @ found.covariance @ slope.T,
+    )
+
+
+def _start(
+    likelihood: Likelihood, layout: Layout, start: Parameters | None
+) -> tuple[Parameters, np.ndarray, np.ndarray | None]:
+    """Where to start, a guess of the covariance of the estimates, and the T of :func:`conditioned_start`."""
     try:
-        found, precision = starting_parameters(likelihood)
-        beta = np.linalg.inv(precision)
+        found, beta, T = conditioned_start(likelihood)
     except np.linalg.LinAlgError as error:
         raise EstimationError(
             "The coefficients cannot be told apart where the search starts.",
@@ -175,7 +200,7 @@ def _start(likelihood: Likelihood, layout: Layout, start: Parameters | None) -> 
     errors = np.concatenate([THETA_ERROR * sizes, np.full(len(layout.auxiliary), AUXILIARY_ERROR)])
     scale = np.diag(np.concatenate([np.zeros(len(beta)), errors**2]))
     scale[layout.beta, layout.beta] = beta
-    return start or found, scale
+    return start or found, scale, T
 
 
 def _estimate(

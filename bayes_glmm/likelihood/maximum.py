@@ -33,6 +33,8 @@ class Maximum:
     converged : bool
     message : str
         What went wrong, or empty.
+    known : array [parameter, parameter] or None
+        The inverse of the precision, where it was found in better conditioned coordinates and carried.
     """
 
     x: np.ndarray
@@ -41,11 +43,14 @@ class Maximum:
     evaluations: int
     converged: bool
     message: str
+    known: np.ndarray | None = None
 
     @property
     def covariance(self) -> np.ndarray:
         """The inverse of the precision [parameter, parameter]; NaN where it is not positive definite."""
-        if not _definite(self.precision):
+        if self.known is not None:
+            return self.known
+        if not definite(self.precision):
             return np.full_like(self.precision, np.nan)
         return np.linalg.inv(self.precision)
 
@@ -97,7 +102,7 @@ def _newton(objective: Objective, w: np.ndarray, errors: np.ndarray) -> tuple[np
     value, gradient = objective(w)
     precision, fresh = _hessian(objective, w, errors), True
     for _ in range(NEWTON_STEPS):
-        if not _definite(precision):
+        if not definite(precision):
             return w, value, precision, False
         step = -np.linalg.solve(precision, gradient)
         done = bool(-gradient @ step < DECREMENT)
@@ -125,7 +130,7 @@ def _downhill(
     return None
 
 
-def _definite(precision: np.ndarray) -> bool:
+def definite(precision: np.ndarray) -> bool:
     """Whether a matrix is positive definite beyond rounding, whatever the units of its rows."""
     diagonal = np.diagonal(precision)
     if not np.isfinite(precision).all() or (diagonal <= 0.0).any():
@@ -149,6 +154,6 @@ def _hessian(objective: Objective, w: np.ndarray, errors: np.ndarray) -> np.ndar
 def _complaint(precision: np.ndarray) -> str:
     if not np.isfinite(precision).all():
         return "the likelihood cannot be evaluated around the last step"
-    if not _definite(precision):
+    if not definite(precision):
         return "the likelihood has no maximum that it falls away from in all directions"
     return "the search ended before the gradient was zero"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from bayes_glmm.design.canonical_columns import constant_in
+from bayes_glmm.design.canonical_columns import conditioned, constant_in
 from bayes_glmm.design.scale import middle
 from bayes_glmm.likelihood.factor import factorise
 from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
+from bayes_glmm.likelihood.maximum import definite
 from bayes_glmm.likelihood.modes import by_row
 
 ITERATIONS = 50
@@ -35,6 +38,33 @@ def starting_parameters(likelihood: Likelihood) -> tuple[Parameters, np.ndarray]
     auxiliary = {name: spread if name == "sigma" else 2.0 for name in spec.family.auxiliary}
     beta, precision = _joint_mode(likelihood, L, auxiliary)
     return Parameters(beta, L, auxiliary), precision
+
+
+def conditioned_start(likelihood: Likelihood) -> tuple[Parameters, np.ndarray, np.ndarray | None]:
+    """Where to start, and how far the coefficients may be from there, in columns that rounding tells apart.
+
+    Columns with priors of their own stay as they are written: a year and its square may be the same to ten digits.
+
+    Returns
+    -------
+    parameters : Parameters
+    covariance : array [coefficient, coefficient]
+        A guess of that of the estimates of beta, or of b.
+    T : array [coefficient, coefficient] or None
+        Where the covariance is that of b, beta = T b.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If the curvature in beta is singular.
+    """
+    found, precision = starting_parameters(likelihood)
+    if definite(precision):
+        return found, np.linalg.inv(precision), None
+    design, columns = likelihood.design, conditioned(likelihood.design)
+    design = replace(design, predictors=replace(design.predictors, X=columns.columns(design.X)))
+    found, precision = starting_parameters(replace(likelihood, design=design))
+    return replace(found, beta=columns.T @ found.beta), np.linalg.inv(precision), columns.T
 
 
 def _size(values: np.ndarray) -> np.ndarray:
