@@ -25,6 +25,8 @@ from bayes_glmm.likelihood.estimate import LogLikelihood
 from bayes_glmm.posterior import Posterior, posterior_of
 from bayes_glmm.spec import ModelSpec
 
+_DIGITS = 1e-6  # of sds: squared, what eigenvalues of a covariance keep beside each other
+
 
 class Model(Protocol):
     """What the approximations take: a :class:`bayes_glmm.GLMM`, or anything with its three records."""
@@ -222,7 +224,7 @@ class ApproxFit(EffectMethods):
         rng = np.random.default_rng(self.seed)
         half = (self.draws + 1) // 2
         noise = rng.standard_normal((half, len(self.x)))
-        moves = noise @ _root(self.covariance).T
+        moves = noise @ _scaled_root(self.covariance).T
         x = self.x + np.concatenate([moves, -moves])
         parameters = [self.layout.parameters(self.layout.bound(row) if self.free else row) for row in x]
         beta = np.array([one.beta for one in parameters])
@@ -252,6 +254,15 @@ class ApproxFit(EffectMethods):
         return "\n".join([*parts, *self.messages])
 
     __repr__ = __str__
+
+
+def _scaled_root(covariance: np.ndarray) -> np.ndarray:
+    """A square root that keeps its digits where the parameters are of very different sizes: a year and its square."""
+    sd = np.sqrt(np.maximum(np.diagonal(np.nan_to_num(covariance)), 0.0))
+    if sd.min(initial=np.inf) <= _DIGITS * sd.max(initial=0.0):
+        unit = np.where(sd > 0.0, sd, 1.0)
+        return unit[:, None] * _root(covariance / np.outer(unit, unit))
+    return _root(covariance)
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:

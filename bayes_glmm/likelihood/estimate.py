@@ -117,8 +117,7 @@ def maximum_a_posteriori(
     objective = LogPosterior(Evaluator(likelihood, log_likelihood, layout), LogPrior(layout, priors), layout)
     at, scale, T = _start(likelihood, layout, start)
     scale[layout.theta, layout.theta] = THETA_ERROR**2 * np.eye(len(layout.entries))
-    y = layout.free(layout.vector(at))
-    maximum = _maximise(objective, y, scale, layout, T)
+    maximum = _maximise(objective, layout.free(layout.vector(at)), scale, layout, T)
     return _estimate(likelihood, log_likelihood, layout, maximum, free=True)
 
 
@@ -191,6 +190,7 @@ def _start(
     """Where to start, a guess of the covariance of the estimates, and the T of :func:`conditioned_start`."""
     try:
         found, beta, T = conditioned_start(likelihood)
+        np.linalg.cholesky(beta)
     except np.linalg.LinAlgError as error:
         raise EstimationError(
             "The coefficients cannot be told apart where the search starts.",

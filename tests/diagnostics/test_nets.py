@@ -19,6 +19,7 @@ from bayes_glmm.diagnostics.marginal_posterior import at_draws, laplace_values, 
 from bayes_glmm.diagnostics.modes import check_mode
 from bayes_glmm.diagnostics.prior_conflict import check_prior_conflict, coefficient_distance, conflicts, sd_distance
 from bayes_glmm.effects.predictions import predict
+from bayes_glmm.likelihood import likelihood_of, maximum_likelihood
 from bayes_glmm.posterior import Posterior, posterior_at
 from bayes_glmm.predictive import conditional_predictor
 from bayes_glmm.spec import Prior
@@ -277,3 +278,23 @@ def test_predictions_beyond_a_spline_are_described_as_such() -> None:
     inside, outside = (predict(posterior, pd.DataFrame({"x": x, "z": 5.0})) for x in ([0.0, 10.0], [-1.0, 5.0]))
     assert not any("Extrapolated" in note for note in inside.notes)
     assert "x in 1 of 2 rows (data: 0 to 10)" in " ".join(outside.notes)
+
+
+def test_years_as_written_have_the_estimates_of_canonical_columns() -> None:
+    """A year and its square are the same to ten digits: searches move in columns that rounding tells apart."""
+    formula, data, family, priors, _ = counts()
+    model = bg.GLMM(formula, data, family=family, priors=priors)
+    written, canonical = maximum_likelihood(likelihood_of(model.spec, model.design)), bg.approx.laplace(model)
+    assert written.maximum.converged
+    assert written.log_likelihood == pytest.approx(canonical.log_likelihood, abs=1e-6)
+    X = model.design.X
+    for found in (written.maximum, bg.approx.laplace(model, target="posterior")):
+        assert np.isfinite(found.covariance).all()
+    np.testing.assert_allclose(X @ written.parameters.beta, X @ canonical.beta, atol=1e-4)
+    np.testing.assert_allclose(_errors(X, written.maximum.covariance), _errors(X, canonical.covariance), rtol=1e-3)
+    mode = replace(bg.approx.laplace(model, target="posterior"), draws=4000)
+    np.testing.assert_allclose((mode.posterior.beta @ X.T).std(axis=0), _errors(X, mode.covariance), rtol=0.05)
+
+
+def _errors(X: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.einsum("ij,jk,ik->i", X, covariance[: X.shape[1], : X.shape[1]], X))
