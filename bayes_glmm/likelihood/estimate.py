@@ -161,9 +161,7 @@ class Evaluator:
         return found.value, self.layout.gradient(found.gradient, parameters)
 
 
-def _maximise(
-    objective: Objective, y: np.ndarray, scale: np.ndarray, layout: Layout, T: np.ndarray | None
-) -> Maximum:
+def _maximise(objective: Objective, y: np.ndarray, scale: np.ndarray, layout: Layout, T: np.ndarray | None) -> Maximum:
     """Maximise from y; with a T, over moves b of the coefficients by T b, whose scale is the given one."""
     if T is None:
         return maximise(objective, y, scale)
