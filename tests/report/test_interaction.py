@@ -93,7 +93,8 @@ def test_values_are_read_by_keys(page: Browser) -> None:
     for key in ("ArrowRight", "ArrowDown", "End", "ArrowRight"):
         page.press(key)
         said.append(tip(page).split("\n")[0])
-    assert ["x: x + 1 vs x", "f: b vs a", "f: c vs a", "x: x + 1 vs x"] == said
+    rows = ["x: x + 1 vs x", "f: b vs a", "f: c vs a", "x: x + 1 vs x"]
+    assert [f"{row}, difference of probabilities" for row in rows] == said
     assert page.ask(f"{TIP}.getAttribute('role')") == "status"  # is spoken when it changes
     page.press("Escape")
     assert tip(page) == ""
