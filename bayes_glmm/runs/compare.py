@@ -249,7 +249,8 @@ def _side_by_side(tables: Mapping[str, pd.DataFrame | None]) -> pd.DataFrame:
     labels = list(dict.fromkeys(label for each in own.values() for label in each))
     cells: dict[tuple[str, ...], dict[str, str]] = {}
     for name, table in found.items():
-        keys = table[list(own[name])].astype(str).reindex(columns=labels, fill_value="")
+        keys = table[list(own[name])]
+        keys = keys.astype(str).where(keys.notna(), "").reindex(columns=labels, fill_value="")
         numbers = in_our_names(table)[["estimate", "lower", "upper"]]
         for key, row in zip(keys.to_numpy(), numbers.itertuples(index=False), strict=True):
             cells.setdefault(tuple(key), {}).setdefault(name, interval_text(*row))
