@@ -27,10 +27,10 @@ def render_priors(posterior: Posterior) -> Markup:
     if not labels or draws[0].size < FEWEST:
         return paragraph("There are too few draws for a figure.")
     frame = sensitivity(posterior)
-    at = dict(zip(labels, draws, strict=True))
-    known = [label for label in frame.index if label in at and _has_prior(posterior, label)]
-    most = frame.loc[known, "prior"].nlargest(PANELS).index
-    shown = [_before(posterior, label, at[label].ravel(), frame.at[label, "prior"]) for label in known if label in most]
+    at, change = dict(zip(labels, draws, strict=True)), dict(zip(map(str, frame.index), frame["prior"], strict=True))
+    known = [label for label in change if label in at and _has_prior(posterior, label)]
+    most = sorted(known, key=lambda label: -change[label])[:PANELS]
+    shown = [_before(posterior, label, at[label].ravel(), float(change[label])) for label in known if label in most]
     note = f" Of {len(labels)} parameters, the {PANELS} most sensitive to the prior." if len(labels) > PANELS else ""
     caption = (
         "Grey: the prior. Blue: the posterior. Both are drawn to the same height: where the grey line is flat across "
