@@ -259,7 +259,7 @@ def _outside(columns: np.ndarray, wide: np.ndarray) -> np.ndarray:
 
 
 def _rest(columns: np.ndarray, wide: np.ndarray) -> np.ndarray:
-    """What is left of columns beside the span of others; the others may depend on each other."""
+    """Residuals of columns on the span of others, which may depend on each other."""
     U, size, _ = np.linalg.svd(
         wide / np.maximum(np.linalg.norm(wide, axis=0), np.finfo(float).tiny), full_matrices=False
     )

@@ -110,7 +110,7 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
 
 
 def _restricted(criterion: str, canonical: Canonical) -> float:
-    """What the restricted likelihood of the columns as written is more than that of canonical ones: log |T|."""
+    """Return log |T|, the difference of the restricted log likelihoods in written and canonical columns."""
     return float(np.linalg.slogdet(canonical.T)[1]) if criterion == "REML" else 0.0
 
 

@@ -19,7 +19,7 @@ _ROUNDING = 1e-10  # of a column's size: a mean below it is 0
 
 @dataclass(frozen=True)
 class DefaultSpan:
-    """What the default prior of the coefficients rests on.
+    """The columns that share the default prior of the coefficients.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class _Coefficients:
 def canonical_columns(
     design: Design, own: Collection[str] = (), literal: Collection[str] = ()
 ) -> tuple[Canonical, DefaultSpan]:
-    """The canonical columns of a design, and what its default prior rests on.
+    """Return the canonical columns of a design, and the span of its default prior.
 
     Parameters
     ----------

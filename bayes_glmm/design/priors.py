@@ -116,7 +116,7 @@ def resolve_priors(spec: ModelSpec, design: Design) -> Priors:
 
 
 def default_span(spec: ModelSpec, design: Design) -> DefaultSpan:
-    """What the default prior of the coefficients rests on."""
+    """Return the span of the default prior of the coefficients."""
     return canonical_columns(design, _own(design, _given(spec, design)))[1]
 
 
