@@ -89,7 +89,7 @@ def _separation(spec: ModelSpec, design: Design) -> Iterator[Finding]:
 
 
 def _unit(design: Design, name: str) -> float:
-    """1 for the indicator of a level, whose sd is small where the level is rare; else the sd of the column."""
+    """Return the sd of a column, or 1 for the indicator of a level, whose sd is small where the level is rare."""
     column = design.X[:, design.coefficients.index(name)]
     return 1.0 if np.isin(column, (0.0, 1.0)).all() else float(column.std()) or 1.0
 

@@ -52,7 +52,7 @@ class NumberText:
 
     @property
     def what(self) -> str:
-        """What is wrong, in a sentence."""
+        """The problem, in a sentence."""
         return (
             f"The column {self.column!r} is text, but {self.share:.0%} of its rows read as numbers: "
             f"as text it is a factor with {self.levels:,} levels."
