@@ -214,9 +214,7 @@ def _check_value(node: Any, expression: str) -> None:
             if operator not in _COMPARISONS and isinstance(getattr(side, "value", None), str):
                 raise SpecError(f"There is no {operator!r} of text.", expression, "Compare text: I(x == 'level').")
         if operator not in (*_COMPARISONS, *_ARITHMETIC):
-            raise SpecError(
-                f"{operator!r} is not an arithmetic operator here.", expression, OPERATORS.get(operator, "")
-            )
+            raise SpecError(f"{operator!r} is not supported.", expression, OPERATORS.get(operator, ""))
         if operator == "**" and not np.isfinite(_constant(node, 0.0)):
             raise SpecError("A number to the power of a number is not finite.", expression, "Write the result.")
     elif kind == "Variable":

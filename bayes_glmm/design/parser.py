@@ -202,9 +202,7 @@ class _CallResolver(CallResolver):
         if kind in _COMPARISONS:
             return _Operation(f"{{}} {symbol} {{}}", _COMPARISONS[kind], *sides)
         if kind not in _ARITHMETIC:
-            raise SpecError(
-                f"{symbol!r} is not an arithmetic operator here.", " ".join(map(str, sides)), OPERATORS.get(symbol, "")
-            )
+            raise SpecError(f"{symbol!r} is not supported.", " ".join(map(str, sides)), OPERATORS.get(symbol, ""))
         return _Operation(f"{{}} {symbol} {{}}", _OfNumbers(symbol, _ARITHMETIC[kind]), *sides)
 
     def visitUnaryExpr(self, expr: Any) -> Any:
