@@ -23,7 +23,8 @@ LAYOUTS = {
 def test_no_point_to_start_from_is_one_message() -> None:
     rng = np.random.default_rng(1)
     data = pd.DataFrame({"y": rng.gamma(2, 1, 40), "x": 1e6 * rng.normal(size=40)})
-    model = bg.GLMM("y ~ x", data, family="gamma", link="identity")  # a mean below 0 wherever the slope is not
+    priors = {"x": "Normal(0, 1)"}  # wherever the slope is not 0, some mean is below 0
+    model = bg.GLMM("y ~ x", data, family="gamma", link="identity", priors=priors)
     with pytest.raises(SamplingError, match="no point to start from"):
         model.fit(draws=20, tune=20, seed=1, progress=False)
 
