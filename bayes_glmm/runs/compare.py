@@ -24,6 +24,7 @@ from bayes_glmm.diagnostics.loo_groups import why_not
 from bayes_glmm.effects.columns import beside, columns_of_table, free_name, in_our_names, is_table_of_estimates
 from bayes_glmm.errors import ConfigError, DataError
 from bayes_glmm.posterior import Posterior, load_posterior
+from bayes_glmm.runs.csv_file import read_csv
 from bayes_glmm.runs.folder import RECORD, check_finished
 from bayes_glmm.runs.tables import SIDE_BY_SIDE, interval_text
 
@@ -67,7 +68,8 @@ class Finished:
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Its tables of estimates by name."""
-        tables = {path.stem: pd.read_csv(path) for path in sorted((self.folder / "tables").glob("*.csv"))}
+        files = sorted((self.folder / "tables").glob("*.csv"))
+        tables = {path.stem: read_csv(path, missing=[""]) for path in files}  # NA may be the name of a level
         if SIDE_BY_SIDE in tables:
             tables["coefficients"] = tables.pop(SIDE_BY_SIDE)  # it has all that the other has
         return {name: table for name, table in tables.items() if is_table_of_estimates(table)}

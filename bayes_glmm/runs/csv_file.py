@@ -26,7 +26,7 @@ _NUMBER = re.compile(
 _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
-def read_csv(path: Path, labels: Collection[str] = ()) -> pd.DataFrame:
+def read_csv(path: Path, labels: Collection[str] = (), missing: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a CSV file, in UTF-8, plain or with gzip; names that appear twice still do, where pandas would number them.
 
     Parameters
@@ -34,6 +34,8 @@ def read_csv(path: Path, labels: Collection[str] = ()) -> pd.DataFrame:
     path : Path
     labels : collection of str
         Columns whose values are labels: two texts for one number, as ``1e5`` and ``100000``, are refused there.
+    missing : sequence of str, optional
+        Texts that are missing values; by default those of pandas, such as ``NA``, and the empty one.
 
     Raises
     ------
@@ -54,7 +56,9 @@ def read_csv(path: Path, labels: Collection[str] = ()) -> pd.DataFrame:
                 "Remove the comma at the end, put quotes around text with commas, or name the missing column. Fields "
                 "are divided by commas, and decimals are written with points.",
             )
-    texts = pd.read_csv(path, dtype=str, index_col=False, encoding="utf-8-sig")
+    texts = pd.read_csv(
+        path, dtype=str, index_col=False, encoding="utf-8-sig", keep_default_na=missing is None, na_values=missing
+    )
     typed = [_typed(texts.iloc[:, place]) for place in range(texts.shape[1])]
     table = pd.concat(typed, axis=1) if typed else texts
     if len(header) == table.shape[1]:

@@ -116,8 +116,9 @@ def side_by_side(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
     """
     ours = in_our_names(table)
     texts = [interval_text(*row) for row in ours[["estimate", "lower", "upper"]].itertuples(index=False)]
+    keys = table[labels].astype(str).where(table[labels].notna(), "")
     cells: dict[tuple[str, ...], dict[str, str]] = {}
-    for key, effect, text in zip(table[labels].astype(str).to_numpy(), ours["effect"], texts, strict=True):
+    for key, effect, text in zip(keys.to_numpy(), ours["effect"], texts, strict=True):
         cells.setdefault(tuple(key), {}).setdefault(effect, text)
     wide = pd.DataFrame(list(cells.values()), columns=list(dict.fromkeys(ours["effect"])))
     return pd.concat([pd.DataFrame(list(cells), columns=labels), wide], axis=1)

@@ -22,6 +22,8 @@ from bayes_glmm.runs import compare as comparing
 from bayes_glmm.runs.cli import app
 from bayes_glmm.runs.compare import compare
 from bayes_glmm.runs.run import run
+from bayes_glmm.runs.show import side_by_side
+from bayes_glmm.runs.tables import csv_text
 from tests.report.page import check_fragment
 from tests.runs.made_up import made_up
 
@@ -141,6 +143,17 @@ def test_estimates_stand_side_by_side(runs):
     assert "summary" not in effects
     same = compare([runs["logit"], runs["fewer_rows"]]).effects
     assert {"conditional", "population-averaged"} == set(same["coefficients"]["effect"])
+
+
+def test_levels_keep_their_names(tmp_path):
+    levels = ["NA", "None", "01", "1", ""]
+    table = pd.DataFrame({"level": levels, "effect": "conditional", "estimate": 1.0, "lower": 0.5, "upper": np.nan})
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "means.csv").write_text(csv_text(table))
+    found = comparing.Finished("a", tmp_path, {}, {}).tables
+    wide = comparing._side_by_side(found)
+    assert levels == wide["level"].tolist()
+    assert levels == side_by_side(found["means"], ["level"])["level"].tolist()
 
 
 def test_runs_of_one_name_are_told_apart(runs, tmp_path):
