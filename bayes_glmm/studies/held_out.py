@@ -18,12 +18,13 @@ from scipy import special
 
 from bayes_glmm.design import Design, Predictors, RandomBlock, take_rows
 from bayes_glmm.diagnostics.integrals import NODES, GroupIntegrals, Rows, evaluations
-from bayes_glmm.diagnostics.loo import CHUNK_VALUES, efficiency
+from bayes_glmm.diagnostics.loo import CHUNK_VALUES
 from bayes_glmm.diagnostics.loo_groups import ERROR, LEAST, MEASURED, VALUES
 from bayes_glmm.effects.patterns import take
 from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import conditional_predictor
+from bayes_glmm.summaries.monte_carlo import mcse_of_mean
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _slots(block: RandomBlock, unit: np.ndarray, unseen: np.ndarray, sizes: np.n
 
 
 def predictive_density(posterior: Posterior, held: HeldOut, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Log predictive density of each unit, and its Monte Carlo standard error [unit].
+    """Log predictive density of each unit, and its Monte Carlo standard error [unit], NaN for fewer than four draws.
 
     Parameters
     ----------
@@ -95,13 +96,13 @@ def predictive_density(posterior: Posterior, held: HeldOut, seed: int) -> tuple[
     """
     total = int(np.prod(posterior.sample_shape))
     rng = np.random.default_rng(seed)
-    share = efficiency(posterior, total)
     value, error = np.empty(len(held.sizes)), np.empty(len(held.sizes))
     for units in _batches(held, total):
         density = _log_density(posterior, held, units, total, rng)
         value[units] = special.logsumexp(density, axis=0) - np.log(len(density))
-        relative = np.exp(density - value[units]).std(axis=0)
-        error[units] = relative / np.sqrt(share * len(density))
+        # some of the draws, evenly spread over the chains, are as one chain
+        chains = posterior.sample_shape[0] if len(density) == total else 1
+        error[units] = mcse_of_mean(np.exp(density - value[units]).T.reshape(len(units), chains, -1))
     return value, error
 
 

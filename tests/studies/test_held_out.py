@@ -64,7 +64,7 @@ def test_rows_of_known_and_new_groups_stand_side_by_side() -> None:
     value, error = predictive_density(
         posterior, hold_out(design, rows, np.arange(3), np.delete(np.arange(21), rows)), 1
     )
-    np.testing.assert_array_equal(0.0, error)  # one draw, by quadrature
+    assert np.isnan(error).all()  # one draw says nothing of its error
     every = hold_out(design, rows, np.arange(3), np.arange(21))
     known, _ = predictive_density(posterior, every, 1)
     np.testing.assert_allclose(known[1:], value[1:])
