@@ -26,7 +26,7 @@ import numpy as np
 import bayes_glmm as bg
 from tests.likelihood import cases
 model = cases.model("poisson", "intercept")
-fit = model.fit(draws=100, seed=1, chains=2, coordinates="whitened", progress=False)
+fit = model.fit(draws=3, tune=10, seed=1, chains=2, coordinates="whitened", progress=False)
 np.save(sys.argv[2], fit.idata["posterior"]["beta"].to_numpy())
 """
 
@@ -76,4 +76,4 @@ def test_a_fit_with_parts_that_came_along_compiles_nothing_and_gives_the_same_dr
     assert not list(tmp_path.glob("brought/**/*.nbi"))
     assert list(tmp_path.glob("compiled/**/*.nbi"))
     brought, compiled = (np.load(tmp_path / f"{name}.npy") for name in ("brought", "compiled"))
-    assert_allclose(brought[:, :3], compiled[:, :3], rtol=1e-6)  # the last bits differ, and grow draw by draw
+    assert_allclose(brought, compiled, rtol=1e-6)  # the last bits may differ, and grow step by step
