@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_glmm.design import Predictors
-from bayes_glmm.families import Mean
+from bayes_glmm.families import Value
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior
@@ -51,6 +51,26 @@ def conditional_predictor(
     return eta
 
 
+def values_at(posterior: Posterior, eta: np.ndarray, draws: Draws = slice(None)) -> dict[str, Value]:
+    """The value of each parameter of the family [draw, row], the location at a linear predictor."""
+    auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
+    return posterior.spec.at(eta, auxiliary, NUMPY)
+
+
+def at(posterior: Posterior, predictors: Predictors | None = None, draws: Draws = slice(None)) -> dict[str, Value]:
+    """The value of each parameter of the family given u [draw, row], u the effects of each row's own groups.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    predictors : Predictors, optional
+        Rows whose groups the model has all seen; the data's own by default.
+    draws : slice or array
+        Which draws, chains stacked.
+    """
+    return values_at(posterior, conditional_predictor(posterior, predictors, draws), draws)
+
+
 def replicate(posterior: Posterior, draws: int, seed: int) -> np.ndarray:
     """Responses drawn from the posterior predictive distribution of the data's own rows and groups [draw, row].
 
@@ -62,11 +82,8 @@ def replicate(posterior: Posterior, draws: int, seed: int) -> np.ndarray:
     seed : int
     """
     chosen = spread_draws(posterior, draws)
-    eta = conditional_predictor(posterior, draws=chosen)
-    auxiliary = {name: value[chosen][:, None] for name, value in posterior.auxiliary.items()}
-    mean = Mean(eta, posterior.spec.link, NUMPY)
     rng = np.random.default_rng(seed)
-    return posterior.spec.family.draw(rng, mean, auxiliary, posterior.design.trials)
+    return posterior.spec.family.draw(rng, posterior.design.observed, at(posterior, draws=chosen))
 
 
 def spread_draws(posterior: Posterior, draws: int) -> np.ndarray:
@@ -78,12 +95,9 @@ def log_likelihood_chunks(posterior: Posterior) -> Iterator[np.ndarray]:
     """Log p(y_i | u, beta, ...) as consecutive blocks [some draws, row], for callers that reduce as they go."""
     design, total = posterior.design, int(np.prod(posterior.sample_shape))
     size = max(1, CHUNK_BYTES // (8 * len(design.y)))
-    auxiliary = posterior.auxiliary
     for start in range(0, total, size):
         chosen = slice(start, start + size)
-        mean = Mean(conditional_predictor(posterior, draws=chosen), posterior.spec.link, NUMPY)
-        aux = {name: value[chosen][:, None] for name, value in auxiliary.items()}
-        yield posterior.spec.family.log_density(design.y, mean, aux, design.trials, NUMPY)
+        yield posterior.spec.family.log_density(design.observed, at(posterior, draws=chosen), NUMPY)
 
 
 def log_likelihood(posterior: Posterior) -> xr.DataArray:

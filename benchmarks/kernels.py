@@ -17,7 +17,7 @@ import pytensor.tensor as pt
 
 import bayes_glmm as bg
 from bayes_glmm.datasets import hospital
-from bayes_glmm.families import Mean, family_and_link
+from bayes_glmm.families import family_and_link
 from bayes_glmm.inference.kernels.fused import KERNELS, fused_likelihood, fused_likelihood_of_eta
 from bayes_glmm.model.builder import fixed_predictor
 from bayes_glmm.model.random_effects import contribution
@@ -53,9 +53,9 @@ def ways(model: bg.GLMM) -> dict:
     eta = fixed_predictor(design.X, design.offset, beta)
     for block in design.blocks:
         eta = eta + contribution(block, u[block.group])
-    mean, f = Mean(eta, spec.link, pytensor_functions()), pytensor_functions()
+    f = pytensor_functions()
     values = {
-        "PyTensor": spec.family.log_density(design.y, mean, auxiliary, design.trials, f).sum(),
+        "PyTensor": spec.family.log_density(design.observed, spec.at(eta, auxiliary, f), f).sum(),
         "fused from eta": fused_likelihood_of_eta(spec, design, eta, auxiliary),
         "all fused": fused_likelihood(spec, design, beta, u, auxiliary),
     }

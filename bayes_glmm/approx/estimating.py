@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bayes_glmm.errors import EstimationError
-from bayes_glmm.families import FAMILIES, Link, Mean
+from bayes_glmm.families import FAMILIES, Link, Response
 from bayes_glmm.numerics.functions import NUMPY
 
 ITERATIONS = 100
@@ -117,12 +117,13 @@ class Rows:
 
     def variance(self, mu: np.ndarray) -> np.ndarray:
         """V(mu) [row]."""
-        return np.asarray(FAMILIES[self.quasi.family].variance(mu, self.auxiliary), float)
+        return np.asarray(FAMILIES[self.quasi.family].variance_of(mu, self.auxiliary), float)
 
     def quasi_likelihood(self, beta: np.ndarray) -> float:
         """Sum of the quasi-likelihoods of the rows at phi = 1, but for a constant."""
-        mean = Mean(self.offset + self.X @ beta, self.link, NUMPY)
-        return float(np.sum(FAMILIES[self.quasi.family].log_density(self.y, mean, self.auxiliary, None, NUMPY)))
+        family = FAMILIES[self.quasi.family]
+        at = family.at(self.offset + self.X @ beta, self.link, self.auxiliary, NUMPY)
+        return float(np.sum(family.log_density(Response(self.y), at, NUMPY)))
 
     def information(self, beta: np.ndarray) -> np.ndarray:
         """Sum of D_i' A_i^{-1} D_i [coefficient, coefficient]."""

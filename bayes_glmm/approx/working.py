@@ -31,7 +31,7 @@ def working_model(likelihood: Likelihood, eta: np.ndarray) -> LinearMixedModel:
     unit = dict.fromkeys(spec.family.auxiliary, 1.0)
     with np.errstate(all="ignore"):
         mu, slope = spec.link.inverse(eta, NUMPY), spec.link.derivative(eta, NUMPY)
-        variance = spec.family.variance(mu, unit)
+        variance = spec.family.variance_of(mu, unit)
         variance = np.where(variance == 0, np.finfo(float).eps, variance)  # 1 - mu rounds to 0
         trials = 1.0 if design.trials is None else design.trials
         weights = np.maximum(trials * slope**2 / variance, np.finfo(float).tiny)

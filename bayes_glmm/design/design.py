@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm import names
+from bayes_glmm.families import Response
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -127,6 +128,11 @@ class Design:
     def response_variable(self) -> str:
         """The response's variable in draws."""
         return names.response_variable(self.response)
+
+    @property
+    def observed(self) -> Response:
+        """The response with what stands beside it."""
+        return Response(self.y, self.trials)
 
     @property
     def X(self) -> np.ndarray:

@@ -64,8 +64,8 @@ def weight_of_the_prior(spec: ModelSpec, design: Design, described: DefaultSpan,
     with np.errstate(all="ignore"):
         eta = middle(spec, design)
         mu, slope = spec.link.inverse(eta, NUMPY), spec.link.derivative(eta, NUMPY)
-        unit = {name: spread(spec, design) if name == "sigma" else 3.0 for name in spec.family.auxiliary}
-        rows = float(spec.family.variance(mu, unit) / (slope * reach) ** 2)
+        unit = {name: spread(spec, design) if p.of_response else 3.0 for name, p in spec.family.auxiliary.items()}
+        rows = float(spec.family.variance_of(mu, unit) / (slope * reach) ** 2)
     allowed = (
         f"Prior sd of the linear predictor about its centre: {typical:.3g} in a typical row, {worst:.3g} in the most "
         "extreme row."

@@ -231,8 +231,8 @@ def _others(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Prior]]:
             yield f"sd_{block.group}[{effect}]", _prior("HalfStudentT", nu=3, sigma=reach / size)
         if block.correlated:
             yield f"corr_{block.group}", Prior("LKJ", keyword=(("eta", 2),))
-    for name, text in spec.family.auxiliary.items():
-        yield name, Prior.parse(text.format(scale=repr(spread(spec, design))))
+    for name, parameter in spec.family.auxiliary.items():
+        yield name, Prior.parse(parameter.prior.format(scale=repr(spread(spec, design))))
 
 
 def _sizes(design: Design, block: RandomBlock) -> np.ndarray:

@@ -14,12 +14,12 @@ import numpy as np
 from scipy.optimize import linprog
 
 from bayes_glmm.design.design import Design
-from bayes_glmm.families.family import Response
+from bayes_glmm.families.family import ResponseKind
 
 _TINY = 1e-6
 
 
-def separated(design: Design, response: Response = "binary") -> tuple[str, ...]:
+def separated(design: Design, response: ResponseKind = "binary") -> tuple[str, ...]:
     """Coefficients without a maximum likelihood estimate.
 
     Parameters
@@ -61,7 +61,7 @@ def separated_completely(design: Design) -> bool:
     return found.x is not None and bool(found.x[-1] > _TINY)
 
 
-def _sides(design: Design, response: Response) -> np.ndarray:
+def _sides(design: Design, response: ResponseKind) -> np.ndarray:
     """1 for rows of successes only, -1 for rows of failures only, 0 for mixed ones [row]."""
     most = np.inf if response == "count" else 1.0 if design.trials is None else design.trials
     return np.where(design.y == 0, -1.0, np.where(design.y == most, 1.0, 0.0))

@@ -12,7 +12,6 @@ import numpy as np
 
 from bayes_glmm.design.design import Design
 from bayes_glmm.errors import SpecError, rows_text
-from bayes_glmm.families import Mean
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.spec import ModelSpec, Prior
 
@@ -62,6 +61,5 @@ def _mean(prior: Prior) -> float:
 
 def _log_density(spec: ModelSpec, design: Design, beta: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
-        mean = Mean(design.offset + design.X @ beta, spec.link, NUMPY)
-        auxiliary = dict.fromkeys(spec.family.auxiliary, 1.0)
-        return np.asarray(spec.family.log_density(design.y, mean, auxiliary, design.trials, NUMPY))
+        at = spec.at(design.offset + design.X @ beta, dict.fromkeys(spec.family.auxiliary, 1.0), NUMPY)
+        return np.asarray(spec.family.log_density(design.observed, at, NUMPY))

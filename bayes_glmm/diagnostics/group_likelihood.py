@@ -57,9 +57,8 @@ class GroupLikelihood:
     def integrals(self) -> GroupIntegrals:
         """The groups of rows, in that order."""
         design = self.posterior.design
-        trials = None if design.trials is None else design.trials[self.order]
         starts = np.searchsorted(self.block.index[self.order], np.arange(len(self.block.levels)))
-        return GroupIntegrals(self.posterior.spec, design.y[self.order], trials, starts)
+        return GroupIntegrals(self.posterior.spec, design.observed[self.order], starts)
 
     def log(self, draws: np.ndarray, nodes: int | None = None) -> np.ndarray:
         """The log of p(y_j | theta) [draw, level].

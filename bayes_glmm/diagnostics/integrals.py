@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from bayes_glmm.families import Mean
+from bayes_glmm.families import Response
 from bayes_glmm.numerics.functions import NUMPY, Functions
 from bayes_glmm.numerics.quadrature import product_rule
 from bayes_glmm.numerics.series import SERIES, variables
@@ -58,27 +58,25 @@ class GroupIntegrals:
     Attributes
     ----------
     spec : ModelSpec
-    y : array [row]
-        Responses, group after group.
-    trials : array [row] or None
+    y : Response
+        Group after group [row].
     starts : array [group]
         Where each group begins.
     """
 
     spec: ModelSpec
-    y: np.ndarray
-    trials: np.ndarray | None
+    y: Response
     starts: np.ndarray
 
     @property
     def of_row(self) -> np.ndarray:
         """The group of each row [row]."""
-        return np.repeat(np.arange(len(self.starts)), np.diff(self.starts, append=len(self.y)))
+        return np.repeat(np.arange(len(self.starts)), np.diff(self.starts, append=len(self.y.values)))
 
     def draws_at_once(self, effects: int) -> int:
         """Under how many draws to take the integrals together, so that they stay in memory."""
         by_row = effects if len(self.starts) == 1 else effects**2
-        return max(1, _CHUNK // (len(self.y) * by_row))
+        return max(1, _CHUNK // (len(self.y.values) * by_row))
 
     def log(
         self, rows: Rows, start: np.ndarray, rng: np.random.Generator, nodes: int | None = None
@@ -136,7 +134,7 @@ class GroupIntegrals:
         eta, identity = self._predictor(rows, t), np.eye(t.shape[2])
         moving, _ = variables(eta, {}, order=2)
         with np.errstate(all="ignore"):  # a step too far shows as a density that is not finite
-            density = self._density(Mean(moving, self.spec.link, SERIES), rows.auxiliary, SERIES)
+            density = self._density(moving, rows.auxiliary, SERIES)
         weight = np.maximum(np.nan_to_num(-density.derivative(2), posinf=0.0, neginf=0.0), 0.0)
         score = np.nan_to_num(density.derivative(1), posinf=0.0, neginf=0.0)
         value = np.nan_to_num(self._by_group(density.value), nan=-np.inf, posinf=-np.inf)
@@ -177,7 +175,7 @@ class GroupIntegrals:
     def _gaussian(self, rows: Rows) -> np.ndarray:
         """Log N(y_j; eta_j, A A' + sigma^2 I) by the matrix determinant lemma and Woodbury's identity [draw, group]."""
         variance = rows.auxiliary["sigma"] ** 2
-        residual = self.y - rows.eta
+        residual = self.y.values - rows.eta
         b = self._by_group(rows.A * (residual / variance)[..., None])
         H = self._information(rows.A, 1.0 / variance) + np.eye(rows.A.shape[2])
         fitted = np.einsum("dlk,dlk->dl", b, np.linalg.solve(H, b[..., None])[..., 0])
@@ -192,15 +190,15 @@ class GroupIntegrals:
 
     def _value(self, rows: Rows, t: np.ndarray) -> np.ndarray:
         """Log p(y_j | t) [draw, group]; -inf where it is not a number."""
-        mean = Mean(self._predictor(rows, t), self.spec.link, NUMPY)
+        eta = self._predictor(rows, t)
         with np.errstate(all="ignore"):
-            return np.nan_to_num(self._by_group(self._density(mean, rows.auxiliary, NUMPY)), nan=-np.inf)
+            return np.nan_to_num(self._by_group(self._density(eta, rows.auxiliary, NUMPY)), nan=-np.inf)
 
     def _predictor(self, rows: Rows, t: np.ndarray) -> np.ndarray:
         return rows.eta + np.einsum("drk,drk->dr", rows.A, t[:, self.of_row])
 
-    def _density(self, mean: Mean, auxiliary: dict[str, np.ndarray], f: Functions) -> Any:
-        return self.spec.family.log_density(self.y, mean, auxiliary, self.trials, f)
+    def _density(self, eta: Any, auxiliary: dict[str, np.ndarray], f: Functions) -> Any:
+        return self.spec.family.log_density(self.y, self.spec.at(eta, auxiliary, f), f)
 
     def _by_group(self, values: np.ndarray) -> np.ndarray:
         """Sums over the rows of each group, along axis 1."""

@@ -20,10 +20,10 @@ from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.diagnostics.statistics import ess_bulk
 from bayes_glmm.errors import DataError
-from bayes_glmm.families import Mean
+from bayes_glmm.families import Value
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.predictive import conditional_predictor
+from bayes_glmm.predictive import at
 
 if TYPE_CHECKING:
     from arviz_stats.utils import ELPDDataLOO
@@ -267,17 +267,14 @@ def efficiency(posterior: Posterior, used: int) -> float:
 
 def _log_density(posterior: Posterior, rows: slice) -> np.ndarray:
     """Log p(y_i | u, beta, ...) of some rows under all draws [draw, row]."""
-    mean, auxiliary, trials = of_rows(posterior, rows)
-    return posterior.spec.family.log_density(posterior.design.y[rows], mean, auxiliary, trials, NUMPY)
+    return posterior.spec.family.log_density(posterior.design.observed[rows], at_rows(posterior, rows), NUMPY)
 
 
-def of_rows(
+def at_rows(
     posterior: Posterior, rows: slice | np.ndarray, draws: slice | np.ndarray = slice(None)
-) -> tuple[Mean, dict[str, np.ndarray], np.ndarray | None]:
-    """Conditional mean [draw, row], auxiliary parameters [draw, 1] and trials [row] of some rows under some draws."""
+) -> dict[str, Value]:
+    """The value of each parameter of the family given u, of some rows under some draws [draw, row]."""
     design = posterior.design
     blocks = tuple(replace(b, values=b.values[rows], index=b.index[rows]) for b in design.blocks)
     some = Predictors(design.X[rows], design.offset[rows], blocks)
-    mean = Mean(conditional_predictor(posterior, some, draws), posterior.spec.link, NUMPY)
-    auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
-    return mean, auxiliary, None if design.trials is None else design.trials[rows]
+    return at(posterior, some, draws)

@@ -18,10 +18,8 @@ import pandas as pd
 
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
-from bayes_glmm.families import Mean
-from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.predictive import conditional_predictor, fixed_predictor, replicate, spread_draws
+from bayes_glmm.predictive import at, fixed_predictor, replicate, spread_draws, values_at
 
 SOURCE = "Gelman, Carlin, Stern, Dunson, Vehtari & Rubin (2013), Bayesian Data Analysis, section 6.3"
 LOOK, FAIL = 0.01, 0.001  # tail areas; the second together with a difference that matters in practice
@@ -261,9 +259,8 @@ def _pearson(posterior: Posterior) -> Iterator[np.ndarray]:
     """Pearson residuals given u, of the data and of the replicates, draw by draw [draw, row]."""
     draws = _draws(posterior)
     chosen = spread_draws(posterior, draws)
-    mean = Mean(conditional_predictor(posterior, draws=chosen), posterior.spec.link, NUMPY).mu
-    auxiliary = {name: value[chosen][:, None] for name, value in posterior.auxiliary.items()}
-    variance = posterior.spec.family.variance(mean, auxiliary)
+    family, known = posterior.spec.family, at(posterior, draws=chosen)
+    mean, variance = known[family.location.name].value, family.variance(known)
     variance = np.where(np.isfinite(variance), variance, 1.0)  # Student's t: a factor that ratios are free of
     if posterior.design.trials is not None:
         mean, variance = mean * posterior.design.trials, variance * posterior.design.trials
@@ -284,8 +281,7 @@ def _replicate_new_groups(posterior: Posterior) -> np.ndarray:
         u = np.einsum("dek,dlk->dle", root, z)
         for k in range(len(block.effects)):
             eta += u[:, block.index, k] * block.values[:, k]
-    auxiliary = {name: value[chosen][:, None] for name, value in posterior.auxiliary.items()}
-    return posterior.spec.family.draw(rng, Mean(eta, posterior.spec.link, NUMPY), auxiliary, posterior.design.trials)
+    return posterior.spec.family.draw(rng, posterior.design.observed, values_at(posterior, eta, chosen))
 
 
 def _group_means(y: np.ndarray, block: RandomBlock) -> np.ndarray:

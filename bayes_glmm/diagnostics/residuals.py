@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import special
 
 from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
-from bayes_glmm.diagnostics.loo import FEWEST, efficiency, good_k, of_rows, stuck_tails
+from bayes_glmm.diagnostics.loo import FEWEST, at_rows, efficiency, good_k, stuck_tails
 from bayes_glmm.diagnostics.predictive import FAIL, LOOK, MATTERS, wider_family
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.numerics.spread import evenly_spread
@@ -78,15 +78,14 @@ def left_out(posterior: Posterior, rows: np.ndarray | None = None, seed: int = S
     family, parts = posterior.spec.family, []
     step = max(1, _CHUNK // len(draws))
     for some in np.split(rows, range(step, len(rows), step)):
-        mean, auxiliary, trials = of_rows(posterior, some, draws)
-        y = posterior.design.y[some]
-        weights, k = _weights(family.log_density(y, mean, auxiliary, trials, NUMPY), relative_efficiency)
-        replicated = family.draw(rng, mean, auxiliary, trials)
+        at, observed = at_rows(posterior, some, draws), posterior.design.observed[some]
+        weights, k = _weights(family.log_density(observed, at, NUMPY), relative_efficiency)
+        replicated, y = family.draw(rng, observed, at), observed.values
         below, tied = ((weights * (replicated < y)).sum(axis=0), (weights * (replicated == y)).sum(axis=0))
         v = rng.random(len(some))
         # y takes part as one more draw: no value is 0 or 1, and those of equal weights are exactly uniform
         pit = (len(draws) * (below + v * tied) + v) / (len(draws) + 1)
-        parts.append((pit, (weights * mean.mu).sum(axis=0), k))
+        parts.append((pit, (weights * at[family.location.name].value).sum(axis=0), k))
     pit, fitted, pareto_k = (np.concatenate(part) for part in zip(*parts, strict=True))
     return LeftOut(pit, fitted, pareto_k, good_k(len(draws)))
 

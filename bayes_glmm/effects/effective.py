@@ -82,6 +82,6 @@ def _working_weights(posterior: Posterior) -> np.ndarray:
     spec, design = posterior.spec, posterior.design
     eta = np.median(conditional_predictor(posterior), axis=0)
     auxiliary = {name: float(np.median(values)) for name, values in posterior.auxiliary.items()}
-    variance = spec.family.variance(spec.link.inverse(eta, NUMPY), auxiliary)
+    variance = spec.family.variance_of(spec.link.inverse(eta, NUMPY), auxiliary)
     weights = spec.link.derivative(eta, NUMPY) ** 2 / np.maximum(variance, np.finfo(float).tiny)
     return weights if design.trials is None else weights * design.trials

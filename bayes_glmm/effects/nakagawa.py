@@ -95,7 +95,7 @@ def distribution_variance(posterior: Posterior) -> np.ndarray:
             advice="r_squared() is on the scale of the response, and there for every model.",
         )
     average = mean_over_rows(posterior)
-    variance = np.asarray(spec.family.variance(average, posterior.auxiliary), float)
+    variance = np.asarray(spec.family.variance_of(average, posterior.auxiliary), float)
     return np.log1p(variance / average**2) if spec.link_name == "log" else variance / (4.0 * average)
 
 

@@ -28,9 +28,9 @@ from bayes_glmm.effects.readings import (
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.effects.unseen import with_unseen_groups
 from bayes_glmm.errors import DataError, SpecError, choices
-from bayes_glmm.families import Mean
-from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.families import Response
 from bayes_glmm.posterior import Posterior
+from bayes_glmm.predictive import values_at
 from bayes_glmm.summaries import Interval, IntervalKind, functional_of_outcomes
 
 Scale = Literal["response", "link", "outcome"]
@@ -187,6 +187,5 @@ def _outcomes(
 ) -> np.ndarray:
     """New responses [draw, row]."""
     drawn = replace(reading, name="new") if reading.name == "integrated" else reading
-    mean = Mean(predictor(posterior, predictors, drawn, draws, fresh), posterior.spec.link, NUMPY)
-    auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
-    return np.asarray(posterior.spec.family.draw(rng, mean, auxiliary, trials), float)
+    at = values_at(posterior, predictor(posterior, predictors, drawn, draws, fresh), draws)
+    return np.asarray(posterior.spec.family.draw(rng, Response(None, trials), at), float)

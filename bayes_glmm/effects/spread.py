@@ -212,4 +212,4 @@ def _shared_variance(
 def _family_variance(posterior: Posterior, draws: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """V as a function of the mean [draw, row]."""
     auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
-    return lambda mu: np.asarray(posterior.spec.family.variance(mu, auxiliary), float)
+    return lambda mu: np.asarray(posterior.spec.family.variance_of(mu, auxiliary), float)

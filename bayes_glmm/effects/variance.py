@@ -131,7 +131,7 @@ def latent_residual(posterior: Posterior) -> np.ndarray | None:
     if spec.family.response in ("binary", "successes") and spec.link_name in LATENT_VARIANCE:
         return np.full(total, LATENT_VARIANCE[spec.link_name])
     if spec.family.response == "real" and spec.link_name == "identity":
-        return np.asarray(spec.family.variance(np.zeros(total), posterior.auxiliary), float)
+        return np.asarray(spec.family.variance_of(np.zeros(total), posterior.auxiliary), float)
     return None
 
 

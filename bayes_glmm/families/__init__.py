@@ -6,11 +6,14 @@ from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families.continuous import GAMMA, GAUSSIAN, STUDENT_T
 from bayes_glmm.families.counts import NEGATIVE_BINOMIAL, POISSON
 from bayes_glmm.families.family import Family as Family
-from bayes_glmm.families.family import Mean as Mean
 from bayes_glmm.families.link import LINKS as LINKS
 from bayes_glmm.families.link import Link as Link
 from bayes_glmm.families.link import get_link as get_link
+from bayes_glmm.families.parameter import Parameter as Parameter
 from bayes_glmm.families.proportions import BERNOULLI, BETA, BINOMIAL
+from bayes_glmm.families.response import Response as Response
+from bayes_glmm.families.value import At as At
+from bayes_glmm.families.value import Value as Value
 from bayes_glmm.foreign import family_advice, family_synonym
 
 FAMILIES: dict[str, Family] = {

@@ -7,82 +7,82 @@ import math
 import numpy as np
 
 from bayes_glmm.families.family import Family
+from bayes_glmm.families.parameter import NU, PHI, SIGMA, Parameter
 
-# 1 / sqrt(phi) is the coefficient of variation (gamma), the extra coefficient of variation (negative binomial) or the
-# relative spread (beta). InverseGamma(0.4, 0.3) on phi makes it about half-normal(0, 1), with room near 0: brms'
-# default for such shapes since version 2.20, after the Stan prior choice recommendations.
-SHAPE_PRIOR = "InverseGamma(alpha=0.4, beta=0.3)"
+_REAL = Parameter("mu", ("identity", "log", "inverse"), "real", of_response=True)
+
+
+def _gaussian_log_density(y, at, f):  # type: ignore[no-untyped-def]
+    sigma = at["sigma"]
+    return -0.5 * ((y.values - at["mu"].value) / sigma.value) ** 2 - sigma.log - 0.5 * math.log(2.0 * math.pi)
+
 
 GAUSSIAN = Family(
     "gaussian",
     title="Gaussian",
-    symbol=r"\operatorname{Normal}(\mu_i,\ \sigma^2)",
-    links=("identity", "log", "inverse"),
+    parameters=(_REAL, SIGMA),
     response="real",
     support=lambda y, trials: ~np.isfinite(y),
     support_text="finite numbers",
-    variance=lambda mu, aux: aux["sigma"] ** 2 + 0.0 * mu,
-    log_density=lambda y, mean, aux, trials, f: (
-        -0.5 * ((y - mean.mu) / aux["sigma"]) ** 2 - f.log(aux["sigma"]) - 0.5 * math.log(2.0 * math.pi)
+    variance=lambda at: at["sigma"].value ** 2 + 0.0 * at["mu"].value,
+    log_density=_gaussian_log_density,
+    draw=lambda rng, y, at: rng.normal(at["mu"].value, at["sigma"].value),
+    distribution=lambda pm, name, y, at, dims: pm.Normal(
+        name, mu=at["mu"].value, sigma=at["sigma"].value, observed=y.values, dims=dims
     ),
-    draw=lambda rng, mean, aux, trials: rng.normal(mean.mu, aux["sigma"]),
-    likelihood=lambda pm, name, mean, aux, trials, observed, dims: pm.Normal(
-        name, mu=mean.mu, sigma=aux["sigma"], observed=observed, dims=dims
-    ),
-    auxiliary={"sigma": "HalfStudentT(nu=3, sigma={scale})"},
 )
 
 
-def _student_log_density(y, mean, aux, trials, f):  # type: ignore[no-untyped-def]
-    nu, sigma = aux["nu"], aux["sigma"]
-    constant = f.gammaln(0.5 * (nu + 1.0)) - f.gammaln(0.5 * nu) - 0.5 * f.log(nu * math.pi) - f.log(sigma)
-    return constant - 0.5 * (nu + 1.0) * f.log1p(((y - mean.mu) / sigma) ** 2 / nu)
+def _student_log_density(y, at, f):  # type: ignore[no-untyped-def]
+    nu, sigma = at["nu"].value, at["sigma"].value
+    constant = f.gammaln(0.5 * (nu + 1.0)) - f.gammaln(0.5 * nu) - 0.5 * f.log(nu * math.pi) - at["sigma"].log
+    return constant - 0.5 * (nu + 1.0) * f.log1p(((y.values - at["mu"].value) / sigma) ** 2 / nu)
+
+
+def _student_variance(at):  # type: ignore[no-untyped-def]
+    nu = at["nu"].value
+    ratio = np.where(nu > 2, nu / np.where(nu > 2, nu - 2.0, 1.0), np.inf)
+    return at["sigma"].value ** 2 * ratio + 0.0 * at["mu"].value
+
+
+def _student_draw(rng, y, at):  # type: ignore[no-untyped-def]
+    mu, nu = at["mu"].value, at["nu"].value
+    return mu + at["sigma"].value * rng.standard_t(nu, size=np.broadcast(mu, nu).shape)
 
 
 STUDENT_T = Family(
     "student_t",
     title="Student t",
-    symbol=r"\operatorname{StudentT}(\nu,\ \mu_i,\ \sigma)",
-    links=("identity", "log", "inverse"),
+    parameters=(_REAL, SIGMA, NU),
     response="real",
     support=lambda y, trials: ~np.isfinite(y),
     support_text="finite numbers",
-    # infinite for nu <= 2
-    variance=lambda mu, aux: (
-        aux["sigma"] ** 2 * np.where(aux["nu"] > 2, aux["nu"] / np.where(aux["nu"] > 2, aux["nu"] - 2.0, 1.0), np.inf)
-        + 0.0 * mu
-    ),
+    variance=_student_variance,
     log_density=_student_log_density,
-    draw=lambda rng, mean, aux, trials: (
-        mean.mu + aux["sigma"] * rng.standard_t(aux["nu"], size=np.broadcast(mean.mu, aux["nu"]).shape)
+    draw=_student_draw,
+    distribution=lambda pm, name, y, at, dims: pm.StudentT(
+        name, nu=at["nu"].value, mu=at["mu"].value, sigma=at["sigma"].value, observed=y.values, dims=dims
     ),
-    likelihood=lambda pm, name, mean, aux, trials, observed, dims: pm.StudentT(
-        name, nu=aux["nu"], mu=mean.mu, sigma=aux["sigma"], observed=observed, dims=dims
-    ),
-    # nu: Juarez & Steel (2010), as brms and rstanarm
-    auxiliary={"sigma": "HalfStudentT(nu=3, sigma={scale})", "nu": "Gamma(alpha=2, beta=0.1)"},
 )
 
 
-def _gamma_log_density(y, mean, aux, trials, f):  # type: ignore[no-untyped-def]
-    phi = aux["phi"]
-    log_rate = f.log(phi) - mean.log
-    return phi * log_rate - f.gammaln(phi) + (phi - 1.0) * f.log(y) - f.exp(log_rate) * y
+def _gamma_log_density(y, at, f):  # type: ignore[no-untyped-def]
+    phi = at["phi"].value
+    log_rate = at["phi"].log - at["mu"].log
+    return phi * log_rate - f.gammaln(phi) + (phi - 1.0) * f.log(y.values) - f.exp(log_rate) * y.values
 
 
 GAMMA = Family(
     "gamma",
     title="gamma",
-    symbol=r"\operatorname{Gamma}(\text{shape}=\phi,\ \text{mean}=\mu_i)",
-    links=("log", "inverse", "identity"),
+    parameters=(Parameter("mu", ("log", "inverse", "identity"), "positive", of_response=True), PHI),
     response="positive",
     support=lambda y, trials: ~(np.isfinite(y) & (y > 0)),
     support_text="numbers above 0",
-    variance=lambda mu, aux: mu**2 / aux["phi"],
+    variance=lambda at: at["mu"].value ** 2 / at["phi"].value,
     log_density=_gamma_log_density,
-    draw=lambda rng, mean, aux, trials: rng.gamma(aux["phi"], mean.mu / aux["phi"]),
-    likelihood=lambda pm, name, mean, aux, trials, observed, dims: pm.Gamma(
-        name, alpha=aux["phi"], beta=aux["phi"] / mean.mu, observed=observed, dims=dims
+    draw=lambda rng, y, at: rng.gamma(at["phi"].value, at["mu"].value / at["phi"].value),
+    distribution=lambda pm, name, y, at, dims: pm.Gamma(
+        name, alpha=at["phi"].value, beta=at["phi"].value / at["mu"].value, observed=y.values, dims=dims
     ),
-    auxiliary={"phi": SHAPE_PRIOR},
 )

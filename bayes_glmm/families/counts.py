@@ -4,54 +4,59 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayes_glmm.families.continuous import SHAPE_PRIOR
 from bayes_glmm.families.family import Family
+from bayes_glmm.families.parameter import PHI, Parameter
+
+_MEAN = Parameter("mu", ("log", "identity", "sqrt"), "positive", of_response=True)
+_LARGEST = 1e18  # a mean above any that an integer count can be drawn for: the mean itself is as good a count
 
 
 def _not_a_count(y: np.ndarray, trials: np.ndarray | None) -> np.ndarray:
     return ~(np.isfinite(y) & (y >= 0) & (y == np.floor(y)))
 
 
+def _poisson_log_density(y, at, f):  # type: ignore[no-untyped-def]
+    mu = at["mu"]
+    return f.where(y.values > 0, y.values * mu.log, 0.0) - mu.value - f.gammaln(y.values + 1.0)
+
+
 POISSON = Family(
     "poisson",
     title="Poisson",
-    symbol=r"\operatorname{Poisson}(\mu_i)",
-    links=("log", "identity", "sqrt"),
+    parameters=(_MEAN,),
     response="count",
     support=_not_a_count,
     support_text="whole numbers 0, 1, 2, ...",
-    variance=lambda mu, aux: mu,
-    log_density=lambda y, mean, aux, trials, f: f.where(y > 0, y * mean.log, 0.0) - mean.mu - f.gammaln(y + 1.0),
-    # above the largest mean that an integer count can be drawn for, the mean itself is as good a count
-    draw=lambda rng, mean, aux, trials: rng.poisson(np.minimum(mean.mu, 1e18)),
-    likelihood=lambda pm, name, mean, aux, trials, observed, dims: pm.Poisson(
-        name, mu=mean.mu, observed=observed, dims=dims
-    ),
+    variance=lambda at: at["mu"].value,
+    log_density=_poisson_log_density,
+    draw=lambda rng, y, at: rng.poisson(np.minimum(at["mu"].value, _LARGEST)),
+    distribution=lambda pm, name, y, at, dims: pm.Poisson(name, mu=at["mu"].value, observed=y.values, dims=dims),
 )
 
 
-def _negative_binomial_log_density(y, mean, aux, trials, f):  # type: ignore[no-untyped-def]
-    phi = aux["phi"]
-    log_odds = mean.log - f.log(phi)  # y is binomial in form, with log odds log(mu / phi)
-    constant = f.gammaln(y + phi) - f.gammaln(phi) - f.gammaln(y + 1.0)
-    return constant - y * f.softplus(-log_odds) - phi * f.softplus(log_odds)
+def _negative_binomial_log_density(y, at, f):  # type: ignore[no-untyped-def]
+    phi = at["phi"].value
+    log_odds = at["mu"].log - at["phi"].log  # y is binomial in form, with log odds log(mu / phi)
+    constant = f.gammaln(y.values + phi) - f.gammaln(phi) - f.gammaln(y.values + 1.0)
+    return constant - y.values * f.softplus(-log_odds) - phi * f.softplus(log_odds)
+
+
+def _negative_binomial_draw(rng, y, at):  # type: ignore[no-untyped-def]
+    phi = at["phi"].value
+    return rng.poisson(np.minimum(rng.gamma(phi, np.minimum(at["mu"].value, _LARGEST) / phi), _LARGEST))
 
 
 NEGATIVE_BINOMIAL = Family(
     "negative_binomial",
     title="negative binomial (NB2)",
-    symbol=r"\operatorname{NegBinomial}(\text{mean}=\mu_i,\ \text{shape}=\phi)",
-    links=("log", "identity", "sqrt"),
+    parameters=(_MEAN, PHI),
     response="count",
     support=_not_a_count,
     support_text="whole numbers 0, 1, 2, ...",
-    variance=lambda mu, aux: mu + mu**2 / aux["phi"],
+    variance=lambda at: at["mu"].value + at["mu"].value ** 2 / at["phi"].value,
     log_density=_negative_binomial_log_density,
-    draw=lambda rng, mean, aux, trials: rng.poisson(
-        np.minimum(rng.gamma(aux["phi"], np.minimum(mean.mu, 1e18) / aux["phi"]), 1e18)
+    draw=_negative_binomial_draw,
+    distribution=lambda pm, name, y, at, dims: pm.NegativeBinomial(
+        name, mu=at["mu"].value, alpha=at["phi"].value, observed=y.values, dims=dims
     ),
-    likelihood=lambda pm, name, mean, aux, trials, observed, dims: pm.NegativeBinomial(
-        name, mu=mean.mu, alpha=aux["phi"], observed=observed, dims=dims
-    ),
-    auxiliary={"phi": SHAPE_PRIOR},
 )

@@ -1,65 +1,29 @@
 """What a family is: a record of plain functions. Entries live in ``continuous``, ``counts`` and ``proportions``.
 
-A family never sees a design or a model. It gets the conditional mean as a :class:`Mean` (the linear predictor with its
-link, from which it takes whichever form is stable), its own auxiliary parameters by name, and says what the response
-may look like, how it varies, how likely it is, and how it is drawn.
+A family never sees a design or a model. It gets its parameters by name, each a :class:`Value` (a linear predictor with
+its link, or a constant, from which it takes whichever form is stable), and says what the response may look like, how
+it varies, how likely it is, and how it is drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from bayes_glmm.families.link import Link
-from bayes_glmm.numerics.functions import Functions
+from bayes_glmm.families.link import LINKS, Link
+from bayes_glmm.families.parameter import Parameter
+from bayes_glmm.families.value import Value, constant
+from bayes_glmm.numerics.functions import NUMPY, Functions
 
-Response = Literal["real", "positive", "binary", "successes", "count", "fraction"]
-
-
-@dataclass(frozen=True)
-class Mean:
-    """The conditional mean mu = h(eta), in the form that a density needs.
-
-    Attributes
-    ----------
-    eta : array
-        The linear predictor, any shape.
-    link : Link
-    f : Functions
-        The namespace ``eta`` lives in.
-    """
-
-    eta: Any
-    link: Link
-    f: Functions
-
-    @property
-    def mu(self) -> Any:
-        """h(eta)."""
-        return self.link.inverse(self.eta, self.f)
-
-    @property
-    def logit(self) -> Any:
-        """logit(mu), accurate where mu rounds to 0 or 1.
-
-        Links onto other ranges (log, identity under a binomial) have no such form and go through mu.
-        """
-        if self.link.logit_mean is not None:
-            return self.link.logit_mean(self.eta, self.f)
-        return self.f.log(self.mu) - self.f.log1p(-self.mu)
-
-    @property
-    def log(self) -> Any:
-        """log(mu), exact for the log link."""
-        return self.eta if self.link.name == "log" else self.f.log(self.mu)
+ResponseKind = Literal["real", "positive", "binary", "successes", "count", "fraction"]
 
 
 @dataclass(frozen=True)
 class Family:
-    r"""A distribution of the response given its conditional mean.
+    """A distribution of the response given its parameters.
 
     Attributes
     ----------
@@ -67,10 +31,8 @@ class Family:
         As written in a call or a config.
     title : str
         Its name in prose.
-    symbol : str
-        The distribution in LaTeX, with ``\mu_i`` for the mean of row i.
-    links : tuple of str
-        Valid links; the first is the default.
+    parameters : tuple of Parameter
+        The location comes first: it is what effects report, and the conditional mean of one trial.
     response : {"real", "positive", "binary", "successes", "count", "fraction"}
         What the response is, which decides how it is read and pictured.
     support : function
@@ -78,31 +40,63 @@ class Family:
     support_text : str
         The support in words, for messages.
     variance : function
-        ``(mu, aux) -> Var(y | u)``; of one trial where there are trials.
+        ``(at) -> Var(y | u)``; of one trial where there are trials. ``at`` has the value of each parameter by name.
     log_density : function
-        ``(y, mean, aux, trials, f) -> log p(y | u)`` with all constants, row by row.
+        ``(y, at, f) -> log p(y | u)`` with all constants, row by row; ``y`` is a :class:`Response`, ``f`` the
+        namespace that the values live in.
     draw : function
-        ``(rng, mean, aux, trials) -> y``; NumPy, broadcasting.
-    likelihood : function
-        ``(pm, name, mean, aux, trials, observed, dims) -> random variable``; ``pm`` is the PyMC module.
-    auxiliary : mapping
-        Each further parameter to its default prior as text; ``{scale}`` stands for the sd of the response.
+        ``(rng, y, at) -> values``; NumPy, broadcasting. Of ``y`` only what stands beside the values is read.
+    distribution : function
+        ``(pm, name, y, at, dims) -> random variable``; ``pm`` is the PyMC module.
     """
 
     name: str
     title: str
-    symbol: str
-    links: tuple[str, ...]
-    response: Response
+    parameters: tuple[Parameter, ...]
+    response: ResponseKind
     support: Callable[[np.ndarray, np.ndarray | None], np.ndarray]
     support_text: str
-    variance: Callable[[Any, Mapping[str, Any]], Any]
+    variance: Callable[..., Any]
     log_density: Callable[..., Any]
     draw: Callable[..., np.ndarray]
-    likelihood: Callable[..., Any]
-    auxiliary: Mapping[str, str] = field(default_factory=dict)
+    distribution: Callable[..., Any]
+
+    @property
+    def location(self) -> Parameter:
+        """The parameter that has the linear predictor of the formula."""
+        return self.parameters[0]
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Valid links of the location; the first is the default."""
+        return self.location.links
+
+    @property
+    def auxiliary(self) -> dict[str, Parameter]:
+        """The further parameters by name, which are constants."""
+        return {parameter.name: parameter for parameter in self.parameters[1:]}
 
     @property
     def discrete(self) -> bool:
         """Whether the response takes separate values."""
         return self.response in ("binary", "successes", "count")
+
+    def at(self, eta: Any, link: Link, auxiliary: Mapping[str, Any], f: Functions) -> dict[str, Value]:
+        """The value of each parameter: the location at its linear predictor, the others as constants.
+
+        Parameters
+        ----------
+        eta : array
+        link : Link
+            Of the location.
+        auxiliary : mapping of name to array
+            Broadcasts to ``eta``.
+        f : Functions
+            The namespace that all of them live in.
+        """
+        others = {parameter.name: constant(auxiliary[parameter.name], f) for parameter in self.parameters[1:]}
+        return {self.location.name: Value(eta, link, f), **others}
+
+    def variance_of(self, mu: Any, auxiliary: Mapping[str, Any]) -> Any:
+        """Var(y | u) where the mean of one trial is ``mu``."""
+        return self.variance(self.at(mu, LINKS["identity"], auxiliary, NUMPY))

@@ -26,8 +26,6 @@ class Link:
     ----------
     name : str
         As written in a formula call or a config.
-    symbol : str
-        g(mu) in LaTeX, with ``\mu`` for the mean.
     range : {"real", "positive", "unit", "nonzero"}
         Where h lands for real eta.
     forward, inverse, derivative : function
@@ -43,7 +41,6 @@ class Link:
     """
 
     name: str
-    symbol: str
     range: Range
     forward: Function
     inverse: Function
@@ -72,7 +69,6 @@ LINKS: dict[str, Link] = {
     for link in (
         Link(
             "identity",
-            symbol=r"\mu",
             range="real",
             forward=lambda mu, f: mu,
             inverse=lambda eta, f: eta,
@@ -81,7 +77,6 @@ LINKS: dict[str, Link] = {
         ),
         Link(
             "log",
-            symbol=r"\log \mu",
             range="positive",
             forward=lambda mu, f: f.log(mu),
             inverse=lambda eta, f: f.exp(eta),
@@ -90,7 +85,6 @@ LINKS: dict[str, Link] = {
         ),
         Link(
             "logit",
-            symbol=r"\operatorname{logit} \mu",
             range="unit",
             forward=lambda mu, f: f.log(mu) - f.log1p(-mu),
             inverse=lambda eta, f: f.expit(eta),
@@ -100,7 +94,6 @@ LINKS: dict[str, Link] = {
         ),
         Link(
             "probit",
-            symbol=r"\Phi^{-1}(\mu)",
             range="unit",
             forward=_probit_forward,
             inverse=_probit_inverse,
@@ -110,7 +103,6 @@ LINKS: dict[str, Link] = {
         ),
         Link(
             "cloglog",
-            symbol=r"\log(-\log(1 - \mu))",
             range="unit",
             forward=lambda mu, f: f.log(-f.log1p(-mu)),
             inverse=lambda eta, f: -f.expm1(-f.exp(eta)),
@@ -120,7 +112,6 @@ LINKS: dict[str, Link] = {
         ),
         Link(
             "cauchit",
-            symbol=r"\tan(\pi(\mu - 1/2))",
             range="unit",
             forward=lambda mu, f: -1.0 / f.tan(math.pi * mu),
             # arctan2(1, -eta) / pi keeps its relative accuracy in the lower tail, 1/2 + arctan(eta) / pi does not
@@ -131,7 +122,6 @@ LINKS: dict[str, Link] = {
         ),
         Link(
             "inverse",
-            symbol=r"1 / \mu",
             range="nonzero",
             forward=lambda mu, f: 1.0 / mu,
             inverse=lambda eta, f: 1.0 / eta,
@@ -140,7 +130,6 @@ LINKS: dict[str, Link] = {
         ),
         Link(
             "sqrt",
-            symbol=r"\sqrt{\mu}",
             range="positive",
             forward=lambda mu, f: f.sqrt(mu),
             inverse=lambda eta, f: eta * eta,

@@ -23,7 +23,6 @@ from scipy import special
 
 from bayes_glmm.design import Design
 from bayes_glmm.design.patterns import Patterns, find_patterns
-from bayes_glmm.families import Mean
 from bayes_glmm.numerics.functions import NUMPY, Functions
 from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.spec import ModelSpec
@@ -80,9 +79,8 @@ class Integral:
         """
         design, rows = self.design, self.patterns.distinct
         values = design.blocks[0].values[rows]
-        trials = None if design.trials is None else design.trials[rows][:, None]
-        mean = Mean(fixed + sd * values * grid, self.spec.link, f)
-        log_density = self.spec.family.log_density(design.y[rows][:, None], mean, auxiliary, trials, f)
+        at = self.spec.at(fixed + sd * values * grid, auxiliary, f)
+        log_density = self.spec.family.log_density(design.observed[rows][:, None], at, f)
         of_rows = log_density[..., self.patterns.kind, :]
         by_pattern = (self.patterns.used[:, :, None] * of_rows).sum(axis=-2)
         return by_pattern - 0.5 * grid**2 - 0.5 * math.log(2.0 * math.pi)
@@ -197,8 +195,7 @@ def _narrowest(spec: ModelSpec, design: Design) -> float:
     auxiliary = _typical_auxiliary(spec, design)
 
     def log_density(shift: float) -> np.ndarray:
-        mean = Mean(eta + shift, spec.link, NUMPY)
-        return spec.family.log_density(design.y, mean, auxiliary, design.trials, NUMPY)
+        return spec.family.log_density(design.observed, spec.at(eta + shift, auxiliary, NUMPY), NUMPY)
 
     with np.errstate(all="ignore"):
         curvature = -(log_density(1e-2) - 2.0 * log_density(0.0) + log_density(-1e-2)) / 1e-4
@@ -228,4 +225,5 @@ def _shrunken_predictor(spec: ModelSpec, design: Design) -> np.ndarray:
 
 def _typical_auxiliary(spec: ModelSpec, design: Design) -> dict[str, float]:
     """Values at which the curvature is taken: the residual sd as the sd of y, shapes as large as data can tell."""
-    return {name: 0.5 * float(np.std(design.y)) if name == "sigma" else 10.0 for name in spec.family.auxiliary}
+    of_response = 0.5 * float(np.std(design.y))
+    return {name: of_response if parameter.of_response else 10.0 for name, parameter in spec.family.auxiliary.items()}

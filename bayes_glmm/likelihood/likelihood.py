@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 
 from bayes_glmm.design import Design
-from bayes_glmm.families import Mean
 from bayes_glmm.likelihood.factor import Elimination
 from bayes_glmm.likelihood.groups import Groups, groups_of
 from bayes_glmm.likelihood.random_part import RandomPart, random_part
@@ -72,10 +71,9 @@ class Likelihood:
         ``which`` are the rows that the last axis of eta stands for.
         """
         moving, parameters = variables(eta, auxiliary, order)
-        mean = Mean(moving, self.spec.link, SERIES)
-        trials = None if self.design.trials is None else self.design.trials[which]
+        at = self.spec.at(moving, parameters, SERIES)
         with np.errstate(all="ignore"):  # a step too far shows as a density that is not finite
-            return self.spec.family.log_density(self.design.y[which], mean, parameters, trials, SERIES)
+            return self.spec.family.log_density(self.design.observed[which], at, SERIES)
 
     @cached_property
     def groups(self) -> Groups:

@@ -10,7 +10,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_glmm.design import Design, Priors, Problem, dimension_labels
-from bayes_glmm.families import Mean
+from bayes_glmm.families import Response
 from bayes_glmm.model.random_effects import contribution, random_effects
 from bayes_glmm.model.variables import scalar_variable, vector_variable
 from bayes_glmm.numerics.functions import pytensor_functions
@@ -23,10 +23,10 @@ def plain_likelihood(
     spec: ModelSpec, design: Design, beta: Any, u: Mapping[str, Any], auxiliary: Mapping[str, Any]
 ) -> None:
     """Add the response to the model in context, as PyMC's distribution of the family."""
-    mean = Mean(linear_predictor(design, beta, u), spec.link, pytensor_functions())
-    observed = design.y.astype(np.int64) if spec.family.discrete else design.y
+    at = spec.at(linear_predictor(design, beta, u), auxiliary, pytensor_functions())
+    values = design.y.astype(np.int64) if spec.family.discrete else design.y
     trials = None if design.trials is None else design.trials.astype(np.int64)
-    spec.family.likelihood(pm, design.response_variable, mean, auxiliary, trials, observed, "row")
+    spec.family.distribution(pm, design.response_variable, Response(values, trials), at, "row")
 
 
 def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood) -> pm.Model:

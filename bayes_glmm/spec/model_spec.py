@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.families import Family, Link, family_and_link
+from bayes_glmm.families import Family, Link, Value, family_and_link
+from bayes_glmm.numerics.functions import Functions
 from bayes_glmm.spec.formula import Formula, parse_formula
 from bayes_glmm.spec.priors import Prior
 from bayes_glmm.spec.terms import RandomTerm
@@ -153,6 +154,10 @@ class ModelSpec:
     def link(self) -> Link:
         """The link record."""
         return family_and_link(self.family_name, self.link_name)[1]
+
+    def at(self, eta: Any, auxiliary: Mapping[str, Any], f: Functions) -> dict[str, Value]:
+        """The value of each parameter of the family, the location at a linear predictor: see :meth:`Family.at`."""
+        return self.family.at(eta, self.link, auxiliary, f)
 
     def __str__(self) -> str:
         return f"{self.formula}   [{self.family_name}, {self.link_name} link]"

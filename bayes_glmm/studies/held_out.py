@@ -124,9 +124,8 @@ def _log_density(
     """
     design, size = held.design, int(held.sizes[units[0]])
     rows = np.flatnonzero(np.isin(held.unit, units))
-    trials = None if design.trials is None else design.trials[rows]
     starts = np.searchsorted(held.unit[rows], units)
-    integrals = GroupIntegrals(posterior.spec, design.y[rows], trials, starts)
+    integrals = GroupIntegrals(posterior.spec, design.observed[rows], starts)
     affordable = VALUES // (len(rows) * evaluations(posterior.spec, size))
     draws = evenly_spread(total, max(LEAST, affordable))
     step = integrals.draws_at_once(max(1, size))

@@ -15,10 +15,10 @@ import pandas as pd
 from bayes_glmm.design import Problem
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.errors import SpecError
-from bayes_glmm.families import Mean
+from bayes_glmm.families import Response
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior, posterior_of
-from bayes_glmm.predictive import conditional_predictor, replicate
+from bayes_glmm.predictive import at, replicate
 
 LOG_LIKELIHOOD = "log likelihood"
 LARGEST = 1e15  # beyond, counts have no unit digit
@@ -94,10 +94,8 @@ def quantities(prior: Posterior, y: np.ndarray) -> pd.DataFrame:
     labels, values = parameters(prior)
     keep = _ranked_labels(prior, labels)
     table = pd.DataFrame(values[:, 0].T, columns=labels)[keep]
-    mean = Mean(conditional_predictor(prior), prior.spec.link, NUMPY)
-    auxiliary = {name: value[:, None] for name, value in prior.auxiliary.items()}
     with np.errstate(all="ignore"):  # where a response cannot be
-        density = prior.spec.family.log_density(y, mean, auxiliary, prior.design.trials, NUMPY)
+        density = prior.spec.family.log_density(Response(y, prior.design.trials), at(prior), NUMPY)
     return table.assign(**{LOG_LIKELIHOOD: density.sum(axis=1)})
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayes_glmm.families import FAMILIES, LINKS, Family, Mean
+from bayes_glmm.families import FAMILIES, LINKS, Family, Response
 from bayes_glmm.numerics.functions import NUMPY, pytensor_functions
 from bayes_glmm.spec import Prior
 
@@ -80,7 +80,7 @@ def _rows(family: Family, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def _log_density(family: Family, link: str, y: np.ndarray, eta: np.ndarray, trials: np.ndarray | None) -> np.ndarray:
-    return family.log_density(y, Mean(eta, LINKS[link], NUMPY), _auxiliary(family), trials, NUMPY)
+    return family.log_density(Response(y, trials), family.at(eta, LINKS[link], _auxiliary(family), NUMPY), NUMPY)
 
 
 @cache
@@ -93,8 +93,8 @@ def _compiled(family_name: str, link: str):
     y, eta, trials = pt.dvector("y"), pt.dvector("eta"), pt.dvector("trials")
     n = trials if family.response == "successes" else None
     with pm.Model():
-        mean = Mean(eta, LINKS[link], pytensor_functions())
-        variable = family.likelihood(pm, "y", mean, _auxiliary(family), n, np.ones(3 * len(TAILS)), None)
+        at = family.at(eta, LINKS[link], _auxiliary(family), pytensor_functions())
+        variable = family.distribution(pm, "y", Response(np.ones(3 * len(TAILS)), n), at, None)
     value = pm.logp(variable, y)
     return pm.compile([y, eta, trials], [value, pt.grad(value.sum(), eta)], on_unused_input="ignore")
 
@@ -145,9 +145,11 @@ def test_draws_have_the_stated_mean_and_variance(family: Family, link: str) -> N
     for eta in _predictors(family, link)[:2]:
         n = 5.0 if family.response == "successes" else 1.0
         trials = np.full(size, n) if family.response == "successes" else None
-        draws = np.asarray(family.draw(rng, Mean(np.full(size, eta), LINKS[link], NUMPY), aux, trials), float)
+        at = family.at(np.full(size, eta), LINKS[link], aux, NUMPY)
+        draws = np.asarray(family.draw(rng, Response(None, trials), at), float)
         mu = LINKS[link].inverse(eta, NUMPY)
-        variance = n * family.variance(mu, aux)
+        variance = n * family.variance_of(mu, aux)
+        np.testing.assert_allclose(n * family.variance(at), variance, rtol=1e-12)
         centred = draws - n * mu
         # 5 Monte Carlo standard errors, that of the variance from the fourth moment of the draws themselves
         assert abs(centred.mean()) <= 5 * np.sqrt(variance / size)
@@ -159,19 +161,20 @@ def test_draws_have_the_stated_mean_and_variance(family: Family, link: str) -> N
 def test_draws_broadcast_over_posterior_draws(family: Family) -> None:
     eta = np.linspace(0.2, 0.7, 12).reshape(4, 3)
     aux = {name: np.full((4, 1), value) for name, value in _auxiliary(family).items()}
-    trials = TRIALS if family.response == "successes" else None
-    mean = Mean(eta, LINKS[family.links[0]], NUMPY)
-    first, again = (family.draw(np.random.default_rng(3), mean, aux, trials) for _ in range(2))
+    y = Response(VALID[family.response], TRIALS if family.response == "successes" else None)
+    at = family.at(eta, LINKS[family.links[0]], aux, NUMPY)
+    first, again = (family.draw(np.random.default_rng(3), y, at) for _ in range(2))
     assert first.shape == (4, 3)
     np.testing.assert_array_equal(first, again)
-    assert family.log_density(VALID[family.response], mean, aux, trials, NUMPY).shape == (4, 3)
+    assert family.log_density(y, at, NUMPY).shape == (4, 3)
 
 
 @EVERY_FAMILY
 def test_draws_in_the_tails_are_numbers(family: Family) -> None:
     eta = np.array([-700.0, -40.0, 40.0, 700.0])
     trials = np.full(4, 5.0) if family.response == "successes" else None
-    draws = family.draw(np.random.default_rng(3), Mean(eta, LINKS[family.links[0]], NUMPY), _auxiliary(family), trials)
+    at = family.at(eta, LINKS[family.links[0]], _auxiliary(family), NUMPY)
+    draws = family.draw(np.random.default_rng(3), Response(None, trials), at)
     assert np.isfinite(draws).all()
 
 
@@ -188,8 +191,8 @@ def test_support_accepts_what_can_be_and_rejects_what_cannot(family: Family) -> 
 def test_default_priors_are_pymc_distributions(family: Family) -> None:
     import pymc as pm
 
-    for text in family.auxiliary.values():
-        prior = Prior.parse(text.format(scale="1.5"))
+    for parameter in family.auxiliary.values():
+        prior = Prior.parse(parameter.prior.format(scale="1.5"))
         distribution = getattr(pm, prior.distribution).dist(*prior.positional, **dict(prior.keyword))
         assert np.isfinite(pm.logp(distribution, 0.7).eval())
         assert pm.logp(distribution, -0.7).eval() == -np.inf  # scales, shapes and degrees of freedom are positive

@@ -10,6 +10,7 @@ from scipy import stats
 from bayes_glmm.design import build_design
 from bayes_glmm.diagnostics import integrals
 from bayes_glmm.diagnostics.integrals import GroupIntegrals, Rows
+from bayes_glmm.families import Response
 from bayes_glmm.likelihood import Parameters, likelihood_of
 from bayes_glmm.likelihood.quadrature import aghq_log_likelihood
 from bayes_glmm.spec import ModelSpec
@@ -36,7 +37,7 @@ def test_samples_of_a_gaussian_model_are_its_closed_form(effects: int, monkeypat
     rng = np.random.default_rng(effects)
     eta, A, y = rng.normal(size=(1, 9)), rng.normal(size=(1, 9, effects)), rng.normal(size=9)
     spec = ModelSpec.from_formula("y ~ x + (1 | g)")
-    found = averaged(GroupIntegrals(spec, y, None, np.array([0, 4])), Rows(eta, A, {"sigma": np.array([[0.7]])}))
+    found = averaged(GroupIntegrals(spec, Response(y), np.array([0, 4])), Rows(eta, A, {"sigma": np.array([[0.7]])}))
     for rows, value in zip((slice(0, 4), slice(4, 9)), found, strict=True):
         V = A[0, rows] @ A[0, rows].T + 0.49 * np.eye(len(y[rows]))
         # 3000 x 64 points with an efficiency of a third to a half
@@ -54,6 +55,6 @@ def test_four_effects_are_those_of_adaptive_quadrature(family: str) -> None:
     beta = np.array([0.3, -0.5])
     parameters = Parameters(beta, {"g": np.diag(sd)}, {})
     expected = aghq_log_likelihood(likelihood_of(spec, design), parameters, nodes=11).value
-    groups = GroupIntegrals(spec, design.y, None, np.array([0, 6, 7]))
+    groups = GroupIntegrals(spec, design.observed, np.array([0, 6, 7]))
     found = averaged(groups, Rows((design.X @ beta)[None], (design.block("g").values * sd)[None], {}))
     assert expected == pytest.approx(found.sum(), abs=0.01)

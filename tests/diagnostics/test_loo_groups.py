@@ -13,7 +13,6 @@ from scipy import special, stats
 from bayes_glmm.diagnostics import Check, Skipped, loo_by_group, loo_groups
 from bayes_glmm.diagnostics.group_likelihood import GroupLikelihood
 from bayes_glmm.errors import SpecError
-from bayes_glmm.families import Mean
 from bayes_glmm.likelihood import Parameters, likelihood_of
 from bayes_glmm.likelihood.quadrature import aghq_log_likelihood
 from bayes_glmm.numerics.functions import NUMPY
@@ -58,10 +57,9 @@ def brute_force(posterior: Posterior, level: int, points: np.ndarray, cell: floa
     u = points @ np.linalg.cholesky(posterior.G("g")[0]).T
     eta = design.X[rows] @ posterior.beta[0] + u @ block.values[rows].T
     aux = {name: value[0] for name, value in posterior.auxiliary.items()}
-    trials = None if design.trials is None else design.trials[rows]
-    mean = Mean(eta, posterior.spec.link, NUMPY)
+    at, observed = posterior.spec.at(eta, aux, NUMPY), design.observed[rows]
     with np.errstate(all="ignore"):  # far out on the grid densities are 0
-        density = posterior.spec.family.log_density(design.y[rows], mean, aux, trials, NUMPY).sum(axis=1)
+        density = posterior.spec.family.log_density(observed, at, NUMPY).sum(axis=1)
     return float(special.logsumexp(density + stats.norm.logpdf(points).sum(axis=1)) + np.log(cell))
 
 

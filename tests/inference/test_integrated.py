@@ -11,7 +11,6 @@ from scipy import integrate, stats
 
 import bayes_glmm as bg
 from bayes_glmm.design.patterns import find_patterns
-from bayes_glmm.families import Mean
 from bayes_glmm.inference.integral import Integral, draw_effects, integral_for, log_likelihood, quadrature_error
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior, posterior_at
@@ -66,10 +65,8 @@ def group_density(posterior: Posterior, level: int, u: float) -> float:
     design, spec = posterior.design, posterior.spec
     rows = design.blocks[0].index == level
     eta = posterior.beta[0] @ design.X[rows].T + design.offset[rows] + u * design.blocks[0].values[rows, 0]
-    trials = None if design.trials is None else design.trials[rows]
     auxiliary = {name: values[0] for name, values in posterior.auxiliary.items()}
-    mean = Mean(eta, spec.link, NUMPY)
-    log_density = spec.family.log_density(design.y[rows], mean, auxiliary, trials, NUMPY).sum()
+    log_density = spec.family.log_density(design.observed[rows], spec.at(eta, auxiliary, NUMPY), NUMPY).sum()
     return float(np.exp(log_density) * stats.norm.pdf(u, 0.0, SD))
 
 

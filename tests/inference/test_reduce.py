@@ -17,7 +17,6 @@ from scipy import stats
 import bayes_glmm as bg
 from bayes_glmm.design import Design, build_design
 from bayes_glmm.design.patterns import row_kinds
-from bayes_glmm.families import Mean
 from bayes_glmm.inference.kernels.fused import fast_likelihood
 from bayes_glmm.inference.reduce import REDUCTIONS, find_cells, reduce_rows
 from bayes_glmm.inference.whitened import whitened_model
@@ -172,7 +171,7 @@ def numpy_log_likelihood(
     eta = design.offset + design.X @ beta
     for block, effects in zip(design.blocks, u, strict=True):
         eta = eta + (effects[block.index] * block.values).sum(axis=1)
-    return spec.family.log_density(design.y, Mean(eta, spec.link, NUMPY), auxiliary, design.trials, NUMPY).sum()
+    return spec.family.log_density(design.observed, spec.at(eta, auxiliary, NUMPY), NUMPY).sum()
 
 
 # coefficients and effects above 0, and a mean below 1 for the links that do not see to it themselves

@@ -15,7 +15,6 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_glmm.design import Design
-from bayes_glmm.families import Mean
 from bayes_glmm.inference.kernels.entries import KERNELS as KERNELS
 from bayes_glmm.inference.kernels.entries import Kernel as Kernel
 from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs, row_order
@@ -108,8 +107,8 @@ def fast_likelihood(
 def _log_density(spec: ModelSpec, design: Design, beta: Any, u: Mapping[str, Any], auxiliary: Mapping[str, Any]) -> Any:
     """The log likelihood of merged rows, which are no response of the model's."""
     f = pytensor_functions()
-    mean = Mean(linear_predictor(design, beta, u), spec.link, f)
-    return spec.family.log_density(design.y, mean, auxiliary, design.trials, f).sum()
+    at = spec.at(linear_predictor(design, beta, u), auxiliary, f)
+    return spec.family.log_density(design.observed, at, f).sum()
 
 
 def _auxiliary(auxiliary: Mapping[str, Any]) -> Any:

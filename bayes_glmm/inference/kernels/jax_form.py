@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax.scipy import special
 from pytensor.link.jax.dispatch import jax_funcify
 
-from bayes_glmm.families import FAMILIES, LINKS, Mean
+from bayes_glmm.families import FAMILIES, LINKS, Response
 from bayes_glmm.inference.kernels.loops import FORMS
 from bayes_glmm.inference.kernels.operation import FusedLogLikelihood
 from bayes_glmm.numerics.functions import Functions
@@ -36,10 +36,10 @@ def _jax_form(op: FusedLogLikelihood, **_: Any) -> Callable[..., Any]:
         named = dict(zip((*form.data, *form.parameters), inputs, strict=True))
 
         def log_likelihood(parameters: dict[str, Any]) -> Any:
-            mean = Mean(form.eta(named | parameters), link, JAX)
             auxiliary = dict.fromkeys(family.auxiliary, parameters["auxiliary"])
-            trials = named["trials"] if family.response == "successes" else None
-            return family.log_density(named["y"], mean, auxiliary, trials, JAX).sum()
+            at = family.at(form.eta(named | parameters), link, auxiliary, JAX)
+            observed = Response(named["y"], named["trials"] if family.response == "successes" else None)
+            return family.log_density(observed, at, JAX).sum()
 
         value, gradient = jax.value_and_grad(log_likelihood)({name: named[name] for name in form.parameters})
         return value, *(gradient[name] for name in form.parameters)
