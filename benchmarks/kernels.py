@@ -18,7 +18,8 @@ import pytensor.tensor as pt
 import bayes_glmm as bg
 from bayes_glmm.datasets import hospital
 from bayes_glmm.families import family_and_link
-from bayes_glmm.inference.kernels.fused import KERNELS, fused_likelihood, fused_likelihood_of_eta
+from bayes_glmm.inference.kernels.entries import KERNELS
+from bayes_glmm.inference.kernels.fused import fused_likelihood, fused_likelihood_of_eta
 from bayes_glmm.model.builder import fixed_predictor
 from bayes_glmm.model.random_effects import contribution
 from bayes_glmm.numerics.functions import pytensor_functions

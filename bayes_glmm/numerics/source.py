@@ -139,10 +139,10 @@ class Symbol:
         return self._write(f"-{self.name}", self)
 
     def _added(self, other: Symbol, sign: str) -> Symbol:
-        tangents = {}
-        for key in {**self.tangents, **other.tangents}:
-            a, b = self.tangents.get(key), other.tangents.get(key)
-            tangents[key] = a._plus(b, sign) if a and b else a or (b if sign == "+" else b._minus())  # type: ignore[union-attr]
+        tangents = dict(self.tangents)
+        for key, tangent in other.tangents.items():
+            alone = tangent if sign == "+" else tangent._minus()
+            tangents[key] = tangents[key]._plus(tangent, sign) if key in tangents else alone
         factor = 1.0 if sign == "+" else -1.0
         terms = (*self.parts, *((factor * own, part) for own, part in other.parts))
         return self._with(self._plus(other, sign), tangents, terms)
@@ -170,12 +170,11 @@ class Symbol:
         return self.lift(other)._product(self)
 
     def _product(self, other: Symbol) -> Symbol:
-        tangents = {}
-        for key in {**self.tangents, **other.tangents}:
-            a, b = self.tangents.get(key), other.tangents.get(key)
-            left, right = a and a._times(other), b and self._times(b)
-            tangents[key] = left._plus(right) if left and right else left or right
-        return self._with(self._times(other), tangents)  # type: ignore[arg-type]
+        tangents = {key: tangent._times(other) for key, tangent in self.tangents.items()}
+        for key, tangent in other.tangents.items():
+            change = self._times(tangent)
+            tangents[key] = tangents[key]._plus(change) if key in tangents else change
+        return self._with(self._times(other), tangents)
 
     def __truediv__(self, other: Any) -> Symbol:
         return self._quotient(self.lift(other))
@@ -184,13 +183,13 @@ class Symbol:
         return self.lift(other)._quotient(self)
 
     def _quotient(self, other: Symbol) -> Symbol:
-        value, tangents = self._write(f"{self.name} / {other.name}", self, other), {}
-        for key in {**self.tangents, **other.tangents}:
-            a, b = self.tangents.get(key), other.tangents.get(key)
-            change = value._times(b) if b else None
-            over = a._plus(change, "-") if a and change else a or change._minus()  # type: ignore[union-attr]
-            tangents[key] = self._write(f"{over.name} / {other.name}", over, other)
-        return self._with(value, tangents)
+        value, above = self._write(f"{self.name} / {other.name}", self, other), dict(self.tangents)
+        for key, tangent in other.tangents.items():
+            change = value._times(tangent)
+            above[key] = above[key]._plus(change, "-") if key in above else change._minus()
+        return self._with(
+            value, {key: self._write(f"{over.name} / {other.name}", over, other) for key, over in above.items()}
+        )
 
     def __pow__(self, power: float) -> Symbol:
         if power == 2:
@@ -259,13 +258,12 @@ def _arctan2(a: Any, b: Any) -> Any:
     first, second = _both(a, b)
     value = first._write(f"arctan2({first.name}, {second.name})", first, second)
     square = first._times(first)._plus(second._times(second))
-    tangents = {}
-    for key in {**first.tangents, **second.tangents}:
-        x, y = first.tangents.get(key), second.tangents.get(key)
-        left, right = x and second._times(x), y and first._times(y)
-        over = left._plus(right, "-") if left and right else left or right._minus()  # type: ignore[union-attr]
-        tangents[key] = first._write(f"{over.name} / {square.name}", over, square)
-    return first._with(value, tangents)
+    above = {key: second._times(tangent) for key, tangent in first.tangents.items()}
+    for key, tangent in second.tangents.items():
+        change = first._times(tangent)
+        above[key] = above[key]._plus(change, "-") if key in above else change._minus()
+    slopes = {key: first._write(f"{over.name} / {square.name}", over, square) for key, over in above.items()}
+    return first._with(value, slopes)
 
 
 def _no_inverse(x: Any) -> Any:

@@ -46,12 +46,20 @@ WHITENED = [
     ("gamma", "three factors"),
 ]
 INTEGRATED = ["bernoulli", "negative_binomial"]
+GENERATED = [
+    ("bernoulli", "probit"),
+    ("binomial", "cloglog"),
+    ("beta", "logit"),
+    ("gamma", "inverse"),
+    ("negative_binomial", "sqrt"),
+    ("poisson", "identity"),
+]
 
 
 @cache
-def whitened(family: str, structure: str) -> tuple[Problem, Density]:
+def whitened(family: str, structure: str, link: str | None = None) -> tuple[Problem, Density]:
     """A problem in canonical columns, those of the samplers, and its density."""
-    problem = cases.model(family, structure).problem.canonical
+    problem = cases.model(family, structure, link).problem.canonical
     whitening, why = whitening_for(problem)
     assert whitening is not None, why
     density = whitened_density(whitening)
@@ -73,9 +81,9 @@ def somewhere(density: Density, seed: int) -> np.ndarray:
     return density.start + 0.4 * np.random.default_rng(seed).normal(size=len(density.start))
 
 
-def assert_posterior_times_jacobian(family: str, structure: str, seeds: Iterable[int]) -> None:
+def assert_posterior_times_jacobian(family: str, structure: str, seeds: Iterable[int], link: str | None = None) -> None:
     """log p(x) = log prior + log p(y | eta) + log N(z) + log |d (parameters, z) / d x|, the last by differences."""
-    problem, density = whitened(family, structure)
+    problem, density = whitened(family, structure, link)
     likelihood = likelihood_of(problem.spec, problem.design)
     layout = layout_of(likelihood)
 
@@ -119,6 +127,12 @@ def test_whitened_density_is_the_posterior_times_the_jacobian(family: str, struc
 def test_so_it_is_for_every_kernel_and_structure(family: str, link: str, structure: str, seed: int) -> None:
     assert bg.FAMILIES[family].links[0] == link
     assert_posterior_times_jacobian(family, structure, [seed])
+
+
+@pytest.mark.slow  # compiles a density for each
+@pytest.mark.parametrize(("family", "link"), GENERATED, ids=["-".join(pair) for pair in GENERATED])
+def test_so_it_is_for_kernels_written_from_densities(family: str, link: str) -> None:
+    assert_posterior_times_jacobian(family, "crossed", range(2), link)
 
 
 @pytest.mark.parametrize("family", INTEGRATED)
@@ -222,8 +236,8 @@ def test_every_density_without_a_cliff_has_a_row() -> None:
 
 
 def test_what_has_no_entry_is_left_to_pymc() -> None:
-    probit = cases.model("bernoulli", "intercept", "probit")
-    whitening, _ = whitening_for(probit.problem.canonical)
+    two_constants = cases.model("student_t", "intercept")
+    whitening, _ = whitening_for(two_constants.problem.canonical)
     assert whitening is not None
     assert whitened_density(whitening) is None
     model = bg.GLMM("count ~ x + (1 | g)", cases.data(), family="poisson", priors={"sd_g": "Uniform(0, 3)"})

@@ -21,8 +21,8 @@ from scipy import stats
 import bayes_glmm as bg
 from bayes_glmm.families import family_and_link
 from bayes_glmm.inference import ENGINES, Settings
+from bayes_glmm.inference.kernels.entries import KERNELS
 from bayes_glmm.inference.kernels.fused import (
-    KERNELS,
     FusedLogLikelihood,
     fast_likelihood,
     fused_likelihood,

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 import pytest
 
-from bayes_glmm.inference.kernels.elementary import exp, log1p_unit, log_gamma, log_rising
+from bayes_glmm.inference.kernels.elementary import erfcx, exp, expit, log1p_unit, log_gamma, log_rising, softplus
 
 UNIT = 2.0**-52
 RNG = np.random.default_rng(1)
@@ -50,6 +50,20 @@ def test_exp_leaves_the_doubles_as_it_should() -> None:
 def test_log1p_unit() -> None:
     t = np.concatenate([[0.0, 1.0], RNG.uniform(0, 1, 2000), 10.0 ** RNG.uniform(-300, 0, 2000)])
     assert relative_error(over_array(log1p_unit, t), mpmath.log1p, t) <= 2 * UNIT
+
+
+def test_expit_and_softplus() -> None:
+    x = np.concatenate([RNG.uniform(-700, 700, 2000), RNG.normal(0, 3, 1000), [0.0, -0.0, 40.0, -40.0]])
+    assert relative_error(over_array(expit, x), lambda t: 1 / (1 + mpmath.exp(-t)), x) <= 3 * UNIT
+    assert relative_error(over_array(softplus, x), lambda t: mpmath.log1p(mpmath.exp(t)), x) <= 3 * UNIT
+
+
+@pytest.mark.parametrize("x", [-6.0, -1.0, 0.0, 1e-8, 0.7, 3.0, 12.0, 24.99, 25.0, 26.0, 60.0, 495.0, 1e8, 1e200])
+def test_erfcx(x: float) -> None:
+    with mpmath.workdps(60):
+        t = mpmath.mpf(x)
+        expected = mpmath.exp(t**2) * mpmath.erfc(t) if x < 1e8 else 1 / (t * mpmath.sqrt(mpmath.pi))
+    assert erfcx(x) == pytest.approx(float(expected), rel=UNIT * max(4.0, min(x, 25.0) ** 2))
 
 
 @pytest.mark.parametrize("x", [1e-300, 1e-5, 0.3, 1.0, 1.5, 2.0, 2.4, 9.99, 10.0, 37.0, 1e5, 1e15])

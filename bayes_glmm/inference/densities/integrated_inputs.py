@@ -15,7 +15,7 @@ from bayes_glmm.inference.densities.density import Density, Kept
 from bayes_glmm.inference.densities.integrated import IntegratedData
 from bayes_glmm.inference.densities.priors import prior_table
 from bayes_glmm.inference.integral import Integral
-from bayes_glmm.inference.kernels.entries import KERNELS
+from bayes_glmm.inference.kernels.generated import kernel_of
 from bayes_glmm.inference.kernels.inputs import response_inputs
 
 _MODE, _ROOT = -2, -1  # the last of the arrays
@@ -36,9 +36,10 @@ def integrated_density(integral: Integral, priors: Priors) -> Density | None:
     (effect,) = block.effects
     names = [*(f"beta[{name}]" for name in design.coefficients), f"sd_{block.group}[{effect}]", *spec.family.auxiliary]
     table = prior_table(priors[name] for name in names)
-    if family not in KERNELS or table is None:
+    kernel = kernel_of(*family)
+    if kernel is None or table is None:
         return None
-    kernel, used = KERNELS[family], integral.patterns.used > 0.0
+    used = integral.patterns.used > 0.0
     rows = integral.patterns.rows[used]
     y, trials, _ = response_inputs(kernel, design, rows)
     grid = integral.grid

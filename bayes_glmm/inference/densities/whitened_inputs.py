@@ -13,7 +13,7 @@ from bayes_glmm.inference.densities.density import Density, Kept
 from bayes_glmm.inference.densities.priors import prior_table
 from bayes_glmm.inference.densities.variances import Variances, variances_of
 from bayes_glmm.inference.densities.whitened import WhitenedData
-from bayes_glmm.inference.kernels.entries import KERNELS
+from bayes_glmm.inference.kernels.generated import kernel_of
 from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs, row_order
 from bayes_glmm.inference.others import Others
 from bayes_glmm.inference.reduce import reduce_rows
@@ -37,14 +37,15 @@ def whitened_density(whitening: Whitening) -> Density | None:
     variances = variances_of(blocks, priors, *_standard_deviations(whitening, blocks))
     beta_priors = prior_table(priors[f"beta[{name}]"] for name in whitening.problem.design.coefficients)
     auxiliary_prior = prior_table(priors[name] for name in names)
-    if family not in KERNELS or variances is None or beta_priors is None or auxiliary_prior is None:
+    kernel = kernel_of(*family)
+    if kernel is None or variances is None or beta_priors is None or auxiliary_prior is None:
         return None
     design = _main_first(reduced.design, blocks)
     order = row_order(design)
     levels, d = whitening.R.shape
     others = whitening.fixed_and_others
     data = WhitenedData(
-        *response_inputs(KERNELS[family], design, order),
+        *response_inputs(kernel, design, order),
         *predictor_inputs(design, order),
         remainder=np.array([reduced.constant, reduced.lost_rows, reduced.within], dtype=float),
         variances=variances,

@@ -1,7 +1,8 @@
 """The functions that kernels are made of: exp and log(1 + t), log Gamma and rising factorials with their derivatives.
 
-The first two are plain arithmetic, which LLVM turns into vector instructions; calls into libm it cannot. All are right
-to a few units in the last place (tests/inference/test_kernels_elementary.py, against mpmath).
+The first two, and what is made of them, are plain arithmetic, which LLVM turns into vector instructions; calls into
+libm it cannot. All are right to a few units in the last place, erfcx to x^2 of them
+(tests/inference/test_kernels_elementary.py, against mpmath).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _EXP_REST = tuple(_EXP)
 _ARTANH_FIRST, *_ARTANH = [1.0 / k for k in range(31, 0, -2)]
 _ARTANH_REST = tuple(_ARTANH)
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+_ERFC_UNTIL, _ROOT_PI = 25.0, math.sqrt(math.pi)  # beyond 26 erfc is no normal double
 _STIRLING_FROM = 10.0  # from here on the eight terms below leave an error under 1e-17
 # B_2k / (2k (2k - 1)), highest first (Abramowitz & Stegun 1964, 6.1.40)
 _STIRLING = (-3617 / 122400, 1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
@@ -75,6 +77,37 @@ def log1p_unit(t):  # type: ignore[no-untyped-def] # pragma: no cover
     for coefficient in _ARTANH_REST:
         series = series * square + coefficient
     return 2.0 * s * series
+
+
+@elementary
+def where(condition, a, b):  # type: ignore[no-untyped-def] # pragma: no cover
+    """One of two numbers."""
+    return a if condition else b
+
+
+@elementary
+def expit(x):  # type: ignore[no-untyped-def] # pragma: no cover
+    """1 / (1 + exp(-x)), with its relative accuracy in both tails."""
+    t = exp(-abs(x))
+    return (1.0 if x >= 0.0 else t) / (1.0 + t)
+
+
+@elementary
+def softplus(x):  # type: ignore[no-untyped-def] # pragma: no cover
+    """log(1 + exp(x)), without overflow and with its relative accuracy in both tails."""
+    return max(x, 0.0) + log1p_unit(exp(-abs(x)))
+
+
+@elementary
+def erfcx(x):  # type: ignore[no-untyped-def] # pragma: no cover
+    """exp(x^2) erfc(x); from 25 on by its asymptotic series (Abramowitz & Stegun 1964, 7.1.23)."""
+    if x < _ERFC_UNTIL:
+        return math.exp(x * x) * math.erfc(x)
+    square = 0.5 / (x * x)
+    series = 0.0
+    for k in (11.0, 9.0, 7.0, 5.0, 3.0, 1.0):
+        series = -k * square * (1.0 + series)
+    return (1.0 + series) / (x * _ROOT_PI)
 
 
 @elementary

@@ -3,9 +3,9 @@
 log p(y | eta, a) = sum_i row(y_i, n_i, eta_i, a) + shared(statistics, a)
 
 with a the family's auxiliary parameter, if it has one, and n the trials. ``shared`` gathers what does not depend on
-eta: it is evaluated once a call, over statistics that are taken from the data once. A pair that is not in the table is
-left to PyTensor; a new entry is one record, which
-:mod:`~bayes_glmm.inference.kernels.loops` makes fast.
+eta: it is evaluated once a call, over statistics that are taken from the data once. A pair that is not in the table has
+a kernel that is written from the family's density (:mod:`~bayes_glmm.inference.kernels.generated`); these have been
+tuned by hand.
 """
 
 from __future__ import annotations

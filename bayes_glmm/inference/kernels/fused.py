@@ -1,6 +1,6 @@
 """Fused likelihoods: log likelihood and gradient in one compiled pass over the rows, for the usual families and links.
 
-``KERNELS`` is a speed table: a pair of family and link that it lacks is left to PyTensor, which gives the same numbers.
+A family of two constants or more is left to PyTensor, which gives the same numbers.
 :func:`fast_likelihood` is what models take. Below it, :func:`fused_likelihood` takes the coefficients and the random
 effects, and is the faster one; :func:`fused_likelihood_of_eta` takes any linear predictor.
 """
@@ -15,8 +15,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_glmm.design import Design
-from bayes_glmm.inference.kernels.entries import KERNELS as KERNELS
-from bayes_glmm.inference.kernels.entries import Kernel as Kernel
+from bayes_glmm.inference.kernels.generated import kernel_of
 from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs, row_order
 from bayes_glmm.inference.kernels.operation import FusedLogLikelihood as FusedLogLikelihood
 from bayes_glmm.inference.reduce import reduce_rows
@@ -44,17 +43,18 @@ def fused_likelihood(
     Returns
     -------
     tensor [] or None
-        log p(y | beta, u, auxiliary) with all constants; None where ``KERNELS`` has no such entry.
+        log p(y | beta, u, auxiliary) with all constants; None where there is no kernel.
     """
     key = spec.family_name, spec.link_name
-    if key not in KERNELS:
+    kernel = kernel_of(*key)
+    if kernel is None:
         return None
     order = row_order(design)
     offset = [np.ones(1)] if design.offset.any() else []
     coefficients = [*([] if beta is None else [beta]), *offset]
     effects = [pt.as_tensor(u[block.group]).ravel() for block in design.blocks]
     return FusedLogLikelihood("design", *key)(
-        *response_inputs(KERNELS[key], design, order),
+        *response_inputs(kernel, design, order),
         *predictor_inputs(design, order),
         pt.concatenate(coefficients) if coefficients else np.zeros(0),
         pt.concatenate(effects) if effects else np.zeros(0),
@@ -78,12 +78,13 @@ def fused_likelihood_of_eta(
     Returns
     -------
     tensor [] or None
-        log p(y | eta, auxiliary) with all constants; None where ``KERNELS`` has no such entry.
+        log p(y | eta, auxiliary) with all constants; None where there is no kernel.
     """
     key = spec.family_name, spec.link_name
-    if key not in KERNELS:
+    kernel = kernel_of(*key)
+    if kernel is None:
         return None
-    response = response_inputs(KERNELS[key], design, np.arange(len(design.y)))
+    response = response_inputs(kernel, design, np.arange(len(design.y)))
     return FusedLogLikelihood("predictor", *key)(*response, eta, _auxiliary(auxiliary))[0]
 
 

@@ -16,7 +16,7 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
-from bayes_glmm.inference.kernels.entries import KERNELS
+from bayes_glmm.inference.kernels.generated import kernel_of
 from bayes_glmm.inference.kernels.loops import FORMS
 from bayes_glmm.inference.kernels.source import source_version
 
@@ -30,7 +30,7 @@ class FusedLogLikelihood(Op):
     ----------
     form : {"predictor", "design"}
     family, link : str
-        A key of ``KERNELS``.
+        A pair that has a kernel.
     """
 
     __props__ = ("form", "family", "link")
@@ -71,7 +71,9 @@ class FusedLogLikelihood(Op):
 @cache
 def compiled(form: str, family: str, link: str) -> Any:
     """The compiled pass of a form, for an entry of the table: a function of the form's inputs."""
-    return FORMS[form].make(KERNELS[family, link])
+    kernel = kernel_of(family, link)
+    assert kernel is not None
+    return FORMS[form].make(kernel)
 
 
 # The code of the kernels, in the key of what PyTensor keeps on disk: a change of theirs compiles anew.

@@ -7,6 +7,8 @@ from pathlib import Path
 
 
 def source_version(*folders: Path) -> str:
-    """Eight hexadecimal digits that change with any Python file of the kernels, and of these folders."""
-    paths = (path for folder in (Path(__file__).parent, *folders) for path in sorted(folder.glob("*.py")))
+    """Eight hexadecimal digits that change with any Python file that kernels are made of, and of these folders."""
+    package = Path(__file__).parents[2]
+    own = (Path(__file__).parent, package / "families", package / "numerics")
+    paths = (path for folder in (*own, *folders) for path in sorted(folder.glob("*.py")))
     return sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:8]
