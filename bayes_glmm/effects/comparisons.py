@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.design.extrapolation import beyond_data
 from bayes_glmm.effects.averages import averaging, described, labelled, repeats
 from bayes_glmm.effects.contrasts import contrasts_of, meant_for
 from bayes_glmm.effects.estimands import chosen_estimands
@@ -24,6 +25,7 @@ from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.summaries import Interval, IntervalKind
 
+BEYOND = 0.05  # of the range of the data: a step past the last value is no extrapolation worth a word
 STEP = 1e-4  # of an sd, for slopes: the error of the central difference is of order STEP^2
 
 
@@ -103,6 +105,8 @@ def compare(
     wanted = meant_for(wanted, contrasts, variable)
     rows, groups, average = averaging(posterior, chosen, newdata, by, weights, seed)
     settings = dict.fromkeys(setting for item in contrasts for setting in item.settings)
+    moved = (setting.apply(posterior.design, rows, variable) for setting in settings)
+    beyond = beyond_data(posterior.design, moved, BEYOND)
     means = {setting: average(setting.apply(posterior.design, rows, variable)) for setting in settings}
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         sides = [item.sides(means) for item in contrasts]
@@ -126,7 +130,10 @@ def compare(
         posterior.sample_shape,
         described(posterior, f"Mean of {posterior.design.response} compared by {variable}", rows, by),
         null,
-        notes=(*([note] if note else []), *not_determined(posterior.design, np.stack([*means.values()], axis=1))),
+        notes=(
+            *filter(None, [note, beyond]),
+            *not_determined(posterior.design, np.stack([*means.values()], axis=1)),
+        ),
     )
 
 
@@ -187,5 +194,5 @@ def slopes(
         posterior.sample_shape,
         described(posterior, f"Average slope of the mean of {posterior.design.response} in {variable}", rows, by),
         null=0.0,
-        notes=(*([note] if note else []), *not_determined(posterior.design, draws)),
+        notes=(*filter(None, [note, beyond_data(design, [rows])]), *not_determined(posterior.design, draws)),
     )

@@ -111,7 +111,7 @@ def predict(
     repeated = rows.loc[rows.index.repeat(len(chosen))].reset_index(drop=True)
     labels = beside(repeated, effect=[reading.label for reading in chosen] * len(rows))
     what = _SCALES[scale].format(y=posterior.design.response, link=posterior.spec.link_name)
-    beyond = beyond_data(posterior.design, rows)
+    beyond = beyond_data(posterior.design, [rows])
     readings_text = ", ".join(reading.label for reading in chosen)
     return tidy(
         values.reshape(total, -1),

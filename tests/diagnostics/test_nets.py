@@ -18,7 +18,7 @@ from bayes_glmm.diagnostics import Check, Skipped, check, convergence, modes, pr
 from bayes_glmm.diagnostics.marginal_posterior import at_draws, laplace_values, searches
 from bayes_glmm.diagnostics.modes import check_mode
 from bayes_glmm.diagnostics.prior_conflict import check_prior_conflict, coefficient_distance, conflicts, sd_distance
-from bayes_glmm.effects.predictions import predict
+from bayes_glmm.effects import compare, predict, slopes
 from bayes_glmm.likelihood import likelihood_of, maximum_likelihood
 from bayes_glmm.posterior import Posterior, posterior_at
 from bayes_glmm.predictive import conditional_predictor
@@ -271,10 +271,19 @@ def test_underdispersed_counts_are_not_sent_to_a_wider_family() -> None:
     assert "no wider family helps" in found.advice[0]
 
 
-def test_predictions_beyond_a_spline_are_described_as_such() -> None:
+@pytest.mark.parametrize(
+    "curve", ["bs(x, df=3)", "poly(x, 3)", "x + I(x ** 2) + I(x**3)", "x + square(x) + power(x, 3)"]
+)
+def test_answers_beyond_a_curve_are_described_as_such(curve: str) -> None:
     data = pd.DataFrame({"x": np.linspace(0, 10, 50), "z": np.cos(np.arange(50.0)), "y": np.sin(np.arange(50.0))})
-    model = bg.GLMM("y ~ bs(x, df=4) + z", data)
-    posterior = posterior_at(model.spec, data, np.zeros(6), {}, {"sigma": 1.0})
+    model = bg.GLMM(f"y ~ {curve} + z", data)
+    posterior = posterior_at(model.spec, data, np.zeros(5), {}, {"sigma": 1.0})
+    near, far = (compare(posterior, "x", contrast) for contrast in ((2.0, 10.4), (2.0, 12.0)))
+    assert not near.notes
+    assert "x in 50 of 100 rows (data: 0 to 10)" in " ".join(far.notes)
+    assert not compare(posterior, "z", (1.0, 40.0)).notes  # a straight line
+    assert not slopes(posterior, "x").notes
+    assert "x in 50 of 50 rows" in " ".join(slopes(posterior, "x", data.assign(x=20.0)).notes)
     inside, outside = (predict(posterior, pd.DataFrame({"x": x, "z": 5.0})) for x in ([0.0, 10.0], [-1.0, 5.0]))
     assert not any("Extrapolated" in note for note in inside.notes)
     assert "x in 1 of 2 rows (data: 0 to 10)" in " ".join(outside.notes)
