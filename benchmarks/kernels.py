@@ -40,7 +40,7 @@ def model_of(family: str, link: str, groups: str) -> bg.GLMM:
         real=rng.normal(0.0, 1.0, rows),
         ward=rng.integers(0, 200, rows),
     )
-    response = family_and_link(family, link)[0].response
+    response = family_and_link(family, link)[0].response.name
     left = "p(successes, trials)" if response == "successes" else response
     return bg.GLMM(f"{left} ~ scale(Age) + Married + scale(IL6) + {groups}", data, family=family, link=link)
 

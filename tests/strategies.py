@@ -65,7 +65,7 @@ def specs(draw: st.DrawFn) -> ModelSpec:
         "link": draw(st.sampled_from(family.links)),
         "priors": {name: str(draw(priors())) for name in draw(st.sets(st.sampled_from(["beta", "sd", "corr_g", "x"])))},
     }
-    if family.response == "successes":
+    if family.response.trials:
         parts["trials"] = draw(st.sampled_from(["n", "12", "a + b", "`how many`"]))
     if draw(st.booleans()):
         parts["offset"] = draw(st.sampled_from(["t", "log(t)", "log(a) - log(b)", "2 * `my t`"]))
@@ -104,7 +104,7 @@ def repetitive(draw: st.DrawFn, families: list[tuple[str, str]]) -> tuple[ModelS
         {"x": column([0.3, 0.8, 1.1, 2.7], 4), "f": column([*"pqr"], 3), "t": column([0.0, 0.4, 1.5], 3)}
         | {"g": column([*"abcde"], 5), "h": column([3, 1, 2], 3), "n": rng.integers(1, 6, rows)}
     )
-    response = FAMILIES[family].response
+    response = FAMILIES[family].response.name
     data["y"] = {
         "binary": lambda: rng.integers(0, 2, rows),
         "successes": lambda: rng.binomial(data["n"], 0.6),

@@ -46,7 +46,7 @@ def with_bounds(fit: ApproxFit) -> ApproxFit:
 
 def unbounded(spec: ModelSpec, design: Design) -> tuple[str, ...]:
     """What to say of grouping factors with only zeros or only ones in every level: their sd grows without bound."""
-    if spec.family.response not in ("binary", "successes"):
+    if not spec.family.response.events:
         return ()
     failures = (1.0 if design.trials is None else design.trials) - design.y
     return tuple(
@@ -77,7 +77,7 @@ def at_boundary(spec: ModelSpec, design: Design, parameters: Parameters) -> tupl
     tuple of str
         One message a standard deviation, set of effects or shape; empty inside the bounds.
     """
-    real = spec.link_name == "identity" and spec.family.response == "real"
+    real = spec.link_name == "identity" and spec.family.response.range == "real"
     scale = float(np.std(design.y)) if real else 1.0
     messages = [text for block in design.blocks for text in _of_block(block, parameters.L[block.group], scale)]
     for (family, name), limit in LIMITS.items():

@@ -245,7 +245,7 @@ def _of_spreads(posterior: Posterior, block: RandomBlock, wide: pd.DataFrame) ->
     """How far the standard deviations of Laplace and PQL are from those of quadrature, and why."""
     if "AGHQ" not in wide:
         return []
-    binary = posterior.spec.family.response in ("binary", "successes")
+    binary = posterior.spec.family.response.events
     rows = len(block.index) if posterior.design.trials is None else posterior.design.trials.sum()
     few = f"about {rows / len(block.levels):.2g} {'binary responses' if binary else 'rows'} a level of {block.group}"
     why = {

@@ -120,7 +120,7 @@ def _check(model: Model, criterion: str, dispersion: str) -> None:
     if dispersion not in ("family", "estimate"):
         raise SpecError(f"There is no dispersion {dispersion!r}.", advice="Valid: 'family', 'estimate'.")
     family = model.spec.family
-    if dispersion == "estimate" and family.response == "binary":
+    if dispersion == "estimate" and family.response.is_binary:
         raise SpecError(
             "Binary responses have no over-dispersion: their variance is mu (1 - mu), whatever varies.",
             advice="Leave dispersion='family', or count successes of trials: p(successes, trials) with binomial.",
@@ -129,7 +129,7 @@ def _check(model: Model, criterion: str, dispersion: str) -> None:
         raise SpecError(
             f"Penalised quasi-likelihood has no {family.name} family: its variance must be phi V(mu).",
             advice="Use bg.approx.laplace(model)"
-            + (', or poisson with dispersion="estimate".' if family.response == "count" else "."),
+            + (', or poisson with dispersion="estimate".' if family.response.is_count else "."),
         )
     refuse_separated(model.spec, model.design)
 
@@ -238,7 +238,7 @@ def _messages(likelihood: Likelihood, found: _Found) -> tuple[str, ...]:
     """What a reader must know."""
     messages = [f"Not converged: {found.complaint}."] if found.complaint else []
     design = likelihood.design
-    if likelihood.spec.family.response in ("binary", "successes"):
+    if likelihood.spec.family.response.events:
         trials = float(len(design.y) if design.trials is None else design.trials.sum())
         messages += [
             f"About {trials / len(block.levels):.2g} binary responses a level of {block.group}: so few make the "

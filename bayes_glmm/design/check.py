@@ -23,10 +23,10 @@ def check_response(family: Family, design: Design) -> None:
     ------
     DataError
     """
-    bad = np.flatnonzero(family.support(design.y, design.trials))
+    bad = np.flatnonzero(family.response.support(design.y, design.trials))
     if bad.size:
         raise DataError(
-            f"The {family.name} family needs {family.support_text}; found {design.y[bad[0]]:g}.",
+            f"The {family.name} family needs {family.response.support_text}; found {design.y[bad[0]]:g}.",
             f"response {design.response!r}, {rows_text(bad)}",
             "Correct these rows or choose another family.",
         )

@@ -66,10 +66,10 @@ def _is_given(spec: ModelSpec, parameter: str) -> bool:
 
 def _separation(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     kind = spec.family.response
-    unbounded = spec.link_name == "log" if kind == "count" else spec.link.range == "unit"
+    unbounded = spec.link_name == "log" if kind.is_count else spec.link.range == "unit"
     names = separated(design, kind) if unbounded else ()
     if names:
-        if kind == "count":
+        if kind.is_count:
             sides = "zeros from other counts"
         elif separated_completely(design):
             sides = "all failures from all successes (complete separation)"
@@ -97,7 +97,7 @@ def _unit(design: Design, name: str) -> float:
 def _single_rows(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """A level for every row: an over-dispersion for counts, else a variance that nothing tells apart."""
     for block in design.blocks:
-        if len(block.levels) < len(design.y) or spec.family.response in ("count", "successes"):
+        if len(block.levels) < len(design.y) or spec.family.response.counted:
             continue
         rival = "sigma" if "sigma" in spec.family.auxiliary else "the spread of the family itself"
         yield Finding(

@@ -70,7 +70,7 @@ def read_response(spec: ModelSpec, rows: pd.DataFrame) -> tuple[np.ndarray, str 
 
 def _more_than_two(spec: ModelSpec, column: pd.Series, levels: list[str]) -> DataError:
     shown = f"{', '.join(map(repr, levels[:5]))}{' ...' if len(levels) > 5 else ''}"
-    what = f"with levels {shown}; the {spec.family_name} family needs {spec.family.support_text}."
+    what = f"with levels {shown}; the {spec.family_name} family needs {spec.family.response.support_text}."
     where = f"column {column.name!r}"
     missing = "Families for ordered or for more than two categories are not supported."
     if isinstance(column.dtype, pd.CategoricalDtype):
@@ -82,9 +82,9 @@ def _more_than_two(spec: ModelSpec, column: pd.Series, levels: list[str]) -> Dat
 
 def _is_level(spec: ModelSpec, column: pd.Series, level: str) -> tuple[np.ndarray, str]:
     levels = _levels(column)
-    if spec.family.response != "binary":
+    if not spec.family.response.is_binary:
         raise DataError(
-            f"The response is text, but the {spec.family_name} family needs {spec.family.support_text}.",
+            f"The response is text, but the {spec.family_name} family needs {spec.family.response.support_text}.",
             f"column {column.name!r}",
             "Make the column numeric, or use family='bernoulli'.",
         )

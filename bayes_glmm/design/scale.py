@@ -53,7 +53,7 @@ def middle(spec: ModelSpec, design: Design) -> float:
 def spread(spec: ModelSpec, design: Design) -> float:
     """The sd of one observation of the response, of what the offset leaves under the identity link; 1 for none."""
     y = design.y - design.offset if spec.link_name == "identity" else design.y
-    if spec.family.response in ("binary", "successes"):
+    if spec.family.response.events:
         share = float(design.y.sum() / weights(design).sum())
         return math.sqrt(share * (1.0 - share)) or 1.0
     return float(np.std(y)) or 1.0

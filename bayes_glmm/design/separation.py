@@ -14,18 +14,18 @@ import numpy as np
 from scipy.optimize import linprog
 
 from bayes_glmm.design.design import Design
-from bayes_glmm.families.family import ResponseKind
+from bayes_glmm.families.kind import BINARY, ResponseKind
 
 _TINY = 1e-6
 
 
-def separated(design: Design, response: ResponseKind = "binary") -> tuple[str, ...]:
+def separated(design: Design, response: ResponseKind = BINARY) -> tuple[str, ...]:
     """Coefficients without a maximum likelihood estimate.
 
     Parameters
     ----------
     design : Design
-    response : {"binary", "successes", "count", ...}
+    response : ResponseKind
         What the family's response is. Counts are separated by rows of zeros; responses on a continuous range never are.
 
     Returns
@@ -34,7 +34,7 @@ def separated(design: Design, response: ResponseKind = "binary") -> tuple[str, .
         Names of the columns that separate, few where few do it; empty where none do. The intercept, which goes with
         them, is not named.
     """
-    if response not in ("binary", "successes", "count"):
+    if not response.discrete:
         return ()
     side, X = _sides(design, response), _scaled(design.X)
     left = list(range(X.shape[1]))
@@ -49,7 +49,7 @@ def separated(design: Design, response: ResponseKind = "binary") -> tuple[str, .
 
 def separated_completely(design: Design) -> bool:
     """Whether a plane has all rows of successes strictly on one side and all rows of failures on the other."""
-    side = _sides(design, "binary")
+    side = _sides(design, BINARY)
     if not side.all():
         return False
     X = _scaled(design.X)
@@ -63,7 +63,7 @@ def separated_completely(design: Design) -> bool:
 
 def _sides(design: Design, response: ResponseKind) -> np.ndarray:
     """1 for rows of successes only, -1 for rows of failures only, 0 for mixed ones [row]."""
-    most = np.inf if response == "count" else 1.0 if design.trials is None else design.trials
+    most = np.inf if response.is_count else 1.0 if design.trials is None else design.trials
     return np.where(design.y == 0, -1.0, np.where(design.y == most, 1.0, 0.0))
 
 

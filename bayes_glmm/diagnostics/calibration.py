@@ -85,7 +85,7 @@ def calibrate(posterior: Posterior, rows: np.ndarray, found: LeftOut, seed: int 
 def check_calibration(posterior: Posterior) -> Check | Skipped:
     """Do events happen as often as predicted? Asked of 0/1 responses and successes of trials."""
     name, title = "calibration", "Calibration of probabilities"
-    if posterior.spec.family.response not in ("binary", "successes"):
+    if not posterior.spec.family.response.events:
         return Skipped(name, title, "The response is no event.")
     if np.prod(posterior.sample_shape) < FEWEST:
         return Skipped(name, title, f"It takes {FEWEST} draws at least.")

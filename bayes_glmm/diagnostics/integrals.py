@@ -29,7 +29,6 @@ MORE = 1.5  # times the nodes, to measure the error
 POINTS, FREEDOM = 64, 5.0  # of importance sampling, at each draw
 _CHUNK = 1_000_000  # numbers held at once
 _STEPS, _CLOSE = 40, 0.01  # of Newton's method; the mode is near enough at a hundredth of the integrand's sd
-_RANGES = {"binary": "unit", "successes": "unit", "fraction": "unit", "count": "positive", "positive": "positive"}
 _LOG_2PI = math.log(2.0 * math.pi)
 
 
@@ -219,8 +218,7 @@ def evaluations(spec: ModelSpec, effects: int) -> int:
 
 def range_obstacle(spec: ModelSpec) -> str:
     """Why no random effect of a model can be integrated out, as a sentence; empty if they can."""
-    needed = _RANGES.get(spec.family.response)
-    if spec.link.range not in ("real", "positive") if needed is None else spec.link.range != needed:
+    if not spec.defined_everywhere:
         return f"Under the {spec.link_name} link, some random effects have no mean that {spec.family_name} can have."
     return ""
 

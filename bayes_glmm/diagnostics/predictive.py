@@ -82,7 +82,7 @@ def check_mean(posterior: Posterior) -> Check | Skipped:
 def check_sd(posterior: Posterior) -> Check | Skipped:
     """The standard deviation of the response, where the mean does not decide it."""
     name, title = "sd", "SD of the response"
-    if posterior.spec.family.response == "binary":
+    if posterior.spec.family.response.is_binary:
         return Skipped(name, title, "The mean of 0/1 responses decides their sd.")
     share, _ = _response(posterior)
     found = _compare(posterior, "all rows", lambda y: share(y).std(axis=1))
@@ -94,7 +94,7 @@ def check_sd(posterior: Posterior) -> Check | Skipped:
 def check_zeros(posterior: Posterior) -> Check | Skipped:
     """The share of zeros, for counts."""
     name, title = "zeros", "Share of zeros"
-    if posterior.spec.family.response != "count":
+    if not posterior.spec.family.response.is_count:
         return Skipped(name, title, "Not applicable to this response.")
     found = _compare(posterior, "all rows", lambda y: (y == 0).mean(axis=1))
     if found.difference > 0:
@@ -110,12 +110,12 @@ def check_zeros(posterior: Posterior) -> Check | Skipped:
 def check_max(posterior: Posterior) -> Check | Skipped:
     """The largest response, for counts and for continuous responses; also the smallest on the real line."""
     name, title = "max", "Extremes"
-    kind = posterior.spec.family.response
-    if kind not in ("count", "positive", "real"):
+    range_of_mean = posterior.spec.family.response.range
+    if range_of_mean == "unit":
         return Skipped(name, title, "The response is bounded on both sides.")
-    spread = float(np.std(posterior.design.y)) if kind == "real" else None
+    spread = float(np.std(posterior.design.y)) if range_of_mean == "real" else None
     found = [_compare(posterior, "largest", lambda y: y.max(axis=1), spread)]
-    if kind == "real":
+    if range_of_mean == "real":
         found.append(_compare(posterior, "smallest", lambda y: y.min(axis=1), spread))
     worst = min(found, key=lambda comparison: comparison.tail)
     outward = (worst.difference > 0) == (worst.label == "largest")
@@ -152,7 +152,7 @@ def check_groups(posterior: Posterior) -> Check | Skipped:
 def check_dispersion(posterior: Posterior) -> Check | Skipped:
     """Mean squared Pearson residual given u: above that of the replicates the family is too narrow, below too wide."""
     name, title = "dispersion", "Over-dispersion ratio"
-    if posterior.spec.family.response not in ("count", "successes"):
+    if not posterior.spec.family.response.counted:
         return Skipped(name, title, "The family has its own dispersion, or single 0/1 responses that carry none.")
     observed, replicated = (np.square(residuals).mean(axis=1) for residuals in _pearson(posterior))
     found = Comparison("all rows", observed, replicated)
@@ -222,7 +222,7 @@ def wider_family(posterior: Posterior) -> str:
 
 def narrower(posterior: Posterior) -> str:
     """What to try where the response varies less than the model allows."""
-    if posterior.spec.family.response in ("count", "successes"):
+    if posterior.spec.family.response.counted:
         simpler = ', but family="poisson" may' if posterior.spec.family_name == "negative_binomial" else ""
         return (
             f"no wider family helps{simpler}. See whether rows are repeated, rounded or sums with a fixed total, and "

@@ -106,7 +106,7 @@ def conflicts(spec: ModelSpec, design: Design, priors: Priors) -> tuple[Conflict
     rows = iter(layout.rows)
     for block in layout.blocks:
         sds = [float(np.exp(y[next(rows)[-1]])) for _ in block.effects]
-        if spec.family.response in ("binary", "successes") and not _mixed(design, block.index, len(block.levels)):
+        if spec.family.response.events and not _mixed(design, block.index, len(block.levels)):
             continue
         for effect, value in zip(block.effects, sds, strict=True):
             name = f"sd_{block.group}[{effect}]"

@@ -85,9 +85,9 @@ ESTIMANDS: dict[str, Estimand] = {
 
 def mean_range(spec: ModelSpec) -> str:
     """What the mean can be: "unit" for probabilities and fractions, "positive", or "real"."""
-    if spec.family.response in ("binary", "successes", "fraction"):
+    if spec.family.response.range == "unit":
         return "unit"
-    if spec.family.response in ("count", "positive") or spec.link.range == "positive":
+    if spec.family.response.range == "positive" or spec.link.range == "positive":
         return "positive"
     return "real"
 

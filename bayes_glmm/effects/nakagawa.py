@@ -89,7 +89,7 @@ def distribution_variance(posterior: Posterior) -> np.ndarray:
     spec, residual = posterior.spec, latent_residual(posterior)
     if residual is not None:
         return residual
-    if spec.family.response not in ("count", "positive") or spec.link_name not in ("log", "sqrt"):
+    if spec.family.response.range != "positive" or spec.link_name not in ("log", "sqrt"):
         raise SpecError(
             f"A {spec.family_name} response with the {spec.link_name} link has no variance on the latent scale.",
             advice="r_squared() is on the scale of the response, and there for every model.",

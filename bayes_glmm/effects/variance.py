@@ -128,9 +128,9 @@ def latent_residual(posterior: Posterior) -> np.ndarray | None:
     """Residual variance on the latent scale [draw]; None where there is no such scale."""
     spec = posterior.spec
     total = int(np.prod(posterior.sample_shape))
-    if spec.family.response in ("binary", "successes") and spec.link_name in LATENT_VARIANCE:
+    if spec.family.response.events and spec.link_name in LATENT_VARIANCE:
         return np.full(total, LATENT_VARIANCE[spec.link_name])
-    if spec.family.response == "real" and spec.link_name == "identity":
+    if spec.family.response.range == "real" and spec.link_name == "identity":
         return np.asarray(spec.family.variance_of(np.zeros(total), posterior.auxiliary), float)
     return None
 
@@ -146,7 +146,7 @@ def _shares(posterior: Posterior) -> Iterator[Row]:
 
 
 def _median_odds_ratios(posterior: Posterior) -> Iterator[Row]:
-    if posterior.spec.link_name != "logit" or posterior.spec.family.response == "fraction":
+    if posterior.spec.link_name != "logit" or not posterior.spec.family.response.events:
         return
     for block in posterior.design.blocks:
         if "Intercept" in block.effects:

@@ -6,6 +6,7 @@ from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families.continuous import GAMMA, GAUSSIAN, STUDENT_T
 from bayes_glmm.families.counts import NEGATIVE_BINOMIAL, POISSON
 from bayes_glmm.families.family import Family as Family
+from bayes_glmm.families.kind import ResponseKind as ResponseKind
 from bayes_glmm.families.link import LINKS as LINKS
 from bayes_glmm.families.link import Link as Link
 from bayes_glmm.families.link import get_link as get_link

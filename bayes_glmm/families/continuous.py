@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from bayes_glmm.families.family import Family
+from bayes_glmm.families.kind import POSITIVE, REAL
 from bayes_glmm.families.parameter import NU, PHI, SIGMA, Parameter
 
 _REAL = Parameter("mu", ("identity", "log", "inverse"), "real", of_response=True)
@@ -21,9 +22,7 @@ GAUSSIAN = Family(
     "gaussian",
     title="Gaussian",
     parameters=(_REAL, SIGMA),
-    response="real",
-    support=lambda y, trials: ~np.isfinite(y),
-    support_text="finite numbers",
+    response=REAL,
     variance=lambda at: at["sigma"].value ** 2 + 0.0 * at["mu"].value,
     log_density=_gaussian_log_density,
     draw=lambda rng, y, at: rng.normal(at["mu"].value, at["sigma"].value),
@@ -54,9 +53,7 @@ STUDENT_T = Family(
     "student_t",
     title="Student t",
     parameters=(_REAL, SIGMA, NU),
-    response="real",
-    support=lambda y, trials: ~np.isfinite(y),
-    support_text="finite numbers",
+    response=REAL,
     variance=_student_variance,
     log_density=_student_log_density,
     draw=_student_draw,
@@ -76,9 +73,7 @@ GAMMA = Family(
     "gamma",
     title="gamma",
     parameters=(Parameter("mu", ("log", "inverse", "identity"), "positive", of_response=True), PHI),
-    response="positive",
-    support=lambda y, trials: ~(np.isfinite(y) & (y > 0)),
-    support_text="numbers above 0",
+    response=POSITIVE,
     variance=lambda at: at["mu"].value ** 2 / at["phi"].value,
     log_density=_gamma_log_density,
     draw=lambda rng, y, at: rng.gamma(at["phi"].value, at["mu"].value / at["phi"].value),

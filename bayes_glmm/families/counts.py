@@ -5,14 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from bayes_glmm.families.family import Family
+from bayes_glmm.families.kind import COUNT
 from bayes_glmm.families.parameter import PHI, Parameter
 
 _MEAN = Parameter("mu", ("log", "identity", "sqrt"), "positive", of_response=True)
 _LARGEST = 1e18  # a mean above any that an integer count can be drawn for: the mean itself is as good a count
-
-
-def _not_a_count(y: np.ndarray, trials: np.ndarray | None) -> np.ndarray:
-    return ~(np.isfinite(y) & (y >= 0) & (y == np.floor(y)))
 
 
 def _poisson_log_density(y, at, f):  # type: ignore[no-untyped-def]
@@ -24,9 +21,7 @@ POISSON = Family(
     "poisson",
     title="Poisson",
     parameters=(_MEAN,),
-    response="count",
-    support=_not_a_count,
-    support_text="whole numbers 0, 1, 2, ...",
+    response=COUNT,
     variance=lambda at: at["mu"].value,
     log_density=_poisson_log_density,
     draw=lambda rng, y, at: rng.poisson(np.minimum(at["mu"].value, _LARGEST)),
@@ -50,9 +45,7 @@ NEGATIVE_BINOMIAL = Family(
     "negative_binomial",
     title="negative binomial (NB2)",
     parameters=(_MEAN, PHI),
-    response="count",
-    support=_not_a_count,
-    support_text="whole numbers 0, 1, 2, ...",
+    response=COUNT,
     variance=lambda at: at["mu"].value + at["mu"].value ** 2 / at["phi"].value,
     log_density=_negative_binomial_log_density,
     draw=_negative_binomial_draw,

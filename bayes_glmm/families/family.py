@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from bayes_glmm.families.kind import ResponseKind
 from bayes_glmm.families.link import LINKS, Link
 from bayes_glmm.families.parameter import Parameter
 from bayes_glmm.families.value import Value, constant
 from bayes_glmm.numerics.functions import NUMPY, Functions
-
-ResponseKind = Literal["real", "positive", "binary", "successes", "count", "fraction"]
 
 
 @dataclass(frozen=True)
@@ -33,12 +32,8 @@ class Family:
         Its name in prose.
     parameters : tuple of Parameter
         The location comes first: it is what effects report, and the conditional mean of one trial.
-    response : {"real", "positive", "binary", "successes", "count", "fraction"}
-        What the response is, which decides how it is read and pictured.
-    support : function
-        ``(y, trials) -> bool array [row]``, True where a row cannot be.
-    support_text : str
-        The support in words, for messages.
+    response : ResponseKind
+        What the response is: its support, and where its mean lies.
     variance : function
         ``(at) -> Var(y | u)``; of one trial where there are trials. ``at`` has the value of each parameter by name.
     log_density : function
@@ -54,8 +49,6 @@ class Family:
     title: str
     parameters: tuple[Parameter, ...]
     response: ResponseKind
-    support: Callable[[np.ndarray, np.ndarray | None], np.ndarray]
-    support_text: str
     variance: Callable[..., Any]
     log_density: Callable[..., Any]
     draw: Callable[..., np.ndarray]
@@ -79,7 +72,7 @@ class Family:
     @property
     def discrete(self) -> bool:
         """Whether the response takes separate values."""
-        return self.response in ("binary", "successes", "count")
+        return self.response.discrete
 
     def at(self, eta: Any, link: Link, auxiliary: Mapping[str, Any], f: Functions) -> dict[str, Value]:
         """The value of each parameter: the location at its linear predictor, the others as constants.

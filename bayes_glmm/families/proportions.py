@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bayes_glmm.families.family import Family
+from bayes_glmm.families.kind import BINARY, FRACTION, SUCCESSES
 from bayes_glmm.families.parameter import PHI, Parameter
 from bayes_glmm.families.response import Response
 from bayes_glmm.families.value import At
@@ -36,18 +37,11 @@ def _binary_variance(at: At) -> Any:
     return mu * (1.0 - mu)
 
 
-def _not_successes(y: np.ndarray, trials: np.ndarray | None) -> np.ndarray:
-    n = 1 if trials is None else trials
-    return ~(np.isfinite(y) & (y >= 0) & (y == np.floor(y)) & (y <= n))
-
-
 BERNOULLI = Family(
     "bernoulli",
     title="Bernoulli",
     parameters=(_PROBABILITY,),
-    response="binary",
-    support=_not_successes,
-    support_text="0 and 1",
+    response=BINARY,
     variance=_binary_variance,
     log_density=_binomial_log_density,
     draw=_binomial_draw,
@@ -58,9 +52,7 @@ BINOMIAL = Family(
     "binomial",
     title="binomial",
     parameters=(_PROBABILITY,),
-    response="successes",
-    support=_not_successes,
-    support_text="whole numbers of successes between 0 and the number of trials",
+    response=SUCCESSES,
     variance=_binary_variance,
     log_density=_binomial_log_density,
     draw=_binomial_draw,
@@ -94,9 +86,7 @@ BETA = Family(
     "beta",
     title="beta",
     parameters=(Parameter("mu", ("logit", "probit", "cloglog", "cauchit"), "unit"), PHI),
-    response="fraction",
-    support=lambda y, trials: ~((y > 0) & (y < 1)),
-    support_text="numbers strictly between 0 and 1",
+    response=FRACTION,
     variance=lambda at: _binary_variance(at) / (1.0 + at["phi"].value),
     log_density=_beta_log_density,
     draw=_beta_draw,

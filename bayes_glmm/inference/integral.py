@@ -29,7 +29,6 @@ from bayes_glmm.spec import ModelSpec
 
 REACH = 8.0  # the grid runs from -8 to 8: phi(8) = 5e-15
 MOST_CELLS = 200_000  # patterns x slots x nodes: a gradient took 6-14 ms (bernoulli) or 1 ms (poisson) on one core
-_RANGES = {"binary": "unit", "successes": "unit", "fraction": "unit", "count": "positive", "positive": "positive"}
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def integral_for(spec: ModelSpec, design: Design) -> Integral | None:
     a is about exp(-2 pi d / a) and exp(-2 pi^2 s^2 / a^2): the nodes follow from the smaller of d / 3.5 and s, for the
     most informative group and the largest plausible sd of the effects. The error itself is measured at the draws.
     """
-    if len(design.blocks) != 1 or len(design.blocks[0].effects) != 1 or not _defined_everywhere(spec):
+    if len(design.blocks) != 1 or len(design.blocks[0].effects) != 1 or not spec.defined_everywhere:
         return None
     patterns = find_patterns(design)
     step = min(0.5, min(_narrowest(spec, design), spec.link.strip / 3.5) / _largest_sd(spec, design))
@@ -181,12 +180,6 @@ def _stacked(integral: Integral, posterior: xr.Dataset) -> dict[str, np.ndarray]
     sd = stacked(f"sd_{integral.design.blocks[0].group}")[:, 0]
     beta = stacked("beta") if integral.design.coefficients else np.empty((len(sd), 0))
     return {"beta": beta, "sd": sd} | {name: stacked(name) for name in integral.spec.family.auxiliary}
-
-
-def _defined_everywhere(spec: ModelSpec) -> bool:
-    """Whether every real eta has a mean that the family can have."""
-    needed = _RANGES.get(spec.family.response)
-    return spec.link.range in ("real", "positive") if needed is None else spec.link.range == needed
 
 
 def _narrowest(spec: ModelSpec, design: Design) -> float:

@@ -33,7 +33,7 @@ def starting_parameters(likelihood: Likelihood) -> tuple[Parameters, np.ndarray]
     """
     spec, design = likelihood.spec, likelihood.design
     spread = float(np.std(design.y)) or 1.0
-    scale = 0.5 * spread if spec.link_name == "identity" and spec.family.response == "real" else 0.5
+    scale = 0.5 * spread if spec.link_name == "identity" and spec.family.response.range == "real" else 0.5
     L = {block.group: np.diag(scale / np.maximum(_size(block.values), 1e-12)) for block in design.blocks}
     auxiliary = {name: spread if p.of_response else 2.0 for name, p in spec.family.auxiliary.items()}
     beta, precision = _joint_mode(likelihood, L, auxiliary)

@@ -29,11 +29,11 @@ def predictive_figure(posterior: Posterior) -> tuple[bytes, str, str]:
     draws = int(np.clip(VALUES // len(design.y), 20, REPLICATES))
     replicated = replicate(posterior, draws, SEED)
     kind = posterior.spec.family.response
-    if kind == "count":
+    if kind.is_count:
         return _counts(design.response, design.y, replicated)
-    if kind in ("binary", "successes"):
+    if kind.events:
         return _proportions(posterior, replicated)
-    return _densities(design.response, design.y, replicated, kind)
+    return _densities(design.response, design.y, replicated, kind.range == "unit")
 
 
 def _counts(name: str, y: np.ndarray, replicated: np.ndarray) -> tuple[bytes, str, str]:
@@ -98,13 +98,13 @@ def _root_ticks(top: float) -> list[float]:
     return kept
 
 
-def _densities(name: str, y: np.ndarray, replicated: np.ndarray, kind: str) -> tuple[bytes, str, str]:
+def _densities(name: str, y: np.ndarray, replicated: np.ndarray, bounded: bool) -> tuple[bytes, str, str]:
     """Kernel densities of the data and of some replicates, over the range of the data and of nearly all replicates."""
     from arviz_stats.base import array_stats
 
     shown = replicated[:: max(1, len(replicated) // 50)]
     low, high = np.quantile(np.concatenate([y, shown.ravel()]), [0.001, 0.999], method="inverted_cdf")
-    limits = (0.0, 1.0) if kind == "fraction" else (min(low, y.min()), max(high, y.max()))
+    limits = (0.0, 1.0) if bounded else (min(low, y.min()), max(high, y.max()))
     lines = np.concatenate([shown, y[None]])
     inside = np.where((limits[0] <= lines) & (lines <= limits[1]), lines, np.nan)  # ArviZ passes over NaN
     grid, density, _ = array_stats.kde(inside, grid_len=256, custom_lims=limits)

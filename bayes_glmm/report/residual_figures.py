@@ -70,7 +70,7 @@ def calibration_figure(posterior: Posterior) -> tuple[bytes, str, str]:
     """Calibrated against predicted probabilities; for 0/1 responses also the events in the order of prediction."""
     rows = checked_rows(posterior)
     found = calibrate(posterior, rows, left_out(posterior, rows))
-    binary = posterior.spec.family.response == "binary"
+    binary = posterior.spec.family.response.is_binary
     places, first = np.unique(found.predicted.round(2), return_index=True)
     numbers = np.column_stack([found.predicted, found.calibrated, found.lower, found.upper])[first]
     texts = [

@@ -36,9 +36,9 @@ def scale_of(posterior: Posterior) -> Scale:
     """The scale of the mean of the response: probabilities differ by percentage points."""
     design, kind = posterior.design, posterior.spec.family.response
     response = design.response.strip("`")
-    if kind == "successes":
+    if kind.trials:
         return Scale(f'probability of "{response}"', 100.0, POINTS)
-    if kind == "binary":
+    if kind.is_binary:
         event = f'"{design.success}"' if design.success else f"{response} = 1"
         return Scale(f"probability of {event}", 100.0, POINTS)
     return Scale(f"mean of {response}")

@@ -112,9 +112,9 @@ class ModelSpec:
         _check_text("family", family)
         _check_text("link", link)
         found, chosen = family_and_link(family, link)
-        if formula.trials is not None and found.response != "successes":
+        if formula.trials is not None and not found.response.trials:
             raise SpecError(f"The {family} family takes no trials.", str(formula), "Use family='binomial'.")
-        if formula.trials is None and found.response == "successes":
+        if formula.trials is None and found.response.trials:
             raise SpecError(
                 "The binomial family needs the number of trials.",
                 str(formula),
@@ -154,6 +154,12 @@ class ModelSpec:
     def link(self) -> Link:
         """The link record."""
         return family_and_link(self.family_name, self.link_name)[1]
+
+    @property
+    def defined_everywhere(self) -> bool:
+        """Whether every linear predictor has a mean that the family can have."""
+        needed = self.family.response.range
+        return self.link.range in ("real", "positive") if needed == "real" else self.link.range == needed
 
     def at(self, eta: Any, auxiliary: Mapping[str, Any], f: Functions) -> dict[str, Value]:
         """The value of each parameter of the family, the location at a linear predictor: see :meth:`Family.at`."""

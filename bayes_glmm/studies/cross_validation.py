@@ -206,7 +206,7 @@ def _parts(
     if by:
         fold = folds_of_levels(unit, k, rng)
     else:
-        binary = problem.spec.family.response == "binary"
+        binary = problem.spec.family.response.is_binary
         fold = folds_of_rows(len(unit), k, rng, problem.design.y if binary else None)
     parts = []
     for i in range(k):

@@ -112,5 +112,5 @@ def _ranked_labels(prior: Posterior, labels: Sequence[str]) -> list[str]:
 
 def _possible(problem: Problem, y: np.ndarray) -> np.ndarray:
     """Which responses [draw] could be data."""
-    outside = np.array([problem.spec.family.support(one, problem.design.trials).any() for one in y])
+    outside = np.array([problem.spec.family.response.support(one, problem.design.trials).any() for one in y])
     return ~outside & (np.abs(y) < LARGEST).all(axis=1)

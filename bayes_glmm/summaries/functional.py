@@ -28,5 +28,5 @@ def functional_of_outcomes(spec: ModelSpec) -> Functional:
     It exists where responses are bounded (yes or no, successes, fractions: the median of yes or no would be 0 or 1) and
     under the identity link. Under the log link the mean of a response in a new group contains exp(variance / 2).
     """
-    bounded = spec.family.response in ("binary", "successes", "fraction")
+    bounded = spec.family.response.range == "unit"
     return "mean" if bounded or spec.link_name == "identity" else "median"

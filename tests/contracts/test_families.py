@@ -20,8 +20,7 @@ EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES
 ORDINARY = [
     (family, link)
     for family, link in PAIRS
-    if LINKS[link].range == {"positive": "positive", "count": "positive"}.get(family.response, "unit")
-    and link != "sqrt"
+    if LINKS[link].range == ("positive" if family.response.range == "positive" else "unit") and link != "sqrt"
 ]
 
 VALID = {
@@ -65,17 +64,17 @@ def _auxiliary(family: Family) -> dict[str, Any]:
 def _predictors(family: Family, link: str) -> np.ndarray:
     """Linear predictors whose mean lies inside the support."""
     rng = np.random.default_rng(7)
-    if family.response in ("binary", "successes", "fraction"):
+    if family.response.range == "unit":
         return LINKS[link].forward(rng.uniform(0.02, 0.98, 11), NUMPY)
-    if family.response == "real" and LINKS[link].range == "real":
+    if family.response.range == "real" and LINKS[link].range == "real":
         return rng.normal(0, 3, 11)
     return LINKS[link].forward(rng.uniform(0.05, 9.0, 11), NUMPY)
 
 
 def _rows(family: Family, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Every valid response at every linear predictor: y, eta, trials."""
-    y, n = VALID[family.response], len(eta)
-    trials = np.repeat(TRIALS, n) if family.response == "successes" else None
+    y, n = VALID[family.response.name], len(eta)
+    trials = np.repeat(TRIALS, n) if family.response.trials else None
     return np.repeat(y, n), np.tile(eta, len(y)), trials
 
 
@@ -91,7 +90,7 @@ def _compiled(family_name: str, link: str):
 
     family = FAMILIES[family_name]
     y, eta, trials = pt.dvector("y"), pt.dvector("eta"), pt.dvector("trials")
-    n = trials if family.response == "successes" else None
+    n = trials if family.response.trials else None
     with pm.Model():
         at = family.at(eta, LINKS[link], _auxiliary(family), pytensor_functions())
         variable = family.distribution(pm, "y", Response(np.ones(3 * len(TAILS)), n), at, None)
@@ -143,8 +142,8 @@ def test_tails_are_finite(family: Family, link: str) -> None:
 def test_draws_have_the_stated_mean_and_variance(family: Family, link: str) -> None:
     rng, size, aux = np.random.default_rng(20), 200_000, _auxiliary(family)
     for eta in _predictors(family, link)[:2]:
-        n = 5.0 if family.response == "successes" else 1.0
-        trials = np.full(size, n) if family.response == "successes" else None
+        n = 5.0 if family.response.trials else 1.0
+        trials = np.full(size, n) if family.response.trials else None
         at = family.at(np.full(size, eta), LINKS[link], aux, NUMPY)
         draws = np.asarray(family.draw(rng, Response(None, trials), at), float)
         mu = LINKS[link].inverse(eta, NUMPY)
@@ -154,14 +153,14 @@ def test_draws_have_the_stated_mean_and_variance(family: Family, link: str) -> N
         # 5 Monte Carlo standard errors, that of the variance from the fourth moment of the draws themselves
         assert abs(centred.mean()) <= 5 * np.sqrt(variance / size)
         assert abs((centred**2).mean() - variance) <= 5 * np.sqrt((centred**2).var() / size)
-        assert not family.support(draws, trials).any()
+        assert not family.response.support(draws, trials).any()
 
 
 @EVERY_FAMILY
 def test_draws_broadcast_over_posterior_draws(family: Family) -> None:
     eta = np.linspace(0.2, 0.7, 12).reshape(4, 3)
     aux = {name: np.full((4, 1), value) for name, value in _auxiliary(family).items()}
-    y = Response(VALID[family.response], TRIALS if family.response == "successes" else None)
+    y = Response(VALID[family.response.name], TRIALS if family.response.trials else None)
     at = family.at(eta, LINKS[family.links[0]], aux, NUMPY)
     first, again = (family.draw(np.random.default_rng(3), y, at) for _ in range(2))
     assert first.shape == (4, 3)
@@ -172,7 +171,7 @@ def test_draws_broadcast_over_posterior_draws(family: Family) -> None:
 @EVERY_FAMILY
 def test_draws_in_the_tails_are_numbers(family: Family) -> None:
     eta = np.array([-700.0, -40.0, 40.0, 700.0])
-    trials = np.full(4, 5.0) if family.response == "successes" else None
+    trials = np.full(4, 5.0) if family.response.trials else None
     at = family.at(eta, LINKS[family.links[0]], _auxiliary(family), NUMPY)
     draws = family.draw(np.random.default_rng(3), Response(None, trials), at)
     assert np.isfinite(draws).all()
@@ -180,11 +179,11 @@ def test_draws_in_the_tails_are_numbers(family: Family) -> None:
 
 @EVERY_FAMILY
 def test_support_accepts_what_can_be_and_rejects_what_cannot(family: Family) -> None:
-    trials = TRIALS if family.response == "successes" else None
-    assert not family.support(VALID[family.response], trials).any()
-    bad = np.array(INVALID[family.response])
-    trials = np.full(len(bad), 5.0) if family.response == "successes" else None
-    assert family.support(bad, trials).all()
+    trials = TRIALS if family.response.trials else None
+    assert not family.response.support(VALID[family.response.name], trials).any()
+    bad = np.array(INVALID[family.response.name])
+    trials = np.full(len(bad), 5.0) if family.response.trials else None
+    assert family.response.support(bad, trials).all()
 
 
 @EVERY_FAMILY

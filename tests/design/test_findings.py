@@ -9,6 +9,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from bayes_glmm.design import Design, build_design, findings, separated
+from bayes_glmm.families.kind import COUNT, REAL
 from bayes_glmm.glmm import GLMM
 from bayes_glmm.spec import ModelSpec
 
@@ -88,9 +89,9 @@ def test_counts_are_separated_by_zeros_alone() -> None:
     data = pd.DataFrame({"f": list("aabbcc"), "y": [0, 0, 3, 4, 0, 5]})
     design = design_of(data, "y ~ f", "poisson")
     # level a, the reference, has zeros only: the intercept falls for ever while b and c rise
-    assert ("f[b]", "f[c]") == separated(design, "count")
-    assert () == separated(design_of(data[2:], "y ~ f", "poisson"), "count")
-    assert () == separated(design, "real")
+    assert ("f[b]", "f[c]") == separated(design, COUNT)
+    assert () == separated(design_of(data[2:], "y ~ f", "poisson"), COUNT)
+    assert () == separated(design, REAL)
 
 
 def test_the_prior_advised_for_a_rare_level_is_narrower_than_the_default() -> None:

@@ -16,8 +16,8 @@ def lines_of(formula: str, family: str = "gaussian", link: str | None = None, **
     rng = np.random.default_rng(0)
     data = pd.DataFrame({name: rng.normal(size=24) for name in ("x", "w", "v", "a", "b", "c")})
     data = data.assign(n=10, t=2.0, g=np.tile(["p", "q", "r"], 8), h=np.repeat(["s", "t"], 12))
-    data["y"] = np.tile([0, 1, 1, 0], 6) if FAMILIES[family].response != "fraction" else 0.1 + 0.5 * rng.random(24)
-    if FAMILIES[family].response in ("positive", "real"):
+    data["y"] = np.tile([0, 1, 1, 0], 6) if FAMILIES[family].response.name != "fraction" else 0.1 + 0.5 * rng.random(24)
+    if FAMILIES[family].response.name in ("positive", "real"):
         data["y"] = rng.gamma(2.0, size=24)
     spec = ModelSpec.from_formula(formula, family=family, link=link, priors=priors)
     design = build_design(spec, data)
@@ -71,7 +71,7 @@ def test_many_coefficients_stand_one_a_line() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_and_link_has_its_words(family: str) -> None:
     for link in FAMILIES[family].links:
-        formula = "p(y, n) ~ x + (1 | g)" if FAMILIES[family].response == "successes" else "y ~ x + (1 | g)"
+        formula = "p(y, n) ~ x + (1 | g)" if FAMILIES[family].response.trials else "y ~ x + (1 | g)"
         lines = lines_of(formula, family, link)
         assert lines[0].startswith("y_i | u ~ ")
         assert "μ_i" in lines[1].split(" = ")[0]

@@ -43,7 +43,7 @@ def data() -> pd.DataFrame:
 
 
 def made(family: str, link: str | None, right: str, frame: pd.DataFrame | None = None) -> tuple[ModelSpec, Design]:
-    kind = FAMILIES[family].response
+    kind = FAMILIES[family].response.name
     left = "p(successes, trials)" if kind == "successes" else kind
     spec = ModelSpec.from_formula(f"{left} ~ {right}", family, link)
     return spec, build_design(spec, data() if frame is None else frame)

@@ -35,7 +35,7 @@ def made(family: str, link: str) -> tuple[Kernel, Any]:
 
 def rows(family: str, link: str) -> tuple[Response, np.ndarray]:
     """Responses, the extreme ones among them, and linear predictors that the link takes."""
-    rng, kind = np.random.default_rng(4), FAMILIES[family].response
+    rng, kind = np.random.default_rng(4), FAMILIES[family].response.name
     trials = rng.integers(1, 7, COUNT).astype(float)
     values = {
         "real": rng.normal(0.0, 3.0, COUNT),

@@ -112,14 +112,14 @@ def largest_error(family: str, link: str, row: tuple[float, float], eta: float, 
 def test_value_and_gradient_are_mpmaths(family: str, link: str) -> None:
     record, _ = family_and_link(family, link)
     auxiliary = AUXILIARY[next(iter(record.auxiliary), "")]
-    for row, eta, a in itertools.product(ROWS[record.response], ETA, auxiliary):
+    for row, eta, a in itertools.product(ROWS[record.response.name], ETA, auxiliary):
         assert largest_error(family, link, row, eta, a) <= 1e-12, f"(y, n) = {row}, eta = {eta}, a = {a}"
 
 
 @EVERY
 def test_only_nan_gives_nan(family: str, link: str) -> None:
     record, _ = family_and_link(family, link)
-    for row in ROWS[record.response]:
+    for row in ROWS[record.response.name]:
         y, n = (np.full(24, number) for number in row)
         statistics = np.asarray(KERNELS[family, link].statistics(y, n), float)
         for eta in (-1e300, -1e3, 1e3, 1e300, np.nan):
@@ -155,10 +155,10 @@ def model_of(family: str, link: str) -> bg.GLMM:
         "count": rng.poisson(rng.gamma(1.0, 4.0, rows)),
         "positive": rng.gamma(2.0, 1.0, rows),
         "real": rng.normal(1.0, 2.0, rows),
-    }[record.response]
+    }[record.response.name]
     data = pd.DataFrame({"y": y, "n": trials, "x": rng.normal(size=rows), "t": rng.uniform(0.5, 2.0, rows)})
     data = data.assign(g=rng.integers(0, 40, rows), h=rng.integers(0, 7, rows))
-    left = "p(y, n)" if record.response == "successes" else "y"
+    left = "p(y, n)" if record.response.trials else "y"
     return bg.GLMM(f"{left} ~ x + offset(t) + (x | g) + (1 | h)", data, family=family, link=link)
 
 

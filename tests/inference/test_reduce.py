@@ -45,7 +45,7 @@ def repeated(family: str, link: str, right: str = CROSSED, rows: int = 900) -> b
         "successes": rng.binomial(data["n"], 0.4),
         "count": rng.poisson(3.0, rows),
         "real": rng.normal(40.0, 2.0, rows),
-    }[bg.FAMILIES[family].response]
+    }[bg.FAMILIES[family].response.name]
     left = "p(y, n)" if family == "binomial" else "y"
     return bg.GLMM(f"{left} ~ {right}", data.assign(y=y), family=family, link=link)
 

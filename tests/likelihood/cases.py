@@ -37,7 +37,7 @@ def data() -> pd.DataFrame:
 
 
 def model(family: str, structure: str, link: str | None = None) -> bg.GLMM:
-    kind = bg.FAMILIES[family].response
+    kind = bg.FAMILIES[family].response.name
     response = {"successes": "p(successes, trials)"}.get(kind, kind)
     terms = ["x", *([STRUCTURES[structure]] if STRUCTURES[structure] else [])]
     return bg.GLMM(f"{response} ~ {' + '.join(terms)}", data(), family=family, link=link)

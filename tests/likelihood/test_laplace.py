@@ -19,7 +19,7 @@ SMOOTH = [
     (name, link)
     for name, family in FAMILIES.items()
     for link in family.links
-    if link in ("logit", "cauchit") or (link == "log" and family.response not in ("binary", "successes"))
+    if link in ("logit", "cauchit") or (link == "log" and not family.response.events)
 ]
 SMOOTH += [("gaussian", "identity"), ("student_t", "identity"), ("binomial", "probit"), ("beta", "cloglog")]
 

@@ -170,16 +170,16 @@ def test_lkj_survives_the_change_of_coordinates(n: int, eta: float) -> None:
 @pytest.mark.parametrize(("family", "link"), PAIRS, ids=[f"{family.name}-{link}" for family, link in PAIRS])
 def test_every_family_with_every_link(family: Any, link: str) -> None:
     rng = np.random.default_rng(5)
-    unit = family.response in ("binary", "successes", "fraction")
+    unit = family.response.range == "unit"
     # linear predictors around one whose mean is well inside the support
     middle = 0.4 if unit else 2.0
     trials = rng.integers(3, 9, 20)
     y = {
         "real": rng.normal(2, 1, 20), "positive": rng.gamma(2, 1, 20), "binary": rng.permutation([0, 1] * 10),
         "successes": rng.binomial(trials, 0.4), "count": rng.poisson(2, 20), "fraction": rng.beta(2, 3, 20),
-    }[family.response]  # fmt: skip
+    }[family.response.name]  # fmt: skip
     data = pd.DataFrame({"y": y, "n": trials, "x": rng.uniform(-1, 1, 20), "g": [*"abcde"] * 4})
-    left = "p(y, n)" if family.response == "successes" else "y"
+    left = "p(y, n)" if family.response.trials else "y"
     priors = {"Intercept": "Normal(0, 3)", "x": "Normal(0, 1)", "sd": "HalfNormal(0.5)", "phi": "Gamma(2, 1)"}
     given = {name: text for name, text in priors.items() if name != "phi" or name in family.auxiliary}
     model = bg.GLMM(f"{left} ~ x + (1 | g)", data, family=family.name, link=link, priors=given)

@@ -107,7 +107,7 @@ RESPONSES = {"real": 0.5, "positive": 1.0, "binary": 0.0, "successes": 1.0, "cou
 
 
 def _made_up(family: str, link: str) -> Posterior:
-    kind = FAMILIES[family].response
+    kind = FAMILIES[family].response.name
     data = frame().drop(columns="y")
     data["y"] = RESPONSES[kind] + (data.index % 2) * (0.5 if kind == "fraction" else 1.0)
     data["n"] = 3

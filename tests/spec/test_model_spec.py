@@ -51,7 +51,7 @@ def test_formula_and_parts_are_the_same_model() -> None:
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
 def test_first_link_is_the_default(family) -> None:
-    left = "p(y, n)" if family.response == "successes" else "y"
+    left = "p(y, n)" if family.response.trials else "y"
     spec = ModelSpec.from_formula(f"{left} ~ x", family.name)
     assert (spec.link_name, spec.family, spec.link.name) == (family.links[0], family, family.links[0])
 

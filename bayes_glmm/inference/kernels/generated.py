@@ -53,7 +53,7 @@ def generated(family: str, link: str) -> Kernel:
     a = Symbol(program, "a", _CONSTANT, tangents={"a": one})
     program.known["log(a)"] = (Symbol(program, "log_a", _CONSTANT),)
     at = record.at(eta, LINKS[link], dict.fromkeys(record.auxiliary, a), SOURCE)
-    terms = record.log_density(Response(y, n if record.response == "successes" else None), at, SOURCE).parts
+    terms = record.log_density(Response(y, n if record.response.trials else None), at, SOURCE).parts
     of_eta = [term for term in terms if "eta" in term[1].depends]
     of_data = [term for term in terms if term[1].depends <= _DATA]
     of_constant = [term for term in terms if term[1].depends == _CONSTANT]

@@ -38,7 +38,7 @@ def _jax_form(op: FusedLogLikelihood, **_: Any) -> Callable[..., Any]:
         def log_likelihood(parameters: dict[str, Any]) -> Any:
             auxiliary = dict.fromkeys(family.auxiliary, parameters["auxiliary"])
             at = family.at(form.eta(named | parameters), link, auxiliary, JAX)
-            observed = Response(named["y"], named["trials"] if family.response == "successes" else None)
+            observed = Response(named["y"], named["trials"] if family.response.trials else None)
             return family.log_density(observed, at, JAX).sum()
 
         value, gradient = jax.value_and_grad(log_likelihood)({name: named[name] for name in form.parameters})

@@ -25,7 +25,7 @@ def render_data(posterior: Posterior) -> Markup:
 def _response(posterior: Posterior) -> Markup:
     design, kind = posterior.design, posterior.spec.family.response
     y = design.y
-    if kind == "binary":
+    if kind.is_binary:
         event = f"{design.response} = {design.success or 1}"
         share = f"{y.mean():.1%}"
         return paragraph("{event} in {count} rows ({share}).", event=event, count=f"{int(y.sum()):,}", share=share)
@@ -35,7 +35,7 @@ def _response(posterior: Posterior) -> Markup:
             name=design.response, successes=f"{int(y.sum()):,}", trials=f"{int(design.trials.sum()):,}",
             share=f"{y.sum() / design.trials.sum():.1%}",
         )  # fmt: skip
-    zeros = f", {np.mean(y == 0):.1%} zeros" if kind == "count" else ""
+    zeros = f", {np.mean(y == 0):.1%} zeros" if kind.is_count else ""
     return paragraph(
         "{name}: mean {mean}, sd {sd}, from {low} to {high}{zeros}.",
         name=design.response, mean=f"{y.mean():.4g}", sd=f"{y.std(ddof=1):.4g}", low=f"{y.min():.4g}",

@@ -1,0 +1,81 @@
+"""Kinds of responses: what the values may be, and what follows from that, whatever the distribution is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ResponseKind:
+    """What a response is, which decides how it is read, checked and pictured.
+
+    Attributes
+    ----------
+    name : str
+    support : function
+        ``(values, trials) -> bool array [row]``, True where a row cannot be.
+    support_text : str
+        The support in words, for messages.
+    range : {"real", "positive", "unit"}
+        Where the mean lies.
+    discrete : bool
+        Whether it takes separate values.
+    events : bool
+        Whether it counts events of a known number of trials, so that its mean is their probability.
+    trials : bool
+        Whether the number of trials stands beside it.
+    """
+
+    name: str
+    support: Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+    support_text: str
+    range: Literal["real", "positive", "unit"]
+    discrete: bool = False
+    events: bool = False
+    trials: bool = False
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it is one event that happens or does not."""
+        return self.events and not self.trials
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it is a number without a largest one."""
+        return self.discrete and self.range == "positive"
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is a number of things: successes of trials, or a count."""
+        return self.trials or self.is_count
+
+
+def _not_successes(y: np.ndarray, trials: np.ndarray | None) -> np.ndarray:
+    n = 1 if trials is None else trials
+    return ~(np.isfinite(y) & (y >= 0) & (y == np.floor(y)) & (y <= n))
+
+
+REAL = ResponseKind("real", lambda y, trials: ~np.isfinite(y), "finite numbers", "real")
+POSITIVE = ResponseKind("positive", lambda y, trials: ~(np.isfinite(y) & (y > 0)), "numbers above 0", "positive")
+FRACTION = ResponseKind("fraction", lambda y, trials: ~((y > 0) & (y < 1)), "numbers strictly between 0 and 1", "unit")
+BINARY = ResponseKind("binary", _not_successes, "0 and 1", "unit", discrete=True, events=True)
+SUCCESSES = ResponseKind(
+    "successes",
+    _not_successes,
+    "whole numbers of successes between 0 and the number of trials",
+    "unit",
+    discrete=True,
+    events=True,
+    trials=True,
+)
+COUNT = ResponseKind(
+    "count",
+    lambda y, trials: ~(np.isfinite(y) & (y >= 0) & (y == np.floor(y))),
+    "whole numbers 0, 1, 2, ...",
+    "positive",
+    discrete=True,
+)
