@@ -13,7 +13,6 @@ from bayes_glmm.families.link import get_link as get_link
 from bayes_glmm.families.parameter import Parameter as Parameter
 from bayes_glmm.families.proportions import BERNOULLI, BETA, BINOMIAL
 from bayes_glmm.families.response import Response as Response
-from bayes_glmm.families.value import At as At
 from bayes_glmm.families.value import Value as Value
 from bayes_glmm.foreign import family_advice, family_synonym
 

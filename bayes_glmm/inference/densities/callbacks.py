@@ -20,7 +20,6 @@ from numba import types
 
 from bayes_glmm.inference.densities import integrated, rows, whitened
 from bayes_glmm.inference.densities.records import ENTRIES, doubles_at, integers_at
-from bayes_glmm.inference.kernels.entries import Kernel
 from bayes_glmm.inference.kernels.generated import kernel_of
 from bayes_glmm.inference.kernels.source import source_version
 
@@ -73,7 +72,9 @@ def _expand(size, kept, x, out, table):  # type: ignore[no-untyped-def] # pragma
 
 def _rows(table, coefficients, u, effects, a, slopes):  # type: ignore[no-untyped-def] # pragma: no cover
     numbers = numba.carray(integers_at(table), (ENTRIES,))
-    return code(numbers, doubles_at(coefficients), numba.carray(doubles_at(u), (effects,)), a, doubles_at(slopes))
+    return code(
+        numbers, doubles_at(coefficients), numba.carray(doubles_at(u), (effects,)), doubles_at(a), doubles_at(slopes)
+    )
 
 
 def code(*arguments: Any) -> Any:
@@ -100,20 +101,14 @@ class Recipe:
     make: Callable[..., Any]
 
 
-def _kernel(family: str, link: str) -> Kernel:
-    kernel = kernel_of(family, link)
-    assert kernel is not None
-    return kernel
-
-
 _DENSITY = types.int64(types.uint64, _POINTER, _POINTER, _POINTER, _TABLE), _density
 _EXPAND = types.int64(types.uint64, types.uint64, _POINTER, _POINTER, _TABLE), _expand
 
 PARTS: dict[str, Recipe] = {
     "whitened density": Recipe(*_DENSITY, whitened.make_density),
     "whitened expand": Recipe(*_EXPAND, whitened.make_expand),
-    "rows": Recipe(rows.SIGNATURE, _rows, lambda *pair: rows.make_rows(_kernel(*pair))),
-    "integrated density": Recipe(*_DENSITY, lambda *pair: integrated.make_density(_kernel(*pair))),
+    "rows": Recipe(rows.SIGNATURE, _rows, lambda *pair: rows.make_rows(kernel_of(*pair))),
+    "integrated density": Recipe(*_DENSITY, lambda *pair: integrated.make_density(kernel_of(*pair))),
     "integrated expand": Recipe(*_EXPAND, lambda: integrated.expand),
 }
 

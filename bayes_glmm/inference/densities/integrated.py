@@ -16,6 +16,7 @@ from bayes_glmm.inference.densities.priors import prior_density
 from bayes_glmm.inference.densities.products import add_product, add_product_transposed
 from bayes_glmm.inference.densities.records import inlined, integer_vector, matrix, vector
 from bayes_glmm.inference.densities.variances import LARGEST_LOG
+from bayes_glmm.inference.kernels.constants import tuples
 from bayes_glmm.inference.kernels.elementary import exp, fused
 from bayes_glmm.inference.kernels.entries import Kernel
 from bayes_glmm.inference.kernels.loops import named
@@ -37,7 +38,7 @@ class IntegratedData(NamedTuple):
     grid, weight : arrays [node]
         Nodes, and the logarithms of density and step.
     priors : array [parameter, 5]
-        Of beta, sd and the auxiliary parameter, if there is one.
+        Of beta, sd and the constants of the family.
     mode : array [parameter]
     root : array [parameter, parameter]
     """
@@ -60,6 +61,7 @@ class IntegratedData(NamedTuple):
 def make_density(kernel: Kernel) -> Callable[..., Any]:
     """The compiled log density and gradient, ``(x, gradient, table) -> value``."""
     pattern_pass, shared = _make_pattern_pass(kernel), kernel.shared
+    count, (as_tuple, log, _, add, _, _) = kernel.constants, tuples(kernel.constants)
 
     @inlined
     @named(kernel.row.__name__)
@@ -67,16 +69,20 @@ def make_density(kernel: Kernel) -> Callable[..., Any]:
         data = read(table)
         parameters = unfold(x, data)
         p, size = data.X.shape[1], len(parameters)
-        a = parameters[p + 1] if size > p + 1 else 1.0
-        log_a = math.log(a)
-        slope = np.zeros(p + 2)
-        value, slope[p + 1] = shared(data.statistics, a, log_a)
+        constants = np.ones(count)  # which a family without does not read
+        for k in range(p + 1, size):
+            constants[k - p - 1] = parameters[k]
+        a = as_tuple(constants)
+        log_a = log(a)
+        slope = np.zeros(p + 1 + count)
+        value, own = shared(data.statistics, a, log_a)
+        add(own, slope[p + 1 :])
         for k in range(len(data.groups)):
             value += data.groups[k] * pattern_pass(data, k, parameters, a, log_a, slope)
         for k in range(size):
-            own, own_slope = prior_density(data.priors[k], parameters[k])
-            value += own
-            slope[k] += own_slope
+            height, prior_slope = prior_density(data.priors[k], parameters[k])
+            value += height
+            slope[k] += prior_slope
             if k >= p:  # over the logarithm
                 value += math.log(parameters[k])
                 slope[k] = slope[k] * parameters[k] + 1.0
@@ -110,7 +116,7 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
 
 @inlined
 def expand(x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Write what is kept of a draw: beta, sd and the auxiliary parameter, if there is one."""
+    """Write what is kept of a draw: beta, sd and the constants of the family."""
     parameters = unfold(x, read(table))
     for k in range(len(parameters)):
         out[k] = parameters[k]
@@ -118,7 +124,7 @@ def expand(x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
 
 @inlined
 def unfold(x, data):  # type: ignore[no-untyped-def] # pragma: no cover
-    """The parameters of a point: beta, sd and the auxiliary parameter, if there is one."""
+    """The parameters of a point: beta, sd and the constants of the family."""
     parameters = data.mode.copy()
     add_product(data.root, 0, 0, x, parameters)
     for k in range(data.X.shape[1], len(x)):
@@ -128,7 +134,8 @@ def unfold(x, data):  # type: ignore[no-untyped-def] # pragma: no cover
 
 def _make_pattern_pass(kernel: Kernel) -> Callable[..., Any]:
     """Log integral of one group of a pattern; adds to the slopes for all of them."""
-    row = kernel.row
+    row, count = kernel.row, kernel.constants
+    add_at = tuples(count).add_at
 
     @fused
     @named(kernel.row.__name__)
@@ -136,15 +143,15 @@ def _make_pattern_pass(kernel: Kernel) -> Callable[..., Any]:
         for k in range(len(grid)):
             value, slope[k], own = row(y, trials, fixed + spread * grid[k], a, log_a)
             terms[k] += value
-            a_slope[k] += own
+            add_at(own, a_slope, k)
 
     @fused
     @named(kernel.row.__name__)
     def pattern_pass(data, pattern, parameters, a, log_a, slope):  # type: ignore[no-untyped-def] # pragma: no cover
         p, sd, grid = data.X.shape[1], parameters[data.X.shape[1]], data.grid
         start, stop = data.first[pattern], data.first[pattern + 1]
-        count = data.groups[pattern]
-        terms, a_slope = data.weight.copy(), np.zeros(len(grid))
+        groups = data.groups[pattern]
+        terms, a_slope = data.weight.copy(), np.zeros((count, len(grid)))
         slopes = np.empty((stop - start, len(grid)))
         for i in range(start, stop):
             fixed = data.offset[i]
@@ -160,12 +167,13 @@ def _make_pattern_pass(kernel: Kernel) -> Callable[..., Any]:
                 level += weighted
                 tilt += weighted * grid[k]
             for c in range(p):
-                slope[c] += count * level * data.X[i, c]
-            slope[p] += count * tilt * data.values[i]
-        own = 0.0
-        for k in range(len(grid)):
-            own += terms[k] * a_slope[k]
-        slope[p + 1] += count * own
+                slope[c] += groups * level * data.X[i, c]
+            slope[p] += groups * tilt * data.values[i]
+        for m in range(count):
+            own = 0.0
+            for k in range(len(grid)):
+                own += terms[k] * a_slope[m, k]
+            slope[p + 1 + m] += groups * own
         return value
 
     return pattern_pass

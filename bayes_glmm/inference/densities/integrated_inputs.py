@@ -37,7 +37,7 @@ def integrated_density(integral: Integral, priors: Priors) -> Density | None:
     names = [*(f"beta[{name}]" for name in design.coefficients), f"sd_{block.group}[{effect}]", *spec.family.auxiliary]
     table = prior_table(priors[name] for name in names)
     kernel = kernel_of(*family)
-    if kernel is None or table is None:
+    if table is None:
         return None
     used = integral.patterns.used > 0.0
     rows = integral.patterns.rows[used]

@@ -11,11 +11,12 @@ from numba import types
 from numba.extending import intrinsic
 
 from bayes_glmm.inference.densities.records import ROWS_CODE, inlined, matrix, short_integer_matrix, vector
+from bayes_glmm.inference.kernels.constants import tuples
 from bayes_glmm.inference.kernels.entries import Kernel
 from bayes_glmm.inference.kernels.loops import make_design_pass, named
 
-# table, coefficients, u, number of u, auxiliary parameter, slopes -> value; arrays by their addresses
-SIGNATURE = types.float64(types.int64, types.int64, types.int64, types.int64, types.float64, types.int64)
+# table, coefficients, u, number of u, constants, slopes -> value; arrays by their addresses
+SIGNATURE = types.float64(types.int64, types.int64, types.int64, types.int64, types.int64, types.int64)
 
 
 def make_rows(kernel: Kernel) -> Callable[..., Any]:
@@ -24,15 +25,16 @@ def make_rows(kernel: Kernel) -> Callable[..., Any]:
     The first six arrays of the table are the data. The pass adds to the slopes, in coefficients, u and a, one after the
     other.
     """
-    design_pass = make_design_pass(kernel)
+    design_pass, count = make_design_pass(kernel), kernel.constants
+    read, _, _, add, _, _ = tuples(count)
 
     @inlined
     @named(kernel.row.__name__)
     def code(table, coefficients, u, a, slopes):  # type: ignore[no-untyped-def] # pragma: no cover
         X, effects = matrix(table, 3), len(u)
         columns = len(X)
-        slope = numba.carray(slopes, (columns + effects + 1,))
-        value, slope[columns + effects] = design_pass(
+        slope = numba.carray(slopes, (columns + effects + count,))
+        value, own = design_pass(
             vector(table, 0),
             vector(table, 1),
             vector(table, 2),
@@ -41,10 +43,11 @@ def make_rows(kernel: Kernel) -> Callable[..., Any]:
             short_integer_matrix(table, 5),
             numba.carray(coefficients, (columns,)),
             u,
-            a,
+            read(numba.carray(a, (count,))),
             slope[:columns],
             slope[columns : columns + effects],
         )
+        add(own, slope[columns + effects :])
         return value
 
     return code
@@ -71,6 +74,6 @@ def rows_value(table, coefficients, u, a, slopes):  # type: ignore[no-untyped-de
         coefficients.ctypes.data,
         u.ctypes.data,
         len(u),
-        a,
+        a.ctypes.data,
         slopes.ctypes.data,
     )

@@ -52,7 +52,7 @@ class WhitenedData(NamedTuple):
     remainder : array [3]
         What rows that were merged add: constant, number of rows lost, sum of squares within.
     variances : Variances
-    auxiliary_prior : array [0 or 1, 5]
+    auxiliary_prior : array [constant, 5]
     beta_priors : array [coefficient, 5]
     pull : array [coefficient + other random effect]
     steps : array [coefficient + other random effect, the same]
@@ -67,8 +67,8 @@ class WhitenedData(NamedTuple):
     cross : array [entry]
     blocks : integers [other factor, 3]
         Levels, effects, and where its L begins among the entries of all.
-    growth : array [2]
-        The logarithm of the auxiliary parameter at the mode, and the power of it in sqrt(s); zeros without one.
+    growth : array [constant, 2]
+        The logarithm of each constant of the family at the mode, and the power of it in sqrt(s).
     stream : array [draw, random effect], 32 bits
         Where u goes instead of into the draw; without rows if it goes into the draw.
     written : integers [2]
@@ -137,22 +137,24 @@ def make_density(d: int) -> Callable[..., Any]:
         integrated = len(x) == white
         w, w_slope = (np.zeros(q * d), np.empty(q * d)) if integrated else (x[white:], gradient[white:])
         at = unfold(x, w, data)
-        slopes = np.zeros(len(data.X) + len(at.u) + 1)
+        ends = len(data.X), len(data.X) + len(at.u)
+        slopes = np.zeros(ends[1] + len(at.a))
         value = rows_value(table, at.coefficients, at.u, at.a, slopes)
-        slope, u_slope, a_slope = slopes[:p], slopes[len(data.X) : -1], slopes[-1]
+        slope, u_slope, a_slope = slopes[:p], slopes[ends[0] : ends[1]], slopes[ends[1] :]
         value += data.remainder[0] + at.log_jacobian
 
         L_slope, sd_slope = np.zeros(len(at.L)), np.zeros(len(at.sd))
         r_slope = np.empty(q * d)
-        a_slope += data.growth[1] * level_back(data, at, u_slope, L_slope, w_slope, r_slope) / at.a
-        if len(data.auxiliary_prior):
-            own, own_slope = prior_density(data.auxiliary_prior[0], at.a)
-            lost, within = data.remainder[1], data.remainder[2]
-            if lost > 0.0:
-                value -= lost * math.log(at.a) + 0.5 * within / (at.a * at.a)
-                own_slope += (within / (at.a * at.a) - lost) / at.a
-            value += own + math.log(at.a)
-            gradient[t] = (a_slope + own_slope) * at.a + 1.0
+        along = level_back(data, at, u_slope, L_slope, w_slope, r_slope)
+        lost, within = data.remainder[1], data.remainder[2]
+        for k in range(len(data.auxiliary_prior)):
+            a = at.a[k]
+            own, own_slope = prior_density(data.auxiliary_prior[k], a)
+            if lost > 0.0:  # of Gaussian rows, whose only constant is sigma
+                value -= lost * math.log(a) + 0.5 * within / (a * a)
+                own_slope += (within / (a * a) - lost) / a
+            value += own + math.log(a)
+            gradient[t] = (a_slope[k] + own_slope) * a + data.growth[k, 1] * along + 1.0
             t += 1
         for c in range(p):
             own, own_slope = prior_density(data.beta_priors[c], at.beta[c])
@@ -209,7 +211,7 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
         cross_column=integer_vector(table, 26),
         cross=vector(table, 27),
         blocks=integer_matrix(table, 28),
-        growth=vector(table, 29),
+        growth=matrix(table, 29),
         stream=single_matrix(table, 30),
         written=integer_vector(table, 31),
         seeds=integer_vector(table, 32),
@@ -219,8 +221,8 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
 def make_expand(d: int) -> Callable[..., Any]:
     """The compiled way from a point to what is kept of a draw, ``(x, out, table)``.
 
-    Kept are beta; of each factor, the main one first, sd, L (raveled), z and u; the auxiliary parameter. Where there is
-    a stream, u goes there and z nowhere. Where the point is without w of the main factor, that is drawn.
+    Kept are beta; of each factor, the main one first, sd, L (raveled), z and u; the constants of the family. With a
+    stream, u goes there and z nowhere. Where the point is without w of the main factor, that is drawn.
     """
     unfold = make_unfold(d)
 
@@ -252,8 +254,8 @@ def make_expand(d: int) -> Callable[..., Any]:
                 start = _append(out, start, at.z[own : own + size])
                 start = _append(out, start, at.u[own : own + size])
             own, rows = own + size, rows + k
-        if len(data.auxiliary_prior):
-            out[start] = at.a
+        for k in range(len(data.auxiliary_prior)):
+            out[start + k] = at.a[k]
         if not held:
             _stream(data, draw - data.written[0], at.u)
 
@@ -286,11 +288,13 @@ def make_unfold(d: int) -> Callable[..., Any]:
         t, rows = _count(data.variances), len(data.variances.first)
         L, sd = np.zeros(_entries(data, d)), np.empty(rows)
         fill_roots(x, data.variances, L, sd)
-        log_a = 0.0
-        if len(data.auxiliary_prior):
+        a, log_root = np.ones(max(len(data.growth), 1)), 0.0
+        for k in range(len(data.growth)):
             log_a = min(x[t], LARGEST_LOG)
+            a[k] = math.exp(log_a)
+            log_root += data.growth[k, 1] * (log_a - data.growth[k, 0])
             t += 1
-        a, root = math.exp(log_a), math.exp(data.growth[1] * (log_a - data.growth[0]))
+        root = math.exp(log_root)
         coefficients, h = np.ones(len(data.X)), np.empty(others)
         beta = coefficients[:p]
         u, z = np.empty(q * d + others), np.empty(q * d + others)

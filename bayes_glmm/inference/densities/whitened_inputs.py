@@ -38,7 +38,7 @@ def whitened_density(whitening: Whitening) -> Density | None:
     beta_priors = prior_table(priors[f"beta[{name}]"] for name in whitening.problem.design.coefficients)
     auxiliary_prior = prior_table(priors[name] for name in names)
     kernel = kernel_of(*family)
-    if kernel is None or variances is None or beta_priors is None or auxiliary_prior is None:
+    if variances is None or beta_priors is None or auxiliary_prior is None:
         return None
     design = _main_first(reduced.design, blocks)
     order = row_order(design)
@@ -63,7 +63,7 @@ def whitened_density(whitening: Whitening) -> Density | None:
         cross_column=whitening.cross[1],
         cross=whitening.cross[2],
         blocks=_other_blocks(blocks),
-        growth=np.array([(np.log(mode.auxiliary[n]), 0.5 * whitening.powers[n]) for n in names] or [(0.0, 0.0)])[0],
+        growth=np.array([(np.log(mode.auxiliary[n]), 0.5 * whitening.powers[n]) for n in names]).reshape(-1, 2),
         stream=np.empty((0, 0), dtype=np.float32),
         written=np.zeros(2, dtype=np.int64),
         seeds=np.empty(0, dtype=np.int64),

@@ -2,7 +2,7 @@
 
 log p(y | eta, a) = sum_i row(y_i, n_i, eta_i, a) + shared(statistics, a)
 
-with a the family's auxiliary parameter, if it has one, and n the trials. ``shared`` gathers what does not depend on
+with a the constants of the family and n the trials. ``shared`` gathers what does not depend on
 eta: it is evaluated once a call, over statistics that are taken from the data once. A pair that is not in the table has
 a kernel that is written from the family's density (:mod:`~bayes_glmm.inference.kernels.generated`); these have been
 tuned by hand.
@@ -31,7 +31,8 @@ class Kernel:
     ----------
     row : function, compiled
         ``(y, n, eta, a, log_a) -> (value, d value / d eta, d value / d a)`` of one row, by arithmetic and
-        :mod:`~bayes_glmm.inference.kernels.elementary` alone, so that rows fill vectors. ``a`` is positive.
+        :mod:`~bayes_glmm.inference.kernels.elementary` alone, so that rows fill vectors. ``a``, its logarithm and the
+        derivatives in it are tuples; the constants are positive.
     shared : function, compiled
         ``(statistics, a, log_a) -> (value, d value / d a)``, of all rows together.
     statistics : function
@@ -39,18 +40,21 @@ class Kernel:
     rows : function, compiled, optional
         ``(y, n, eta, a, log_a) -> (value, d value / d a)`` of many rows, which writes d value / d eta over eta: for a
         family whose rows are faster together.
+    constants : int
+        How many there are; a family without has one that nothing reads.
     """
 
     row: Callable[..., Any]
     shared: Callable[..., Any]
     statistics: Callable[[np.ndarray, np.ndarray], np.ndarray]
     rows: Callable[..., Any] | None = None
+    constants: int = 1
 
 
 @elementary
 def _constant(statistics, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
     """A term of the data alone."""
-    return statistics[0], 0.0
+    return statistics[0], (0.0,)
 
 
 @elementary
@@ -59,7 +63,7 @@ def _binomial_logit(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] # prag
     t = exp(-abs(eta))
     beyond = y - n if eta > 0.0 else y
     tail = n * (t / (1.0 + t))
-    return beyond * eta - n * log1p_unit(t), beyond + (tail if eta > 0.0 else -tail), 0.0
+    return beyond * eta - n * log1p_unit(t), beyond + (tail if eta > 0.0 else -tail), (0.0,)
 
 
 @elementary
@@ -86,7 +90,7 @@ def _bernoulli_logit_rows(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] 
             for i in range(start, stop):
                 value += math.log1p(-abs(eta[i]))
         total += value
-    return total, 0.0
+    return total, (0.0,)
 
 
 def _binomial_statistics(y: np.ndarray, n: np.ndarray) -> np.ndarray:
@@ -97,13 +101,13 @@ def _binomial_statistics(y: np.ndarray, n: np.ndarray) -> np.ndarray:
 @elementary
 def _poisson_log(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
     rate = exp(eta)
-    return y * eta - rate, y - rate, 0.0
+    return y * eta - rate, y - rate, (0.0,)
 
 
 @elementary
-def _negative_binomial_log(y, n, eta, phi, log_phi):  # type: ignore[no-untyped-def] # pragma: no cover
+def _negative_binomial_log(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
     # binomial in form, with log odds x = log(mu / phi): -y log(1 + e^-x) - phi log(1 + e^x)
-    x = eta - log_phi
+    phi, x = a[0], eta - log_a[0]
     t = exp(-abs(x))
     log1p, large = log1p_unit(t), 1.0 / (1.0 + t)
     small = t * large
@@ -111,18 +115,18 @@ def _negative_binomial_log(y, n, eta, phi, log_phi):  # type: ignore[no-untyped-
     phi_share = small if x > 0.0 else large
     value = (-phi if x > 0.0 else y) * x - (y + phi) * log1p
     slope = mu_share - y * phi_share / phi - log1p - max(x, 0.0)
-    return value, y * phi_share - phi * mu_share, slope
+    return value, y * phi_share - phi * mu_share, (slope,)
 
 
 @elementary
-def _negative_binomial_shared(statistics, phi, log_phi):  # type: ignore[no-untyped-def] # pragma: no cover
+def _negative_binomial_shared(statistics, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
     # sum_i log Gamma(y_i + phi) - log Gamma(phi), one step from each distinct y to the next for all rows above it
-    value, slope = statistics[0], 0.0
+    phi, value, slope = a[0], statistics[0], 0.0
     for k in range(1, len(statistics), 3):
         step, step_slope = log_rising(phi + statistics[k], statistics[k + 1])
         value += statistics[k + 2] * step
         slope += statistics[k + 2] * step_slope
-    return value, slope
+    return value, (slope,)
 
 
 def _negative_binomial_statistics(y: np.ndarray, n: np.ndarray) -> np.ndarray:
@@ -135,31 +139,33 @@ def _negative_binomial_statistics(y: np.ndarray, n: np.ndarray) -> np.ndarray:
 
 
 @elementary
-def _gamma_log(y, n, eta, phi, log_phi):  # type: ignore[no-untyped-def] # pragma: no cover
-    relative = y * exp(-eta)  # y / mu
-    return -phi * (eta + relative), phi * (relative - 1.0), -(eta + relative)
+def _gamma_log(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
+    phi, relative = a[0], y * exp(-eta)  # y / mu
+    return -phi * (eta + relative), phi * (relative - 1.0), (-(eta + relative),)
 
 
 @elementary
-def _gamma_shared(statistics, phi, log_phi):  # type: ignore[no-untyped-def] # pragma: no cover
+def _gamma_shared(statistics, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
+    phi, log_phi = a[0], log_a[0]
     rows, sum_log_y = statistics[0], statistics[1]
     value, slope = log_gamma(phi)
     return (
         rows * (phi * log_phi - value) + (phi - 1.0) * sum_log_y,
-        rows * (log_phi + 1.0 - slope) + sum_log_y,
+        (rows * (log_phi + 1.0 - slope) + sum_log_y,),
     )
 
 
 @elementary
-def _gaussian_identity(y, n, eta, sigma, log_sigma):  # type: ignore[no-untyped-def] # pragma: no cover
+def _gaussian_identity(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
+    sigma = a[0]
     standardised = (y - eta) / sigma
-    return -0.5 * standardised * standardised, standardised / sigma, standardised * standardised / sigma
+    return -0.5 * standardised * standardised, standardised / sigma, (standardised * standardised / sigma,)
 
 
 @elementary
-def _gaussian_shared(statistics, sigma, log_sigma):  # type: ignore[no-untyped-def] # pragma: no cover
+def _gaussian_shared(statistics, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
     rows = statistics[0]
-    return -rows * (log_sigma + 0.5 * math.log(2.0 * math.pi)), -rows / sigma
+    return -rows * (log_a[0] + 0.5 * math.log(2.0 * math.pi)), (-rows / a[0],)
 
 
 KERNELS: dict[tuple[str, str], Kernel] = {

@@ -1,7 +1,7 @@
-"""Kernels written from the density of the family: for every family with at most one constant, under each of its links.
+"""Kernels written from the density of the family: for every family under each of its links.
 
 The density is run once on symbols (:mod:`~bayes_glmm.numerics.source`) and split into its terms: those of the data
-alone are summed once, those of the constant alone are evaluated once a call, those of both once for each distinct
+alone are summed once, those of constants alone are evaluated once a call, those of both once for each distinct
 response, and those of the linear predictor once a row.
 """
 
@@ -31,16 +31,14 @@ _SCALARS: dict[str, Any] = {
 _ARRAYS: dict[str, Any] = {name: getattr(NUMPY, name) for name in (*_SCALARS,) if name != "log_gamma"} | {
     "log_gamma": lambda x: (special.gammaln(x), special.digamma(x))
 }
-_DATA, _CONSTANT = frozenset({"y"}), frozenset({"a"})
+_DATA = frozenset({"y"})
 Terms = Sequence[tuple[float, Symbol]]
 
 
 @cache
-def kernel_of(family: str, link: str) -> Kernel | None:
-    """The kernel of a family under a link, written by hand or from its density; None where two constants are needed."""
-    if (family, link) in KERNELS:
-        return KERNELS[family, link]
-    return None if len(FAMILIES[family].parameters) > 2 else generated(family, link)
+def kernel_of(family: str, link: str) -> Kernel:
+    """The kernel of a family under a link, written by hand or from its density."""
+    return KERNELS.get((family, link)) or generated(family, link)
 
 
 def generated(family: str, link: str) -> Kernel:
@@ -50,71 +48,81 @@ def generated(family: str, link: str) -> Kernel:
     one = Symbol(program, "(1.0)")
     y, n = (Symbol(program, name, _DATA) for name in ("y", "n"))
     eta = Symbol(program, "eta", frozenset({"eta"}), tangents={"eta": one})
-    a = Symbol(program, "a", _CONSTANT, tangents={"a": one})
-    program.known["log(a)"] = (Symbol(program, "log_a", _CONSTANT),)
-    at = record.at(eta, LINKS[link], dict.fromkeys(record.auxiliary, a), SOURCE)
+    names = [f"a{k}" for k in range(len(record.auxiliary))]
+    constants = [Symbol(program, name, frozenset({name}), tangents={name: one}) for name in names]
+    for name in names:
+        program.known[f"log({name})"] = (Symbol(program, f"log_{name}", frozenset({name})),)
+    at = record.at(eta, LINKS[link], dict(zip(record.auxiliary, constants, strict=True)), SOURCE)
     terms = record.log_density(Response(y, n if record.response.trials else None), at, SOURCE).parts
     of_eta = [term for term in terms if "eta" in term[1].depends]
     of_data = [term for term in terms if term[1].depends <= _DATA]
-    of_constant = [term for term in terms if term[1].depends == _CONSTANT]
-    of_both = [term for term in terms if term[1].depends == _DATA | _CONSTANT]
-    name = f"{family}_{link}"
-    shared = _Shared.of(program, of_constant, of_both)
+    rest = [term for term in terms if "eta" not in term[1].depends and not term[1].depends <= _DATA]
+    of_constants = [term for term in rest if not term[1].depends & _DATA]
+    of_both = [term for term in rest if term[1].depends & _DATA]
+    shared = _Shared.of(program, names, of_constants, of_both)
     return Kernel(
-        row=_function(f"_{name}_row", "y, n, eta, a, log_a", _row_body(program, of_eta)),
-        shared=_function(f"_{name}_shared", "statistics, a, log_a", shared.body()),
+        row=_function(f"_{family}_{link}_row", "y, n, eta, a, log_a", names, _row_body(program, names, of_eta)),
+        shared=_function(f"_{family}_{link}_shared", "statistics, a, log_a", names, shared.body()),
         statistics=lambda y, n: shared.statistics(y, n, of_data),
+        constants=max(len(names), 1),
     )
 
 
-def _row_body(program: Program, terms: Terms) -> list[str]:
-    sums = [_sum(terms), _sum(terms, "eta"), _sum(terms, "a")]
-    lines = program.lines_for(name for names, _ in sums for name in names)
-    return [*map(str, lines), f"return {', '.join(code for _, code in sums)}"]
+def _row_body(program: Program, names: Sequence[str], terms: Terms) -> list[str]:
+    (reads, value), (more, slope) = _sum(terms), _sum(terms, "eta")
+    slopes = [_sum(terms, name) for name in names]
+    lines = program.lines_for([*reads, *more, *(name for wanted, _ in slopes for name in wanted)])
+    return [*map(str, lines), f"return {value}, {slope}, {_tuple([code for _, code in slopes])}"]
 
 
 @dataclass(frozen=True)
 class _Shared:
-    """Terms without the linear predictor that the constant enters.
+    """Terms without the linear predictor that constants enter.
 
     Attributes
     ----------
     program : Program
-    of_constant, of_both : terms
-        Of the constant alone, and of a response too.
+    names : sequence of str
+        Of the constants.
+    of_constants, of_both : terms
+        Of constants alone, and of a response too.
     columns : tuple of str
         What the latter read of the data, and of nothing else: computed once.
     """
 
     program: Program
-    of_constant: Terms
+    names: Sequence[str]
+    of_constants: Terms
     of_both: Terms
     columns: tuple[str, ...]
 
     @classmethod
-    def of(cls, program: Program, of_constant: Terms, of_both: Terms) -> _Shared:
-        names = {name for wanted in (None, "a") for name in _sum(of_both, wanted)[0]}
-        lines = program.lines_for(names)
+    def of(cls, program: Program, names: Sequence[str], of_constants: Terms, of_both: Terms) -> _Shared:
+        reads = {name for wanted in (None, *names) for name in _sum(of_both, wanted)[0]}
+        lines = program.lines_for(reads)
         data = {name for line in lines if line.depends <= _DATA for name in line.targets}
-        used = {name for line in lines if not line.depends <= _DATA for name in line.needs} | names
-        return cls(program, of_constant, of_both, tuple(sorted(data & used)))
+        used = {name for line in lines if not line.depends <= _DATA for name in line.needs} | reads
+        return cls(program, names, of_constants, of_both, tuple(sorted(data & used)))
 
     def body(self) -> list[str]:
         """The code of ``shared``: statistics are a sum, the number of rows, then counts and columns by response."""
-        constants, both = ([_sum(terms), _sum(terms, "a")] for terms in (self.of_constant, self.of_both))
-        lines = self.program.lines_for(name for names, _ in (*constants, *both) for name in names)
-        fixed = [line for line in lines if line.depends <= _CONSTANT]
-        inner = [line for line in lines if "a" in line.depends and line not in fixed]
-        width = 3 + len(self.columns)
-        code = [*map(str, fixed), f"value = statistics[0] + statistics[1] * ({constants[0][1]})"]
-        code.append(f"slope = statistics[1] * ({constants[1][1]})")
+        fixed, inner = (
+            [_sum(self.of_constants, name) for name in (None, *self.names)],
+            [_sum(self.of_both, name) for name in (None, *self.names)],
+        )
+        lines = self.program.lines_for(name for reads, _ in (*fixed, *inner) for name in reads)
+        before = [line for line in lines if not line.depends & _DATA]
+        within = [line for line in lines if line.depends & _DATA and not line.depends <= _DATA]
+        sums = ["value", *(f"slope_{name}" for name in self.names)]
+        code = [*map(str, before), f"value = statistics[0] + statistics[1] * ({fixed[0][1]})"]
+        code += [f"{name} = statistics[1] * ({own})" for name, (_, own) in zip(sums[1:], fixed[1:], strict=True)]
         if self.of_both:
-            code.append(f"for k in range(2, len(statistics), {width}):")
             read = ["count", "y", "n", *self.columns]
-            inside = [f"{name} = statistics[k + {place}]" for place, name in enumerate(read)]
-            inside += [*map(str, inner), f"value += count * ({both[0][1]})", f"slope += count * ({both[1][1]})"]
-            code += [f"    {line}" for line in inside]
-        return [*code, "return value, slope"]
+            body = [f"{name} = statistics[k + {place}]" for place, name in enumerate(read)]
+            body += map(str, within)
+            body += [f"{name} += count * ({own})" for name, (_, own) in zip(sums, inner, strict=True)]
+            code += [f"for k in range(2, len(statistics), {len(read)}):", *(f"    {line}" for line in body)]
+        return [*code, f"return value, {_tuple(sums[1:])}"]
 
     def statistics(self, y: np.ndarray, n: np.ndarray, of_data: Terms) -> np.ndarray:
         """What ``body`` reads of the data."""
@@ -145,8 +153,14 @@ def _sum(terms: Terms, wanted: str | None = None) -> tuple[list[str], str]:
     return [name for _, part in found for name in part.reads], code or "0.0"
 
 
-def _function(name: str, arguments: str, body: Sequence[str]) -> Callable[..., Any]:
-    """The compiled function of some lines."""
+def _tuple(codes: Sequence[str]) -> str:
+    """The slopes in the constants; of a constant that nothing reads where there is none."""
+    return f"({', '.join(codes or ['0.0'])},)"
+
+
+def _function(name: str, arguments: str, constants: Sequence[str], body: Sequence[str]) -> Callable[..., Any]:
+    """The compiled function of some lines, which read constants and their logarithms by name."""
     names = dict(_SCALARS)
-    exec(f"def {name}({arguments}):\n" + "".join(f"    {line}\n" for line in body), names)
+    read = [f"{part}{constant} = {part}a[{k}]" for k, constant in enumerate(constants) for part in ("", "log_")]
+    exec(f"def {name}({arguments}):\n" + "".join(f"    {line}\n" for line in [*read, *body]), names)
     return elementary(names[name])

@@ -36,7 +36,7 @@ def _jax_form(op: FusedLogLikelihood, **_: Any) -> Callable[..., Any]:
         named = dict(zip((*form.data, *form.parameters), inputs, strict=True))
 
         def log_likelihood(parameters: dict[str, Any]) -> Any:
-            auxiliary = dict.fromkeys(family.auxiliary, parameters["auxiliary"])
+            auxiliary = {name: parameters["auxiliary"][k] for k, name in enumerate(family.auxiliary)}
             at = family.at(form.eta(named | parameters), link, auxiliary, JAX)
             observed = Response(named["y"], named["trials"] if family.response.trials else None)
             return family.log_density(observed, at, JAX).sum()

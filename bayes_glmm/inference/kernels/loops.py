@@ -6,7 +6,6 @@ the nearest cache while it becomes eta, then the gradient in eta, then its share
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from bayes_glmm.inference.kernels.constants import tuples
 from bayes_glmm.inference.kernels.elementary import fused
 from bayes_glmm.inference.kernels.entries import MOST_FACTORS, Kernel
 from bayes_glmm.inference.kernels.memory import stack
@@ -60,30 +60,34 @@ class Form:
 
 def _make_predictor_pass(kernel: Kernel) -> Callable[..., Any]:
     rows_pass, shared = _make_rows_pass(kernel), kernel.shared
+    read, log, _, add, _, _ = tuples(kernel.constants)
 
     @fused
     @named(kernel.row.__name__)
     def fused_log_likelihood(y, trials, statistics, eta, auxiliary):  # type: ignore[no-untyped-def] # pragma: no cover
-        a = auxiliary.item()
-        log_a = math.log(a)
+        a, slopes = read(auxiliary), np.zeros(len(auxiliary))
+        log_a = log(a)
         shared_value, shared_slope = shared(statistics, a, log_a)
         rows = eta.copy()
         value, slope = rows_pass(y, trials, rows, a, log_a)
-        return np.asarray(value + shared_value), rows, np.asarray(slope + shared_slope)
+        add(slope, slopes)
+        add(shared_slope, slopes)
+        return np.asarray(value + shared_value), rows, slopes
 
     return fused_log_likelihood
 
 
 def make_design_pass(kernel: Kernel) -> Callable[..., Any]:
-    """The compiled pass from beta and u; adds to their gradients, returns the value and its slope in a."""
+    """The compiled pass from beta and u; adds to their gradients, returns the value and its slopes in a, a tuple."""
     rows_pass, shared = _make_rows_pass(kernel), kernel.shared
+    _, log, plus, _, _, _ = tuples(kernel.constants)
 
     @fused
     @named(kernel.row.__name__)
     def design_pass(  # type: ignore[no-untyped-def] # pragma: no cover
         y, trials, statistics, X, Z, index, beta, u, a, beta_gradient, u_gradient
     ):
-        log_a = math.log(a)
+        log_a = log(a)
         value, slope = shared(statistics, a, log_a)
         block = numba.carray(stack(BLOCK), (BLOCK,))
         for start in range(0, len(y), BLOCK):
@@ -94,7 +98,7 @@ def make_design_pass(kernel: Kernel) -> Callable[..., Any]:
             _add_effects(rows, Z, index, start, u)
             block_value, block_slope = rows_pass(y[start:stop], trials[start:stop], rows, a, log_a)
             value += block_value
-            slope += block_slope
+            slope = plus(slope, block_slope)
             _sum_columns(rows, X, start, beta_gradient)
             _sum_effects(rows, Z, index, start, u_gradient)
         return value, slope
@@ -104,6 +108,7 @@ def make_design_pass(kernel: Kernel) -> Callable[..., Any]:
 
 def _make_design_form(kernel: Kernel) -> Callable[..., Any]:
     design_pass = make_design_pass(kernel)
+    read, _, _, add, _, _ = tuples(kernel.constants)
 
     @fused
     @named(kernel.row.__name__)
@@ -112,9 +117,11 @@ def _make_design_form(kernel: Kernel) -> Callable[..., Any]:
     ):
         beta_gradient, u_gradient = np.zeros(len(beta)), np.zeros(len(u))
         value, slope = design_pass(
-            y, trials, statistics, X, Z, index, beta, u, auxiliary.item(), beta_gradient, u_gradient
+            y, trials, statistics, X, Z, index, beta, u, read(auxiliary), beta_gradient, u_gradient
         )
-        return np.asarray(value), beta_gradient, u_gradient, np.asarray(slope)
+        slopes = np.zeros(len(auxiliary))
+        add(slope, slopes)
+        return np.asarray(value), beta_gradient, u_gradient, slopes
 
     return fused_log_likelihood
 
@@ -138,19 +145,20 @@ FORMS: dict[str, Form] = {
 
 
 def _make_rows_pass(kernel: Kernel) -> Callable[..., Any]:
-    """Turns rows of eta into rows of the gradient, in place; returns the sums of the value and of its slope in a."""
+    """Turns rows of eta into rows of the gradient, in place; returns the sums of the value and of its slopes in a."""
     if kernel.rows is not None:
         return kernel.rows
     row = kernel.row
+    _, _, plus, _, _, zero = tuples(kernel.constants)
 
     @fused
     @named(kernel.row.__name__)
     def rows_pass(y, trials, rows, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
-        value, slope = 0.0, 0.0
+        value, slope = 0.0, zero
         for i in range(len(rows)):
             row_value, rows[i], row_slope = row(y[i], trials[i], rows[i], a, log_a)
             value += row_value
-            slope += row_slope
+            slope = plus(slope, row_slope)
         return value, slope
 
     return rows_pass

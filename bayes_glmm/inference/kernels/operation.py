@@ -71,9 +71,7 @@ class FusedLogLikelihood(Op):
 @cache
 def compiled(form: str, family: str, link: str) -> Any:
     """The compiled pass of a form, for an entry of the table: a function of the form's inputs."""
-    kernel = kernel_of(family, link)
-    assert kernel is not None
-    return FORMS[form].make(kernel)
+    return FORMS[form].make(kernel_of(family, link))
 
 
 # The code of the kernels, in the key of what PyTensor keeps on disk: a change of theirs compiles anew.
