@@ -45,6 +45,11 @@ def sample_auto(problem: Problem, engine: Engine, settings: Settings) -> Drawn:
     if integral is not None and integral.cheap:
         log.info("Sampling in integrated coordinates: the integrals are %d values a gradient.", integral.cells)
         return _sample_integrated(integral, problem.priors, engine, settings)
+    fixed = None if problem.design.blocks else _fixed_density(problem, engine)
+    if fixed is not None:
+        log.info("Sampling in whitened coordinates: there are no random effects.")
+        drawn, how = _draw(fixed, engine, settings, SHORT_WARM_UP)
+        return drawn, {"coordinates": "whitened"} | how
     whitening, why = whitening_for(problem)
     if whitening is None:
         log.info("Sampling in plain coordinates: %s.", why)
@@ -139,6 +144,16 @@ def _density(whitening: Whitening, engine: Engine) -> Density | None:
     from bayes_glmm.inference.densities.whitened_inputs import whitened_density
 
     return whitened_density(whitening) if engine.densities else None
+
+
+def _fixed_density(problem: Problem, engine: Engine) -> Density | None:
+    """The compiled density of a model without random effects, where engine and model allow one."""
+    from bayes_glmm.inference.densities.fixed_inputs import fixed_density
+
+    density = fixed_density(problem) if engine.densities else None
+    if density is not None:
+        density.compile()
+    return density
 
 
 def _sample_whitened(whitening: Whitening, density: Density | None, engine: Engine, settings: Settings) -> Drawn:

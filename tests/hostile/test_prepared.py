@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bayes_glmm.errors import GLMMError
 from bayes_glmm.families import FAMILIES
 from bayes_glmm.glmm import GLMM
+from bayes_glmm.inference.densities.fixed_inputs import fixed_density
 from bayes_glmm.inference.integral import integral_for
 from bayes_glmm.inference.whitening import whitening_for
 from tests.hostile.cases import frame, keep, put, within
@@ -89,6 +90,10 @@ def prepare(formula: str, family: str, link: str | None, edit: str, priors: dict
         assert model.pymc.initial_point()
     except GLMMError:
         return "an error"
+    if not model.design.blocks:
+        density = fixed_density(model.problem.canonical)
+        assert density is None or all(np.isfinite(array).all() for array in density.arrays)
+        return "plain" if density is None else "whitened"
     integral = integral_for(model.spec, model.design)
     whitening, why = whitening_for(model.problem.canonical)
     if whitening is None:

@@ -40,6 +40,8 @@ COMMON = (
     *(Part("rows", pair) for pair in KERNELS),
     *(Part("integrated density", pair) for pair in _COUNTS),
     Part("integrated expand"),
+    Part("fixed density"),
+    Part("fixed expand"),
 )
 
 

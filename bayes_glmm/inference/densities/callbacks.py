@@ -18,7 +18,7 @@ import numba
 import numpy as np
 from numba import types
 
-from bayes_glmm.inference.densities import integrated, rows, whitened
+from bayes_glmm.inference.densities import fixed, integrated, rows, whitened
 from bayes_glmm.inference.densities.records import ENTRIES, doubles_at, integers_at
 from bayes_glmm.inference.kernels.generated import kernel_of
 from bayes_glmm.inference.kernels.source import source_version
@@ -110,6 +110,8 @@ PARTS: dict[str, Recipe] = {
     "rows": Recipe(rows.SIGNATURE, _rows, lambda *pair: rows.make_rows(kernel_of(*pair))),
     "integrated density": Recipe(*_DENSITY, lambda *pair: integrated.make_density(kernel_of(*pair))),
     "integrated expand": Recipe(*_EXPAND, lambda: integrated.expand),
+    "fixed density": Recipe(*_DENSITY, lambda: fixed.density),
+    "fixed expand": Recipe(*_EXPAND, lambda: fixed.expand),
 }
 
 

@@ -1,0 +1,111 @@
+"""The posterior of a model without random effects, and its gradient.
+
+It is over v with (beta, log constants of the family) = mode + root v, root root' the covariance of the Laplace
+approximation, so that v is about standard normal.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bayes_glmm.inference.densities.priors import prior_density
+from bayes_glmm.inference.densities.products import add_product, add_product_transposed
+from bayes_glmm.inference.densities.records import inlined, matrix, short_integer_matrix, vector
+from bayes_glmm.inference.densities.rows import rows_value
+from bayes_glmm.inference.densities.variances import LARGEST_LOG
+
+
+class FixedData(NamedTuple):
+    """What the density reads.
+
+    Attributes
+    ----------
+    y, trials, statistics, X, Z, position : arrays
+        As in :mod:`~bayes_glmm.inference.kernels.inputs`; Z and its position have no terms.
+    remainder : array [3]
+        What rows that were merged add: constant, number of rows lost, sum of squares within.
+    beta_priors : array [coefficient, 5]
+    auxiliary_priors : array [constant, 5]
+    mode : array [parameter]
+        Beta, then the logarithms of the constants.
+    root : array [parameter, parameter]
+    """
+
+    y: np.ndarray
+    trials: np.ndarray
+    statistics: np.ndarray
+    X: np.ndarray
+    Z: np.ndarray
+    position: np.ndarray
+    remainder: np.ndarray
+    beta_priors: np.ndarray
+    auxiliary_priors: np.ndarray
+    mode: np.ndarray
+    root: np.ndarray
+
+
+@inlined
+def density(x, gradient, table):  # type: ignore[no-untyped-def] # pragma: no cover
+    """The log density at x; its gradient is written."""
+    data = read(table)
+    p, m, columns = len(data.beta_priors), len(data.auxiliary_priors), len(data.X)
+    parameters = unfold(x, data)
+    coefficients, a = np.ones(columns), np.ones(max(m, 1))  # an offset has the coefficient 1
+    coefficients[:p], a[:m] = parameters[:p], parameters[p:]
+    slopes = np.zeros(columns + len(a))
+    value = data.remainder[0] + rows_value(table, coefficients, np.zeros(0), a, slopes)
+    slope = np.empty(p + m)
+    for c in range(p):
+        own, own_slope = prior_density(data.beta_priors[c], parameters[c])
+        value += own
+        slope[c] = slopes[c] + own_slope
+    lost, within = data.remainder[1], data.remainder[2]
+    for k in range(m):
+        own, own_slope = prior_density(data.auxiliary_priors[k], a[k])
+        if lost > 0.0:  # of Gaussian rows, whose only constant is sigma
+            value -= lost * math.log(a[k]) + 0.5 * within / (a[k] * a[k])
+            own_slope += (within / (a[k] * a[k]) - lost) / a[k]
+        value += own + math.log(a[k])
+        slope[p + k] = (slopes[columns + k] + own_slope) * a[k] + 1.0  # over the logarithm
+    gradient[:] = 0.0
+    add_product_transposed(data.root, 0, 0, slope, gradient)
+    return value
+
+
+@inlined
+def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
+    """The data at these addresses."""
+    return FixedData(
+        y=vector(table, 0),
+        trials=vector(table, 1),
+        statistics=vector(table, 2),
+        X=matrix(table, 3),
+        Z=matrix(table, 4),
+        position=short_integer_matrix(table, 5),
+        remainder=vector(table, 6),
+        beta_priors=matrix(table, 7),
+        auxiliary_priors=matrix(table, 8),
+        mode=vector(table, 9),
+        root=matrix(table, 10),
+    )
+
+
+@inlined
+def expand(x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Write what is kept of a draw: beta and the constants of the family."""
+    parameters = unfold(x, read(table))
+    for k in range(len(parameters)):
+        out[k] = parameters[k]
+
+
+@inlined
+def unfold(x: Any, data: Any) -> Any:  # pragma: no cover
+    """The parameters of a point: beta and the constants of the family."""
+    parameters = data.mode.copy()
+    add_product(data.root, 0, 0, x, parameters)
+    for k in range(len(data.beta_priors), len(x)):
+        parameters[k] = math.exp(min(parameters[k], LARGEST_LOG))
+    return parameters
