@@ -1,9 +1,9 @@
 """What NUTS moves in: coordinates of one and the same posterior, handed back under the plain model's names.
 
 ``plain`` moves in beta, theta and the standardised effects z; ``integrated`` in beta and theta alone, or with the
-effects of smaller factors; ``whitened`` in all of them, straightened by the Laplace approximation. ``auto`` takes the
-integrated ones where the integral is cheap, the whitened ones else, the plain ones where neither can be, and says so in
-the provenance.
+effects of smaller factors; ``whitened`` in all that there are, straightened by the Laplace approximation. ``auto``
+takes the integrated ones where the integral is cheap, the whitened ones else, the plain ones where neither can be, and
+says so in the provenance.
 """
 
 from __future__ import annotations
@@ -45,11 +45,8 @@ def sample_auto(problem: Problem, engine: Engine, settings: Settings) -> Drawn:
     if integral is not None and integral.cheap:
         log.info("Sampling in integrated coordinates: the integrals are %d values a gradient.", integral.cells)
         return _sample_integrated(integral, problem.priors, engine, settings)
-    fixed = None if problem.design.blocks else _fixed_density(problem, engine)
-    if fixed is not None:
-        log.info("Sampling in whitened coordinates: there are no random effects.")
-        drawn, how = _draw(fixed, engine, settings, SHORT_WARM_UP)
-        return drawn, {"coordinates": "whitened"} | how
+    if (fixed := _sample_fixed(problem, engine, settings)) is not None:
+        return fixed
     whitening, why = whitening_for(problem)
     if whitening is None:
         log.info("Sampling in plain coordinates: %s.", why)
@@ -80,6 +77,8 @@ def sample_whitened(problem: Problem, engine: Engine, settings: Settings) -> Dra
     SpecError
         If the model has none.
     """
+    if (fixed := _sample_fixed(problem, engine, settings)) is not None:
+        return fixed
     whitening, why = whitening_for(problem)
     if whitening is None:
         raise SpecError(
@@ -146,14 +145,16 @@ def _density(whitening: Whitening, engine: Engine) -> Density | None:
     return whitened_density(whitening) if engine.densities else None
 
 
-def _fixed_density(problem: Problem, engine: Engine) -> Density | None:
-    """The compiled density of a model without random effects, where engine and model allow one."""
+def _sample_fixed(problem: Problem, engine: Engine, settings: Settings) -> Drawn | None:
+    """Draw from the compiled density of a model without random effects; None where there is none."""
     from bayes_glmm.inference.densities.fixed_inputs import fixed_density
 
-    density = fixed_density(problem) if engine.densities else None
-    if density is not None:
-        density.compile()
-    return density
+    if problem.design.blocks or not engine.densities or (density := fixed_density(problem)) is None:
+        return None
+    log.info("Sampling in whitened coordinates: there are no random effects.")
+    density.compile()
+    drawn, how = _draw(density, engine, settings, SHORT_WARM_UP)
+    return drawn, {"coordinates": "whitened"} | how
 
 
 def _sample_whitened(whitening: Whitening, density: Density | None, engine: Engine, settings: Settings) -> Drawn:

@@ -69,7 +69,9 @@ def test_auto_integrates_many_gaussian_effects_out() -> None:
 )
 def test_the_log_says_what_auto_chose(kind: str, formula: str, prior: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "bayes_glmm")
-    fit = bg.GLMM(formula, data(), "bernoulli", priors={"Intercept": prior}).fit(draws=10, tune=20, seed=1, progress=False)
+    fit = bg.GLMM(formula, data(), "bernoulli", priors={"Intercept": prior}).fit(
+        draws=10, tune=20, seed=1, progress=False
+    )
     assert kind == fit.posterior.provenance["coordinates"]
     said = [message for message in caplog.messages if message.startswith("Sampling in")]
     assert [f"Sampling in {kind} coordinates"] == [message.split(":")[0] for message in said]
