@@ -97,6 +97,6 @@ def others_of(design: Design, rows: pd.DataFrame, variable: str) -> dict[str, An
 def mean_text(posterior: Posterior) -> str:
     """What the mean is, in words."""
     kind, response = posterior.spec.family.response, posterior.design.response.strip("`")
-    if kind == "binary":
+    if kind.is_binary:
         return f"probability of {response} = {posterior.design.success or 1}"
-    return f"probability of success, {response}" if kind == "successes" else f"mean of {response}"
+    return f"probability of success, {response}" if kind.trials else f"mean of {response}"
