@@ -26,7 +26,7 @@ def test_no_point_to_start_from_is_one_message() -> None:
     priors = {"x": "Normal(0, 1)"}  # wherever the slope is not 0, some mean is below 0
     model = bg.GLMM("y ~ x", data, family="gamma", link="identity", priors=priors)
     with pytest.raises(SamplingError, match="no point to start from"):
-        model.fit(draws=20, tune=20, seed=1, progress=False)
+        model.fit(draws=20, tune=20, seed=1, coordinates="plain", progress=False)
 
 
 @cache

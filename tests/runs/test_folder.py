@@ -186,7 +186,8 @@ def test_a_worker_that_outlives_the_process_does_not_hold_the_lock(tmp_path):
     code = HOLDER.replace("print('ready'", "import os; worker = os.fork(); print(worker if worker else ''")
     with subprocess.Popen([sys.executable, "-c", code, tmp_path / "run"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        worker = int(process.stdout.readline().strip() or process.stdout.readline())
+        # both have written a line: the worker's empty one says that it runs, and has let the lock go
+        worker = int("".join(process.stdout.readline().strip() for _ in range(2)))
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         try:
