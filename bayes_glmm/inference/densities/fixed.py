@@ -6,16 +6,15 @@ approximation, so that v is about standard normal.
 
 from __future__ import annotations
 
-import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from bayes_glmm.inference.densities.priors import prior_density
-from bayes_glmm.inference.densities.products import add_product, add_product_transposed
+from bayes_glmm.inference.densities.priors import constant_density, prior_density
+from bayes_glmm.inference.densities.products import add_product_transposed
 from bayes_glmm.inference.densities.records import inlined, matrix, short_integer_matrix, vector
 from bayes_glmm.inference.densities.rows import rows_value
-from bayes_glmm.inference.densities.variances import LARGEST_LOG
+from bayes_glmm.inference.densities.stretched import unfold
 
 
 class FixedData(NamedTuple):
@@ -52,7 +51,7 @@ def density(x, gradient, table):  # type: ignore[no-untyped-def] # pragma: no co
     """The log density at x; its gradient is written."""
     data = read(table)
     p, m, columns = len(data.beta_priors), len(data.auxiliary_priors), len(data.X)
-    parameters = unfold(x, data)
+    parameters = unfold(x, data.mode, data.root, p)
     coefficients, a = np.ones(columns), np.ones(max(m, 1))  # an offset has the coefficient 1
     coefficients[:p], a[:m] = parameters[:p], parameters[p:]
     slopes = np.zeros(columns + len(a))
@@ -62,14 +61,10 @@ def density(x, gradient, table):  # type: ignore[no-untyped-def] # pragma: no co
         own, own_slope = prior_density(data.beta_priors[c], parameters[c])
         value += own
         slope[c] = slopes[c] + own_slope
-    lost, within = data.remainder[1], data.remainder[2]
     for k in range(m):
-        own, own_slope = prior_density(data.auxiliary_priors[k], a[k])
-        if lost > 0.0:  # of Gaussian rows, whose only constant is sigma
-            value -= lost * math.log(a[k]) + 0.5 * within / (a[k] * a[k])
-            own_slope += (within / (a[k] * a[k]) - lost) / a[k]
-        value += own + math.log(a[k])
-        slope[p + k] = (slopes[columns + k] + own_slope) * a[k] + 1.0  # over the logarithm
+        own, own_slope = constant_density(data.auxiliary_priors[k], a[k], data.remainder)
+        value += own
+        slope[p + k] = slopes[columns + k] * a[k] + own_slope
     gradient[:] = 0.0
     add_product_transposed(data.root, 0, 0, slope, gradient)
     return value
@@ -96,16 +91,5 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
 @inlined
 def expand(x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
     """Write what is kept of a draw: beta and the constants of the family."""
-    parameters = unfold(x, read(table))
-    for k in range(len(parameters)):
-        out[k] = parameters[k]
-
-
-@inlined
-def unfold(x: Any, data: Any) -> Any:  # pragma: no cover
-    """The parameters of a point: beta and the constants of the family."""
-    parameters = data.mode.copy()
-    add_product(data.root, 0, 0, x, parameters)
-    for k in range(len(data.beta_priors), len(x)):
-        parameters[k] = math.exp(min(parameters[k], LARGEST_LOG))
-    return parameters
+    data = read(table)
+    out[:] = unfold(x, data.mode, data.root, len(data.beta_priors))

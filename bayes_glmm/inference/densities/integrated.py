@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayes_glmm.inference.densities.priors import prior_density
-from bayes_glmm.inference.densities.products import add_product, add_product_transposed
+from bayes_glmm.inference.densities.products import add_product_transposed
 from bayes_glmm.inference.densities.records import inlined, integer_vector, matrix, vector
-from bayes_glmm.inference.densities.variances import LARGEST_LOG
+from bayes_glmm.inference.densities.stretched import unfold
 from bayes_glmm.inference.kernels.constants import tuples
 from bayes_glmm.inference.kernels.elementary import exp, fused
 from bayes_glmm.inference.kernels.entries import Kernel
@@ -67,7 +67,7 @@ def make_density(kernel: Kernel) -> Callable[..., Any]:
     @named(kernel.row.__name__)
     def density(x, gradient, table):  # type: ignore[no-untyped-def] # pragma: no cover
         data = read(table)
-        parameters = unfold(x, data)
+        parameters = unfold(x, data.mode, data.root, data.X.shape[1])
         p, size = data.X.shape[1], len(parameters)
         constants = np.ones(count)  # which a family without does not read
         for k in range(p + 1, size):
@@ -117,19 +117,8 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
 @inlined
 def expand(x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
     """Write what is kept of a draw: beta, sd and the constants of the family."""
-    parameters = unfold(x, read(table))
-    for k in range(len(parameters)):
-        out[k] = parameters[k]
-
-
-@inlined
-def unfold(x, data):  # type: ignore[no-untyped-def] # pragma: no cover
-    """The parameters of a point: beta, sd and the constants of the family."""
-    parameters = data.mode.copy()
-    add_product(data.root, 0, 0, x, parameters)
-    for k in range(data.X.shape[1], len(x)):
-        parameters[k] = math.exp(min(parameters[k], LARGEST_LOG))
-    return parameters
+    data = read(table)
+    out[:] = unfold(x, data.mode, data.root, data.X.shape[1])
 
 
 def _make_pattern_pass(kernel: Kernel) -> Callable[..., Any]:

@@ -87,3 +87,19 @@ def prior_density(row, x):  # type: ignore[no-untyped-def] # pragma: no cover
         slope = b * (1.0 - t) / (1.0 + t)
         return constant - abs(standard) - 2.0 * math.log1p(t), -slope if standard > 0.0 else slope
     return constant, 0.0
+
+
+@numba.njit(nogil=True, error_model="numpy", forceinline=True)
+def constant_density(row, a, remainder):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Log density of a constant's prior over log a, with what merged rows add, and its derivative in log a.
+
+    ``remainder`` has the number of rows lost and their sum of squares within in its second and third place. Only
+    Gaussian rows lose some, whose only constant is sigma.
+    """
+    value, slope = prior_density(row, a)
+    value, slope = value + math.log(a), slope * a + 1.0
+    lost, within = remainder[1], remainder[2]
+    if lost > 0.0:
+        value -= lost * math.log(a) + 0.5 * within / (a * a)
+        slope += within / (a * a) - lost
+    return value, slope

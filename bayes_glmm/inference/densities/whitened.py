@@ -23,7 +23,7 @@ import numpy as np
 
 from bayes_glmm.inference.densities.levels import make_level_back, make_level_forward
 from bayes_glmm.inference.densities.others import others_back, others_forward
-from bayes_glmm.inference.densities.priors import prior_density
+from bayes_glmm.inference.densities.priors import constant_density, prior_density
 from bayes_glmm.inference.densities.products import subtract_sparse, subtract_sparse_transposed
 from bayes_glmm.inference.densities.records import (
     inlined,
@@ -146,15 +146,10 @@ def make_density(d: int) -> Callable[..., Any]:
         L_slope, sd_slope = np.zeros(len(at.L)), np.zeros(len(at.sd))
         r_slope = np.empty(q * d)
         along = level_back(data, at, u_slope, L_slope, w_slope, r_slope)
-        lost, within = data.remainder[1], data.remainder[2]
         for k in range(len(data.auxiliary_prior)):
-            a = at.a[k]
-            own, own_slope = prior_density(data.auxiliary_prior[k], a)
-            if lost > 0.0:  # of Gaussian rows, whose only constant is sigma
-                value -= lost * math.log(a) + 0.5 * within / (a * a)
-                own_slope += (within / (a * a) - lost) / a
-            value += own + math.log(a)
-            gradient[t] = (a_slope[k] + own_slope) * a + data.growth[k, 1] * along + 1.0
+            own, own_slope = constant_density(data.auxiliary_prior[k], at.a[k], data.remainder)
+            value += own
+            gradient[t] = a_slope[k] * at.a[k] + data.growth[k, 1] * along + own_slope
             t += 1
         for c in range(p):
             own, own_slope = prior_density(data.beta_priors[c], at.beta[c])
