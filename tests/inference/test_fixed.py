@@ -28,10 +28,22 @@ def compiled(family: str, link: str) -> tuple[Problem, Density]:
     return problem, density
 
 
+@pytest.mark.parametrize(("family", "response"), [("gaussian", "real"), ("bernoulli", "binary"), ("poisson", "count")])
+def test_merged_rows_change_nothing(family: str, response: str) -> None:
+    problem = bg.GLMM(f"{response} ~ k", cases.data(), family=family).problem.canonical
+    density = fixed_density(problem)
+    assert density is not None
+    assert len(density.arrays[0]) < len(problem.design.y)
+    assert_prior_times_likelihood(problem, density)
+
+
 @pytest.mark.parametrize(("family", "link"), FAMILIES, ids=["-".join(pair) for pair in FAMILIES])
 def test_the_density_is_prior_times_likelihood(family: str, link: str) -> None:
+    assert_prior_times_likelihood(*compiled(family, link))
+
+
+def assert_prior_times_likelihood(problem: Problem, density: Density) -> None:
     """But for one constant, the Jacobian of the coordinates; its gradient is that of its values."""
-    problem, density = compiled(family, link)
     likelihood = likelihood_of(problem.spec, problem.design)
     layout, change = layout_of(likelihood), []
     for seed in range(4):
