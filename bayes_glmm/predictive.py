@@ -58,16 +58,7 @@ def values_at(posterior: Posterior, eta: np.ndarray, draws: Draws = slice(None))
 
 
 def at(posterior: Posterior, predictors: Predictors | None = None, draws: Draws = slice(None)) -> dict[str, Value]:
-    """The value of each parameter of the family given u [draw, row], u the effects of each row's own groups.
-
-    Parameters
-    ----------
-    posterior : Posterior
-    predictors : Predictors, optional
-        Rows whose groups the model has all seen; the data's own by default.
-    draws : slice or array
-        Which draws, chains stacked.
-    """
+    """The value of each parameter of the family given u [draw, row]; arguments as :func:`conditional_predictor`."""
     return values_at(posterior, conditional_predictor(posterior, predictors, draws), draws)
 
 

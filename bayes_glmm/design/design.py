@@ -131,7 +131,7 @@ class Design:
 
     @property
     def observed(self) -> Response:
-        """The response with what stands beside it."""
+        """The observed values [row] and their numbers of trials."""
         return Response(self.y, self.trials)
 
     @property

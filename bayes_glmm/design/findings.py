@@ -89,7 +89,7 @@ def _separation(spec: ModelSpec, design: Design) -> Iterator[Finding]:
 
 
 def _unit(design: Design, name: str) -> float:
-    """Return the sd of a column, or 1 for the indicator of a level, whose sd is small where the level is rare."""
+    """Return the unit of a column: its sd, but 1 for the indicator of a level (a rare level has a small sd)."""
     column = design.X[:, design.coefficients.index(name)]
     return 1.0 if np.isin(column, (0.0, 1.0)).all() else float(column.std()) or 1.0
 

@@ -40,7 +40,7 @@ class Family:
         ``(y, at, f) -> log p(y | u)`` with all constants, row by row; ``y`` is a :class:`Response`, ``f`` the
         namespace that the values live in.
     draw : function
-        ``(rng, y, at) -> values``; NumPy, broadcasting. Of ``y`` only what stands beside the values is read.
+        ``(rng, y, at) -> values``; NumPy, broadcasting. Reads the trials of ``y`` and not its values.
     distribution : function
         ``(pm, name, y, at, dims) -> random variable``; ``pm`` is the PyMC module.
     """
@@ -86,10 +86,15 @@ class Family:
             Broadcasts to ``eta``.
         f : Functions
             The namespace that all of them live in.
+
+        Raises
+        ------
+        KeyError
+            If ``auxiliary`` lacks a parameter.
         """
         others = {parameter.name: constant(auxiliary[parameter.name], f) for parameter in self.parameters[1:]}
         return {self.location.name: Value(eta, link, f), **others}
 
     def variance_of(self, mu: Any, auxiliary: Mapping[str, Any]) -> Any:
-        """Var(y | u) where the mean of one trial is ``mu``."""
+        """Var(y | u) of one trial with the mean ``mu``, in the shape that ``mu`` and the constants broadcast to."""
         return self.variance(self.at(mu, LINKS["identity"], auxiliary, NUMPY))

@@ -11,13 +11,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ResponseKind:
-    """What a response is, which decides how it is read, checked and pictured.
+    """The kind of a response: reading, checks and figures follow from it.
 
     Attributes
     ----------
     name : str
     support : function
-        ``(values, trials) -> bool array [row]``, True where a row cannot be.
+        ``(values, trials) -> bool array [row]``, True in rows that are impossible.
     support_text : str
         The support in words, for messages.
     range : {"real", "positive", "unit"}
@@ -27,7 +27,7 @@ class ResponseKind:
     events : bool
         Whether it counts events of a known number of trials, so that its mean is their probability.
     trials : bool
-        Whether the number of trials stands beside it.
+        Whether each row has a number of trials.
     """
 
     name: str

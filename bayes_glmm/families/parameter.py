@@ -24,8 +24,8 @@ class Parameter:
     support : {"real", "positive", "unit"}
         Where its values lie.
     prior : str
-        As text, the default prior of a constant on its own scale; ``{scale}`` stands for the sd of the response. Empty
-        for a location, which has a linear predictor.
+        The default prior of a constant on its own scale, as text; ``{scale}`` is replaced by the sd of the response.
+        Empty for a location: it has a linear predictor.
     of_response : bool
         Whether it is in the unit of the response: a response in other units has it in those.
     """

@@ -1,4 +1,4 @@
-"""Response: what was observed, with all that stands beside it."""
+"""Response: observed values and, for successes, their numbers of trials."""
 
 from __future__ import annotations
 

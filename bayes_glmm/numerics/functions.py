@@ -1,7 +1,8 @@
-"""One list of function names, two namespaces: NumPy, and PyTensor.
+"""One list of function names, and two of its namespaces: NumPy and PyTensor.
 
-A link or a log density is written once, as a function of ``f``, one of the two namespaces, and so serves the PyMC model
-and everything that is computed from draws.
+A link or a log density is written once, as a function of ``f``, one of the namespaces, and so serves the PyMC model and
+everything that is computed from draws. :mod:`~bayes_glmm.numerics.series` (derivatives) and
+:mod:`~bayes_glmm.numerics.source` (compiled kernels) have two more.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ _SCALARS: dict[str, Any] = {
     **{"arctan2": math.atan2, "exp": exp, "expit": expit, "softplus": softplus, "erfcx": erfcx},
     **{"log_gamma": log_gamma, "where": where},
 }
-_ARRAYS: dict[str, Any] = {name: getattr(NUMPY, name) for name in (*_SCALARS,) if name != "log_gamma"} | {
+_ARRAYS: dict[str, Any] = {name: getattr(NUMPY, name) for name in _SCALARS if name != "log_gamma"} | {
     "log_gamma": lambda x: (special.gammaln(x), special.digamma(x))
 }
 _DATA = frozenset({"y"})

@@ -30,7 +30,7 @@ class FusedLogLikelihood(Op):
     ----------
     form : {"predictor", "design"}
     family, link : str
-        A pair that has a kernel.
+        A family and one of its links.
     """
 
     __props__ = ("form", "family", "link")
