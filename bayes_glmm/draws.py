@@ -7,7 +7,7 @@ import tempfile
 import numpy as np
 import xarray as xr
 
-from bayes_glmm.design import Canonical, Design, RandomBlock
+from bayes_glmm.design import Canonical, Design, Predictor, RandomBlock
 
 _CHUNK = 4_000_000  # numbers of random effects carried at once
 
@@ -18,14 +18,16 @@ def to_written(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.Dat
     Parameters
     ----------
     data : Dataset
-        ``beta``, and of each grouping factor g ``G_g``, ``sd_g``, ``corr_g``, ``u_g`` where they are there. Arrays of
-        effects are overwritten, unless they are on disk.
+        ``beta``, those of further parameters, and of each grouping factor g ``G_g``, ``sd_g``, ``corr_g``, ``u_g``
+        where they are there. Arrays of effects are overwritten, unless they are on disk.
     canonical : Canonical
     design : Design
         As written.
     """
-    if not canonical.is_identity:
-        data = _with_coefficients(data, canonical.to_written(_values(data, "beta")), design)
+    for one in design.predictors.fixed:
+        columns = canonical.fixed[one.parameter]
+        if not columns.is_identity:
+            data = _with_coefficients(data, columns.to_written(_values(data, one.variable)), one)
     for block in design.blocks:
         if canonical.carried(block.group):
             data = _carried(data, block, canonical.A[block.group])
@@ -34,8 +36,10 @@ def to_written(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.Dat
 
 def to_canonical(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.Dataset:
     """The reverse of :func:`to_written`; ``design`` is that in canonical columns. The data stay as they are."""
-    if not canonical.is_identity:
-        data = _with_coefficients(data, canonical.to_canonical(_values(data, "beta")), design)
+    for one in design.predictors.fixed:
+        columns = canonical.fixed[one.parameter]
+        if not columns.is_identity:
+            data = _with_coefficients(data, columns.to_canonical(_values(data, one.variable)), one)
     for block in design.blocks:
         if canonical.carried(block.group):
             back = canonical.inverse(block.group)
@@ -60,11 +64,10 @@ def _values(data: xr.Dataset, name: str) -> np.ndarray:
     return data[name].transpose("chain", "draw", ...).to_numpy()
 
 
-def _with_coefficients(data: xr.Dataset, beta: np.ndarray, design: Design) -> xr.Dataset:
-    data = data.drop_vars(["beta", "coefficient"], errors="ignore")
-    return data.assign({"beta": (("chain", "draw", "coefficient"), beta)}).assign_coords(
-        coefficient=list(design.coefficients)
-    )
+def _with_coefficients(data: xr.Dataset, beta: np.ndarray, predictor: Predictor) -> xr.Dataset:
+    data = data.drop_vars([predictor.variable, predictor.dim], errors="ignore")
+    data = data.assign({predictor.variable: (("chain", "draw", predictor.dim), beta)})
+    return data.assign_coords({predictor.dim: list(predictor.coefficients)})
 
 
 def _carried(data: xr.Dataset, block: RandomBlock, A: np.ndarray) -> xr.Dataset:

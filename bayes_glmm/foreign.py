@@ -244,10 +244,6 @@ _BARS: tuple[tuple[str, str], ...] = (
     (r"\(.*\|\s*gr\(.*", "Write (x | g): known covariances, by-variables and shared ids of gr() are not supported."),
     (r"\(.*\|\s*mm\(.*", "Multi-membership is not supported. Write one grouping factor: (1 | g)."),
     (
-        r"\((?P<x>[^|]*)\|\s*\w+\s*\|\s*(?P<g>[^|]*)\)",
-        "Write ({x} | {g}): correlations between terms that share an id are not supported.",
-    ),
-    (
         r"\((?P<x>[^|]*)\|\s*(?P<a>[\w.]+)\s*[*]\s*(?P<b>[\w.]+)\s*\)",
         "Write ({x} | {a}) + ({x} | {b}) + ({x} | {a}:{b}).",
     ),

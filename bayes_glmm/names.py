@@ -1,17 +1,45 @@
 """Names of the variables and dimensions of the draws: one schema, in which the names of the data always win.
 
-``beta [coefficient]``; for each grouping factor g ``u_g``, ``z_g`` [g, g_effect], ``sd_g [g_effect]``, ``G_g`` and
-``corr_g`` [g_effect, g_effect_2]; the family's further parameters as scalars; the response along ``row``. A grouping
-factor or a response with a name that the schema has for something else keeps it in formulas and tables; its dimension
-or variable gets a suffix.
+``beta [coefficient]``, the location's, and ``beta_sigma [coefficient_sigma]`` of a further parameter with a formula;
+for each grouping factor g ``u_g``, ``z_g`` [g, g_effect], ``sd_g [g_effect]``, ``G_g`` and ``corr_g`` [g_effect,
+g_effect_2], where an effect of a further parameter is called ``sigma_x``; parameters without a formula as scalars; the
+response along ``row``. A grouping factor or a response with a name that the schema has for something else keeps it in
+formulas and tables; its dimension or variable gets a suffix.
 """
 
 from __future__ import annotations
 
-KINDS = ("u_", "z_", "sd_", "sd_at_centre_", "G_", "corr_", "chol_")  # variables named after a grouping factor
-PARAMETERS = ("sigma", "phi", "nu")  # further parameters of families
+# variables named after a grouping factor, or after a parameter
+KINDS = ("u_", "z_", "sd_", "sd_at_centre_", "G_", "corr_", "chol_", "beta_", "b_", "coefficient_", "canonical_")
+LOCATION = "mu"  # its variables go without a name of their own
+PARAMETERS = ("sigma", "phi", "nu", "zi")  # further parameters of families
 DIMENSIONS = ("chain", "draw", "row", "coefficient", "canonical")
 RESERVED = frozenset((*DIMENSIONS, *PARAMETERS, "beta", "b"))
+
+
+def coefficients(parameter: str) -> str:
+    """The variable of a parameter's fixed effects: ``beta``, ``beta_sigma``."""
+    return _of("beta", parameter)
+
+
+def coefficient_dim(parameter: str) -> str:
+    """The dimension along a parameter's fixed effects."""
+    return _of("coefficient", parameter)
+
+
+def canonical_coefficients(parameter: str) -> str:
+    """The variable of a parameter's canonical coefficients."""
+    return _of("b", parameter)
+
+
+def canonical_dim(parameter: str) -> str:
+    """The dimension along a parameter's canonical coefficients."""
+    return _of("canonical", parameter)
+
+
+def effect(parameter: str, column: str) -> str:
+    """What varies by group: a column of the location's effects, ``x``, or of another parameter's, ``sigma_x``."""
+    return column if parameter == LOCATION else f"{parameter}_{column}"
 
 
 def level_dim(group: str) -> str:
@@ -33,6 +61,10 @@ def response_variable(response: str) -> str:
     """The variable of the response; a path would be divided at a ``/``."""
     name = response.strip("`").replace("/", "\N{DIVISION SLASH}")
     return f"{name}_response" if _taken(name) else name
+
+
+def _of(name: str, parameter: str) -> str:
+    return name if parameter == LOCATION else f"{name}_{parameter}"
 
 
 def _taken(name: str) -> bool:

@@ -19,6 +19,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from bayes_glmm import names
 from bayes_glmm.design import Design, Priors, Problem, build_design, resolve_priors
 from bayes_glmm.design.canonical import without_coefficients
 from bayes_glmm.design.prior_record import from_record, to_record
@@ -29,7 +30,7 @@ from bayes_glmm.netcdf import read_tree, write_tree
 from bayes_glmm.parquet import read_frame, write_frame
 from bayes_glmm.spec import ModelSpec
 
-FORMAT = 2  # 1 had other default priors, and lost the categories of numbers
+FORMAT = 3  # 1 had other default priors and lost the categories of numbers, 2 one predictor a model
 FILES = MODEL, DRAWS, DATA = "model.json", "draws.nc", "data.parquet"
 _DAMAGED = "It is damaged: fit the model again."
 
@@ -83,8 +84,12 @@ class Posterior:
 
     @property
     def beta(self) -> np.ndarray:
-        """Fixed effects [draw, coefficient]."""
+        """Fixed effects of the location [draw, coefficient]."""
         return self.array("beta")
+
+    def coefficients(self, parameter: str) -> np.ndarray:
+        """Fixed effects of a parameter with a formula [draw, coefficient]."""
+        return self.array(names.coefficients(parameter))
 
     def G(self, group: str) -> np.ndarray:
         """Covariance of the random effects of a group [draw, effect, effect]."""
@@ -114,8 +119,8 @@ class Posterior:
 
     @property
     def auxiliary(self) -> dict[str, np.ndarray]:
-        """The family's further parameters, each [draw]."""
-        return {name: self.array(name) for name in self.spec.family.auxiliary}
+        """The parameters without a formula, each [draw]."""
+        return {name: self.array(name) for name in self.spec.auxiliary}
 
     @property
     def sample_shape(self) -> tuple[int, int]:
@@ -210,8 +215,10 @@ def _model_record(path: Path) -> dict[str, Any]:
 
 def _check_draws(spec: ModelSpec, design: Design, draws: xr.DataTree, path: Path) -> None:
     """The draws are those of the model: every parameter is there as numbers, under the model's labels."""
-    labels: dict[str, tuple[str, ...]] = {"coefficient": design.coefficients}
-    dims: dict[str, tuple[str, ...]] = {"beta": ("coefficient",), **dict.fromkeys(spec.family.auxiliary, ())}
+    fixed = design.predictors.fixed
+    labels: dict[str, tuple[str, ...]] = {one.dim: one.coefficients for one in fixed}
+    dims: dict[str, tuple[str, ...]] = {one.variable: (one.dim,) for one in fixed}
+    dims |= dict.fromkeys(spec.auxiliary, ())
     for block in design.blocks:
         g, effect = block.group, block.effect_dim
         labels |= {block.level_dim: block.levels, effect: block.effects}
@@ -255,6 +262,7 @@ def posterior_at(
     G: Mapping[str, ArrayLike],
     auxiliary: Mapping[str, ArrayLike] | None = None,
     u: Mapping[str, ArrayLike] | None = None,
+    further: Mapping[str, ArrayLike] | None = None,
 ) -> Posterior:
     """A posterior made of given draws: a point estimate, draws of another sampler, or a made-up case.
 
@@ -266,9 +274,11 @@ def posterior_at(
     G : mapping of group to array [effect, effect] or [draw, effect, effect]
         Covariance of the random effects.
     auxiliary : mapping of name to scalar or array [draw]
-        The family's further parameters.
+        The parameters without a formula.
     u : mapping of group to array [level, effect] or [draw, level, effect], optional
         Random effects; 0 where not given.
+    further : mapping of parameter to array [coefficient] or [draw, coefficient]
+        Coefficients of the further parameters that have a formula.
 
     Returns
     -------
@@ -281,7 +291,7 @@ def posterior_at(
         As :func:`~bayes_glmm.design.build_design`, and for arrays that do not fit the model.
     """
     design = build_design(spec, data)
-    return posterior_of(Problem(spec, design, resolve_priors(spec, design)), beta, G, auxiliary, u)
+    return posterior_of(Problem(spec, design, resolve_priors(spec, design)), beta, G, auxiliary, u, further)
 
 
 def posterior_of(
@@ -290,6 +300,7 @@ def posterior_of(
     G: Mapping[str, ArrayLike],
     auxiliary: Mapping[str, ArrayLike] | None = None,
     u: Mapping[str, ArrayLike] | None = None,
+    further: Mapping[str, ArrayLike] | None = None,
 ) -> Posterior:
     """As :func:`posterior_at`, of a problem: a design and priors that are there already."""
     spec, design = problem.spec, problem.design
@@ -305,13 +316,23 @@ def posterior_of(
             )
         return np.broadcast_to(value, (n, *shape))[None]
 
-    for given, known in [(G, [block.group for block in design.blocks]), (auxiliary or {}, list(spec.family.auxiliary))]:
+    location, *others = design.predictors.fixed
+    known_names = (
+        (G, [block.group for block in design.blocks]),
+        (auxiliary or {}, list(spec.auxiliary)),
+        (further or {}, [one.parameter for one in others]),
+    )
+    for given, known in known_names:
         if unknown := [name for name in given if name not in known]:
             raise DataError(f"The model has no {unknown[0]!r}.", advice=choices(unknown[0], known))
-    variables: dict[str, Any] = {
-        "beta": (("chain", "draw", "coefficient"), drawn("beta", beta, len(design.coefficients)))
-    }
-    coords: dict[str, Any] = {"chain": [0], "draw": np.arange(n), "coefficient": list(design.coefficients)}
+    fixed = {location.parameter: beta} | {one.parameter: (further or {}).get(one.parameter) for one in others}
+    variables: dict[str, Any] = {}
+    coords: dict[str, Any] = {"chain": [0], "draw": np.arange(n)}
+    for one in design.predictors.fixed:
+        if (value := fixed[one.parameter]) is None:
+            raise DataError(f"The coefficients of {one.parameter!r} are not given.", "further")
+        variables[one.variable] = (("chain", "draw", one.dim), drawn(one.variable, value, len(one.coefficients)))
+        coords[one.dim] = list(one.coefficients)
     for name, value in (auxiliary or {}).items():
         variables[name] = (("chain", "draw"), drawn(name, value))
     covariances: dict[str, np.ndarray] = {}

@@ -6,13 +6,14 @@ unless asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import xarray as xr
 
 from bayes_glmm.design import Predictors
 from bayes_glmm.families import Value
+from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior
@@ -21,16 +22,22 @@ Draws = slice | np.ndarray
 CHUNK_BYTES = 64 * 2**20
 
 
-def fixed_predictor(posterior: Posterior, predictors: Predictors, draws: Draws = slice(None)) -> np.ndarray:
-    """Offset + X beta [draw, row]: the linear predictor at u = 0; NaN in rows that the data do not determine."""
-    eta = posterior.beta[draws] @ predictors.X.T + predictors.offset
+def fixed_predictor(
+    posterior: Posterior, predictors: Predictors, draws: Draws = slice(None), parameter: str = LOCATION
+) -> np.ndarray:
+    """Offset + X beta [draw, row]: a linear predictor at u = 0; NaN in rows that the data do not determine."""
+    one = predictors.of(parameter)
+    eta = posterior.coefficients(parameter)[draws] @ one.X.T + one.offset
     if predictors.estimable is not None:
         eta[:, ~predictors.estimable] = np.nan
     return eta
 
 
 def conditional_predictor(
-    posterior: Posterior, predictors: Predictors | None = None, draws: Draws = slice(None)
+    posterior: Posterior,
+    predictors: Predictors | None = None,
+    draws: Draws = slice(None),
+    parameter: str = LOCATION,
 ) -> np.ndarray:
     """Offset + X beta + Z u [draw, row], u the effects of each row's own groups.
 
@@ -41,25 +48,29 @@ def conditional_predictor(
         Rows whose groups the model has all seen; the data's own by default.
     draws : slice or array
         Which draws, chains stacked.
+    parameter : str
+        Whose linear predictor.
     """
     predictors = predictors or posterior.design.predictors
-    eta = fixed_predictor(posterior, predictors, draws)
+    eta = fixed_predictor(posterior, predictors, draws, parameter)
     for block in predictors.blocks:
         u = posterior.u(block.group)[draws]
-        for k in range(len(block.effects)):
+        for k in block.of(parameter):
             eta += u[:, block.index, k] * block.values[:, k]
     return eta
 
 
-def values_at(posterior: Posterior, eta: np.ndarray, draws: Draws = slice(None)) -> dict[str, Value]:
-    """The value of each parameter of the family [draw, row], the location at a linear predictor."""
+def values_at(posterior: Posterior, eta: Mapping[str, np.ndarray], draws: Draws = slice(None)) -> dict[str, Value]:
+    """The value of each parameter of the family [draw, row] at linear predictors."""
     auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
     return posterior.spec.at(eta, auxiliary, NUMPY)
 
 
 def at(posterior: Posterior, predictors: Predictors | None = None, draws: Draws = slice(None)) -> dict[str, Value]:
     """The value of each parameter of the family given u [draw, row]; arguments as :func:`conditional_predictor`."""
-    return values_at(posterior, conditional_predictor(posterior, predictors, draws), draws)
+    names = posterior.design.predictors.parameters
+    eta = {name: conditional_predictor(posterior, predictors, draws, name) for name in names}
+    return values_at(posterior, eta, draws)
 
 
 def replicate(posterior: Posterior, draws: int, seed: int) -> np.ndarray:

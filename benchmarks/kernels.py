@@ -17,11 +17,10 @@ import pytensor.tensor as pt
 
 import bayes_glmm as bg
 from bayes_glmm.datasets import hospital
-from bayes_glmm.families import family_and_link
+from bayes_glmm.families import get_family
 from bayes_glmm.inference.kernels.entries import KERNELS
 from bayes_glmm.inference.kernels.fused import fused_likelihood, fused_likelihood_of_eta
-from bayes_glmm.model.builder import fixed_predictor
-from bayes_glmm.model.random_effects import contribution
+from bayes_glmm.model.builder import linear_predictor
 from bayes_glmm.numerics.functions import pytensor_functions
 
 ROUNDS, CALLS = 60, 20
@@ -40,7 +39,7 @@ def model_of(family: str, link: str, groups: str) -> bg.GLMM:
         real=rng.normal(0.0, 1.0, rows),
         ward=rng.integers(0, 200, rows),
     )
-    response = family_and_link(family, link)[0].response.name
+    response = get_family(family).response.name
     left = "p(successes, trials)" if response == "successes" else response
     return bg.GLMM(f"{left} ~ scale(Age) + Married + scale(IL6) + {groups}", data, family=family, link=link)
 
@@ -51,14 +50,12 @@ def ways(model: bg.GLMM) -> dict:
     beta = pt.dvector("beta")
     u = {block.group: pt.dmatrix(f"u_{block.group}") for block in design.blocks}
     auxiliary = {name: pt.dscalar(name) for name in spec.family.auxiliary}
-    eta = fixed_predictor(design.X, design.offset, beta)
-    for block in design.blocks:
-        eta = eta + contribution(block, u[block.group])
+    eta = linear_predictor(design.predictors.location, design.blocks, beta, u)
     f = pytensor_functions()
     values = {
-        "PyTensor": spec.family.log_density(design.observed, spec.at(eta, auxiliary, f), f).sum(),
-        "fused from eta": fused_likelihood_of_eta(spec, design, eta, auxiliary),
-        "all fused": fused_likelihood(spec, design, beta, u, auxiliary),
+        "PyTensor": spec.family.log_density(design.observed, spec.at({"mu": eta}, auxiliary, f), f).sum(),
+        "fused from eta": fused_likelihood_of_eta(spec, design, {"mu": eta}, auxiliary),
+        "all fused": fused_likelihood(spec, design, {"mu": beta}, u, auxiliary),
     }
     inputs = [beta, *u.values(), *auxiliary.values()]
     return {

@@ -58,9 +58,9 @@ def gradient(add, model: bg.GLMM):
 
 def row_by_row(spec, design, beta, u, auxiliary) -> None:
     """The fast likelihood of every row."""
-    value = fused_likelihood(spec, design, beta, u, auxiliary)
+    value = fused_likelihood(spec, design, {"mu": beta}, u, auxiliary)
     if value is None:
-        plain_likelihood(spec, design, beta, u, auxiliary)
+        plain_likelihood(spec, design, {"mu": beta}, u, auxiliary)
     else:
         pm.Potential("log_likelihood", value)
 

@@ -108,6 +108,6 @@ def test_a_fit_of_version_1_is_refused_in_words(tmp_path: Path) -> None:
     data = pd.DataFrame({"y": np.arange(6.0), "x": [0.0, 1.0, 3.0, 2.0, 5.0, 1.0]})
     folder = posterior_at(ModelSpec.from_formula("y ~ x"), data, [0.0, 1.0], {}, {"sigma": 1.0}).save(tmp_path / "fit")
     path = folder / "model.json"
-    path.write_text(path.read_text().replace('"format": 2', '"format": 1'))
-    with pytest.raises(DataError, match="has format 1, this version reads 2"):
+    path.write_text(path.read_text().replace('"format": 3', '"format": 1'))
+    with pytest.raises(DataError, match="has format 1, this version reads 3"):
         load_posterior(folder)

@@ -19,6 +19,7 @@ import numpy as np
 
 from bayes_glmm.errors import EstimationError
 from bayes_glmm.families import FAMILIES, Link, Response
+from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY
 
 ITERATIONS = 100
@@ -122,7 +123,7 @@ class Rows:
     def quasi_likelihood(self, beta: np.ndarray) -> float:
         """Sum of the quasi-likelihoods of the rows at phi = 1, but for a constant."""
         family = FAMILIES[self.quasi.family]
-        at = family.at(self.offset + self.X @ beta, self.link, self.auxiliary, NUMPY)
+        at = family.at({LOCATION: (self.offset + self.X @ beta, self.link)}, self.auxiliary, NUMPY)
         return float(np.sum(family.log_density(Response(self.y), at, NUMPY)))
 
     def information(self, beta: np.ndarray) -> np.ndarray:

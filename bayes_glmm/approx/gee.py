@@ -88,7 +88,7 @@ def gee(
     priors = resolve_priors(spec, design)
     likelihood = likelihood_of(spec, priors.canonical.design(design))
     independent = maximum_likelihood(likelihood).parameters
-    independent = replace(independent, beta=priors.canonical.to_written(independent.beta))
+    independent = replace(independent, beta=priors.canonical.location.to_written(independent.beta))
     rows = rows_of(spec, design, block, independent, positions(correlation, model.design, block, time))
     check_positions(rows, correlation, corr)
     uncorrected = _uncorrected(rows, design, block)

@@ -111,7 +111,7 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
 
 def _restricted(criterion: str, canonical: Canonical) -> float:
     """Return log |T|, the difference of the restricted log likelihoods in written and canonical columns."""
-    return float(np.linalg.slogdet(canonical.T)[1]) if criterion == "REML" else 0.0
+    return float(np.linalg.slogdet(canonical.location.T)[1]) if criterion == "REML" else 0.0
 
 
 def _check(model: Model, criterion: str, dispersion: str) -> None:

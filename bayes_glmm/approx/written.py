@@ -64,7 +64,7 @@ def as_written(fit: ApproxFit, model: Model, canonical: Canonical) -> ApproxFit:
 
 def _parameters(parameters: Parameters, canonical: Canonical) -> Parameters:
     L = {group: _root(canonical.A[group] @ L) if canonical.carried(group) else L for group, L in parameters.L.items()}
-    return replace(parameters, beta=canonical.to_written(parameters.beta), L=L)
+    return replace(parameters, beta=canonical.location.to_written(parameters.beta), L=L)
 
 
 def _root(L: np.ndarray) -> np.ndarray:
@@ -76,7 +76,7 @@ def _root(L: np.ndarray) -> np.ndarray:
 def _derivative(change, x: np.ndarray, canonical: Canonical, layout: Layout) -> np.ndarray:  # type: ignore[no-untyped-def]
     """The derivative of the change of columns [written, canonical]: by differences for the roots."""
     slope = np.eye(len(x))
-    slope[layout.beta, layout.beta] = canonical.T
+    slope[layout.beta, layout.beta] = canonical.location.T
     for j in range(layout.theta.start, layout.theta.stop):
         move = np.zeros_like(x)
         move[j] = _STEP * max(1e-3, abs(x[j]))
@@ -85,7 +85,7 @@ def _derivative(change, x: np.ndarray, canonical: Canonical, layout: Layout) -> 
 
 
 def _effects(effects: RandomEffects, canonical: Canonical) -> RandomEffects:
-    back = np.linalg.inv(canonical.T)
+    back = np.linalg.inv(canonical.location.T)
     A = canonical.A
     return RandomEffects(
         {group: u @ A[group].T for group, u in effects.u.items()},

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.design.block import RandomBlock
 from bayes_glmm.design.check import check_design, check_finite, check_response
-from bayes_glmm.design.design import Design, Predictors, RandomBlock
-from bayes_glmm.design.encode import Encoder, evaluate_offset, group_labels, label_columns, predictor_columns
+from bayes_glmm.design.design import Design, Predictors
+from bayes_glmm.design.encode import Encoder, FixedEncoder, group_labels, label_columns, predictor_columns
 from bayes_glmm.design.expressions import common_matrix, labels_of, values_of
 from bayes_glmm.design.frame import check_levels, complete_rows
 from bayes_glmm.design.number_text import check_number_texts
+from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.rank import check_variation, rank_of
 from bayes_glmm.design.response import own_columns, read_response, read_trials, response_columns
 from bayes_glmm.errors import DataError, SpecError
-from bayes_glmm.spec import ModelSpec, RandomTerm
+from bayes_glmm.names import effect
+from bayes_glmm.spec import Formula, ModelSpec, RandomTerm
 
 
 def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", "drop"] = "error") -> Design:
@@ -41,11 +46,11 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         For missing columns or values, responses outside the family's support, more columns than rows, and grouping
         factors with one level.
     """
-    formula = spec.formula
-    inputs = predictor_columns(formula.fixed, formula.random, formula.offset)
-    groups = tuple(dict.fromkeys(column for term in formula.random for column in term.columns))
+    formula, formulas = spec.formula, spec.predicted
+    inputs = predictor_columns(formulas.values())
+    groups = tuple(dict.fromkeys(column for term in spec.random for column in term.columns))
     _check_names(spec, inputs, groups)
-    labels = label_columns(formula.fixed, formula.random)
+    labels = label_columns(formulas.values())
     rows = complete_rows(data, (*response_columns(spec), *inputs), groups, missing, labels)
     check_levels(rows[list(inputs)])
     check_number_texts(rows[list(inputs)], labels)
@@ -53,26 +58,18 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         check_number_texts(rows[[named]], labels)
     y, success = read_response(spec, rows)
     trials = None if formula.trials is None else read_trials(formula.trials, rows)
-    fixed = common_matrix(formula.fixed, rows)
-    if fixed is not None:
-        _check_terms(fixed)
-    effects, blocks = _build_blocks(formula.random, rows)
-    columns = np.empty((len(rows), 0)) if fixed is None else values_of(fixed)
-    names = () if fixed is None else tuple(labels_of(fixed))
-    check_finite("fixed effects", names, columns)
-    check_variation(names, columns)
-    rank = rank_of(columns)
+    built = [_build_fixed(parameter, one, rows) for parameter, one in formulas.items()]
+    effects, blocks = _build_blocks(formulas, rows)
     design = Design(
         response=formula.response,
         success=success,
         y=y,
         trials=trials,
-        coefficients=tuple(names[j] for j in rank.kept),
-        predictors=Predictors(columns[:, rank.kept], evaluate_offset(formula.offset, rows), blocks),
+        predictors=Predictors(tuple(predictor for _, predictor, _ in built), blocks),
         data=rows,
         dropped=len(data) - len(rows),
-        encoder=Encoder(fixed, effects, formula.offset, inputs, rank),
-        aliased=tuple(names[j] for j in rank.aliased),
+        encoder=Encoder(tuple(fixed for fixed, _, _ in built), effects, inputs),
+        aliased=built[0][2],
     )
     check_response(spec.family, design)
     check_design(design)
@@ -86,6 +83,22 @@ def _check_names(spec: ModelSpec, inputs: tuple[str, ...], groups: tuple[str, ..
         raise SpecError("The response also stands on the right.", str(formula), "Leave it out there.")
     if "Intercept" in inputs:
         raise SpecError("A column cannot be called 'Intercept' in a formula.", str(formula), "Rename it.")
+
+
+def _build_fixed(
+    parameter: str, formula: Formula, rows: pd.DataFrame
+) -> tuple[FixedEncoder, Predictor, tuple[str, ...]]:
+    """How the fixed part of a parameter is made, the part itself, and the columns that it leaves out."""
+    fixed = common_matrix(formula.fixed, rows)
+    if fixed is not None:
+        _check_terms(fixed)
+    columns = np.empty((len(rows), 0)) if fixed is None else values_of(fixed)
+    names = () if fixed is None else tuple(labels_of(fixed))
+    check_finite("fixed effects", names, columns)
+    check_variation(names, columns)
+    rank = rank_of(columns)
+    encoder = FixedEncoder(parameter, tuple(names[j] for j in rank.kept), fixed, formula.offset, rank)
+    return encoder, encoder.encode(columns, rows), tuple(names[j] for j in rank.aliased)
 
 
 def _check_terms(matrix: Any) -> None:
@@ -103,38 +116,63 @@ def _check_terms(matrix: Any) -> None:
 
 
 def _build_blocks(
-    terms: tuple[RandomTerm, ...], rows: pd.DataFrame
+    formulas: Mapping[str, Formula], rows: pd.DataFrame
 ) -> tuple[tuple[tuple, ...], tuple[RandomBlock, ...]]:
     """One block a grouping factor: terms that share one stand side by side, with the pattern of their correlations."""
-    by_group: dict[tuple[str, ...], list[RandomTerm]] = {}
-    for term in terms:
-        by_group.setdefault(term.columns, []).append(term)
-    matrices, blocks = [], []
-    for columns, members in by_group.items():
-        group = ":".join(columns)
-        parts = [common_matrix(term.effects, rows) for term in members]
-        if any(part is None for part in parts):
-            raise SpecError("A random term has no effects.", str(members[0]), "Write (1 | g) or (0 + x | g).")
-        names = [labels_of(part) for part in parts]
-        flat = [name for part in names for name in part]
-        if repeated := {name for name in flat if flat.count(name) > 1}:
-            raise SpecError(
-                f"The effect {sorted(repeated)[0]!r} varies by {group!r} in more than one term.",
-                " + ".join(map(str, members)),
-                "An intercept is implied by (x | g): write (0 + x | g) for the slope alone.",
-            )
-        pattern = [size for term, part in zip(members, names, strict=True) for size in _runs(term, len(part))]
-        values = np.column_stack([values_of(part) for part in parts])
-        labels = group_labels(columns, rows)
-        levels = _levels(columns, rows, labels)
-        index = pd.Index(levels).get_indexer(pd.Index(labels))
-        matrices.append(tuple(parts))
-        blocks.append(RandomBlock(group, tuple(flat), values, index, levels, tuple(pattern)))
-    return tuple(matrices), tuple(blocks)
+    by_group: dict[tuple[str, ...], list[tuple[str, RandomTerm]]] = {}
+    for parameter, formula in formulas.items():
+        for term in formula.random:
+            by_group.setdefault(term.columns, []).append((parameter, term))
+    built = [_build_block(columns, members, rows) for columns, members in by_group.items()]
+    return tuple(matrices for matrices, _ in built), tuple(block for _, block in built)
 
 
-def _runs(term: RandomTerm, size: int) -> list[int]:
-    return [size] if term.correlated else [1] * size
+def _build_block(
+    columns: tuple[str, ...], members: Sequence[tuple[str, RandomTerm]], rows: pd.DataFrame
+) -> tuple[tuple, RandomBlock]:
+    group = ":".join(columns)
+    members = _shared_together(members)
+    parts = [common_matrix(term.effects, rows) for _, term in members]
+    if any(part is None for part in parts):
+        raise SpecError("A random term has no effects.", str(members[0][1]), "Write (1 | g) or (0 + x | g).")
+    labels_in = [labels_of(part) for part in parts]
+    of_effect = [parameter for (parameter, _), part in zip(members, labels_in, strict=True) for _ in part]
+    flat = [
+        effect(parameter, name)
+        for parameter, name in zip(of_effect, itertools.chain.from_iterable(labels_in), strict=True)
+    ]
+    if repeated := {name for name in flat if flat.count(name) > 1}:
+        raise SpecError(
+            f"The effect {sorted(repeated)[0]!r} varies by {group!r} in more than one term.",
+            " + ".join(str(term) for _, term in members),
+            "An intercept is implied by (x | g): write (0 + x | g) for the slope alone.",
+        )
+    pattern = _pattern([term for _, term in members], [len(part) for part in labels_in])
+    values = np.column_stack([values_of(part) for part in parts])
+    labels = group_labels(columns, rows)
+    levels = _levels(columns, rows, labels)
+    index = pd.Index(levels).get_indexer(pd.Index(labels))
+    return tuple(parts), RandomBlock(group, tuple(flat), values, index, levels, pattern, tuple(of_effect))
+
+
+def _shared_together(members: Sequence[tuple[str, RandomTerm]]) -> list[tuple[str, RandomTerm]]:
+    """Terms of one shared name after each other, where the first of them stands."""
+    first: dict[str, int] = {}
+    places = [first.setdefault(term.shared, k) if term.shared else k for k, (_, term) in enumerate(members)]
+    return [members[k] for k in sorted(range(len(members)), key=lambda k: (places[k], k))]
+
+
+def _pattern(terms: Sequence[RandomTerm], sizes: Sequence[int]) -> tuple[int, ...]:
+    """Sizes of the runs of correlated effects."""
+    runs: list[int] = []
+    last = None
+    for term, size in zip(terms, sizes, strict=True):
+        if term.shared and term.shared == last:
+            runs[-1] += size
+        else:
+            runs += [size] if term.correlated else [1] * size
+        last = term.shared
+    return tuple(runs)
 
 
 def _levels(columns: tuple[str, ...], rows: pd.DataFrame, labels: pd.Series) -> tuple[str, ...]:

@@ -20,14 +20,17 @@ from functools import cached_property
 
 import numpy as np
 
-from bayes_glmm.design.design import Design, RandomBlock
+from bayes_glmm.design.block import RandomBlock
+from bayes_glmm.design.design import Design
+from bayes_glmm.design.predictor import Predictor
+from bayes_glmm.names import LOCATION
 
-CENTRE = "Intercept[centre]"  # the linear predictor at the centre of the columns, u = 0
+CENTRE = "Intercept[centre]"  # a linear predictor at the centre of its columns, u = 0
 
 
 @dataclass(frozen=True, eq=False)
-class Canonical:
-    """The change from canonical to written columns.
+class Columns:
+    """The change from canonical to written columns of one parameter's fixed effects.
 
     Attributes
     ----------
@@ -39,39 +42,27 @@ class Canonical:
         it exactly. 0 where nothing is centred.
     constant : int or None
         Position of the canonical constant.
-    A : mapping of group to array [effect, effect]
-    means : mapping of group to array [effect]
-        Weighted means of the effects' columns that A takes off.
     """
 
     names: tuple[str, ...]
     T: np.ndarray
     centre: np.ndarray
     constant: int | None
-    A: Mapping[str, np.ndarray]
-    means: Mapping[str, np.ndarray]
+
+    @classmethod
+    def identity(cls, coefficients: tuple[str, ...]) -> Columns:
+        """No change."""
+        p = len(coefficients)
+        return cls(coefficients, np.eye(p), np.zeros(p), None)
 
     @cached_property
     def is_identity(self) -> bool:
         """Whether coefficients are the canonical ones."""
         return bool(np.array_equal(self.T, np.eye(len(self.T))))
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Canonical):
-            return NotImplemented
-        return self._values() == other._values()
-
-    def __hash__(self) -> int:
-        return hash(self.names)
-
-    def _values(self) -> tuple:
+    def values(self) -> tuple:
         """All fields as values that compare to one bool, which arrays do not."""
-        effects = [{group: matrix.tolist() for group, matrix in each.items()} for each in (self.A, self.means)]
-        return self.names, self.T.tolist(), self.centre.tolist(), self.constant, *effects
-
-    def carried(self, group: str) -> bool:
-        """Whether a group's effects have their priors at a centre other than the written zero."""
-        return bool(self.means[group].any())
+        return self.names, self.T.tolist(), self.centre.tolist(), self.constant
 
     def columns(self, X: np.ndarray) -> np.ndarray:
         """X* [row, canonical coefficient] of X [row, coefficient]."""
@@ -84,15 +75,9 @@ class Canonical:
             result[:, self.constant] = 1.0
         return result
 
-    def effect_columns(self, block: RandomBlock) -> np.ndarray:
-        """Z* [row, effect] of a block."""
-        return block.values - self.means[block.group] if self.carried(block.group) else block.values
-
-    def design(self, design: Design) -> Design:
-        """The design in canonical columns."""
-        blocks = tuple(replace(block, values=self.effect_columns(block)) for block in design.blocks)
-        predictors = replace(design.predictors, X=self.columns(design.X), blocks=blocks)
-        return replace(design, coefficients=self.names, predictors=predictors)
+    def predictor(self, predictor: Predictor) -> Predictor:
+        """The predictor in canonical columns."""
+        return replace(predictor, coefficients=self.names, X=self.columns(predictor.X))
 
     def to_written(self, b: np.ndarray) -> np.ndarray:
         """Coefficients beta [..., coefficient] of b [..., canonical coefficient]."""
@@ -102,6 +87,61 @@ class Canonical:
         """The b [..., canonical coefficient] of beta [..., coefficient]."""
         return beta if self.is_identity else beta @ np.linalg.inv(self.T).T
 
+
+@dataclass(frozen=True, eq=False)
+class Canonical:
+    """The change from canonical to written columns.
+
+    Attributes
+    ----------
+    fixed : mapping of parameter to Columns
+        Of the fixed effects of each parameter with a formula, the location first.
+    A : mapping of group to array [effect, effect]
+    means : mapping of group to array [effect]
+        Weighted means of the effects' columns that A takes off.
+    """
+
+    fixed: Mapping[str, Columns]
+    A: Mapping[str, np.ndarray]
+    means: Mapping[str, np.ndarray]
+
+    @property
+    def location(self) -> Columns:
+        """That of the location's fixed effects."""
+        return self.fixed[LOCATION]
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether coefficients are the canonical ones."""
+        return all(columns.is_identity for columns in self.fixed.values())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Canonical):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.fixed))
+
+    def _values(self) -> tuple:
+        fixed = {parameter: columns.values() for parameter, columns in self.fixed.items()}
+        effects = [{group: matrix.tolist() for group, matrix in each.items()} for each in (self.A, self.means)]
+        return fixed, *effects
+
+    def carried(self, group: str) -> bool:
+        """Whether a group's effects have their priors at a centre other than the written zero."""
+        return bool(self.means[group].any())
+
+    def effect_columns(self, block: RandomBlock) -> np.ndarray:
+        """Z* [row, effect] of a block."""
+        return block.values - self.means[block.group] if self.carried(block.group) else block.values
+
+    def design(self, design: Design) -> Design:
+        """The design in canonical columns."""
+        fixed = tuple(self.fixed[one.parameter].predictor(one) for one in design.predictors.fixed)
+        blocks = tuple(replace(block, values=self.effect_columns(block)) for block in design.blocks)
+        return replace(design, predictors=replace(design.predictors, fixed=fixed, blocks=blocks))
+
     def inverse(self, group: str) -> np.ndarray:
         """A^-1 [effect, effect]; exact, since A - I squares to 0."""
         return 2.0 * np.eye(len(self.A[group])) - self.A[group]
@@ -109,12 +149,8 @@ class Canonical:
 
 def identity(design: Design) -> Canonical:
     """No change: of a model whose columns have priors of their own, or are canonical already."""
-    p = len(design.coefficients)
     return Canonical(
-        design.coefficients,
-        np.eye(p),
-        np.zeros(p),
-        None,
+        {one.parameter: Columns.identity(one.coefficients) for one in design.predictors.fixed},
         {block.group: np.eye(len(block.effects)) for block in design.blocks},
         {block.group: np.zeros(len(block.effects)) for block in design.blocks},
     )
@@ -122,5 +158,4 @@ def identity(design: Design) -> Canonical:
 
 def without_coefficients(canonical: Canonical, design: Design) -> Canonical:
     """The change of the effects alone."""
-    p = len(design.coefficients)
-    return replace(canonical, names=design.coefficients, T=np.eye(p), centre=np.zeros(p), constant=None)
+    return replace(canonical, fixed=identity(design).fixed)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
 
-from bayes_glmm.design.canonical import CENTRE, Canonical
-from bayes_glmm.design.design import Design, RandomBlock
+from bayes_glmm.design.block import RandomBlock
+from bayes_glmm.design.canonical import CENTRE, Canonical, Columns
+from bayes_glmm.design.design import Design
+from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.scale import weights
 from bayes_glmm.design.span import Span, span_of
 
@@ -35,34 +37,25 @@ class DefaultSpan:
     constant: np.ndarray | None
 
 
-@dataclass(frozen=True)
-class _Coefficients:
-    """Names, T, centre and position of the constant, as :class:`Canonical` has them; and the default prior."""
-
-    names: tuple[str, ...]
-    T: np.ndarray
-    centre: np.ndarray
-    constant: int | None
-    default: DefaultSpan
-
-
 def canonical_columns(
-    design: Design, own: Collection[str] = (), literal: Collection[str] = ()
-) -> tuple[Canonical, DefaultSpan]:
-    """Return the canonical columns of a design, and the span of its default prior.
+    design: Design, own: Mapping[str, Collection[str]] | None = None, literal: Collection[str] = ()
+) -> tuple[Canonical, dict[str, DefaultSpan]]:
+    """Return the canonical columns of a design, and the span of the default prior of each parameter's coefficients.
 
     Parameters
     ----------
     design : Design
-    own : collection of str
+    own : mapping of parameter to collection of str
         Coefficients with a prior of their own: their columns stay as they are.
     literal : collection of str
         Grouping factors with a prior that holds at the written zero: their effects are not carried.
     """
-    found = _coefficients(design, own)
+    w, own = weights(design), own or {}
+    found = {one.parameter: _coefficients(one, w, own.get(one.parameter, ())) for one in design.predictors.fixed}
     effects = {block.group: _effects(design, block, block.group in literal) for block in design.blocks}
     A, means = ({group: pair[k] for group, pair in effects.items()} for k in (0, 1))
-    return Canonical(found.names, found.T, found.centre, found.constant, A, means), found.default
+    fixed = {parameter: columns for parameter, (columns, _) in found.items()}
+    return Canonical(fixed, A, means), {parameter: default for parameter, (_, default) in found.items()}
 
 
 def conditioned(design: Design) -> Canonical:
@@ -70,15 +63,16 @@ def conditioned(design: Design) -> Canonical:
     return canonical_columns(design)[0]
 
 
-def _coefficients(design: Design, own: Collection[str]) -> _Coefficients:
-    names, X, w = design.coefficients, design.X, weights(design)
+def _coefficients(predictor: Predictor, w: np.ndarray, own: Collection[str]) -> tuple[Columns, DefaultSpan]:
+    """The canonical columns of one parameter's fixed effects, rows weighted by w, and the span of their default."""
+    names, X = predictor.coefficients, predictor.X
     T, nothing = np.eye(len(names)), np.zeros(len(names))
     default = [j for j, name in enumerate(names) if name not in own]
     a = constant_in(X)
     if a is None:
         span = span_of(X[:, default], w)
         T[np.ix_(default, default)] = _inverse(span.root)
-        return _Coefficients(names, T, nothing, None, DefaultSpan(tuple(names[j] for j in default), span, None))
+        return Columns(names, T, nothing, None), DefaultSpan(tuple(names[j] for j in default), span, None)
     k = names.index("Intercept") if "Intercept" in names else int(np.argmax(np.abs(a)))
     mean = w @ X / w.sum()
     if any(a[j] for j in range(len(names)) if names[j] in own and names[j] != "Intercept"):
@@ -88,10 +82,10 @@ def _coefficients(design: Design, own: Collection[str]) -> _Coefficients:
     described = DefaultSpan(tuple(names[j] for j in slopes), span, a)
     T[np.ix_(slopes, slopes)] = _inverse(span.root)
     if names[k] in own or len(names) == 1:
-        return _Coefficients(names, T, nothing, None, described)
+        return Columns(names, T, nothing, None), described
     moved = _about_the_mean(T, a, mean, k)
     renamed = tuple(CENTRE if j == k else name for j, name in enumerate(names))
-    return _Coefficients(renamed, moved, mean, k, described)
+    return Columns(renamed, moved, mean, k), described
 
 
 def _about_the_mean(T: np.ndarray, a: np.ndarray, mean: np.ndarray, k: int) -> np.ndarray:
@@ -103,7 +97,7 @@ def _about_the_mean(T: np.ndarray, a: np.ndarray, mean: np.ndarray, k: int) -> n
 
 def _given_cells(
     names: tuple[str, ...], X: np.ndarray, w: np.ndarray, a: np.ndarray, mean: np.ndarray, default: list[int], k: int
-) -> _Coefficients:
+) -> tuple[Columns, DefaultSpan]:
     """Some cell means with priors of their own: the others have the joint default prior given its mean for these."""
     others = [j for j in range(len(names)) if j != k]
     span = span_of(X[:, others], w)
@@ -113,25 +107,27 @@ def _given_cells(
     given = np.eye(len(names))
     given[np.ix_(default, default)] = _inverse(np.linalg.qr(root, mode="r"))
     described = DefaultSpan(tuple(names[j] for j in others), span, a)
-    return _Coefficients(names, given, np.zeros(len(names)), None, described)
+    return Columns(names, given, np.zeros(len(names)), None), described
 
 
 def _effects(design: Design, block: RandomBlock, literal: bool) -> tuple[np.ndarray, np.ndarray]:
-    """A [effect, effect] and the means [effect] that it takes off, run by run of correlated effects."""
+    """A [effect, effect] and the means [effect] that it takes off, run by run of correlated effects.
+
+    Within a run, effects of each parameter are carried to the centre of their own columns.
+    """
     d, w = len(block.effects), weights(design)
     A, means = np.eye(d), np.zeros(d)
-    start = 0
-    for size in block.pattern:
-        run = slice(start, start + size)
-        values = block.values[:, run]
-        a = constant_in(values) if size > 1 and not literal else None
-        start += size
-        if a is None:
-            continue
-        mean = w @ values / w.sum()
-        mean = np.where((a != 0) | (np.abs(mean) < _ROUNDING * np.sqrt(w @ values**2 / w.sum())), 0.0, mean)
-        means[run] = mean
-        A[run, run] -= np.outer(a, mean)
+    for run in block.runs:
+        for parameter in dict.fromkeys(block.parameters[run]):
+            of = [k for k in block.of(parameter) if run.start <= k < run.stop]
+            values = block.values[:, of]
+            a = constant_in(values) if len(of) > 1 and not literal else None
+            if a is None:
+                continue
+            mean = w @ values / w.sum()
+            mean = np.where((a != 0) | (np.abs(mean) < _ROUNDING * np.sqrt(w @ values**2 / w.sum())), 0.0, mean)
+            means[of] = mean
+            A[np.ix_(of, of)] -= np.outer(a, mean)
     return A, means
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg
 
-from bayes_glmm.design.design import Design, Predictors, RandomBlock
+from bayes_glmm.design.block import RandomBlock
+from bayes_glmm.design.design import Design, Predictors
 from bayes_glmm.errors import DataError, rows_text
 from bayes_glmm.families import Family
 
@@ -72,23 +73,24 @@ def check_design(design: Design) -> None:
     ------
     DataError
     """
-    check_predictors(design.predictors, design.coefficients)
+    check_predictors(design.predictors)
     for block in design.blocks:
         _check_levels(block)
 
 
-def check_predictors(predictors: Predictors, coefficients: tuple[str, ...]) -> None:
+def check_predictors(predictors: Predictors) -> None:
     """Every column is finite, where a transform may have left its domain.
 
     Raises
     ------
     DataError
     """
-    named = [("fixed effects", coefficients, predictors.X)]
+    named = [("fixed effects", one.coefficients, one.X) for one in predictors.fixed]
     named += [(f"random effects by {block.group}", block.effects, block.values) for block in predictors.blocks]
     for where, names, values in named:
         check_finite(where, names, values)
-    check_size("offset", predictors.offset)
+    for one in predictors.fixed:
+        check_size("offset", one.offset)
 
 
 def check_finite(where: str, names: tuple[str, ...], values: np.ndarray) -> None:

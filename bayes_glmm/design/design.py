@@ -1,91 +1,85 @@
-"""What the data say, as arrays: the response, the fixed-effects matrix, and one block a grouping factor."""
+"""What the data say, as arrays: the response, the predictors' fixed parts, and one block a grouping factor."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from bayes_glmm import names
+from bayes_glmm.design.block import RandomBlock
+from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.families import Response
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Float
 
     from bayes_glmm.design.encode import Encoder
 
 
 @dataclass(frozen=True)
-class RandomBlock:
-    """All random effects of one grouping factor.
-
-    The matrix Z of the textbooks is never formed: row i of it has ``values[i]`` in the columns of level ``index[i]``.
-
-    Attributes
-    ----------
-    group : str
-        The grouping factor, ``"g"`` or ``"a:b"``.
-    effects : tuple of str
-        What varies by group: ``("Intercept", "x")``.
-    values : array [row, effect]
-    index : array [row]
-        Position of the row's level in ``levels``; -1 for a level that the model has not seen (new rows only).
-    levels : tuple of str
-    pattern : tuple of int
-        Sizes of the runs of effects that are correlated among themselves: (2,) for ``(x | g)``, (1, 1) for
-        ``(x || g)``.
-    """
-
-    group: str
-    effects: tuple[str, ...]
-    values: Float[np.ndarray, "row effect"]
-    index: Int[np.ndarray, " row"]
-    levels: tuple[str, ...]
-    pattern: tuple[int, ...]
-
-    @property
-    def level_dim(self) -> str:
-        """The dimension of draws along the levels."""
-        return names.level_dim(self.group)
-
-    @property
-    def effect_dim(self) -> str:
-        """The dimension of draws along the effects."""
-        return names.effect_dim(self.group)
-
-    @property
-    def second_effect_dim(self) -> str:
-        """The other dimension of matrices over the effects."""
-        return names.second_effect_dim(self.group)
-
-    @property
-    def correlated(self) -> bool:
-        """Whether any two effects are correlated."""
-        return max(self.pattern) > 1
-
-
-@dataclass(frozen=True)
 class Predictors:
-    """What the linear predictor needs for some rows, of the data or new: eta = offset + X beta + Z u.
+    """What linear predictors need for some rows, of the data or new: eta = offset + X beta + Z u of each parameter.
 
     Attributes
     ----------
-    X : array [row, coefficient]
-    offset : array [row]
+    fixed : tuple of Predictor
+        One a parameter with a formula, the location first.
     blocks : tuple of RandomBlock
     estimable : array of bool [row] or None
         Whether the data determine the row's fixed effects; None where they determine those of all rows.
     """
 
-    X: Float[np.ndarray, "row coefficient"]
-    offset: Float[np.ndarray, " row"]
+    fixed: tuple[Predictor, ...]
     blocks: tuple[RandomBlock, ...]
     estimable: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.X)
+        return len(self.location.X)
+
+    @property
+    def location(self) -> Predictor:
+        """That of the location."""
+        return self.fixed[0]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters with a predictor, the location first."""
+        return tuple(one.parameter for one in self.fixed)
+
+    def take(self, rows: slice | np.ndarray) -> Predictors:
+        """The same of some of the rows, with all levels."""
+        return Predictors(
+            tuple(one.take(rows) for one in self.fixed),
+            tuple(replace(block, values=block.values[rows], index=block.index[rows]) for block in self.blocks),
+            None if self.estimable is None else self.estimable[rows],
+        )
+
+    @property
+    def X(self) -> np.ndarray:
+        """The fixed-effects matrix of the location [row, coefficient]."""
+        return self.location.X
+
+    @property
+    def offset(self) -> np.ndarray:
+        """The offset of the location [row]."""
+        return self.location.offset
+
+    def of(self, parameter: str) -> Predictor:
+        """The predictor of a parameter with a formula.
+
+        Raises
+        ------
+        KeyError
+            If it has none.
+        """
+        return {one.parameter: one for one in self.fixed}[parameter]
+
+    def with_location(self, X: np.ndarray, offset: np.ndarray) -> Predictors:
+        """The same with another fixed part of the location, of the same coefficients."""
+        return replace(self, fixed=(replace(self.location, X=X, offset=offset), *self.fixed[1:]))
 
 
 @dataclass(frozen=True)
@@ -100,8 +94,6 @@ class Design:
         The level that counts as 1, where the response was not numeric.
     y : array [row]
     trials : array [row] or None
-    coefficients : tuple of str
-        Names of the fixed effects, the columns of X.
     predictors : Predictors
     data : DataFrame
         The columns that the formula uses, complete rows only; index 0, 1, ...
@@ -110,14 +102,13 @@ class Design:
     encoder : Encoder
         Makes the same columns for new rows.
     aliased : tuple of str
-        Columns that were left out because they depend on earlier ones.
+        Columns of the location that were left out because they depend on earlier ones.
     """
 
     response: str
     success: str | None
     y: Float[np.ndarray, " row"]
     trials: Float[np.ndarray, " row"] | None
-    coefficients: tuple[str, ...]
     predictors: Predictors
     data: pd.DataFrame
     dropped: int
@@ -135,13 +126,18 @@ class Design:
         return Response(self.y, self.trials)
 
     @property
+    def coefficients(self) -> tuple[str, ...]:
+        """Names of the location's fixed effects, the columns of X."""
+        return self.predictors.location.coefficients
+
+    @property
     def X(self) -> np.ndarray:
-        """The fixed-effects matrix [row, coefficient]."""
+        """The fixed-effects matrix of the location [row, coefficient]."""
         return self.predictors.X
 
     @property
     def offset(self) -> np.ndarray:
-        """The offset [row]."""
+        """The offset of the location [row]."""
         return self.predictors.offset
 
     @property

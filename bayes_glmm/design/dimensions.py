@@ -7,7 +7,8 @@ from bayes_glmm.design.design import Design
 
 def dimension_labels(design: Design) -> dict[str, list]:
     """Labels of every dimension of the model."""
-    coords: dict[str, list] = {"row": list(range(len(design.y))), "coefficient": list(design.coefficients)}
+    coords: dict[str, list] = {"row": list(range(len(design.y)))}
+    coords |= {one.dim: list(one.coefficients) for one in design.predictors.fixed}
     for block in design.blocks:
         coords[block.level_dim] = list(block.levels)
         coords[block.effect_dim] = list(block.effects)

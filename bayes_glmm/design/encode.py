@@ -2,46 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.design.block import RandomBlock
 from bayes_glmm.design.check import check_predictors
-from bayes_glmm.design.design import Design, Predictors, RandomBlock
+from bayes_glmm.design.design import Design, Predictors
 from bayes_glmm.design.expressions import arithmetic, coded_columns, coded_in, columns_of, evaluate, numeric_column
 from bayes_glmm.design.frame import check_columns, check_exact_labels, readable
+from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.rank import Rank
 from bayes_glmm.errors import DataError, choices, rows_text
 
 if TYPE_CHECKING:
     from formulae.matrices import CommonEffectsMatrix
 
-    from bayes_glmm.spec import RandomTerm
+    from bayes_glmm.spec import Formula
+
+
+@dataclass(frozen=True)
+class FixedEncoder:
+    """How the fixed part of one parameter's predictor is made.
+
+    Attributes
+    ----------
+    parameter : str
+    coefficients : tuple of str
+        Names of the columns that the model keeps.
+    matrix : CommonEffectsMatrix or None
+        As formulae holds it, which remembers how it was made.
+    offset : str or None
+        The offset as an expression.
+    rank : Rank
+        Which columns the model keeps.
+    """
+
+    parameter: str
+    coefficients: tuple[str, ...]
+    matrix: CommonEffectsMatrix | None
+    offset: str | None
+    rank: Rank
+
+    def columns(self, rows: pd.DataFrame) -> np.ndarray:
+        """All columns of new rows [row, column], those that the model leaves out too."""
+        return np.empty((len(rows), 0)) if self.matrix is None else evaluate(self.matrix, rows)
+
+    def encode(self, columns: np.ndarray, rows: pd.DataFrame) -> Predictor:
+        """The predictor of rows with these columns [row, column]."""
+        kept = columns[:, self.rank.kept]
+        return Predictor(self.parameter, self.coefficients, kept, evaluate_offset(self.offset, rows))
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """Matrices as formulae holds them, which remember how they were made.
+    """How the columns of all predictors are made.
 
     Attributes
     ----------
-    fixed : CommonEffectsMatrix or None
+    fixed : tuple of FixedEncoder
+        One a parameter with a formula, the location first.
     effects : tuple, one a block, of tuples of CommonEffectsMatrix
-    offset : str or None
-        The offset as an expression.
     columns : tuple of str
-        Columns of the data that the linear predictor needs, grouping factors excepted.
-    rank : Rank
-        Which columns of the fixed effects the model keeps.
+        Columns of the data that the linear predictors need, grouping factors excepted.
     """
 
-    fixed: CommonEffectsMatrix | None
+    fixed: tuple[FixedEncoder, ...]
     effects: tuple[tuple[CommonEffectsMatrix, ...], ...]
-    offset: str | None
     columns: tuple[str, ...]
-    rank: Rank
+
+    @property
+    def matrices(self) -> list[CommonEffectsMatrix]:
+        """All matrices, of fixed effects and of random ones."""
+        fixed = [one.matrix for one in self.fixed if one.matrix is not None]
+        return [*fixed, *(matrix for parts in self.effects for matrix in parts)]
 
 
 def evaluate_offset(offset: str | None, data: pd.DataFrame) -> np.ndarray:
@@ -82,7 +119,7 @@ def _text(column: pd.Series) -> pd.Series:
 
 
 def new_predictors(design: Design, data: pd.DataFrame, known_groups: bool = False) -> Predictors:
-    """The linear predictor's ingredients for new rows.
+    """The linear predictors' ingredients for new rows.
 
     Parameters
     ----------
@@ -112,14 +149,18 @@ def new_predictors(design: Design, data: pd.DataFrame, known_groups: bool = Fals
     encoder = design.encoder
     rows = readable(_complete(data[list(encoder.columns)]))
     _check_known(design, rows)
-    X = np.empty((len(rows), 0)) if encoder.fixed is None else evaluate(encoder.fixed, rows)
+    fixed = [(one, one.columns(rows)) for one in encoder.fixed]
     blocks = []
     for block, matrices in zip(design.blocks, encoder.effects, strict=True):
         values = np.column_stack([evaluate(matrix, rows) for matrix in matrices])
         blocks.append(replace(block, values=values, index=_new_index(block, data, known_groups)))
-    estimable = encoder.rank.estimable(X) if len(encoder.rank.aliased) else None
-    new = Predictors(X[:, encoder.rank.kept], evaluate_offset(encoder.offset, rows), tuple(blocks), estimable)
-    check_predictors(new, design.coefficients)
+    determined = [one.rank.estimable(columns) for one, columns in fixed if len(one.rank.aliased)]
+    new = Predictors(
+        tuple(one.encode(columns, rows) for one, columns in fixed),
+        tuple(blocks),
+        np.logical_and.reduce(determined) if determined else None,
+    )
+    check_predictors(new)
     return new
 
 
@@ -164,8 +205,7 @@ def _complete(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _check_known(design: Design, data: pd.DataFrame) -> None:
     """Numbers where the data had numbers, and only levels that the data had."""
-    matrices = [design.encoder.fixed, *(matrix for parts in design.encoder.effects for matrix in parts)]
-    coded = coded_columns(term for matrix in matrices if matrix is not None for term in matrix.terms.values())
+    coded = coded_columns(term for matrix in design.encoder.matrices for term in matrix.terms.values())
     check_exact_labels(data, sorted(coded))
     for column in design.encoder.columns:
         seen = design.data[column]
@@ -186,13 +226,22 @@ def _check_known(design: Design, data: pd.DataFrame) -> None:
             )
 
 
-def label_columns(fixed: str, terms: tuple[RandomTerm, ...]) -> tuple[str, ...]:
+def label_columns(formulas: Iterable[Formula]) -> tuple[str, ...]:
     """Columns whose values are labels, whatever they look like: grouping factors, and what is within ``C()``."""
-    coded = (column for expression in (fixed, *(term.effects for term in terms)) for column in coded_in(expression))
-    return tuple(dict.fromkeys([*(column for term in terms for column in term.columns), *coded]))
+    formulas = tuple(formulas)
+    groups = [column for formula in formulas for term in formula.random for column in term.columns]
+    coded = [column for formula in formulas for expression in _expressions(formula) for column in coded_in(expression)]
+    return tuple(dict.fromkeys([*groups, *coded]))
 
 
-def predictor_columns(fixed: str, terms: tuple[RandomTerm, ...], offset: str | None) -> tuple[str, ...]:
-    """Columns that the linear predictor needs, grouping factors excepted, without repeats."""
-    expressions = [fixed, *(term.effects for term in terms), *([arithmetic(offset)] if offset else [])]
-    return tuple(dict.fromkeys(column for expression in expressions for column in columns_of(expression)))
+def predictor_columns(formulas: Iterable[Formula]) -> tuple[str, ...]:
+    """Columns that the linear predictors need, grouping factors excepted, without repeats."""
+    found: list[str] = []
+    for formula in formulas:
+        offset = [arithmetic(formula.offset)] if formula.offset else []
+        found += [column for expression in (*_expressions(formula), *offset) for column in columns_of(expression)]
+    return tuple(dict.fromkeys(found))
+
+
+def _expressions(formula: Formula) -> tuple[str, ...]:
+    return formula.fixed, *(term.effects for term in formula.random)

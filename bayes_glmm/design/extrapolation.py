@@ -24,7 +24,7 @@ def beyond_data(design: Design, rows: Iterable[pd.DataFrame], slack: float = 0.0
     slack : float
         How far a value may leave the range, as a share of it.
     """
-    matrices = [design.encoder.fixed, *(matrix for parts in design.encoder.effects for matrix in parts)]
+    matrices = design.encoder.matrices
     terms = [term for matrix in matrices if matrix is not None for term in matrix.terms.values()]
     calls = [part.call for term in terms for part in getattr(term, "components", ()) if hasattr(part, "call")]
     names = dict.fromkeys(name for call in calls for name in _curved(call, inside=False))

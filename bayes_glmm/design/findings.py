@@ -20,9 +20,10 @@ from bayes_glmm.design.finding import Finding
 from bayes_glmm.design.noise import noiseless
 from bayes_glmm.design.number_text import number_texts
 from bayes_glmm.design.origin_findings import given_at_zero, mixed_slopes, uncentred
-from bayes_glmm.design.priors import default_span
+from bayes_glmm.design.priors import default_spans
 from bayes_glmm.design.separation import separated, separated_completely
 from bayes_glmm.errors import rows_text
+from bayes_glmm.names import LOCATION
 from bayes_glmm.spec import ModelSpec
 
 FEW_LEVELS = 5  # below, a variance is hardly learned: Gelman & Hill (2007), section 12.9
@@ -248,7 +249,7 @@ def _aliased(spec: ModelSpec, design: Design) -> Iterator[Finding]:
 
 def _capped(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """Columns whose default prior was made narrower because a few rows lie far out in them."""
-    default = default_span(spec, design)
+    default = default_spans(spec, design)[LOCATION]
     narrow = {name: ratio for name, ratio in zip(default.columns, default.span.narrowed, strict=True) if ratio < NARROW}
     if narrow:
         rows = np.flatnonzero(default.span.capped)
@@ -299,7 +300,7 @@ def _scales_of(names: tuple[str, ...], columns: np.ndarray, where: str) -> Itera
 
 def _number_texts(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """Factors of text that may be meant as numbers."""
-    labels = label_columns(spec.formula.fixed, spec.formula.random)
+    labels = label_columns(spec.predicted.values())
     for found in number_texts(design.data[[name for name in design.encoder.columns if name not in labels]]):
         if found.suspicious:
             yield Finding("number_text", found.what, found.where, found.advice)

@@ -7,7 +7,7 @@ PyMC itself. The model in PyMC asks the same functions, so that a prior is refus
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,9 +15,10 @@ import numpy as np
 
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.foreign import DISTRIBUTIONS
+from bayes_glmm.names import LOCATION, PARAMETERS
 from bayes_glmm.spec import Prior
 
-Support = Literal["real", "positive", "correlation"]
+Support = Literal["real", "positive", "unit", "correlation"]
 _POSITIVE = np.logspace(-6, 6, 25)
 _NEGATIVE = -_POSITIVE  # numbers that the prior of something positive must exclude
 _ADVICE = "Use HalfNormal, HalfStudentT, Exponential, Gamma or a Truncated form."
@@ -76,13 +77,15 @@ USUAL: dict[str, Usual] = {
 }
 
 
-def check_priors(entries: Mapping[str, Prior]) -> None:
+def check_priors(entries: Mapping[str, Prior], constants: Mapping[str, Support]) -> None:
     """Check the prior of each parameter.
 
     Parameters
     ----------
     entries : mapping of str to Prior
         Keys ``"beta[x]"``, ``"sd_g[x]"``, ``"corr_g"``, ``"sigma"``.
+    constants : mapping of str to Support
+        Of the family's constants.
 
     Raises
     ------
@@ -90,12 +93,18 @@ def check_priors(entries: Mapping[str, Prior]) -> None:
         As :func:`check_prior`.
     """
     for parameter, prior in entries.items():
-        check_prior(parameter, prior, support_of(parameter))
+        check_prior(parameter, prior, constants.get(parameter) or support_of(parameter))
+
+
+def is_coefficient(parameter: str) -> bool:
+    """Whether a parameter is a fixed effect: ``beta[x]``, ``beta_sigma[x]``."""
+    kind = parameter.partition("[")[0]
+    return "[" in parameter and (kind == "beta" or kind.startswith("beta_"))
 
 
 def support_of(parameter: str) -> Support:
     """The values that a parameter can have: all, those above 0, or a correlation matrix."""
-    if parameter.startswith("beta["):
+    if is_coefficient(parameter):
         return "real"
     return "correlation" if parameter.startswith("corr_") else "positive"
 
@@ -129,6 +138,10 @@ def check_prior(parameter: str, prior: Prior, support: Support) -> None:
     given = _arguments(usual, prior, where)
     _check_values(usual, prior, given, where)
     negative = not usual.positive and given.get("lower", 0.0 if prior.distribution == "Uniform" else -1.0) < 0
+    if support == "unit" and not (
+        prior.distribution == "Uniform" and 0 <= given.get("lower", 0.0) < given.get("upper", 1.0) <= 1
+    ):
+        raise _leaves_the_unit(prior, parameter, where)
     if support == "positive" and negative:
         raise _allows_negative(prior, parameter, where, usual, given)
 
@@ -195,6 +208,12 @@ def _allows_negative(prior: Prior, parameter: str, where: str, usual: Usual, giv
     return SpecError(f"The prior {prior} allows negative values, but {parameter} is positive.", where, half)
 
 
+def _leaves_the_unit(prior: Prior, parameter: str, where: str) -> SpecError:
+    return SpecError(
+        f"The prior {prior} has mass outside (0, 1), where {parameter} lies.", where, "Use Beta, or Uniform(0, 1)."
+    )
+
+
 def _not_of_one_number(prior: Prior, where: str) -> SpecError:
     return SpecError(f"The prior {prior} is not of one real number.", where, "Use a continuous distribution.")
 
@@ -227,8 +246,16 @@ def _check_by_pymc(where: str, prior: Prior, support: Support, parameter: str) -
     if np.isnan(density).all():
         what = "its density is not a number"
         raise SpecError(f"The prior {prior} is not valid: {what}.", where, "Write scales above 0.")
+    if support == "unit" and np.isfinite(density[~_inside_unit()]).any():
+        raise _leaves_the_unit(prior, parameter, where)
     if support == "positive" and np.isfinite(density[: len(_NEGATIVE)]).any():
         raise SpecError(f"The prior {prior} allows negative values, but {parameter} is positive.", where, _ADVICE)
+
+
+def _inside_unit() -> np.ndarray:
+    """Which of the numbers that a density is tried at lie between 0 and 1."""
+    tried = np.concatenate([_NEGATIVE, _POSITIVE])
+    return (tried >= 0) & (tried <= 1)
 
 
 def _spelling(prior: Prior, where: str) -> str:
@@ -264,63 +291,81 @@ def _check_argument_names(where: str, prior: Prior, distribution: Any) -> None:
 # ---- which parameters a key addresses
 
 
-def key_of(parameter: str, keys: Container[str]) -> str | None:
-    """The key that sets the prior of a parameter, the most particular one; None if there is none."""
-    return next((key for level in addresses(parameter) for key in level if key in keys), None)
+def key_of(parameter: str, of: str, keys: Container[str]) -> str | None:
+    """The key that sets the prior of a parameter, the most particular one; None if there is none.
+
+    ``of`` is the parameter of the family whose predictor it belongs to.
+    """
+    return next((key for level in addresses(parameter, of) for key in level if key in keys), None)
 
 
-def addresses(parameter: str) -> tuple[tuple[str, ...], ...]:
+def addresses(parameter: str, of: str = LOCATION) -> tuple[tuple[str, ...], ...]:
     """The keys under which a prior can be set for a parameter: the most particular first, equal ones together.
 
     Examples
     --------
     >>> addresses("beta[x]"), addresses("sd_g[x]")
     ((('beta[x]', 'x'), ('beta',)), (('sd_g[x]',), ('sd_g',), ('sd',)))
+    >>> addresses("beta_sigma[x]", "sigma")
+    (('beta_sigma[x]', 'sigma.x'), ('beta_sigma', 'sigma.beta'))
+    >>> addresses("sd_g[sigma_x]", "sigma")
+    (('sd_g[sigma_x]', 'sigma.sd_g[x]'), ('sigma.sd_g',), ('sigma.sd',))
     """
     kind, _, inside = parameter.partition("[")
-    if kind == "beta":
-        own = (parameter, inside[:-1])
-        return (
-            (own,) if inside in ("Intercept]", "Intercept[centre]]") else (own, ("beta",))
-        )  # at x = 0, or at the centre
+    prefix = "" if of == LOCATION else f"{of}."
+    if is_coefficient(parameter):
+        own = (parameter,) if inside[:-1] in PARAMETERS and not prefix else (parameter, f"{prefix}{inside[:-1]}")
+        if inside in ("Intercept]", "Intercept[centre]]"):  # at x = 0, or at the centre
+            return (own,)
+        return own, tuple(dict.fromkeys((kind, f"{prefix}beta")))
     if kind.startswith("sd_"):
-        return ((parameter,), (kind,), ("sd",))
+        of_all = (f"{prefix}{kind}",), (f"{prefix}sd",)
+        if not prefix:
+            return (parameter,), *of_all
+        return (parameter, f"{prefix}{kind}[{inside.removeprefix(f'{of}_')}"), *of_all
     if kind.startswith("corr_"):
         return ((parameter,), ("corr",))
     return ((parameter,),)
 
 
-def check_keys(keys: Collection[str], parameters: Collection[str]) -> None:
+def check_keys(keys: Collection[str], parameters: Mapping[str, str]) -> None:
     """Check that each key addresses parameters of the model, in one way only.
 
     Parameters
     ----------
     keys : collection of str
         Of the priors that a person set.
-    parameters : collection of str
+    parameters : mapping of str to str
+        The parameters, and whose predictor each belongs to.
 
     Raises
     ------
     SpecError
-        For a key that addresses nothing, one that is the name of a coefficient and of something else (``sigma``, a
-        column and the parameter) unless ``beta[sigma]`` is set too, and two keys of one coefficient.
+        For a key that addresses nothing, one that is the name of a coefficient and of something else (``sd``, a
+        column and all sds) unless ``beta[sd]`` is set too, and two keys of one coefficient.
     """
     meanings: dict[str, dict[str, list[str]]] = {}  # key -> kind and level of what it addresses -> such parameters
-    for parameter in parameters:
-        kind = "coefficient" if parameter.startswith("beta[") else parameter.partition("[")[0].partition("_")[0]
-        for rank, level in enumerate(addresses(parameter)):
+    for parameter, of in parameters.items():
+        kind = "coefficient" if is_coefficient(parameter) else parameter.partition("[")[0].partition("_")[0]
+        for rank, level in enumerate(addresses(parameter, of)):
             for key in level:
                 meanings.setdefault(key, {}).setdefault(f"{kind} {rank}", []).append(parameter)
     for key in keys:
         if key not in meanings:
             raise SpecError(f"The model has no parameter {key!r} to set a prior for.", advice=choices(key, meanings))
-        named, full = len({*map(tuple, meanings[key].values())}) > 1, f"beta[{key}]"
-        if named and full not in keys:
+        full = f"beta[{key}]"
+        if _is_ambiguous(meanings[key]) and full not in keys:
             other = next(name for names in meanings[key].values() for name in names if name != full)
             raise SpecError(
                 f"The prior key {key!r} is ambiguous: a coefficient and another parameter are called so.",
                 f"{full}, {other}",
                 f"Write {full!r} for the coefficient; where both keys are given, {key!r} is the other.",
             )
-        if not named and full in parameters and full in keys:
-            raise SpecError(f"{key!r} and {full!r} are one coefficient.", "priors", "Give one of the two keys.")
+    for parameter, of in parameters.items():
+        full, *short = addresses(parameter, of)[0]
+        if short and {full, short[0]} <= set(keys) and not _is_ambiguous(meanings[short[0]]):
+            raise SpecError(f"{short[0]!r} and {full!r} are one parameter.", "priors", "Give one of the two keys.")
+
+
+def _is_ambiguous(meanings: Mapping[str, Sequence[str]]) -> bool:
+    return len({*map(tuple, meanings.values())}) > 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bayes_glmm.design.canonical import Canonical
+from bayes_glmm.design.canonical import Canonical, Columns
 from bayes_glmm.design.priors import Priors
 from bayes_glmm.errors import SpecError
 from bayes_glmm.spec import Prior
@@ -21,10 +21,15 @@ def to_record(priors: Priors) -> dict[str, Any]:
         "entries": {name: str(prior) for name, prior in priors.entries.items()},
         "canonical": {
             "priors": {name: str(prior) for name, prior in priors.scalars.items()},
-            "names": list(canonical.names),
-            "T": canonical.T.tolist(),
-            "centre": canonical.centre.tolist(),
-            "constant": canonical.constant,
+            "fixed": {
+                parameter: {
+                    "names": list(columns.names),
+                    "T": columns.T.tolist(),
+                    "centre": columns.centre.tolist(),
+                    "constant": columns.constant,
+                }
+                for parameter, columns in canonical.fixed.items()
+            },
             "A": {group: A.tolist() for group, A in canonical.A.items()},
             "means": {group: means.tolist() for group, means in canonical.means.items()},
         },
@@ -44,10 +49,7 @@ def from_record(priors: Priors, record: Mapping[str, Any]) -> Priors:
         saved = record["canonical"]
         scalars = {name: Prior.parse(text) for name, text in saved["priors"].items()}
         canonical = Canonical(
-            tuple(saved["names"]),
-            np.array(saved["T"], float).reshape(priors.canonical.T.shape),
-            np.array(saved["centre"], float).reshape(priors.canonical.centre.shape),
-            saved["constant"],
+            {parameter: _columns(now, saved["fixed"][parameter]) for parameter, now in priors.canonical.fixed.items()},
             {group: np.array(saved["A"][group], float).reshape(A.shape) for group, A in priors.canonical.A.items()},
             {group: np.array(saved["means"][group], float) for group in priors.canonical.means},
         )
@@ -56,3 +58,8 @@ def from_record(priors: Priors, record: Mapping[str, Any]) -> Priors:
     if entries.keys() != priors.entries.keys() or scalars.keys() != priors.scalars.keys():
         raise SpecError("The priors are those of other parameters.")
     return replace(priors, entries=entries, scalars=scalars, canonical=canonical)
+
+
+def _columns(now: Columns, saved: Mapping[str, Any]) -> Columns:
+    T, centre = np.array(saved["T"], float), np.array(saved["centre"], float)
+    return Columns(tuple(saved["names"]), T.reshape(now.T.shape), centre.reshape(now.centre.shape), saved["constant"])

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayes_glmm.design.canonical_columns import DefaultSpan
 from bayes_glmm.design.design import Design
+from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.scale import middle, spread, weights
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.spec import ModelSpec, Prior
@@ -28,15 +29,16 @@ def _short(value):  # type: ignore[no-untyped-def]
     return value if isinstance(value, int) else float(f"{value:.4g}")
 
 
-def span_source(design: Design, described: DefaultSpan, centre: np.ndarray) -> str:
-    """Where the default prior of the coefficients comes from."""
+def span_source(predictor: Predictor, described: DefaultSpan, centre: np.ndarray) -> str:
+    """Where the default prior of a parameter's coefficients comes from."""
     if not described.columns:
         return "default"
     count = len(described.columns)
     text = f"default, span of {count} column{'' if count == 1 else 's'}"
-    away = np.abs(centre) > 1e-9 * np.abs(design.X).max(axis=0, initial=0.0)  # less is rounding
-    positions = [j for j, name in enumerate(design.coefficients) if name in described.columns and away[j]]
-    shown = [f"{design.coefficients[j]} = {centre[j]:.5g}" for j in positions if not _coded(design.X[:, j])]
+    names, X = predictor.coefficients, predictor.X
+    away = np.abs(centre) > 1e-9 * np.abs(X).max(axis=0, initial=0.0)  # less is rounding
+    positions = [j for j, name in enumerate(names) if name in described.columns and away[j]]
+    shown = [f"{names[j]} = {centre[j]:.5g}" for j in positions if not _coded(X[:, j])]
     if not shown:
         return text
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""

@@ -16,8 +16,10 @@ sd of effect of z_k        HalfStudentT(3, S / sd(z_k))  the same for one sd of 
 correlations               LKJ(2)                        leans gently away from +-1, at the same centre; Lewandowski
                                                          et al. (2009)
 sigma                      HalfStudentT(3, sd(y))        brms; sd(y - offset) under the identity link
-phi, nu                    InverseGamma(0.4, 0.3),       see ``families.continuous``
+phi, nu                    InverseGamma(0.4, 0.3),       see ``families.parameter``
                            Gamma(2, 0.1)
+a further parameter with   Normal(g(m), S), the span's   m the median of its constant's prior; S and the scale of sds
+a formula                  Normal(0, S^2 P^-1)           are in its record
 =========================  ============================  ==============================================================
 
 These priors are the same in every coding of the data: shifted or rescaled covariates, other reference levels, powers or
@@ -34,14 +36,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.design.canonical import CENTRE, Canonical
+from bayes_glmm.design.block import RandomBlock
+from bayes_glmm.design.canonical import CENTRE, Canonical, Columns
 from bayes_glmm.design.canonical_columns import DefaultSpan, canonical_columns, constant_in
-from bayes_glmm.design.design import Design, RandomBlock
-from bayes_glmm.design.prior_check import check_keys, check_priors, key_of
+from bayes_glmm.design.design import Design
+from bayes_glmm.design.predictor import Predictor
+from bayes_glmm.design.prior_check import addresses, check_keys, check_priors, key_of
 from bayes_glmm.design.prior_text import brief, span_source, weight_of_the_prior
-from bayes_glmm.design.scale import REACH, middle, predictor_scale, root_mean_square, spread, weights
+from bayes_glmm.design.scale import REACH, middle_of, predictor_scale, root_mean_square, spread, weights
 from bayes_glmm.design.start import check_start
 from bayes_glmm.errors import SpecError
+from bayes_glmm.names import LOCATION
 from bayes_glmm.spec import ModelSpec, Prior
 
 
@@ -52,8 +57,8 @@ class Priors:
     Attributes
     ----------
     entries : dict of str to Prior
-        Keys ``"beta[x]"``, ``"sd_g[x]"``, ``"corr_g"``, ``"sigma"``. Of coefficients with the default prior, the
-        marginal prior as written; of carried effects, at the centre.
+        Keys ``"beta[x]"``, ``"beta_sigma[x]"``, ``"sd_g[x]"``, ``"corr_g"``, ``"sigma"``. Of coefficients with the
+        default prior, the marginal prior as written; of carried effects, at the centre.
     given : frozenset of str
         Keys that the person set.
     canonical : Canonical
@@ -101,113 +106,143 @@ def resolve_priors(spec: ModelSpec, design: Design) -> Priors:
         ambiguous, for the intercept both at x = 0 and at the centre, or is not one of its parameter; if the response
         has no density near the middle of the priors.
     """
-    parameters = [*_parameters(spec, design), *([f"beta[{CENTRE}]"] if constant_in(design.X) is not None else [])]
-    check_keys(spec.priors, parameters)
+    check_keys(spec.priors, _addressed(spec, design))
     given = _given(spec, design)
-    centred = _at_centre(spec)
-    if centred is not None and "beta[Intercept]" in given:
-        raise SpecError(
-            "The intercept has a prior at x = 0 and one at the centre of the columns.",
-            f"priors of 'Intercept' and {CENTRE!r}",
-            "Keep one of them.",
-        )
-    check_priors(given | ({} if centred is None else {f"beta[{CENTRE}]": centred}))
+    centred = {f"{one.variable}[{CENTRE}]": _at_centre(spec, one) for one in design.predictors.fixed}
+    for one in design.predictors.fixed:
+        if centred[f"{one.variable}[{CENTRE}]"] is not None and f"{one.variable}[Intercept]" in given:
+            raise SpecError(
+                "The intercept has a prior at x = 0 and one at the centre of the columns.",
+                f"priors of 'Intercept' and {CENTRE!r}",
+                "Keep one of them.",
+            )
+    supports = {name: one.support for name, one in spec.auxiliary.items()}
+    check_priors(given | {name: prior for name, prior in centred.items() if prior is not None}, supports)
     return _resolved(spec, design, given)
 
 
-def default_span(spec: ModelSpec, design: Design) -> DefaultSpan:
-    """Return the span of the default prior of the coefficients."""
+def default_spans(spec: ModelSpec, design: Design) -> dict[str, DefaultSpan]:
+    """Return the span of the default prior of each parameter's coefficients."""
     return canonical_columns(design, _own(design, _given(spec, design)))[1]
 
 
-def _own(design: Design, given: Mapping[str, Prior]) -> list[str]:
-    """Coefficients with a prior of their own."""
-    return [name for name in design.coefficients if f"beta[{name}]" in given]
+def _own(design: Design, given: Mapping[str, Prior]) -> dict[str, list[str]]:
+    """Coefficients with a prior of their own, by parameter."""
+    return {
+        one.parameter: [name for name in one.coefficients if f"{one.variable}[{name}]" in given]
+        for one in design.predictors.fixed
+    }
 
 
 def _given(spec: ModelSpec, design: Design) -> dict[str, Prior]:
     """The priors that the specification sets, one per parameter; the most particular name wins."""
-    keys = {parameter: key_of(parameter, spec.priors) for parameter in _parameters(spec, design)}
+    keys = {parameter: key_of(parameter, of, spec.priors) for parameter, of in _parameters(spec, design)}
     return {parameter: spec.priors[key] for parameter, key in keys.items() if key is not None}
 
 
-def _at_centre(spec: ModelSpec) -> Prior | None:
+def _at_centre(spec: ModelSpec, predictor: Predictor) -> Prior | None:
     """The prior that the specification sets for the intercept at the centre."""
-    return next((spec.priors[key] for key in (f"beta[{CENTRE}]", CENTRE) if key in spec.priors), None)
+    keys = addresses(f"{predictor.variable}[{CENTRE}]", predictor.parameter)[0]
+    return next((spec.priors[key] for key in keys if key in spec.priors), None)
 
 
 def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Priors:
     literal = [block.group for block in design.blocks if _is_literal(block, given)]
-    canonical, default = canonical_columns(design, _own(design, given), literal)
-    scalars = _scalars(spec, design, given, canonical, default)
-    entries = dict(_marginals(design, canonical, scalars))
-    source = span_source(design, default, canonical.centre)
-    sources = {name: "given, at x = 0" if name in given else source for name in entries}
-    if _at_centre(spec) is not None:
-        sources |= {name: f"given, {CENTRE}" for name in ("beta[Intercept]", f"beta[{CENTRE}]") if name in entries}
+    canonical, defaults = canonical_columns(design, _own(design, given), literal)
+    scalars: dict[str, Prior] = {}
+    entries: dict[str, Prior] = {}
+    sources: dict[str, str] = {}
+    for one in design.predictors.fixed:
+        columns, default = canonical.fixed[one.parameter], defaults[one.parameter]
+        own = _scalars(spec, design, one, given, columns, default)
+        marginals = dict(_marginals(one, columns, own))
+        source = span_source(one, default, columns.centre)
+        sources |= {name: "given, at x = 0" if name in given else source for name in marginals}
+        if _at_centre(spec, one) is not None:
+            named = (f"{one.variable}[Intercept]", f"{one.variable}[{CENTRE}]")
+            sources |= {name: f"given, {CENTRE}" for name in named if name in marginals}
+        scalars, entries = scalars | own, entries | marginals
     for name, prior in _others(spec, design):
         entries[name] = given.get(name, prior)
         sources[name] = "given" if name in given else _effect_source(design, canonical, name)
     check_start(spec, canonical.design(design), scalars)
-    notes = weight_of_the_prior(spec, design, default, _reach(spec, design, default)) if default.columns else ()
-    return Priors(entries, frozenset(given), canonical, scalars, sources, notes)
+    default, location = defaults[LOCATION], design.predictors.location
+    notes = weight_of_the_prior(spec, design, default, _reach(spec, design, location, default))
+    return Priors(entries, frozenset(given), canonical, scalars, sources, notes if default.columns else ())
 
 
-def _parameters(spec: ModelSpec, design: Design) -> Iterator[str]:
-    """The names of all parameters, in the order in which they are shown."""
-    yield from (f"beta[{name}]" for name in design.coefficients)
+def _parameters(spec: ModelSpec, design: Design) -> Iterator[tuple[str, str]]:
+    """The names of all parameters and whose predictor they belong to, in the order in which they are shown."""
+    for one in design.predictors.fixed:
+        yield from ((f"{one.variable}[{name}]", one.parameter) for name in one.coefficients)
     for block in design.blocks:
-        yield from (f"sd_{block.group}[{effect}]" for effect in block.effects)
+        named = zip(block.effects, block.parameters, strict=True)
+        yield from ((f"sd_{block.group}[{effect}]", parameter) for effect, parameter in named)
         if block.correlated:
-            yield f"corr_{block.group}"
-    yield from spec.family.auxiliary
+            yield f"corr_{block.group}", LOCATION
+    yield from ((name, LOCATION) for name in spec.auxiliary)
+
+
+def _addressed(spec: ModelSpec, design: Design) -> dict[str, str]:
+    """The parameters that a prior can be set for: all, and intercepts at the centre of their columns."""
+    constants = [one for one in design.predictors.fixed if constant_in(one.X) is not None]
+    return dict(_parameters(spec, design)) | {f"{one.variable}[{CENTRE}]": one.parameter for one in constants}
 
 
 def _scalars(
-    spec: ModelSpec, design: Design, given: Mapping[str, Prior], canonical: Canonical, default: DefaultSpan
+    spec: ModelSpec,
+    design: Design,
+    predictor: Predictor,
+    given: Mapping[str, Prior],
+    columns: Columns,
+    default: DefaultSpan,
 ) -> dict[str, Prior]:
-    """The priors of the canonical coefficients."""
-    a, centred = default.constant, _at_centre(spec)
-    if centred is not None and canonical.constant is None and len(canonical.names) > 1:
+    """The priors of a parameter's canonical coefficients."""
+    a, centred, variable = default.constant, _at_centre(spec, predictor), predictor.variable
+    if centred is not None and columns.constant is None and len(columns.names) > 1:
         raise SpecError(
             "The intercept at the centre has a prior, and so has a coefficient that it is made of.",
             f"prior of {CENTRE!r}",
             "Keep one of them.",
         )
-    reach = _reach(spec, design, default)
-    free = np.array([f"beta[{name}]" not in given for name in design.coefficients], dtype=bool)
-    mean = np.zeros(len(free)) if a is None else np.linalg.solve(canonical.T, middle(spec, design) * a * free)
+    reach = _reach(spec, design, predictor, default)
+    free = np.array([f"{variable}[{name}]" not in given for name in predictor.coefficients], dtype=bool)
+    about = middle_of(spec, design, predictor.parameter)
+    mean = np.zeros(len(free)) if a is None else np.linalg.solve(columns.T, about * a * free)
     scalars = {}
-    for j, (name, written) in enumerate(zip(canonical.names, design.coefficients, strict=True)):
+    for j, (name, written) in enumerate(zip(columns.names, predictor.coefficients, strict=True)):
         if not free[j]:
-            scalars[f"beta[{name}]"] = given[f"beta[{written}]"]
-        elif centred is not None and j == (canonical.constant or 0):
-            scalars[f"beta[{name}]"] = centred
+            scalars[f"{variable}[{name}]"] = given[f"{variable}[{written}]"]
+        elif centred is not None and j == (columns.constant or 0):
+            scalars[f"{variable}[{name}]"] = centred
         else:
-            scalars[f"beta[{name}]"] = _prior("Normal", mu=float(mean[j]), sigma=reach)
+            scalars[f"{variable}[{name}]"] = _prior("Normal", mu=float(mean[j]), sigma=reach)
     return scalars
 
 
-def _reach(spec: ModelSpec, design: Design, default: DefaultSpan) -> float:
+def _reach(spec: ModelSpec, design: Design, predictor: Predictor, default: DefaultSpan) -> float:
     """Prior sd S of a canonical coefficient."""
+    if predictor.parameter != LOCATION:
+        return spec.family.auxiliary[predictor.parameter].reach
     about_zero = default.constant is None and spec.link_name == "identity"
     return REACH * (root_mean_square(design) if about_zero else predictor_scale(spec, design))
 
 
-def _marginals(design: Design, canonical: Canonical, scalars: Mapping[str, Prior]) -> Iterator[tuple[str, Prior]]:
+def _marginals(predictor: Predictor, columns: Columns, scalars: Mapping[str, Prior]) -> Iterator[tuple[str, Prior]]:
     """The prior of each coefficient as written; that of the constant at the centre where there is no closed form."""
-    priors = [scalars[f"beta[{name}]"] for name in canonical.names]
-    for j, written in enumerate(design.coefficients):
-        row = canonical.T[j]
+    variable = predictor.variable
+    priors = [scalars[f"{variable}[{name}]"] for name in columns.names]
+    for j, written in enumerate(predictor.coefficients):
+        row = columns.T[j]
         used = np.flatnonzero(row)
         if len(used) == 1 and row[used[0]] == 1.0:
-            yield f"beta[{written}]", priors[used[0]]
+            yield f"{variable}[{written}]", priors[used[0]]
         elif all(priors[k].distribution == "Normal" for k in used):
             moments = np.array([_moments(priors[k]) for k in used])
             mu, sigma = float(row[used] @ moments[:, 0]), float(np.linalg.norm(row[used] * moments[:, 1]))
-            yield f"beta[{written}]", _prior("Normal", mu=mu + 0.0, sigma=sigma)
-        elif canonical.constant is not None:
-            yield f"beta[{CENTRE}]", priors[canonical.constant]
+            yield f"{variable}[{written}]", _prior("Normal", mu=mu + 0.0, sigma=sigma)
+        elif columns.constant is not None:
+            yield f"{variable}[{CENTRE}]", priors[columns.constant]
 
 
 def _moments(prior: Prior) -> tuple[float, float]:
@@ -218,31 +253,42 @@ def _moments(prior: Prior) -> tuple[float, float]:
 
 def _is_literal(block: RandomBlock, given: Mapping[str, Prior]) -> bool:
     """Whether a prior of the block holds at the written zero: that of a constant effect's sd, or of correlations."""
-    a = constant_in(block.values)
-    constants = [e for e, value in zip(block.effects, a if a is not None else [], strict=False) if value]
+    constants = [block.effects[k] for k in np.flatnonzero(_in_constants(block))]
     return f"corr_{block.group}" in given or any(f"sd_{block.group}[{effect}]" in given for effect in constants)
 
 
+def _in_constants(block: RandomBlock) -> np.ndarray:
+    """Whether each effect's column [effect] is a part of the constant among those of its parameter."""
+    found = np.zeros(len(block.effects), dtype=bool)
+    for parameter in dict.fromkeys(block.parameters):
+        of = block.of(parameter)
+        a = constant_in(block.values[:, of])
+        found[of] = False if a is None else a != 0
+    return found
+
+
 def _others(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Prior]]:
-    """Defaults of standard deviations, correlations and the family's further parameters."""
-    reach = REACH * predictor_scale(spec, design)
+    """Defaults of standard deviations, correlations and constants."""
+    scale = {name: parameter.sd for name, parameter in spec.family.auxiliary.items()}
+    scale[LOCATION] = REACH * predictor_scale(spec, design)
     for block in design.blocks:
-        for effect, size in zip(block.effects, _sizes(design, block), strict=True):
-            yield f"sd_{block.group}[{effect}]", _prior("HalfStudentT", nu=3, sigma=reach / size)
+        for effect, parameter, size in zip(block.effects, block.parameters, _sizes(design, block), strict=True):
+            yield f"sd_{block.group}[{effect}]", _prior("HalfStudentT", nu=3, sigma=scale[parameter] / size)
         if block.correlated:
             yield f"corr_{block.group}", Prior("LKJ", keyword=(("eta", 2),))
-    for name, parameter in spec.family.auxiliary.items():
-        yield name, Prior.parse(parameter.prior.format(scale=repr(spread(spec, design))))
+    for name, record in spec.auxiliary.items():
+        yield name, Prior.parse(record.prior.format(scale=repr(spread(spec, design))))
 
 
 def _sizes(design: Design, block: RandomBlock) -> np.ndarray:
     """The unit of each effect's column [effect]: 1 for constants, its sd beside one, its root mean square without."""
-    w, a = weights(design), constant_in(block.values)
-    mean = w @ block.values / w.sum() if a is not None else np.zeros(len(block.effects))
+    w, constant = weights(design), _in_constants(block)
+    beside = {parameter for parameter, one in zip(block.parameters, constant, strict=True) if one}
+    about = np.array([parameter in beside for parameter in block.parameters])
+    mean = np.where(about, w @ block.values / w.sum(), 0.0)
     size = np.sqrt(w @ (block.values - mean) ** 2 / w.sum())
     largest = np.abs(block.values).max(axis=0, initial=0.0)
-    constant = (size <= 1e-12 * largest) | (a != 0 if a is not None else np.zeros(len(size), dtype=bool))
-    return np.where(constant, 1.0, size)
+    return np.where((size <= 1e-12 * largest) | constant, 1.0, size)
 
 
 def _effect_source(design: Design, canonical: Canonical, name: str) -> str:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from bayes_glmm.design.canonical import identity
 from bayes_glmm.design.design import Design
+from bayes_glmm.design.prior_check import is_coefficient
 from bayes_glmm.design.priors import Priors
 from bayes_glmm.spec import ModelSpec
 
@@ -30,7 +31,7 @@ class Problem:
     def canonical(self) -> Problem:
         """The same posterior in canonical columns, where every parameter has a scalar prior of its own."""
         design = self.priors.canonical.design(self.design)
-        rest = {name: prior for name, prior in self.priors.entries.items() if not name.startswith("beta[")}
+        rest = {name: prior for name, prior in self.priors.entries.items() if not is_coefficient(name)}
         priors = replace(
             self.priors, entries=self.priors.scalars | rest, canonical=identity(design), scalars=self.priors.scalars
         )

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from bayes_glmm.design.design import Design
+from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.spec import ModelSpec
 
@@ -48,6 +49,15 @@ def middle(spec: ModelSpec, design: Design) -> float:
     from scipy import optimize
 
     return float(optimize.brentq(excess, low, high, xtol=1e-12, rtol=1e-14))
+
+
+def middle_of(spec: ModelSpec, design: Design, parameter: str) -> float:
+    """Where the default prior of a parameter's predictor has its middle: the data's, or the one in its record."""
+    if parameter == LOCATION:
+        return middle(spec, design)
+    record = spec.family.auxiliary[parameter]
+    unit = spread(spec, design) if record.of_response else 1.0
+    return float(spec.link_of(parameter).forward(record.middle * unit, NUMPY))
 
 
 def spread(spec: ModelSpec, design: Design) -> float:

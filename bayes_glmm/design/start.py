@@ -6,7 +6,7 @@ poisson), or an offset is out of all proportion, they find none and end in an er
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -34,14 +34,14 @@ def check_start(spec: ModelSpec, design: Design, priors: Mapping[str, Prior]) ->
     SpecError
         If there are none.
     """
-    of_beta = [priors[f"beta[{name}]"] for name in design.coefficients]
-    if any(prior.distribution != "Normal" for prior in of_beta):
+    names = [[f"{one.variable}[{name}]" for name in one.coefficients] for one in design.predictors.fixed]
+    if any(priors[name].distribution != "Normal" for of in names for name in of):
         return
-    middle = np.array([_mean(prior) for prior in of_beta])
+    middles = [np.array([_mean(priors[name]) for name in of]) for of in names]
     rng = np.random.default_rng(0)
     bad = np.arange(len(design.y))
     for attempt in range(_ATTEMPTS):
-        beta = middle + (rng.uniform(-1.0, 1.0, len(middle)) if attempt else 0.0)
+        beta = [middle + (rng.uniform(-1.0, 1.0, len(middle)) if attempt else 0.0) for middle in middles]
         found = np.flatnonzero(~np.isfinite(_log_density(spec, design, beta)))
         if not found.size:
             return
@@ -59,7 +59,9 @@ def _mean(prior: Prior) -> float:
     return mean if isinstance(mean, int | float) else 0.0
 
 
-def _log_density(spec: ModelSpec, design: Design, beta: np.ndarray) -> np.ndarray:
+def _log_density(spec: ModelSpec, design: Design, beta: Sequence[np.ndarray]) -> np.ndarray:
     with np.errstate(all="ignore"):
-        at = spec.at(design.offset + design.X @ beta, dict.fromkeys(spec.family.auxiliary, 1.0), NUMPY)
+        fixed = zip(design.predictors.fixed, beta, strict=True)
+        eta = {one.parameter: one.offset + one.X @ b for one, b in fixed}
+        at = spec.at(eta, {name: one.middle or 1.0 for name, one in spec.auxiliary.items()}, NUMPY)
         return np.asarray(spec.family.log_density(design.observed, at, NUMPY))

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayes_glmm.design.design import Design, RandomBlock
+from bayes_glmm.design.block import RandomBlock
+from bayes_glmm.design.design import Design
 
 
 def take_rows(design: Design, rows: np.ndarray) -> Design:
@@ -33,8 +34,7 @@ def take_rows(design: Design, rows: np.ndarray) -> Design:
     """
     predictors = replace(
         design.predictors,
-        X=design.X[rows],
-        offset=design.offset[rows],
+        fixed=tuple(one.take(rows) for one in design.predictors.fixed),
         blocks=tuple(_present(block, rows) for block in design.blocks),
     )
     trials = None if design.trials is None else design.trials[rows]

@@ -19,6 +19,7 @@ import numpy as np
 from scipy import special
 
 from bayes_glmm.families import Response
+from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY, Functions
 from bayes_glmm.numerics.quadrature import product_rule
 from bayes_glmm.numerics.series import SERIES, variables
@@ -197,7 +198,7 @@ class GroupIntegrals:
         return rows.eta + np.einsum("drk,drk->dr", rows.A, t[:, self.of_row])
 
     def _density(self, eta: Any, auxiliary: dict[str, np.ndarray], f: Functions) -> Any:
-        return self.spec.family.log_density(self.y, self.spec.at(eta, auxiliary, f), f)
+        return self.spec.family.log_density(self.y, self.spec.at({LOCATION: eta}, auxiliary, f), f)
 
     def _by_group(self, values: np.ndarray) -> np.ndarray:
         """Sums over the rows of each group, along axis 1."""

@@ -8,14 +8,13 @@ Gabry 2017, Statistics and Computing 27, 1413-1432), some rows at a time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from bayes_glmm.design import Predictors
 from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.diagnostics.statistics import ess_bulk
@@ -274,7 +273,4 @@ def at_rows(
     posterior: Posterior, rows: slice | np.ndarray, draws: slice | np.ndarray = slice(None)
 ) -> dict[str, Value]:
     """The value of each parameter of the family given u, of some rows under some draws [draw, row]."""
-    design = posterior.design
-    blocks = tuple(replace(b, values=b.values[rows], index=b.index[rows]) for b in design.blocks)
-    some = Predictors(design.X[rows], design.offset[rows], blocks)
-    return at(posterior, some, draws)
+    return at(posterior, posterior.design.predictors.take(rows), draws)

@@ -260,7 +260,7 @@ def _pearson(posterior: Posterior) -> Iterator[np.ndarray]:
     draws = _draws(posterior)
     chosen = spread_draws(posterior, draws)
     family, known = posterior.spec.family, at(posterior, draws=chosen)
-    mean, variance = known[family.location.name].value, family.variance(known)
+    mean, variance = family.mean.value(known), family.variance(known)
     variance = np.where(np.isfinite(variance), variance, 1.0)  # Student's t: a factor that ratios are free of
     if posterior.design.trials is not None:
         mean, variance = mean * posterior.design.trials, variance * posterior.design.trials
@@ -273,14 +273,15 @@ def _replicate_new_groups(posterior: Posterior) -> np.ndarray:
     """Responses of the data's rows, had their groups been drawn anew from N(0, G) [draw, row]."""
     chosen = spread_draws(posterior, _draws(posterior))
     rng = np.random.default_rng(SEED)
-    eta = fixed_predictor(posterior, posterior.design.predictors, chosen)
-    for block in posterior.design.blocks:
+    predictors = posterior.design.predictors
+    eta = {name: fixed_predictor(posterior, predictors, chosen, name) for name in predictors.parameters}
+    for block in predictors.blocks:
         values, vectors = np.linalg.eigh(posterior.G(block.group)[chosen])  # G may be singular, which Cholesky refuses
         root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
         z = rng.standard_normal((len(chosen), len(block.levels), len(block.effects)))
         u = np.einsum("dek,dlk->dle", root, z)
-        for k in range(len(block.effects)):
-            eta += u[:, block.index, k] * block.values[:, k]
+        for k, name in enumerate(block.parameters):
+            eta[name] += u[:, block.index, k] * block.values[:, k]
     return posterior.spec.family.draw(rng, posterior.design.observed, values_at(posterior, eta, chosen))
 
 

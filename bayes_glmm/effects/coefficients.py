@@ -135,7 +135,7 @@ def project(posterior: Posterior, predictor: Callable[..., np.ndarray]) -> np.nd
     """Project ``predictor(predictors, draws)`` less the offset on X, over the data's rows: [draw, coefficient]."""
     patterns, position = distinct(posterior.design.predictors)
     root = np.sqrt(np.bincount(position))
-    canonical = conditioned(posterior.design)  # columns far from 0 would lose their digits
+    canonical = conditioned(posterior.design).location  # columns far from 0 would lose their digits
     solve = np.linalg.pinv(root[:, None] * canonical.columns(patterns.X)) * root  # (X'WX)^-1 X'W, once for all draws
     solve = canonical.T @ solve
     parts = [

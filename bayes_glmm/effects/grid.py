@@ -130,7 +130,7 @@ def model_columns(design: Design, groups: Sequence[str] = ()) -> list[str]:
 
 def factor_columns(design: Design) -> set[str]:
     """Columns that the model takes as categories: text, or numbers within ``C()``."""
-    matrices = [design.encoder.fixed, *itertools.chain.from_iterable(design.encoder.effects)]
+    matrices = design.encoder.matrices
     terms = [term for matrix in matrices if matrix is not None for term in matrix.terms.values()]
     components = [part for term in terms for part in getattr(term, "components", ())]
     used = {name for part in components if part.kind == "categoric" for name in part.var_names}

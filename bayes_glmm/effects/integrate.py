@@ -6,7 +6,7 @@ complement and its link are three functions, because the second and third lose a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from bayes_glmm.design import Predictors
 from bayes_glmm.effects.trapezoid import trapezoid
 from bayes_glmm.errors import SpecError
 from bayes_glmm.families import Link
+from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import Draws
@@ -103,7 +104,11 @@ def averaged_predictor(link: Link, eta: Any, variance: Any) -> np.ndarray:
 
 
 def variance_of_predictor(
-    posterior: Posterior, predictors: Predictors, groups: Collection[str] | None = None, draws: Draws = slice(None)
+    posterior: Posterior,
+    predictors: Predictors,
+    groups: Collection[str] | None = None,
+    draws: Draws = slice(None),
+    parameter: str = LOCATION,
 ) -> np.ndarray:
     """Variance of z'u over the random effects, the sum over grouping factors of z'Gz [draw, row].
 
@@ -115,13 +120,41 @@ def variance_of_predictor(
         Only these grouping factors; all by default.
     draws : slice or array
         Which draws, chains stacked.
+    parameter : str
+        Whose linear predictor.
     """
+    return np.maximum(_covariance(posterior, predictors, (parameter, parameter), groups, draws), 0.0)
+
+
+def covariance_of_predictors(
+    posterior: Posterior, predictors: Predictors, parameters: Sequence[str], draws: Draws = slice(None)
+) -> np.ndarray:
+    """Covariance of the random parts of several parameters' predictors [draw, row, parameter, parameter]."""
+    size = len(parameters)
+    pairs = {
+        (i, j): _covariance(posterior, predictors, (parameters[i], parameters[j]), None, draws)
+        for i in range(size)
+        for j in range(i + 1)
+    }
+    return np.stack([np.stack([pairs[max(i, j), min(i, j)] for j in range(size)], -1) for i in range(size)], -2)
+
+
+def _covariance(
+    posterior: Posterior,
+    predictors: Predictors,
+    pair: tuple[str, str],
+    groups: Collection[str] | None,
+    draws: Draws,
+) -> np.ndarray:
+    """Covariance of the random parts of two parameters' predictors [draw, row]."""
     total = np.zeros((len(posterior.beta[draws]), len(predictors)))
     for block in predictors.blocks:
-        if groups is None or block.group in groups:
-            products = block.values[:, :, None] * block.values[:, None, :]
-            total += np.einsum("dk,rk->dr", _flat(posterior.G(block.group)[draws]), _flat(products), optimize=True)
-    return np.maximum(total, 0.0)
+        left, right = (block.of(parameter) for parameter in pair)
+        if left and right and (groups is None or block.group in groups):
+            products = block.values[:, left][:, :, None] * block.values[:, right][:, None, :]
+            G = posterior.G(block.group)[draws][:, left][:, :, right]
+            total += np.einsum("dk,rk->dr", _flat(G), _flat(products), optimize=True)
+    return total
 
 
 def _flat(matrices: np.ndarray) -> np.ndarray:

@@ -21,14 +21,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bayes_glmm.effects.integrate import average_over_normal
 from bayes_glmm.effects.patterns import distinct, draw_slices
-from bayes_glmm.effects.readings import over_effects
+from bayes_glmm.effects.readings import READINGS, mean_response
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.effects.variance import latent_residual, mean_variance
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.predictive import fixed_predictor
 from bayes_glmm.summaries import Interval, IntervalKind
 
 
@@ -105,6 +103,5 @@ def mean_over_rows(posterior: Posterior) -> np.ndarray:
     weights = np.bincount(position) / len(position)
     parts = []
     for draws in draw_slices(posterior, len(patterns)):
-        eta = fixed_predictor(posterior, patterns, draws)
-        parts.append(over_effects(posterior, average_over_normal, patterns, eta, draws) @ weights)
+        parts.append(mean_response(posterior, patterns, READINGS["integrated"], draws) @ weights)
     return np.concatenate(parts)

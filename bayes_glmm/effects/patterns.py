@@ -13,6 +13,7 @@ import pandas as pd
 
 from bayes_glmm.design import Design, Predictors, new_predictors
 from bayes_glmm.errors import DataError, rows_text
+from bayes_glmm.names import LOCATION
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import CHUNK_BYTES
 
@@ -45,21 +46,15 @@ def distinct(predictors: Predictors, groups: Sequence[str] = ()) -> tuple[Predic
     groups : sequence of str
         Grouping factors whose levels tell rows apart.
     """
-    columns = [predictors.X, predictors.offset[:, None], *(block.values for block in predictors.blocks)]
+    columns = [column for one in predictors.fixed for column in (one.X, one.offset[:, None])]
+    columns += [block.values for block in predictors.blocks]
     columns += [block.index[:, None] for block in predictors.blocks if block.group in groups]
     if predictors.estimable is not None:
         columns.append(predictors.estimable[:, None])
     table = pd.DataFrame(np.column_stack(columns))
     position = table.groupby(list(table.columns), sort=False).ngroup().to_numpy()
     _, first = np.unique(position, return_index=True)
-    return take(predictors, first), position
-
-
-def take(predictors: Predictors, rows: np.ndarray) -> Predictors:
-    """Some of the rows."""
-    blocks = tuple(replace(block, values=block.values[rows], index=block.index[rows]) for block in predictors.blocks)
-    estimable = None if predictors.estimable is None else predictors.estimable[rows]
-    return Predictors(predictors.X[rows], predictors.offset[rows], blocks, estimable)
+    return predictors.take(first), position
 
 
 def not_determined(design: Design, values: np.ndarray) -> tuple[str, ...]:
@@ -80,9 +75,10 @@ def split_blocks(predictors: Predictors, kept: Sequence[str]) -> tuple[Predictor
     return replace(predictors, blocks=inside), replace(predictors, blocks=outside)
 
 
-def same_variance(predictors: Predictors) -> bool:
-    """Whether z is the same in all rows, as with random intercepts."""
-    return len(predictors) > 0 and not any((block.values != block.values[0]).any() for block in predictors.blocks)
+def same_variance(predictors: Predictors, parameter: str = LOCATION) -> bool:
+    """Whether z is the same in all rows, as with random intercepts, in a parameter's predictor."""
+    columns = [block.values[:, block.of(parameter)] for block in predictors.blocks]
+    return len(predictors) > 0 and not any((values != values[0]).any() for values in columns)
 
 
 def draw_slices(posterior: Posterior, rows: int) -> Iterator[slice]:

@@ -21,8 +21,8 @@ from bayes_glmm.effects.readings import (
     Reading,
     fresh_effects,
     kept_factors,
+    linear_predictors,
     mean_response,
-    predictor,
     readings,
 )
 from bayes_glmm.effects.tidy import Estimates, tidy
@@ -187,5 +187,5 @@ def _outcomes(
 ) -> np.ndarray:
     """New responses [draw, row]."""
     drawn = replace(reading, name="new") if reading.name == "integrated" else reading
-    at = values_at(posterior, predictor(posterior, predictors, drawn, draws, fresh), draws)
+    at = values_at(posterior, linear_predictors(posterior, predictors, drawn, draws, fresh), draws)
     return np.asarray(posterior.spec.family.draw(rng, Response(None, trials), at), float)

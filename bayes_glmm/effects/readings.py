@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayes_glmm.design import Design, Predictors
-from bayes_glmm.effects.integrate import average_over_normal, averaged_predictor, variance_of_predictor
-from bayes_glmm.effects.patterns import same_variance, split_blocks, take
-from bayes_glmm.effects.table import Average, by_table
+from bayes_glmm.effects.expect import expect, over_effects, value_of
+from bayes_glmm.effects.integrate import averaged_predictor
+from bayes_glmm.effects.patterns import split_blocks
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.predictive import Draws, conditional_predictor
+from bayes_glmm.predictive import conditional_predictor
 
 # each its own kind of random number; above 0, because a seed [s, 1] and a seed [s, 1, 0] are one to NumPy
 FRESH, UNSEEN, OUTCOME = 1, 2, 3
@@ -111,20 +112,26 @@ def drawn_effects(root: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.einsum("dij,dj->di", root, rng.standard_normal(root.shape[:2]))
 
 
-def predictor(
+def linear_predictors(
     posterior: Posterior,
     predictors: Predictors,
     reading: Reading,
     draws: slice,
     fresh: dict[str, np.ndarray] | None = None,
-) -> np.ndarray:
-    """The linear predictor [draw, row]: kept factors at the row's own u, others at a fresh u for ``new``, else at 0."""
+) -> dict[str, np.ndarray]:
+    """The linear predictor of each parameter [draw, row].
+
+    Kept factors are at the row's own u, others at a fresh u for ``new``, else at 0.
+    """
     kept, others = split_blocks(predictors, reading.kept)
-    eta = conditional_predictor(posterior, kept, draws)
-    if reading.name == "new":
-        for block in others.blocks:
-            eta += (fresh or {})[block.group][draws] @ block.values.T
-    return eta
+    found = {}
+    for name in predictors.parameters:
+        found[name] = conditional_predictor(posterior, kept, draws, name)
+        if reading.name == "new":
+            for block in others.blocks:
+                of = block.of(name)
+                found[name] += (fresh or {})[block.group][draws][:, of] @ block.values[:, of].T
+    return found
 
 
 def mean_response(
@@ -140,37 +147,18 @@ def mean_response(
     Raises
     ------
     SpecError
-        As :func:`~bayes_glmm.effects.integrate.average_over_normal`.
+        As :func:`~bayes_glmm.effects.expect.expect`.
     """
-    link = posterior.spec.link
-    eta = predictor(posterior, predictors, reading, draws, fresh)
+    spec, mean = posterior.spec, posterior.spec.family.mean
+    eta = linear_predictors(posterior, predictors, reading, draws, fresh)
+    _, others = split_blocks(predictors, reading.kept)
+    if scale == "link" and mean.reads == (LOCATION,):  # without the detour over a mean that may round to 0 or 1
+        if reading.name != "integrated":
+            return eta[LOCATION]
+        return over_effects(posterior, averaged_predictor, others, eta[LOCATION], draws)
     if reading.name == "integrated":
-        average = averaged_predictor if scale == "link" else average_over_normal
-        _, others = split_blocks(predictors, reading.kept)
-        return over_effects(posterior, average, others, eta, draws)
-    if scale == "link":
-        return eta
-    with np.errstate(over="ignore", divide="ignore"):
-        return np.asarray(link.inverse(eta, NUMPY), float)
-
-
-def over_effects(
-    posterior: Posterior, average: Average, predictors: Predictors, eta: np.ndarray, draws: Draws
-) -> np.ndarray:
-    """``average(link, eta, variance)`` over the random effects of rows [draw, row]; by a table where that is faster.
-
-    Parameters
-    ----------
-    posterior : Posterior
-    average : function
-        Such as :func:`~bayes_glmm.effects.integrate.average_over_normal`.
-    predictors : Predictors
-        With the factors to average over.
-    eta : array [draw, row]
-        Linear predictor without them.
-    draws : slice or array
-    """
-    if same_variance(predictors):
-        variance = variance_of_predictor(posterior, take(predictors, np.zeros(1, int)), draws=draws)
-        return by_table(average, posterior.spec.link, eta, variance)
-    return average(posterior.spec.link, eta, variance_of_predictor(posterior, predictors, draws=draws))
+        found = expect(posterior, mean, others, eta, draws)
+    else:
+        found = value_of(posterior, mean, eta, draws)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(spec.link.forward(found, NUMPY), float) if scale == "link" else found

@@ -19,7 +19,7 @@ from bayes_glmm.design import Predictors
 from bayes_glmm.effects.columns import beside
 from bayes_glmm.effects.grid import given_rows, means, model_columns
 from bayes_glmm.effects.integrate import average_over_normal, variance_of_predictor
-from bayes_glmm.effects.patterns import distinct, encode, same_variance, slices, split_blocks, take
+from bayes_glmm.effects.patterns import distinct, encode, same_variance, slices, split_blocks
 from bayes_glmm.effects.readings import READINGS, over_effects
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.effects.trapezoid import expectation
@@ -194,7 +194,7 @@ def _shared_variance(
 ) -> np.ndarray:
     """Var(E(h | u_g)) [draw, row]."""
     own, others = split_blocks(predictors, [group])
-    rows = take(own, np.zeros(1, int)) if same_variance(own) else own
+    rows = own.take(np.zeros(1, int)) if same_variance(own) else own
     sd = np.sqrt(variance_of_predictor(posterior, rows, draws=draws))
 
     def second_moment(link: Link, eta: np.ndarray, _: np.ndarray) -> np.ndarray:

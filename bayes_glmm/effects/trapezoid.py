@@ -25,7 +25,7 @@ Nodes for E[expit(1 + 10 Z)] to a given relative error:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -113,12 +113,46 @@ def expectation(function: Integrand, link: Link, eta: np.ndarray, sd: np.ndarray
         With a strip above 0.
     eta, sd : array of one shape
     """
-    widest = float(sd.max(initial=0.0))
+    total: Any = np.zeros_like(eta)
+    for z, weight in _line(link, float(sd.max(initial=0.0))):
+        total = total + weight * function(eta + sd * z)
+    return total
+
+
+def plane_expectation(
+    function: Callable[..., np.ndarray], links: Sequence[Link], eta: Sequence[np.ndarray], V: np.ndarray
+) -> np.ndarray:
+    """E[f(eta1 + u1, eta2 + u2)], (u1, u2) ~ N(0, V), by the product of two rules over u = L z, V = L L'.
+
+    Parameters
+    ----------
+    function : (array, array) -> array
+        Called with arrays of the shape of each ``eta``.
+    links : two Links
+        With strips above 0.
+    eta : two arrays of one shape
+    V : array [..., 2, 2]
+        Of that shape; it may be singular.
+    """
+    first = np.sqrt(np.maximum(V[..., 0, 0], 0.0))
+    across = np.divide(V[..., 1, 0], first, out=np.zeros_like(first), where=first > 0.0)
+    second = np.sqrt(np.maximum(V[..., 1, 1] - across**2, 0.0))
+    widest = max(float(first.max(initial=0.0)), float(np.sqrt(V[..., 1, 1]).max(initial=0.0)))
+    narrow = min(links, key=lambda link: link.strip)
+    lines = list(_line(narrow, widest)), list(_line(links[1], float(second.max(initial=0.0))))
+    total: Any = np.zeros_like(eta[0])
+    for z, weight in lines[0]:
+        own, moved = eta[0] + first * z, eta[1] + across * z
+        for w, other in lines[1]:
+            total = total + weight * other * function(own, moved + second * w)
+    return total
+
+
+def _line(link: Link, widest: float) -> Iterator[tuple[float, float]]:
+    """Nodes and weights of the rule for functions of an h, for sds up to the widest."""
     # Phi has no pole, but grows as exp(y^2 / 2) at distance y from the real axis: take 1 for infinity
     strip = 1.0 if link.range == "unit" and math.isinf(link.strip) else link.strip
     step = float(_step(np.asarray(strip / max(widest, 1e-300)), 1.0))
     reach = math.ceil((REACH + 2.0 * min(widest, 0.5 * FARTHEST)) / step)  # exp(2 eta) puts the peak at z = 2 sd
-    total = np.zeros_like(eta)
     for z in step * np.arange(-reach, reach + 1):
-        total += step * math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi) * function(eta + sd * z)
-    return total
+        yield float(z), step * math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)

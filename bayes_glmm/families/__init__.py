@@ -6,6 +6,7 @@ from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families.continuous import GAMMA, GAUSSIAN, STUDENT_T
 from bayes_glmm.families.counts import NEGATIVE_BINOMIAL, POISSON
 from bayes_glmm.families.family import Family as Family
+from bayes_glmm.families.functional import Functional as Functional
 from bayes_glmm.families.kind import ResponseKind as ResponseKind
 from bayes_glmm.families.link import LINKS as LINKS
 from bayes_glmm.families.link import Link as Link
@@ -38,16 +39,19 @@ def get_family(name: str) -> Family:
     return FAMILIES[known]
 
 
-def family_and_link(family: str, link: str | None = None) -> tuple[Family, Link]:
-    """The family and one of its links, the first if none is named.
+def link_of(family: Family, parameter: str, link: str | None = None) -> Link:
+    """A link that a parameter of a family takes, the first if none is named.
 
     Raises
     ------
     SpecError
-        For an unknown family or link, or a link that the family does not take.
+        For an unknown link, or one that the parameter does not take.
     """
-    found = get_family(family)
-    chosen = get_link(link or found.links[0])
-    if chosen.name not in found.links:
-        raise SpecError(f"The {family} family does not take the link {chosen.name!r}.", advice=choices("", found.links))
-    return found, chosen
+    links = next(one.links for one in family.parameters if one.name == parameter)
+    chosen = get_link(link or links[0])
+    if chosen.name not in links:
+        of = "" if parameter == family.location.name else f" of {parameter}"
+        raise SpecError(
+            f"The {family.name} family does not take the link {chosen.name!r}{of}.", advice=choices("", links)
+        )
+    return chosen

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bayes_glmm.families.functional import MEAN, Functional
 from bayes_glmm.families.kind import ResponseKind
 from bayes_glmm.families.link import LINKS, Link
 from bayes_glmm.families.parameter import Parameter
@@ -43,6 +44,8 @@ class Family:
         ``(rng, y, at) -> values``; NumPy, broadcasting. Reads the trials of ``y`` and not its values.
     distribution : function
         ``(pm, name, y, at, dims) -> random variable``; ``pm`` is the PyMC module.
+    mean : Functional
+        Its mean, of one trial where there are trials; the location unless another is given.
     """
 
     name: str
@@ -53,10 +56,11 @@ class Family:
     log_density: Callable[..., Any]
     draw: Callable[..., np.ndarray]
     distribution: Callable[..., Any]
+    mean: Functional = MEAN
 
     @property
     def location(self) -> Parameter:
-        """The parameter that has the linear predictor of the formula."""
+        """The parameter that the formula of the response predicts."""
         return self.parameters[0]
 
     @property
@@ -66,7 +70,7 @@ class Family:
 
     @property
     def auxiliary(self) -> dict[str, Parameter]:
-        """The further parameters by name, which are constants."""
+        """The further parameters by name: constants, but where they have a formula of their own."""
         return {parameter.name: parameter for parameter in self.parameters[1:]}
 
     @property
@@ -74,27 +78,26 @@ class Family:
         """Whether the response takes separate values."""
         return self.response.discrete
 
-    def at(self, eta: Any, link: Link, auxiliary: Mapping[str, Any], f: Functions) -> dict[str, Value]:
-        """The value of each parameter: the location at its linear predictor, the others as constants.
+    def at(self, eta: Mapping[str, tuple[Any, Link]], auxiliary: Mapping[str, Any], f: Functions) -> dict[str, Value]:
+        """The value of each parameter: at its linear predictor, or as a constant.
 
         Parameters
         ----------
-        eta : array
-        link : Link
-            Of the location.
+        eta : mapping of name to (array, Link)
+            Linear predictors, of some of the parameters.
         auxiliary : mapping of name to array
-            Broadcasts to ``eta``.
+            The other parameters on their own scale; they broadcast to ``eta``.
         f : Functions
             The namespace that all of them live in.
 
         Raises
         ------
         KeyError
-            If ``auxiliary`` lacks a parameter.
+            If a parameter is in neither.
         """
-        others = {parameter.name: constant(auxiliary[parameter.name], f) for parameter in self.parameters[1:]}
-        return {self.location.name: Value(eta, link, f), **others}
+        names = [parameter.name for parameter in self.parameters]
+        return {name: Value(*eta[name], f) if name in eta else constant(auxiliary[name], f) for name in names}
 
     def variance_of(self, mu: Any, auxiliary: Mapping[str, Any]) -> Any:
         """Var(y | u) of one trial with the mean ``mu``, in the shape that ``mu`` and the constants broadcast to."""
-        return self.variance(self.at(mu, LINKS["identity"], auxiliary, NUMPY))
+        return self.variance(self.at({self.location.name: (mu, LINKS["identity"])}, auxiliary, NUMPY))

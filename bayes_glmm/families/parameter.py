@@ -28,6 +28,13 @@ class Parameter:
         Empty for a location: it has a linear predictor.
     of_response : bool
         Whether it is in the unit of the response: a response in other units has it in those.
+    middle : float
+        The median of the prior of a constant, for a response whose sd is 1: where the predictor of a formula has its
+        default prior about.
+    reach : float
+        Prior sd of a canonical coefficient of its predictor.
+    sd : float
+        Scale of the HalfStudentT(3) prior of the sds of its random effects.
     """
 
     name: str
@@ -35,9 +42,14 @@ class Parameter:
     support: Literal["real", "positive", "unit"]
     prior: str = ""
     of_response: bool = False
+    middle: float = 0.0
+    reach: float = 1.0
+    sd: float = 0.5
 
 
-SIGMA = Parameter("sigma", ("log", "identity"), "positive", "HalfStudentT(nu=3, sigma={scale})", of_response=True)
-PHI = Parameter("phi", ("log", "identity"), "positive", SHAPE_PRIOR)
+SIGMA = Parameter(
+    "sigma", ("log",), "positive", "HalfStudentT(nu=3, sigma={scale})", of_response=True, middle=0.7648923284
+)
+PHI = Parameter("phi", ("log",), "positive", SHAPE_PRIOR, middle=2.0678511360)
 # Juarez & Steel (2010), as brms and rstanarm
-NU = Parameter("nu", ("log", "identity"), "positive", "Gamma(alpha=2, beta=0.1)")
+NU = Parameter("nu", ("log",), "positive", "Gamma(alpha=2, beta=0.1)", middle=16.7834699002)

@@ -23,6 +23,7 @@ from scipy import special
 
 from bayes_glmm.design import Design
 from bayes_glmm.design.patterns import Patterns, find_patterns
+from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY, Functions
 from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.spec import ModelSpec
@@ -78,7 +79,7 @@ class Integral:
         """
         design, rows = self.design, self.patterns.distinct
         values = design.blocks[0].values[rows]
-        at = self.spec.at(fixed + sd * values * grid, auxiliary, f)
+        at = self.spec.at({LOCATION: fixed + sd * values * grid}, auxiliary, f)
         log_density = self.spec.family.log_density(design.observed[rows][:, None], at, f)
         of_rows = log_density[..., self.patterns.kind, :]
         by_pattern = (self.patterns.used[:, :, None] * of_rows).sum(axis=-2)
@@ -92,7 +93,7 @@ def integral_for(spec: ModelSpec, design: Design) -> Integral | None:
     a is about exp(-2 pi d / a) and exp(-2 pi^2 s^2 / a^2): the nodes follow from the smaller of d / 3.5 and s, for the
     most informative group and the largest plausible sd of the effects. The error itself is measured at the draws.
     """
-    if len(design.blocks) != 1 or len(design.blocks[0].effects) != 1 or not spec.defined_everywhere:
+    if spec.formulas or len(design.blocks) != 1 or len(design.blocks[0].effects) != 1 or not spec.defined_everywhere:
         return None
     patterns = find_patterns(design)
     step = min(0.5, min(_narrowest(spec, design), spec.link.strip / 3.5) / _largest_sd(spec, design))
@@ -188,7 +189,7 @@ def _narrowest(spec: ModelSpec, design: Design) -> float:
     auxiliary = _typical_auxiliary(spec, design)
 
     def log_density(shift: float) -> np.ndarray:
-        return spec.family.log_density(design.observed, spec.at(eta + shift, auxiliary, NUMPY), NUMPY)
+        return spec.family.log_density(design.observed, spec.at({LOCATION: eta + shift}, auxiliary, NUMPY), NUMPY)
 
     with np.errstate(all="ignore"):
         curvature = -(log_density(1e-2) - 2.0 * log_density(0.0) + log_density(-1e-2)) / 1e-4

@@ -26,7 +26,7 @@ def integrated_model(integral: Integral, priors: Priors) -> pm.Model:
     block = design.blocks[0]
     rows = patterns.distinct
     with pm.Model(coords=dimension_labels(design)) as model:
-        fixed = fixed_predictor(design.X[rows], design.offset[rows], fixed_effects(design, priors))
+        fixed = fixed_predictor(design.X[rows], design.offset[rows], fixed_effects(design.predictors.location, priors))
         sd = standard_deviations(block, priors)
         pm.Deterministic(f"G_{block.group}", pt.diag(sd**2), dims=(block.effect_dim, block.second_effect_dim))
         auxiliary = auxiliary_parameters(spec, priors)

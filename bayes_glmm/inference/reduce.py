@@ -110,7 +110,7 @@ def reduce_rows(spec: ModelSpec, design: Design) -> Reduced:
         With the very same design where the family has no sufficient statistic of a cell, or less than a tenth of the
         rows would go.
     """
-    reduction = REDUCTIONS.get((spec.family_name, spec.link_name))
+    reduction = None if spec.formulas else REDUCTIONS.get((spec.family_name, spec.link_name))
     cells = None if reduction is None else find_cells(reduction.alike(design), len(design.y))
     reduced = None if reduction is None or cells is None else reduction.reduce(spec, design, cells)
     return reduced or Reduced(spec, design)
@@ -234,6 +234,6 @@ def _with_rows(
     blocks = tuple(
         replace(block, values=one, index=block.index[first]) for block, one in zip(design.blocks, values, strict=True)
     )
-    predictors = replace(design.predictors, X=X, offset=offset, blocks=blocks)
+    predictors = replace(design.predictors.with_location(X, offset), blocks=blocks)
     data = design.data.iloc[first].reset_index(drop=True)
     return replace(design, y=y, trials=trials, predictors=predictors, data=data)

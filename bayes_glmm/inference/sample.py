@@ -87,7 +87,7 @@ def sample(problem: Problem, settings: Settings, chains: Path | None = None, cli
 def _names(spec: ModelSpec, design: Design) -> list[str]:
     """The variables of a posterior, in the order in which people read them."""
     of_groups = [f"{kind}_{block.group}" for block in design.blocks for kind in ("sd", "corr", "G", "u", "z")]
-    return ["beta", *of_groups, *spec.family.auxiliary]
+    return [*(one.variable for one in design.predictors.fixed), *of_groups, *spec.auxiliary]
 
 
 def _ordered(data: xr.Dataset, names: list[str]) -> xr.Dataset:
@@ -102,8 +102,12 @@ def _observed(design: Design) -> xr.Dataset:
 
 def _constant(design: Design) -> xr.Dataset:
     """What the linear predictor is made of, under the model's dims."""
-    variables: dict[str, Any] = {"X": (("row", "coefficient"), design.X), "offset": ("row", design.offset)}
-    coords: dict[str, Any] = {"row": np.arange(len(design.y)), "coefficient": list(design.coefficients)}
+    variables: dict[str, Any] = {}
+    coords: dict[str, Any] = {"row": np.arange(len(design.y))}
+    for one in design.predictors.fixed:
+        suffix = one.dim.removeprefix("coefficient")
+        variables |= {f"X{suffix}": (("row", one.dim), one.X), f"offset{suffix}": ("row", one.offset)}
+        coords[one.dim] = list(one.coefficients)
     if design.trials is not None:
         variables["trials"] = ("row", design.trials)
     for block in design.blocks:

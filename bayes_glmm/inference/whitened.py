@@ -27,6 +27,7 @@ from bayes_glmm.inference.whitening import Whitening
 from bayes_glmm.model.builder import auxiliary_parameters
 from bayes_glmm.model.random_effects import covariance_root, effects
 from bayes_glmm.model.variables import log_density
+from bayes_glmm.names import LOCATION
 
 
 def whitened_model(whitening: Whitening) -> pm.Model:
@@ -57,7 +58,7 @@ def whitened_model(whitening: Whitening) -> pm.Model:
         pm.Potential("log_prior_z", -0.5 * squares - 0.5 * size * math.log(2.0 * math.pi))
         if beta is not None:
             pm.Potential("log_prior_beta", log_density([priors[f"beta[{c}]"] for c in design.coefficients], beta))
-        fast_likelihood(spec, design, beta, u, auxiliary)
+        fast_likelihood(spec, design, {LOCATION: beta}, u, auxiliary)
     _start_at_the_mode(whitening, model)
     return model
 

@@ -88,6 +88,8 @@ def whitening_for(problem: Problem) -> tuple[Whitening | None, str]:
         The reason in words where there is none; else empty.
     """
     spec, design, priors = problem.spec, problem.design, problem.priors
+    if spec.formulas:
+        return None, f"{', '.join(spec.formulas)} has a formula of its own"
     if not design.blocks:
         return None, "there are no random effects"
     bounded = [name for name in design.coefficients if priors[f"beta[{name}]"].distribution not in ON_THE_REAL_LINE]

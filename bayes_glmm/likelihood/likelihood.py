@@ -9,9 +9,11 @@ from functools import cached_property
 import numpy as np
 
 from bayes_glmm.design import Design
+from bayes_glmm.errors import SpecError
 from bayes_glmm.likelihood.factor import Elimination
 from bayes_glmm.likelihood.groups import Groups, groups_of
 from bayes_glmm.likelihood.random_part import RandomPart, random_part
+from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.series import SERIES, Series, variables
 from bayes_glmm.spec import ModelSpec
 
@@ -71,7 +73,7 @@ class Likelihood:
         ``which`` are the rows that the last axis of eta stands for.
         """
         moving, parameters = variables(eta, auxiliary, order)
-        at = self.spec.at(moving, parameters, SERIES)
+        at = self.spec.at({LOCATION: moving}, parameters, SERIES)
         with np.errstate(all="ignore"):  # a step too far shows as a density that is not finite
             return self.spec.family.log_density(self.design.observed[which], at, SERIES)
 
@@ -87,6 +89,12 @@ def likelihood_of(spec: ModelSpec, design: Design) -> Likelihood:
     Raises
     ------
     SpecError
-        If the factors beside the largest have too many levels.
+        If further parameters have formulas, or the factors beside the largest have too many levels.
     """
+    if spec.formulas:
+        raise SpecError(
+            f"The approximations are for models with one formula; {', '.join(spec.formulas)} has one of its own.",
+            str(spec),
+            "Sample with model.fit().",
+        )
     return Likelihood(spec, design, Elimination(random_part(design)))

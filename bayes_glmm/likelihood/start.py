@@ -61,8 +61,9 @@ def conditioned_start(likelihood: Likelihood) -> tuple[Parameters, np.ndarray, n
     found, precision = starting_parameters(likelihood)
     if definite(precision):
         return found, np.linalg.inv(precision), None
-    design, columns = likelihood.design, conditioned(likelihood.design)
-    design = replace(design, predictors=replace(design.predictors, X=columns.columns(design.X)))
+    design, columns = likelihood.design, conditioned(likelihood.design).location
+    predictors = design.predictors.with_location(columns.columns(design.X), design.offset)
+    design = replace(design, predictors=predictors)
     found, precision = starting_parameters(replace(likelihood, design=design))
     return replace(found, beta=columns.T @ found.beta), np.linalg.inv(precision), columns.T
 

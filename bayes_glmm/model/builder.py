@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayes_glmm.design import Design, Priors, Problem, dimension_labels
+from bayes_glmm.design import Design, Predictor, Priors, Problem, RandomBlock, dimension_labels
 from bayes_glmm.families import Response
 from bayes_glmm.model.random_effects import contribution, random_effects
 from bayes_glmm.model.variables import scalar_variable, vector_variable
+from bayes_glmm.names import canonical_coefficients, canonical_dim
 from bayes_glmm.numerics.functions import pytensor_functions
 from bayes_glmm.spec import ModelSpec
 
-Likelihood = Callable[[ModelSpec, Design, Any, Mapping[str, Any], Mapping[str, Any]], None]
+Coefficients = Mapping[str, Any]
+Likelihood = Callable[[ModelSpec, Design, Coefficients, Mapping[str, Any], Mapping[str, Any]], None]
 
 
 def plain_likelihood(
-    spec: ModelSpec, design: Design, beta: Any, u: Mapping[str, Any], auxiliary: Mapping[str, Any]
+    spec: ModelSpec, design: Design, beta: Coefficients, u: Mapping[str, Any], auxiliary: Mapping[str, Any]
 ) -> None:
     """Add the response to the model in context, as PyMC's distribution of the family."""
-    at = spec.at(linear_predictor(design, beta, u), auxiliary, pytensor_functions())
+    eta = {
+        one.parameter: linear_predictor(one, design.blocks, beta[one.parameter], u) for one in design.predictors.fixed
+    }
+    at = spec.at(eta, auxiliary, pytensor_functions())
     values = design.y.astype(np.int64) if spec.family.discrete else design.y
     trials = None if design.trials is None else design.trials.astype(np.int64)
     spec.family.distribution(pm, design.response_variable, Response(values, trials), at, "row")
@@ -36,12 +41,13 @@ def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood)
     ----------
     problem : Problem
     add_likelihood : function
-        Adds log p(y | beta, u, auxiliary) to the model.
+        Adds log p(y | beta, u, auxiliary) to the model; beta by parameter, u by grouping factor.
 
     Returns
     -------
     pm.Model
-        With ``beta [coefficient]``, where default priors are of the span ``beta = T b``, ``b [canonical]``; for each
+        With ``beta [coefficient]``, where default priors are of the span ``beta = T b``, ``b [canonical]``, and
+        ``beta_sigma [coefficient_sigma]`` of each further parameter with a formula; for each
         grouping factor g ``sd_g``, ``G_g``, ``z_g``, ``u_g`` and where correlated ``corr_g``; auxiliary parameters; the
         response under its own name along ``row``.
 
@@ -52,7 +58,7 @@ def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood)
     """
     spec, design, priors = problem.spec, problem.design, problem.priors
     with pm.Model(coords=_labels(problem)) as model:
-        beta = fixed_effects(design, priors)
+        beta = {one.parameter: fixed_effects(one, priors) for one in design.predictors.fixed}
         u = {block.group: random_effects(block, priors) for block in design.blocks}
         auxiliary = auxiliary_parameters(spec, priors)
         add_likelihood(spec, design, beta, u, auxiliary)
@@ -61,20 +67,21 @@ def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood)
 
 def _labels(problem: Problem) -> dict[str, list]:
     labels = dimension_labels(problem.design)
-    canonical = problem.priors.canonical
-    return labels if canonical.is_identity else labels | {"canonical": list(canonical.names)}
+    fixed = problem.priors.canonical.fixed.items()
+    return labels | {canonical_dim(name): list(one.names) for name, one in fixed if not one.is_identity}
 
 
-def fixed_effects(design: Design, priors: Priors) -> pt.TensorVariable | None:
-    """Add ``beta`` to the model in context; None where the model has no fixed effects."""
-    if not design.coefficients:
+def fixed_effects(predictor: Predictor, priors: Priors) -> pt.TensorVariable | None:
+    """Add the coefficients of a parameter, as ``beta``, to the model in context; None where it has none."""
+    if not predictor.coefficients:
         return None
-    names = priors.canonical.names
-    scalars = [priors.scalars[f"beta[{name}]"] for name in names]
-    if priors.canonical.is_identity:
-        return vector_variable("beta", names, scalars, "coefficient", "real")
-    b = vector_variable("b", names, scalars, "canonical", "real")
-    return pm.Deterministic("beta", pt.dot(priors.canonical.T, b), dims="coefficient")
+    columns = priors.canonical.fixed[predictor.parameter]
+    scalars = [priors.scalars[f"{predictor.variable}[{name}]"] for name in columns.names]
+    if columns.is_identity:
+        return vector_variable(predictor.variable, columns.names, scalars, predictor.dim, "real")
+    name, dim = canonical_coefficients(predictor.parameter), canonical_dim(predictor.parameter)
+    b = vector_variable(name, columns.names, scalars, dim, "real")
+    return pm.Deterministic(predictor.variable, pt.dot(columns.T, b), dims=predictor.dim)
 
 
 def fixed_predictor(X: np.ndarray, offset: np.ndarray, beta: pt.TensorVariable | None) -> pt.TensorVariable:
@@ -85,14 +92,17 @@ def fixed_predictor(X: np.ndarray, offset: np.ndarray, beta: pt.TensorVariable |
     return eta + offset if offset.any() else eta
 
 
-def linear_predictor(design: Design, beta: pt.TensorVariable | None, u: Mapping[str, Any]) -> pt.TensorVariable:
-    """The sum offset + X beta + Z u [row]."""
-    eta = fixed_predictor(design.X, design.offset, beta)
-    for block in design.blocks:
-        eta = eta + contribution(block, u[block.group])
+def linear_predictor(
+    predictor: Predictor, blocks: Sequence[RandomBlock], beta: pt.TensorVariable | None, u: Mapping[str, Any]
+) -> pt.TensorVariable:
+    """The sum offset + X beta + Z u [row] of a parameter."""
+    eta = fixed_predictor(predictor.X, predictor.offset, beta)
+    for block in blocks:
+        if block.of(predictor.parameter):
+            eta = eta + contribution(block, u[block.group], predictor.parameter)
     return eta
 
 
 def auxiliary_parameters(spec: ModelSpec, priors: Priors) -> dict[str, pt.TensorVariable]:
-    """Add the family's further parameters to the model in context."""
-    return {name: scalar_variable(name, priors[name], "positive") for name in spec.family.auxiliary}
+    """Add the parameters without a formula to the model in context."""
+    return {name: scalar_variable(name, priors[name], one.support) for name, one in spec.auxiliary.items()}

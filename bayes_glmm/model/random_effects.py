@@ -91,10 +91,10 @@ def standard_deviations(block: RandomBlock, priors: Priors) -> pt.TensorVariable
     return vector_variable(name, block.effects, sd_priors, block.effect_dim, "positive")
 
 
-def contribution(block: RandomBlock, u: pt.TensorVariable) -> pt.TensorVariable:
-    """z_i' u of each row's own level [row]; the matrix Z is never formed."""
+def contribution(block: RandomBlock, u: pt.TensorVariable, parameter: str) -> pt.TensorVariable:
+    """z_i' u of each row's own level [row], in a parameter's predictor; the matrix Z is never formed."""
     total = 0.0
-    for k in range(len(block.effects)):
+    for k in block.of(parameter):
         by_row = u[block.index, k]
         values = block.values[:, k]
         total = total + (by_row if (values == 1.0).all() else by_row * values)
@@ -107,10 +107,8 @@ def _correlation_factor(block: RandomBlock, eta: float) -> pt.TensorVariable:
     if len(block.pattern) == 1:
         return pm.LKJCorr(f"chol_{g}", n=block.pattern[0], eta=eta)
     factor = pt.eye(len(block.effects))
-    start = 0
-    for size in block.pattern:
+    for run, size in zip(block.runs, block.pattern, strict=True):
         if size > 1:
-            run = pm.LKJCorr(f"chol_{g}_{block.effects[start]}", n=size, eta=eta)
-            factor = factor[start : start + size, start : start + size].set(run)
-        start += size
+            own = pm.LKJCorr(f"chol_{g}_{block.effects[run.start]}", n=size, eta=eta)
+            factor = factor[run, run].set(own)
     return factor

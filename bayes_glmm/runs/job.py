@@ -14,7 +14,7 @@ from bayes_glmm.design import Design, Priors, Problem, build_design, resolve_pri
 from bayes_glmm.design.encode import label_columns
 from bayes_glmm.design.expressions import columns_of
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.families import family_and_link, get_family
+from bayes_glmm.families import get_family, link_of
 from bayes_glmm.inference import COORDINATES, ENGINES, Settings
 from bayes_glmm.posterior import posterior_at
 from bayes_glmm.runs.answers import answer
@@ -22,7 +22,7 @@ from bayes_glmm.runs.config import read_config
 from bayes_glmm.runs.data import read_data
 from bayes_glmm.runs.document import Document
 from bayes_glmm.runs.schema import Config, EffectSection
-from bayes_glmm.spec import ModelSpec, Prior, parse_formula
+from bayes_glmm.spec import ModelSpec, Prior, read_formulas
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def prepare(path: str | Path, overrides: Mapping[str, Mapping[str, Any]] | None 
     settings = _read_settings(config, document)
     place = ("model", "formula" if config.model.formula else "response")
     with document.at(*place):
-        labels = label_columns(spec.formula.fixed, spec.formula.random)
+        labels = label_columns(spec.predicted.values())
     data = read_data(config.data, document, labels)
     with document.at(*place):
         design = build_design(spec, data, config.data.missing)
@@ -101,16 +101,25 @@ def _read_spec(config: Config, document: Document) -> ModelSpec:
     section = config.model
     if section.formula is not None:
         with document.at("model", "formula"):
-            parse_formula(section.formula)
+            read_formulas(section.formula)
+    for name, right in section.formulas.items():
+        with document.at("model", "formulas", name):
+            read_formulas("y ~ 1", {name: right})
     with document.at("model", "family"):
-        get_family(section.family)
-    with document.at("model", "link"):
-        family_and_link(section.family, section.link)
+        family = get_family(section.family)
+    for name, link in _named_links(section.link, family.location.name).items():
+        with document.at("model", "link", *([name] if isinstance(section.link, dict) else [])):
+            if any(one.name == name for one in family.parameters):  # others the model refuses, whose formulas it knows
+                link_of(family, name, link)
     for name, prior in section.priors.items():
         with document.at("model", "priors", name):
             Prior.parse(prior)
     with document.at("model", "formula" if section.formula is not None else "response"):
         return ModelSpec.from_dict(section.model_dump(exclude_none=True))
+
+
+def _named_links(link: str | dict[str, str] | None, location: str) -> dict[str, str]:
+    return link if isinstance(link, dict) else {} if link is None else {location: link}
 
 
 def _read_settings(config: Config, document: Document) -> Settings:
@@ -151,7 +160,8 @@ def _read_effects(config: Config, spec: ModelSpec, design: Design, document: Doc
         design.data,
         beta=np.zeros(len(design.coefficients)),
         G={block.group: np.eye(len(block.effects)) for block in design.blocks},
-        auxiliary={name: np.ones(1) for name in spec.family.auxiliary},
+        auxiliary={name: np.full(1, one.middle or 1.0) for name, one in spec.auxiliary.items()},
+        further={one.parameter: np.zeros(len(one.coefficients)) for one in design.predictors.fixed[1:]},
     )
     for i, effect in enumerate(config.effects):
         with document.at("effects", i, effect.kind), np.errstate(all="ignore"):

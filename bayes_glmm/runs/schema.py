@@ -70,19 +70,31 @@ class RandomSection(Section):
     effects: FormulaText
     group: str
     correlated: bool = True
+    shared: str | None = None
 
 
 class ModelSection(Section):
-    """A formula or its parts, a family, a link, priors: the dict of :meth:`bayes_glmm.spec.ModelSpec.from_dict`."""
+    """A formula or its parts, a family, a link, priors: the dict of :meth:`bayes_glmm.spec.ModelSpec.from_dict`.
 
-    formula: str | None = None
+    Attributes
+    ----------
+    formula : str or list of str, optional
+        That of the response; in a list, formulas of further parameters follow it.
+    formulas : mapping of parameter to str
+        The same of further parameters by name, right-hand sides.
+    link : str or mapping of parameter to str, optional
+        Of the response's predictor, or of several.
+    """
+
+    formula: str | Annotated[list[str], Field(min_length=1)] | None = None
+    formulas: dict[str, FormulaText] = {}
     response: str | None = None
     trials: FormulaText | None = None
     fixed: FormulaText | None = None
     random: list[RandomSection] | None = None
     offset: str | None = None
     family: str = "gaussian"
-    link: str | None = None
+    link: str | dict[str, str] | None = None
     priors: dict[str, str] = {}
 
     @model_validator(mode="after")

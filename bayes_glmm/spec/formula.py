@@ -41,10 +41,15 @@ class Formula:
     trials: str | None = None
     offset: str | None = None
 
+    @property
+    def right(self) -> str:
+        """The right-hand side."""
+        offset = [] if self.offset is None else [f"offset({self.offset})"]
+        return " + ".join([self.fixed, *offset, *map(str, self.random)])
+
     def __str__(self) -> str:
         left = self.response if self.trials is None else f"p({self.response}, {self.trials})"
-        offset = [] if self.offset is None else [f"offset({self.offset})"]
-        return f"{left} ~ " + " + ".join([self.fixed, *offset, *map(str, self.random)])
+        return f"{left} ~ {self.right}"
 
 
 def parse_formula(text: str) -> Formula:
@@ -69,7 +74,7 @@ def parse_formula(text: str) -> Formula:
     Examples
     --------
     >>> parse_formula("y ~ x + (x || g)").random
-    (RandomTerm(effects='x', group='g', correlated=False),)
+    (RandomTerm(effects='x', group='g', correlated=False, shared=None),)
     """
     if not isinstance(text, str):
         raise SpecError(f"A formula is text, not {type(text).__name__}.", advice="Write: response ~ terms.")
@@ -141,7 +146,8 @@ def _summand(text: str) -> str:
 
 def _parse_random(term: str) -> Iterator[RandomTerm]:
     effects, *middle, group = [part.strip() for part in _split(term[1:-1], "|")]
-    if middle not in ([], [""]) or not effects or not group:
+    shared = middle[0] if len(middle) == 1 and middle[0].replace("_", "").isalnum() else None
+    if not (shared or middle in ([], [""])) or not effects or not group:
         raise SpecError("A random term is (effects | group) or (effects || group).", term, bar_advice(term))
     nested: list[str] = []
     for part in (piece.strip() for piece in group.split("/")):
@@ -156,7 +162,7 @@ def _parse_random(term: str) -> Iterator[RandomTerm]:
         nested.extend(columns)
         if len(set(nested)) < len(nested):
             raise SpecError(f"The group {group!r} names a column twice.", term, "Name each column once.")
-        yield RandomTerm(effects, ":".join(nested), correlated=not middle)
+        yield RandomTerm(effects, ":".join(nested), correlated=middle != [""], shared=shared)
 
 
 def _signed_terms(text: str) -> Iterator[tuple[str, str]]:

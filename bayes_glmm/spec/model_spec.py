@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.families import Family, Link, Value, family_and_link
+from bayes_glmm.families import Family, Link, Parameter, Value, get_family, get_link, link_of
 from bayes_glmm.numerics.functions import Functions
 from bayes_glmm.spec.formula import Formula, parse_formula
 from bayes_glmm.spec.priors import Prior
 from bayes_glmm.spec.terms import RandomTerm
 
 _PARTS = ("response", "trials", "fixed", "offset", "random")
+Formulas = str | Sequence[str]
+Links = str | Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,18 @@ class ModelSpec:
     Attributes
     ----------
     formula : Formula
-        Response, fixed effects, random terms, offset.
+        Response, and fixed effects, random terms and offset of its location.
     family_name, link_name : str
+        The family, and the link of its location.
     priors : dict of str to Prior
         Only those the person set. Keys: a coefficient (``"Intercept"``, ``"age"``), ``"beta"`` for all coefficients but
-        the intercept, ``"sd"``, ``"sd_g"``, ``"sd_g[x]"``, ``"corr"``, ``"corr_g"``, and the auxiliary parameters
-        (``"sigma"``, ``"phi"``, ``"nu"``).
+        the intercept, ``"sd"``, ``"sd_g"``, ``"sd_g[x]"``, ``"corr"``, ``"corr_g"``, and the parameters without a
+        formula (``"sigma"``, ``"phi"``, ``"nu"``); of a parameter with one ``"sigma.x"``, ``"sigma.beta"``,
+        ``"sigma.sd_g"``.
+    formulas : dict of str to Formula
+        Of further parameters of the family; those without one are constants.
+    links : dict of str to str
+        The link of each further parameter with a formula.
 
     Examples
     --------
@@ -41,33 +49,40 @@ class ModelSpec:
     family_name: str = "gaussian"
     link_name: str = "identity"
     priors: dict[str, Prior] = field(default_factory=dict)
+    formulas: dict[str, Formula] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_formula(
         cls,
-        formula: str,
+        formula: Formulas,
         family: str = "gaussian",
-        link: str | None = None,
+        link: Links = None,
         priors: Mapping[str, str | Prior] | None = None,
+        formulas: Mapping[str, str] | None = None,
     ) -> ModelSpec:
-        """Read a formula in lme4's notation.
+        """Read formulas in lme4's notation.
 
         Parameters
         ----------
-        formula : str
+        formula : str or list of str
+            That of the response; in a list, formulas of further parameters follow it: ``["y ~ x", "sigma ~ z"]``.
         family : str
             A name in ``bayes_glmm.families.FAMILIES``.
-        link : str, optional
-            A link of the family; its first by default.
+        link : str or mapping of parameter to str, optional
+            A link of the location; of each parameter the first that it takes by default.
         priors : mapping, optional
             Text such as ``"Normal(0, 2.5)"`` for each name to override.
+        formulas : mapping of parameter to str, optional
+            The right-hand sides of further parameters, another way to write the list: ``{"sigma": "z + (1 | g)"}``.
 
         Raises
         ------
         SpecError
             For a formula, family, link or prior that cannot be.
         """
-        return cls._checked(parse_formula(formula), family, link, priors)
+        first, further = read_formulas(formula, formulas)
+        return cls._checked(first, further, family, link, priors)
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> ModelSpec:
@@ -80,14 +95,14 @@ class ModelSpec:
         """
         if not isinstance(mapping, Mapping):
             raise SpecError(f"A model is a {type(mapping).__name__}.", advice="Give its parts by name.")
-        known = ("formula", *_PARTS, "family", "link", "priors")
+        known = ("formula", *_PARTS, "formulas", "family", "link", "priors")
         for key in mapping:
             if key not in known:
                 raise SpecError(f"A model has no {key!r}.", advice=choices(key, known))
         if "formula" in mapping:
             if parts := [key for key in _PARTS if key in mapping]:
                 raise SpecError(f"Both 'formula' and {parts[0]!r} are given.", advice="Give the formula or its parts.")
-            formula = parse_formula(mapping["formula"])
+            written: Formulas = mapping["formula"]
         elif "response" not in mapping:
             raise SpecError("A model needs a 'formula', or at least a 'response'.")
         else:
@@ -102,16 +117,27 @@ class ModelSpec:
             parts_text = Formula(
                 mapping["response"], mapping.get("fixed", "1"), random, mapping.get("trials"), mapping.get("offset")
             )
-            formula = parse_formula(str(parts_text))
-        return cls._checked(formula, mapping.get("family", "gaussian"), mapping.get("link"), mapping.get("priors"))
+            written = str(parts_text)
+        return cls.from_formula(
+            written,
+            mapping.get("family", "gaussian"),
+            mapping.get("link"),
+            mapping.get("priors"),
+            mapping.get("formulas"),
+        )
 
     @classmethod
     def _checked(
-        cls, formula: Formula, family: str, link: str | None, priors: Mapping[str, str | Prior] | None
+        cls,
+        formula: Formula,
+        formulas: dict[str, Formula],
+        family: str,
+        link: Links,
+        priors: Mapping[str, str | Prior] | None,
     ) -> ModelSpec:
         _check_text("family", family)
-        _check_text("link", link)
-        found, chosen = family_and_link(family, link)
+        found = get_family(family)
+        links = _links(found, formulas, link)
         if formula.trials is not None and not found.response.trials:
             raise SpecError(f"The {family} family takes no trials.", str(formula), "Use family='binomial'.")
         if formula.trials is None and found.response.trials:
@@ -125,7 +151,7 @@ class ModelSpec:
                 f"The priors are a {type(priors).__name__}.", advice="Give names and texts: {'beta': 'Normal(0, 1)'}."
             )
         given = {name: Prior.parse(prior) for name, prior in (priors or {}).items()}
-        return cls(formula, found.name, chosen.name, given)
+        return cls(formula, found.name, links.pop(found.location.name), given, formulas, links)
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict, as a config file has it."""
@@ -136,11 +162,16 @@ class ModelSpec:
         result["fixed"] = formula.fixed
         if formula.random:
             result["random"] = [
-                {"effects": term.effects, "group": term.group, "correlated": term.correlated} for term in formula.random
+                {"effects": term.effects, "group": term.group, "correlated": term.correlated}
+                | ({"shared": term.shared} if term.shared else {})
+                for term in formula.random
             ]
         if formula.offset is not None:
             result["offset"] = formula.offset
-        result |= {"family": self.family_name, "link": self.link_name}
+        if self.formulas:
+            result["formulas"] = {name: one.right for name, one in self.formulas.items()}
+        link = {self.family.location.name: self.link_name} | self.links if self.links else self.link_name
+        result |= {"family": self.family_name, "link": link}
         if self.priors:
             result["priors"] = {name: str(prior) for name, prior in self.priors.items()}
         return result
@@ -148,12 +179,32 @@ class ModelSpec:
     @property
     def family(self) -> Family:
         """The family record."""
-        return family_and_link(self.family_name, self.link_name)[0]
+        return get_family(self.family_name)
 
     @property
     def link(self) -> Link:
-        """The link record."""
-        return family_and_link(self.family_name, self.link_name)[1]
+        """The link record of the location."""
+        return get_link(self.link_name)
+
+    def link_of(self, parameter: str) -> Link:
+        """The link record of a parameter with a formula."""
+        return get_link(self.links.get(parameter, self.link_name))
+
+    @property
+    def predicted(self) -> dict[str, Formula]:
+        """The formula of each parameter that has one, the location first, then in the family's order."""
+        further = (name for name in self.family.auxiliary if name in self.formulas)
+        return {self.family.location.name: self.formula} | {name: self.formulas[name] for name in further}
+
+    @property
+    def auxiliary(self) -> dict[str, Parameter]:
+        """The parameters without a formula, by name: constants with a prior on their own scale."""
+        return {name: one for name, one in self.family.auxiliary.items() if name not in self.formulas}
+
+    @property
+    def random(self) -> tuple[RandomTerm, ...]:
+        """The random terms of all formulas."""
+        return tuple(term for formula in self.predicted.values() for term in formula.random)
 
     @property
     def defined_everywhere(self) -> bool:
@@ -161,12 +212,74 @@ class ModelSpec:
         needed = self.family.response.range
         return self.link.range in ("real", "positive") if needed == "real" else self.link.range == needed
 
-    def at(self, eta: Any, auxiliary: Mapping[str, Any], f: Functions) -> dict[str, Value]:
-        """The value of each parameter of the family, the location at a linear predictor: see :meth:`Family.at`."""
-        return self.family.at(eta, self.link, auxiliary, f)
+    def at(self, eta: Mapping[str, Any], auxiliary: Mapping[str, Any], f: Functions) -> dict[str, Value]:
+        """The value of each parameter of the family, at its linear predictor or as a constant: see :meth:`Family.at`.
+
+        Parameters
+        ----------
+        eta : mapping of parameter to array
+            Of each parameter with a formula.
+        auxiliary : mapping of parameter to array
+            Of the others.
+        f : Functions
+            The namespace that all of them live in.
+        """
+        return self.family.at({name: (one, self.link_of(name)) for name, one in eta.items()}, auxiliary, f)
 
     def __str__(self) -> str:
-        return f"{self.formula}   [{self.family_name}, {self.link_name} link]"
+        formulas = "; ".join(map(str, self.predicted.values()))
+        further = "".join(f", {link} link of {name}" for name, link in self.links.items())
+        return f"{formulas}   [{self.family_name}, {self.link_name} link{further}]"
+
+
+def read_formulas(formula: Formulas, formulas: Mapping[str, str] | None = None) -> tuple[Formula, dict[str, Formula]]:
+    """The formula of the response, and those of further parameters by name.
+
+    Raises
+    ------
+    SpecError
+        For formulas that cannot be read, and two of one parameter.
+    """
+    if isinstance(formula, str) or not isinstance(formula, Sequence):
+        formula = [formula]
+    if not formula:
+        raise SpecError("There is no formula.", advice="Write: response ~ terms.")
+    if formulas is not None and not isinstance(formulas, Mapping):
+        raise SpecError(f"The formulas are a {type(formulas).__name__}.", advice="Give {'sigma': 'x + (1 | g)'}.")
+    for name, right in (formulas or {}).items():
+        _check_text(f"formula of {name!r}", right, required=True)
+    first, *further = (parse_formula(one) for one in formula)
+    further += [parse_formula(f"{name} ~ {right}") for name, right in (formulas or {}).items()]
+    found: dict[str, Formula] = {}
+    for one in further:
+        if one.response in found or one.trials:
+            raise SpecError(f"{one.response!r} has two formulas.", str(one), "Give a parameter of the family once.")
+        found[one.response] = one
+    return first, found
+
+
+def _links(family: Family, formulas: Mapping[str, Formula], link: Links) -> dict[str, str]:
+    """The link of each parameter with a formula."""
+    location = family.location.name
+    for name, formula in formulas.items():
+        if name not in family.auxiliary:
+            which = "is the location of it" if name == location else "is not a parameter of it"
+            raise SpecError(
+                f"The {family.name} family has no further parameter {name!r}: {name} {which}.",
+                str(formula),
+                choices(name, family.auxiliary) if family.auxiliary else "Its only parameter is that of the response.",
+            )
+    if not isinstance(link, Mapping):
+        _check_text("link", link)
+        link = {} if link is None else {location: link}
+    predicted = (location, *formulas)
+    for name in link:
+        if name not in predicted:
+            raise SpecError(
+                f"No formula of a parameter {name!r} takes a link.", f"link {name!r}", choices(name, predicted)
+            )
+        _check_text(f"link of {name!r}", link[name])
+    return {name: link_of(family, name, link.get(name)).name for name in predicted}
 
 
 def _check_text(key: str, value: Any, required: bool = False) -> None:
@@ -175,7 +288,7 @@ def _check_text(key: str, value: Any, required: bool = False) -> None:
 
 
 def _random_term(mapping: Mapping[str, Any]) -> RandomTerm:
-    known = ("effects", "group", "correlated")
+    known = ("effects", "group", "correlated", "shared")
     if not isinstance(mapping, Mapping):
         raise SpecError(f"A random term is a {type(mapping).__name__}.", str(mapping), f"Give {', '.join(known)}.")
     for key in mapping:
@@ -185,4 +298,6 @@ def _random_term(mapping: Mapping[str, Any]) -> RandomTerm:
         raise SpecError(f"A random term needs {missing[0]!r}.", str(dict(mapping)))
     if not isinstance(mapping.get("correlated", True), bool):
         raise SpecError("'correlated' of a random term is true or false.", str(dict(mapping)))
-    return RandomTerm(str(mapping["effects"]), str(mapping["group"]), bool(mapping.get("correlated", True)))
+    shared = mapping.get("shared")
+    _check_text("shared name of a random term", shared)
+    return RandomTerm(str(mapping["effects"]), str(mapping["group"]), bool(mapping.get("correlated", True)), shared)

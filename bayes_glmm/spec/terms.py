@@ -17,6 +17,9 @@ class RandomTerm:
         The grouping factor: a column, or columns joined by ``:``.
     correlated : bool
         Whether the effects of one group are correlated, ``(x | g)``, or independent, ``(x || g)``.
+    shared : str or None
+        The name between two bars, ``(x |i| g)``: effects of terms with the same name and group are correlated, those of
+        other parameters' formulas too.
 
     Examples
     --------
@@ -27,6 +30,7 @@ class RandomTerm:
     effects: str
     group: str
     correlated: bool = True
+    shared: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -34,4 +38,5 @@ class RandomTerm:
         return tuple(part.strip().strip("`") for part in self.group.split(":"))
 
     def __str__(self) -> str:
-        return f"({self.effects} {'|' if self.correlated else '||'} {self.group})"
+        bar = f"|{self.shared}|" if self.shared else "|" if self.correlated else "||"
+        return f"({self.effects} {bar} {self.group})"

@@ -20,7 +20,6 @@ from bayes_glmm.design import Design, Predictors, RandomBlock, take_rows
 from bayes_glmm.diagnostics.integrals import NODES, GroupIntegrals, Rows, evaluations
 from bayes_glmm.diagnostics.loo import CHUNK_VALUES
 from bayes_glmm.diagnostics.loo_groups import ERROR, LEAST, MEASURED, VALUES
-from bayes_glmm.effects.patterns import take
 from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import conditional_predictor
@@ -129,7 +128,7 @@ def _log_density(
     affordable = VALUES // (len(rows) * evaluations(posterior.spec, size))
     draws = evenly_spread(total, max(LEAST, affordable))
     step = integrals.draws_at_once(max(1, size))
-    predictors = take(_seen_predictors(posterior, held), rows)
+    predictors = _seen_predictors(posterior, held).take(rows)
     found, start = [], np.zeros((len(units), size))
     few = _rows(posterior, held, predictors, rows, evenly_spread(total, MEASURED), size)
     nodes = 0 if integrals.quadrature_error(few, start, rng) > ERROR else None

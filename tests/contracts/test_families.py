@@ -79,7 +79,9 @@ def _rows(family: Family, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def _log_density(family: Family, link: str, y: np.ndarray, eta: np.ndarray, trials: np.ndarray | None) -> np.ndarray:
-    return family.log_density(Response(y, trials), family.at(eta, LINKS[link], _auxiliary(family), NUMPY), NUMPY)
+    return family.log_density(
+        Response(y, trials), family.at({"mu": (eta, LINKS[link])}, _auxiliary(family), NUMPY), NUMPY
+    )
 
 
 @cache
@@ -92,7 +94,7 @@ def _compiled(family_name: str, link: str):
     y, eta, trials = pt.dvector("y"), pt.dvector("eta"), pt.dvector("trials")
     n = trials if family.response.trials else None
     with pm.Model():
-        at = family.at(eta, LINKS[link], _auxiliary(family), pytensor_functions())
+        at = family.at({"mu": (eta, LINKS[link])}, _auxiliary(family), pytensor_functions())
         variable = family.distribution(pm, "y", Response(np.ones(3 * len(TAILS)), n), at, None)
     value = pm.logp(variable, y)
     return pm.compile([y, eta, trials], [value, pt.grad(value.sum(), eta)], on_unused_input="ignore")
@@ -144,7 +146,7 @@ def test_draws_have_the_stated_mean_and_variance(family: Family, link: str) -> N
     for eta in _predictors(family, link)[:2]:
         n = 5.0 if family.response.trials else 1.0
         trials = np.full(size, n) if family.response.trials else None
-        at = family.at(np.full(size, eta), LINKS[link], aux, NUMPY)
+        at = family.at({"mu": (np.full(size, eta), LINKS[link])}, aux, NUMPY)
         draws = np.asarray(family.draw(rng, Response(None, trials), at), float)
         mu = LINKS[link].inverse(eta, NUMPY)
         variance = n * family.variance_of(mu, aux)
@@ -161,7 +163,7 @@ def test_draws_broadcast_over_posterior_draws(family: Family) -> None:
     eta = np.linspace(0.2, 0.7, 12).reshape(4, 3)
     aux = {name: np.full((4, 1), value) for name, value in _auxiliary(family).items()}
     y = Response(VALID[family.response.name], TRIALS if family.response.trials else None)
-    at = family.at(eta, LINKS[family.links[0]], aux, NUMPY)
+    at = family.at({"mu": (eta, LINKS[family.links[0]])}, aux, NUMPY)
     first, again = (family.draw(np.random.default_rng(3), y, at) for _ in range(2))
     assert first.shape == (4, 3)
     np.testing.assert_array_equal(first, again)
@@ -172,7 +174,7 @@ def test_draws_broadcast_over_posterior_draws(family: Family) -> None:
 def test_draws_in_the_tails_are_numbers(family: Family) -> None:
     eta = np.array([-700.0, -40.0, 40.0, 700.0])
     trials = np.full(4, 5.0) if family.response.trials else None
-    at = family.at(eta, LINKS[family.links[0]], _auxiliary(family), NUMPY)
+    at = family.at({"mu": (eta, LINKS[family.links[0]])}, _auxiliary(family), NUMPY)
     draws = family.draw(np.random.default_rng(3), Response(None, trials), at)
     assert np.isfinite(draws).all()
 

@@ -264,7 +264,7 @@ def test_python_and_yaml_mean_the_same(tmp_path: Path, structure: str) -> None:
     job, python = prepare(tmp_path / "c.yaml"), bg.GLMM(formula, frame, family="bernoulli")
     assert job.priors.entries == python.priors.entries
     assert job.priors.scalars == python.priors.scalars
-    np.testing.assert_array_equal(job.priors.canonical.T, python.priors.canonical.T)
+    np.testing.assert_array_equal(job.priors.canonical.location.T, python.priors.canonical.location.T)
     np.testing.assert_array_equal(job.problem.canonical.design.X, python.problem.canonical.design.X)
 
 
@@ -279,7 +279,7 @@ def test_columns_and_priors_are_the_same_to_the_bit_after_saving(tmp_path: Path,
     back = bg.load(tmp_path / "fit").posterior
     assert back.priors.entries == made.priors.entries
     assert back.priors.scalars == made.priors.scalars
-    np.testing.assert_array_equal(back.priors.canonical.T, made.priors.canonical.T)
+    np.testing.assert_array_equal(back.priors.canonical.location.T, made.priors.canonical.location.T)
     for name, array in made.priors.canonical.A.items():
         np.testing.assert_array_equal(back.priors.canonical.A[name], array)
     np.testing.assert_array_equal(back.problem.canonical.design.X, made.problem.canonical.design.X)

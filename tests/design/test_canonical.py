@@ -41,13 +41,13 @@ def model(right: str, priors: dict[str, str] | None = None, frame: pd.DataFrame 
 
 def implied(of: bg.GLMM) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of beta under the model's priors of canonical coefficients, all of them normal."""
-    T, (mu, sigma) = of.priors.canonical.T, canonical_moments(of)
+    T, (mu, sigma) = of.priors.canonical.location.T, canonical_moments(of)
     return T @ mu, T @ np.diag(sigma**2) @ T.T
 
 
 def canonical_moments(of: bg.GLMM) -> tuple[np.ndarray, np.ndarray]:
     """Means and sds of the canonical coefficients' priors."""
-    priors = [of.priors.scalars[f"beta[{name}]"] for name in of.priors.canonical.names]
+    priors = [of.priors.scalars[f"beta[{name}]"] for name in of.priors.canonical.location.names]
     assert {prior.distribution for prior in priors} == {"Normal"}
     named = [dict(zip(("mu", "sigma"), prior.positional, strict=False)) | dict(prior.keyword) for prior in priors]
     mu, sigma = (np.array([one[argument] for one in named], float) for argument in ("mu", "sigma"))
@@ -108,7 +108,7 @@ def test_aggregated_rows_have_the_priors_of_single_ones(right: str) -> None:
     frame.loc[:3, "w"] = [40.0, 0.0, -20.0, 5.0]  # capped
     merged = bg.GLMM(f"p(k, n) ~ {right}", frame, family="binomial").priors
     single = bg.GLMM(f"b ~ {right}", long(frame), family="bernoulli").priors
-    assert_allclose(merged.canonical.T, single.canonical.T, rtol=1e-9, atol=1e-12)
+    assert_allclose(merged.canonical.location.T, single.canonical.location.T, rtol=1e-9, atol=1e-12)
     for name, prior in single.entries.items():
         assert merged[name].distribution == prior.distribution
         assert dict(merged[name].keyword) == pytest.approx(dict(prior.keyword), rel=1e-9, abs=1e-12)
@@ -131,7 +131,7 @@ def test_another_coding_is_the_same_model(one: str, other: str) -> None:
     moments = []
     for right in (one, other):
         made = model(right, frame=frame)
-        X, (mu, sigma) = made.priors.canonical.columns(made.design.X), canonical_moments(made)
+        X, (mu, sigma) = made.priors.canonical.location.columns(made.design.X), canonical_moments(made)
         moments.append((X @ mu, X @ np.diag(sigma**2) @ X.T))
     assert_allclose(moments[1][0], moments[0][0], rtol=1e-8)
     assert_allclose(moments[1][1], moments[0][1], atol=1e-8 * np.abs(moments[0][1]).max())
@@ -153,17 +153,17 @@ def test_coefficients_of_two_codings_map_onto_each_other() -> None:
 def test_columns_are_those_of_the_change(right: str) -> None:
     made = model(right)
     canonical, X = made.priors.canonical, made.design.X
-    size = np.abs(X) @ np.abs(canonical.T)  # of the terms of each sum: rounding is relative to them
-    assert (np.abs(canonical.columns(X) - X @ canonical.T) <= 1e-12 * (1.0 + size)).all()
-    assert np.linalg.cond(canonical.columns(X)) < 20.0
+    size = np.abs(X) @ np.abs(canonical.location.T)  # of the terms of each sum: rounding is relative to them
+    assert (np.abs(canonical.location.columns(X) - X @ canonical.location.T) <= 1e-12 * (1.0 + size)).all()
+    assert np.linalg.cond(canonical.location.columns(X)) < 20.0
 
 
 @pytest.mark.parametrize("right", CODINGS)
 def test_coefficients_go_there_and_back(right: str) -> None:
     canonical = model(right).priors.canonical
-    b = RNG.normal(size=(3, 4, len(canonical.names)))
-    assert_allclose(canonical.to_canonical(canonical.to_written(b)), b, rtol=1e-8, atol=1e-8)
-    assert_allclose(canonical.to_written(b)[1, 2], canonical.T @ b[1, 2], rtol=1e-12)
+    b = RNG.normal(size=(3, 4, len(canonical.location.names)))
+    assert_allclose(canonical.location.to_canonical(canonical.location.to_written(b)), b, rtol=1e-8, atol=1e-8)
+    assert_allclose(canonical.location.to_written(b)[1, 2], canonical.location.T @ b[1, 2], rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_given_priors_are_literal() -> None:
     }
     priors = model("x + f", given).priors
     assert priors.canonical.is_identity
-    assert priors.canonical.names == ("Intercept", "x", "f[q]", "f[r]")
+    assert priors.canonical.location.names == ("Intercept", "x", "f[q]", "f[r]")
     assert {name.removeprefix("beta[")[:-1]: str(prior) for name, prior in priors.scalars.items()} == given
 
 
@@ -270,7 +270,7 @@ def test_a_given_intercept_is_literal_at_zero() -> None:
     mean, covariance = implied(made)
     assert (mean[0], covariance[0, 0]) == pytest.approx((3.0, 49.0))
     assert_allclose(covariance[0, 1:], 0.0)
-    assert not made.priors.canonical.centre.any()
+    assert not made.priors.canonical.location.centre.any()
 
 
 def test_some_cell_means_given() -> None:
@@ -309,8 +309,8 @@ def test_both_priors_of_the_intercept_are_refused() -> None:
 def test_without_a_constant_nothing_is_centred(right: str) -> None:
     made, frame = model(right), data()
     canonical = made.priors.canonical
-    assert not canonical.centre.any()
-    assert canonical.constant is None
+    assert not canonical.location.centre.any()
+    assert canonical.location.constant is None
     mean, covariance = implied(made)
     X = made.design.X
     reach = 2.5 * np.sqrt((frame["y"] ** 2).mean())

@@ -86,7 +86,17 @@ def _priors(formula: str, data: pd.DataFrame, **priors: str | Prior) -> Priors:
     return resolve_priors(spec, build_design(spec, data))
 
 
-@pytest.mark.parametrize("column", ["sigma", "beta", "sd", "sd_g", "corr"])
+def test_a_column_called_like_a_parameter_is_addressed_in_full(data: pd.DataFrame) -> None:
+    formula = "y ~ x + sigma + (x | g)"
+    assert _priors(formula, data, sigma="HalfNormal(3)").given == {"sigma"}
+    assert _priors(formula, data, **{"beta[sigma]": "Normal(0, 7)"}).given == {"beta[sigma]"}
+    assert _priors(formula, data, **{"beta[sigma]": "Normal(0, 7)", "sigma": "HalfNormal(3)"}).given == {
+        "beta[sigma]",
+        "sigma",
+    }
+
+
+@pytest.mark.parametrize("column", ["beta", "sd", "sd_g", "corr"])
 def test_a_key_that_means_two_things_is_refused(column: str, data: pd.DataFrame) -> None:
     prior = "LKJ(3)" if column == "corr" else "HalfNormal(3)"
     formula = f"y ~ x + {column} + (x | g)"
@@ -101,7 +111,6 @@ def test_a_key_that_means_two_things_is_refused(column: str, data: pd.DataFrame)
     assert (
         others
         == {
-            "sigma": {"sigma"},
             "beta": {"beta[x]"},
             "sd": {"sd_g[Intercept]", "sd_g[x]"},
             "sd_g": {"sd_g[Intercept]", "sd_g[x]"},
@@ -126,8 +135,8 @@ def test_priors_without_a_density_are_refused(text: str, data: pd.DataFrame) -> 
 @pytest.mark.parametrize(
     ("priors", "words"),
     [
-        ({"x": "Normal(0, 1)", "beta[x]": "Normal(0, 2)"}, "'x' and 'beta[x]' are one coefficient"),
-        ({"Intercept": "Normal(0, 1)", "beta[Intercept]": "Normal(0, 1)"}, "are one coefficient"),
+        ({"x": "Normal(0, 1)", "beta[x]": "Normal(0, 2)"}, "'x' and 'beta[x]' are one parameter"),
+        ({"Intercept": "Normal(0, 1)", "beta[Intercept]": "Normal(0, 1)"}, "are one parameter"),
         ({"corr_g": "LKJ(2)"}, "no parameter 'corr_g'"),
         ({"corr": "LKJ(2)"}, "no parameter 'corr'"),
         ({"beta[z]": "Normal(0, 1)"}, "no parameter 'beta[z]'"),

@@ -57,7 +57,7 @@ def brute_force(posterior: Posterior, level: int, points: np.ndarray, cell: floa
     u = points @ np.linalg.cholesky(posterior.G("g")[0]).T
     eta = design.X[rows] @ posterior.beta[0] + u @ block.values[rows].T
     aux = {name: value[0] for name, value in posterior.auxiliary.items()}
-    at, observed = posterior.spec.at(eta, aux, NUMPY), design.observed[rows]
+    at, observed = posterior.spec.at({"mu": eta}, aux, NUMPY), design.observed[rows]
     with np.errstate(all="ignore"):  # far out on the grid densities are 0
         density = posterior.spec.family.log_density(observed, at, NUMPY).sum(axis=1)
     return float(special.logsumexp(density + stats.norm.logpdf(points).sum(axis=1)) + np.log(cell))

@@ -46,7 +46,6 @@ FORMULAS = [
     ("y ~ x + weights=z", "Weights are not supported"),
     ("y ~ x + weights(z)", "Weights are not supported"),
     ("y ~ (1|gr(g))", "Write (1 | g)."),
-    ("y ~ (1 |id| g)", "Write (1 | g)"),
     ("y ~ (1|mm(g, f))", "Multi-membership is not supported"),
     ("y ~ (1|g*f)", "Write (1 | g) + (1 | f) + (1 | g:f)."),
     ("y ~ (1|f %in% g)", "(1 | g:f)"),

@@ -234,7 +234,7 @@ def test_priors_are_read_and_never_evaluated(text: str) -> None:
         *({"response": "y", "fixed": "x ~ z"}, {"response": "y", "offset": 3}, {"response": "y", "trials": ["n"]}),
         *({"response": "y", "random": 3}, {"response": "y", "random": "abc"}, {"response": "y", "random": {"a": 1}}),
         *({"response": "y", "random": [3]}, {"response": "y", "random": [{"effects": ["a"], "group": {"b": 1}}]}),
-        *({"response": "y", "random": [{"effects": "1", "group": "g", "correlated": "no"}]}, {"formula": 3}, {"formula": None}, {"formula": ["y ~ x"]}),
+        *({"response": "y", "random": [{"effects": "1", "group": "g", "correlated": "no"}]}, {"formula": 3}, {"formula": None}, {"formula": ["y ~ x", 3]}),
         *({"formula": "y ~ x", "family": ["a"]}, {"formula": "y ~ x", "family": {}}, {"formula": "y ~ x", "link": 3}, {"formula": "y ~ x", "link": ["log"]}),
         *({"formula": "y ~ x", "priors": "Normal(0, 1)"}, {"formula": "y ~ x", "priors": ["a"]}, {"formula": "y ~ x", "priors": {"beta": 3}}),
         *({"formula": "y ~ x", "priors": {"beta": None}}, {"formula": "y ~ x", "zz": 1}, {"formula": "y ~ x", "response": "y"}, {}, [], "y ~ x", None, 3),

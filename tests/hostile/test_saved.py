@@ -73,7 +73,9 @@ def prior(name: str, text: object) -> Callable[[dict], Any]:
 
 def columns(**parts: Any) -> Callable[[dict], Any]:
     def edit(record: dict) -> dict:
-        return record | {"priors": record["priors"] | {"canonical": record["priors"]["canonical"] | parts}}
+        canonical = record["priors"]["canonical"]
+        fixed = canonical["fixed"] | {"mu": canonical["fixed"]["mu"] | parts}
+        return record | {"priors": record["priors"] | {"canonical": canonical | {"fixed": fixed}}}
 
     return edit
 

@@ -66,10 +66,10 @@ def test_value_and_slopes_are_those_of_the_density(family: str, link: str, a: fl
     record, (y, eta) = FAMILIES[family], rows(family, link)
     constants = {name: a + 1.7 * k for k, name in enumerate(record.auxiliary)}
     value, slopes, by_a = evaluated(family, link, y, eta, [*constants.values()])
-    density = record.log_density(y, record.at(eta, LINKS[link], constants, NUMPY), NUMPY)
+    density = record.log_density(y, record.at({"mu": (eta, LINKS[link])}, constants, NUMPY), NUMPY)
     assert value == pytest.approx(density.sum(), abs=1e-12 * np.abs(density).sum())
     moving, parameters = variables(eta, constants, 1)
-    series = record.log_density(y, record.at(moving, LINKS[link], parameters, SERIES), SERIES)
+    series = record.log_density(y, record.at({"mu": (moving, LINKS[link])}, parameters, SERIES), SERIES)
     np.testing.assert_allclose(slopes, series.derivative(1), rtol=1e-10, atol=1e-12 * np.abs(slopes).max())
     for name, slope in zip(record.auxiliary, by_a, strict=False):  # a family without has one that nothing reads
         own = series.derivative(0, name)

@@ -66,7 +66,7 @@ def group_density(posterior: Posterior, level: int, u: float) -> float:
     rows = design.blocks[0].index == level
     eta = posterior.beta[0] @ design.X[rows].T + design.offset[rows] + u * design.blocks[0].values[rows, 0]
     auxiliary = {name: values[0] for name, values in posterior.auxiliary.items()}
-    log_density = spec.family.log_density(design.observed[rows], spec.at(eta, auxiliary, NUMPY), NUMPY).sum()
+    log_density = spec.family.log_density(design.observed[rows], spec.at({"mu": eta}, auxiliary, NUMPY), NUMPY).sum()
     return float(np.exp(log_density) * stats.norm.pdf(u, 0.0, SD))
 
 

@@ -19,7 +19,7 @@ from pytensor.compile.mode import Mode
 from scipy import stats
 
 import bayes_glmm as bg
-from bayes_glmm.families import family_and_link
+from bayes_glmm.families import get_family
 from bayes_glmm.inference import ENGINES, Settings
 from bayes_glmm.inference.kernels.entries import KERNELS
 from bayes_glmm.inference.kernels.fused import (
@@ -110,7 +110,7 @@ def largest_error(family: str, link: str, row: tuple[float, float], eta: float, 
 
 @EVERY
 def test_value_and_gradient_are_mpmaths(family: str, link: str) -> None:
-    record, _ = family_and_link(family, link)
+    record = get_family(family)
     auxiliary = AUXILIARY[next(iter(record.auxiliary), "")]
     for row, eta, a in itertools.product(ROWS[record.response.name], ETA, auxiliary):
         assert largest_error(family, link, row, eta, a) <= 1e-12, f"(y, n) = {row}, eta = {eta}, a = {a}"
@@ -118,7 +118,7 @@ def test_value_and_gradient_are_mpmaths(family: str, link: str) -> None:
 
 @EVERY
 def test_only_nan_gives_nan(family: str, link: str) -> None:
-    record, _ = family_and_link(family, link)
+    record = get_family(family)
     for row in ROWS[record.response.name]:
         y, n = (np.full(24, number) for number in row)
         statistics = np.asarray(KERNELS[family, link].statistics(y, n), float)
@@ -147,7 +147,7 @@ def test_binary_rows_together_are_their_sum(uncertain: float) -> None:
 def model_of(family: str, link: str) -> bg.GLMM:
     """Crossed factors, a correlated slope, an offset, a numeric predictor; more rows than a block of the pass."""
     rng, rows = np.random.default_rng(6), 1500
-    record, _ = family_and_link(family, link)
+    record = get_family(family)
     trials = rng.integers(1, 9, rows)
     y = {
         "binary": rng.integers(0, 2, rows),
@@ -181,9 +181,9 @@ def test_the_model_keeps_its_log_likelihood(family: str, link: str) -> None:
     model = model_of(family, link)
     plain, beta, u, auxiliary = parts(model)
     with plain:
-        pm.Potential("fused", fused_likelihood(model.spec, model.design, beta, u, auxiliary))
+        pm.Potential("fused", fused_likelihood(model.spec, model.design, {"mu": beta}, u, auxiliary))
         eta = linear_predictor(model, beta, u)
-        pm.Potential("of_eta", fused_likelihood_of_eta(model.spec, model.design, eta, auxiliary))
+        pm.Potential("of_eta", fused_likelihood_of_eta(model.spec, model.design, {"mu": eta}, auxiliary))
     values = [plain.logp(vars=plain[name]) for name in (model.design.response, "fused", "of_eta")]
     parameters = plain.value_vars
     outputs = [[value, *pt.grad(value, parameters)] for value in values]
@@ -203,10 +203,10 @@ def inputs_of(form: str, family: str, link: str) -> tuple[list[np.ndarray], list
     """Data of the model in a form's order, and a point to evaluate at."""
     design, rng = model_of(family, link).design, np.random.default_rng(7)
     order = row_order(design)
-    X, Z, index = predictor_inputs(design, order)
+    X, Z, index, target = predictor_inputs(design, order)
     point = {"beta": rng.normal(0, 0.5, len(X)), "u": rng.normal(0, 0.5, index.max() + 1), "auxiliary": np.array([1.7])}
-    named = {"X": X, "Z": Z, "index": index} | point
-    named["eta"] = FORMS["design"].eta(named)
+    named = {"X": X, "Z": Z, "index": index, "target": target} | point
+    named["eta"] = FORMS["design"].eta(named, 1).ravel()
     named |= zip(("y", "trials", "statistics"), response_inputs(KERNELS[family, link], design, order), strict=True)
     return [named[name] for name in FORMS[form].data], [named[name] for name in FORMS[form].parameters]
 
@@ -218,7 +218,7 @@ def test_gradient_is_that_of_finite_differences(form: str, family: str, link: st
     evaluate = compiled(form, family, link)
     value, *gradient = evaluate(*data, *point)
     rng, h = np.random.default_rng(9), 1e-5
-    for j in range(len(point) - (not family_and_link(family, link)[0].auxiliary)):
+    for j in range(len(point) - (not get_family(family).auxiliary)):
         direction = np.asarray(rng.normal(size=point[j].shape))
         above, below = (
             evaluate(*data, *point[:j], point[j] + step * direction, *point[j + 1 :])[0] for step in (h, -h)
@@ -318,7 +318,7 @@ def test_a_part_of_the_predictor_may_be_missing(formula: str) -> None:
     model = bg.GLMM(formula, data, family="poisson")
     beta = np.array([0.3, -0.2]) if model.design.coefficients else None
     u = {block.group: np.array([[0.4], [-0.7]]) for block in model.design.blocks}
-    value = fused_likelihood(model.spec, model.design, beta, u, {})
+    value = fused_likelihood(model.spec, model.design, {"mu": beta}, u, {})
     rate = np.exp(linear_predictor(model, 0.0 if beta is None else beta, u))
     assert value is not None
     assert value.eval(mode=PYTHON) == pytest.approx(np.sum(stats.poisson.logpmf(data["y"], rate)), rel=1e-12)

@@ -61,7 +61,7 @@ def test_log_likelihood_and_gradient_are_the_plain_models(family: str, link: str
         # small effects around -1.5 or 0.4: means inside (0, 1) for every link of the binomial
         intercept = -1.5 if link == "log" and family != "poisson" else 0.4
         beta = np.array([intercept, 0.1, 0.05, 0.03]) + rng.uniform(0.0, 0.05, 4)
-        point["b"] = model.priors.canonical.to_canonical(beta)
+        point["b"] = model.priors.canonical.location.to_canonical(beta)
         points.append(point)
     for plain, fast in likelihoods(model, points):
         for expected, actual in zip(plain, fast, strict=True):
@@ -76,7 +76,7 @@ def likelihoods(model: bg.GLMM, points: list[dict[str, np.ndarray]]) -> Iterator
     u = {block.group: plain[f"u_{block.group}"] for block in design.blocks}
     with plain:
         fast_likelihood(
-            model.spec, design, plain["beta"], u, {name: plain[name] for name in model.spec.family.auxiliary}
+            model.spec, design, {"mu": plain["beta"]}, u, {name: plain[name] for name in model.spec.family.auxiliary}
         )
     parameters = plain.value_vars
     values = [plain.logp(vars=plain[name]) for name in (design.response, "log_likelihood")]
@@ -127,7 +127,7 @@ def test_gaussian_rows_become_as_many_as_their_covariates_have_rank(right: str, 
     for _ in range(2):
         point = {name: rng.normal(size=np.shape(value)) for name, value in model.pymc.initial_point().items()}
         beta = rng.normal(size=len(design.coefficients)) / np.abs(design.X).max(axis=0)
-        point["b"] = model.priors.canonical.to_canonical(beta)
+        point["b"] = model.priors.canonical.location.to_canonical(beta)
         for block in design.blocks:
             sd = "sd_at_centre" if model.priors.canonical.carried(block.group) else "sd"
             point[f"{sd}_{block.group}_log__"] -= np.log(np.abs(block.values).max(axis=0))
@@ -171,7 +171,7 @@ def numpy_log_likelihood(
     eta = design.offset + design.X @ beta
     for block, effects in zip(design.blocks, u, strict=True):
         eta = eta + (effects[block.index] * block.values).sum(axis=1)
-    return spec.family.log_density(design.observed, spec.at(eta, auxiliary, NUMPY), NUMPY).sum()
+    return spec.family.log_density(design.observed, spec.at({"mu": eta}, auxiliary, NUMPY), NUMPY).sum()
 
 
 # coefficients and effects above 0, and a mean below 1 for the links that do not see to it themselves
@@ -310,7 +310,7 @@ def test_a_fit_is_about_the_rows_of_the_data() -> None:
     log_density = plain.compile_logp(mode=PYTHON)
     draws = fit.idata["posterior"].to_dataset().isel(chain=0)
     for draw in range(10):
-        b = model.priors.canonical.to_canonical(draws["beta"].to_numpy()[draw])
+        b = model.priors.canonical.location.to_canonical(draws["beta"].to_numpy()[draw])
         point = {"b": b, "z_g": draws["z_g"].to_numpy()[draw]}
         point["sd_g_log__"] = np.log(draws["sd_g"].to_numpy()[draw])
         assert fit.idata["sample_stats"]["logp"].to_numpy()[0, draw] == pytest.approx(

@@ -48,7 +48,7 @@ def test_insteval_is_built_and_evaluated_without_a_dense_matrix(shared: Path) ->
     point = {name: part.reshape(initial[name].shape) for name, part in parts}
     sd = {g: np.exp(point[f"sd_{g}_log__"][0]) for g in ("s", "d", "dept")}
     sigma = np.exp(point["sigma_log__"])
-    eta = model.design.X @ (model.priors.canonical.T @ point["b"])
+    eta = model.design.X @ (model.priors.canonical.location.T @ point["b"])
     for block in model.design.blocks:
         eta = eta + sd[block.group] * point[f"z_{block.group}"][block.index, 0]
     likelihood = stats.norm.logpdf(data["y"], eta, sigma).sum()

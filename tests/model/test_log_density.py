@@ -70,7 +70,7 @@ def variables_at(structure: Structure, point: Point, model: pm.Model) -> dict[st
     """The point under the names of the model's random variables."""
     values: dict[str, Any] = {"beta": point.beta, **point.auxiliary}
     if structure.coefficients and not structure.states_coefficients:
-        values["b"] = np.linalg.solve(structure.model().priors.canonical.T, point.beta)
+        values["b"] = np.linalg.solve(structure.model().priors.canonical.location.T, point.beta)
     values |= {f"beta[{name}]": value for name, value in zip(structure.coefficients, point.beta, strict=True)}
     for group, effects in structure.effects.items():
         values |= {f"sd_{group}": point.sd[group], f"z_{group}": point.z[group]}
@@ -91,7 +91,7 @@ def test_log_density_is_scipys(structure: Structure) -> None:
         # LKJ is a density over the correlation matrix, PyMC's is over its Cholesky factor
         factors = sum(factor_density(R) for runs in point.R.values() for R in runs if len(R) > 1)
         # and the default prior is a density over beta = T b, the model's over b
-        factors += np.linalg.slogdet(model.priors.canonical.T)[1]
+        factors += np.linalg.slogdet(model.priors.canonical.location.T)[1]
         expected = log_prior(model, structure, point) + log_likelihood(structure, point) + factors
         actual = log_density(model.pymc, variables_at(structure, point, model.pymc))
         assert actual == pytest.approx(expected, rel=1e-10)

@@ -111,7 +111,7 @@ def test_offset(right: str, fixed: str, offset: str | None) -> None:
         ("y ~ (1 | )", "(effects | group)"),
         ("y ~ ( | g)", "(effects | group)"),
         ("y ~ (1 ||| g)", "(effects | group)"),
-        ("y ~ (1 | g | h)", "(effects | group)"),
+        ("y ~ (1 | g | h | k)", "(effects | group)"),
         ("y ~ (1 | g + h)", "Write (1 | g) + (1 | h)."),
         ("y ~ (1 | log(g))", "not a column"),
         ("y ~ (1 | 1)", "not a column"),

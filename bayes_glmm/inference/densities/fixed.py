@@ -12,7 +12,7 @@ import numpy as np
 
 from bayes_glmm.inference.densities.priors import constant_density, prior_density
 from bayes_glmm.inference.densities.products import add_product_transposed
-from bayes_glmm.inference.densities.records import inlined, matrix, short_integer_matrix, vector
+from bayes_glmm.inference.densities.records import inlined, integer_vector, matrix, short_integer_matrix, vector
 from bayes_glmm.inference.densities.rows import rows_value
 from bayes_glmm.inference.densities.stretched import unfold
 
@@ -22,7 +22,7 @@ class FixedData(NamedTuple):
 
     Attributes
     ----------
-    y, trials, statistics, X, Z, position : arrays
+    y, trials, statistics, X, Z, position, target : arrays
         As in :mod:`~bayes_glmm.inference.kernels.inputs`; Z and its position have no terms.
     remainder : array [3]
         What rows that were merged add: constant, number of rows lost, sum of squares within.
@@ -39,6 +39,7 @@ class FixedData(NamedTuple):
     X: np.ndarray
     Z: np.ndarray
     position: np.ndarray
+    target: np.ndarray
     remainder: np.ndarray
     beta_priors: np.ndarray
     auxiliary_priors: np.ndarray
@@ -80,11 +81,12 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
         X=matrix(table, 3),
         Z=matrix(table, 4),
         position=short_integer_matrix(table, 5),
-        remainder=vector(table, 6),
-        beta_priors=matrix(table, 7),
-        auxiliary_priors=matrix(table, 8),
-        mode=vector(table, 9),
-        root=matrix(table, 10),
+        target=integer_vector(table, 6),
+        remainder=vector(table, 7),
+        beta_priors=matrix(table, 8),
+        auxiliary_priors=matrix(table, 9),
+        mode=vector(table, 10),
+        root=matrix(table, 11),
     )
 
 

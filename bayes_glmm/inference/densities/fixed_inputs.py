@@ -28,6 +28,8 @@ def fixed_density(problem: Problem) -> Density | None:
         For a prior that cannot be.
     """
     spec, design, priors = problem.spec, problem.design, problem.priors
+    if spec.formulas:
+        return None
     of_beta = [priors[f"beta[{name}]"] for name in design.coefficients]
     beta_priors = prior_table(of_beta)
     auxiliary_priors = prior_table(priors[name] for name in spec.family.auxiliary)

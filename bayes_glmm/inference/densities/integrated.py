@@ -61,7 +61,8 @@ class IntegratedData(NamedTuple):
 def make_density(kernel: Kernel) -> Callable[..., Any]:
     """The compiled log density and gradient, ``(x, gradient, table) -> value``."""
     pattern_pass, shared = _make_pattern_pass(kernel), kernel.shared
-    count, (as_tuple, log, _, add, _, _) = kernel.constants, tuples(kernel.constants)
+    count, constants_of = kernel.constants, tuples(kernel.constants)
+    as_tuple, log, add = constants_of.read, constants_of.log, constants_of.add
 
     @inlined
     @named(kernel.row.__name__)
@@ -130,7 +131,8 @@ def _make_pattern_pass(kernel: Kernel) -> Callable[..., Any]:
     @named(kernel.row.__name__)
     def row_pass(y, trials, fixed, spread, grid, a, log_a, terms, slope, a_slope):  # type: ignore[no-untyped-def] # pragma: no cover
         for k in range(len(grid)):
-            value, slope[k], own = row(y, trials, fixed + spread * grid[k], a, log_a)
+            value, eta_slope, own = row(y, trials, (fixed + spread * grid[k],), a, log_a)
+            slope[k] = eta_slope[0]
             terms[k] += value
             add_at(own, a_slope, k)
 

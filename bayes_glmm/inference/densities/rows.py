@@ -10,7 +10,14 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from bayes_glmm.inference.densities.records import ROWS_CODE, inlined, matrix, short_integer_matrix, vector
+from bayes_glmm.inference.densities.records import (
+    ROWS_CODE,
+    inlined,
+    integer_vector,
+    matrix,
+    short_integer_matrix,
+    vector,
+)
 from bayes_glmm.inference.kernels.constants import tuples
 from bayes_glmm.inference.kernels.entries import Kernel
 from bayes_glmm.inference.kernels.loops import make_design_pass, named
@@ -22,11 +29,11 @@ SIGNATURE = types.float64(types.int64, types.int64, types.int64, types.int64, ty
 def make_rows(kernel: Kernel) -> Callable[..., Any]:
     """The compiled ``(table, coefficients, u, a, slopes) -> value``.
 
-    The first six arrays of the table are the data. The pass adds to the slopes, in coefficients, u and a, one after the
-    other.
+    The first seven arrays of the table are the data. The pass adds to the slopes, in coefficients, u and a, one after
+    the other.
     """
     design_pass, count = make_design_pass(kernel), kernel.constants
-    read, _, _, add, _, _ = tuples(count)
+    read, add = tuples(count).read, tuples(count).add
 
     @inlined
     @named(kernel.row.__name__)
@@ -41,6 +48,7 @@ def make_rows(kernel: Kernel) -> Callable[..., Any]:
             X,
             matrix(table, 4),
             short_integer_matrix(table, 5),
+            integer_vector(table, 6),
             numba.carray(coefficients, (columns,)),
             u,
             read(numba.carray(a, (count,))),

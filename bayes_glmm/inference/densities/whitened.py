@@ -47,7 +47,7 @@ class WhitenedData(NamedTuple):
 
     Attributes
     ----------
-    y, trials, statistics, X, Z, position : arrays
+    y, trials, statistics, X, Z, position, target : arrays
         As in :mod:`~bayes_glmm.inference.kernels.inputs`, which calls ``position`` the index.
     remainder : array [3]
         What rows that were merged add: constant, number of rows lost, sum of squares within.
@@ -83,6 +83,7 @@ class WhitenedData(NamedTuple):
     X: np.ndarray
     Z: np.ndarray
     position: np.ndarray
+    target: np.ndarray
     remainder: np.ndarray
     variances: Variances
     auxiliary_prior: np.ndarray
@@ -173,7 +174,7 @@ def make_density(d: int) -> Callable[..., Any]:
 @inlined
 def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
     """The data at these addresses."""
-    R = matrix(table, 23)
+    R = matrix(table, 24)
     return WhitenedData(
         y=vector(table, 0),
         trials=vector(table, 1),
@@ -181,35 +182,36 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
         X=matrix(table, 3),
         Z=matrix(table, 4),
         position=short_integer_matrix(table, 5),
-        remainder=vector(table, 6),
+        target=integer_vector(table, 6),
+        remainder=vector(table, 7),
         variances=Variances(
-            first=integer_vector(table, 7),
-            size=integer_vector(table, 8),
-            place=integer_vector(table, 9),
-            power=vector(table, 10),
-            mode=vector(table, 11),
-            scale=vector(table, 12),
-            bend=vector(table, 13),
-            priors=matrix(table, 14),
+            first=integer_vector(table, 8),
+            size=integer_vector(table, 9),
+            place=integer_vector(table, 10),
+            power=vector(table, 11),
+            mode=vector(table, 12),
+            scale=vector(table, 13),
+            bend=vector(table, 14),
+            priors=matrix(table, 15),
         ),
-        auxiliary_prior=matrix(table, 15),
-        beta_priors=matrix(table, 16),
-        pull=vector(table, 17),
-        steps=matrix(table, 18),
-        curvature=vector(table, 19),
-        order=integer_vector(table, 20),
-        sets=integer_matrix(table, 21),
-        H=matrices(table, 22, R.shape[1]),
+        auxiliary_prior=matrix(table, 16),
+        beta_priors=matrix(table, 17),
+        pull=vector(table, 18),
+        steps=matrix(table, 19),
+        curvature=vector(table, 20),
+        order=integer_vector(table, 21),
+        sets=integer_matrix(table, 22),
+        H=matrices(table, 23, R.shape[1]),
         R=R,
-        S=matrix(table, 24),
-        cross_row=integer_vector(table, 25),
-        cross_column=integer_vector(table, 26),
-        cross=vector(table, 27),
-        blocks=integer_matrix(table, 28),
-        growth=matrix(table, 29),
-        stream=single_matrix(table, 30),
-        written=integer_vector(table, 31),
-        seeds=integer_vector(table, 32),
+        S=matrix(table, 25),
+        cross_row=integer_vector(table, 26),
+        cross_column=integer_vector(table, 27),
+        cross=vector(table, 28),
+        blocks=integer_matrix(table, 29),
+        growth=matrix(table, 30),
+        stream=single_matrix(table, 31),
+        written=integer_vector(table, 32),
+        seeds=integer_vector(table, 33),
     )
 
 

@@ -1,4 +1,4 @@
-"""The constants of a family as tuples, which compiled loops keep in registers: arrays would have to be read again."""
+"""Constants and linear predictors of a row as tuples, which compiled loops keep in registers: arrays are read again."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ class Tuples(NamedTuple):
         ``(tuple, array)``: adds to the array.
     add_at : function
         ``(tuple, matrix, k)``: adds to a column of a matrix.
+    of_row : function
+        ``(array, stride, i) -> tuple`` of the entries i, stride + i, 2 stride + i, ...
+    to_row : function
+        ``(tuple, array, stride, i)``: writes there.
     zero : tuple
     """
 
@@ -33,12 +37,14 @@ class Tuples(NamedTuple):
     plus: Callable[..., Any]
     add: Callable[..., Any]
     add_at: Callable[..., Any]
+    of_row: Callable[..., Any]
+    to_row: Callable[..., Any]
     zero: tuple[float, ...]
 
 
 @cache
 def tuples(count: int) -> Tuples:
-    """The functions for that many constants."""
+    """The functions for that many numbers."""
 
     def entries(text: str) -> str:
         return "(" + "".join(f"{text.format(k=k)}, " for k in range(count)) + ")"
@@ -52,6 +58,8 @@ def tuples(count: int) -> Tuples:
         plus=_compiled("plus", count, "v, w", f"return {entries('v[{k}] + w[{k}]')}"),
         add=_compiled("add", count, "v, out", lines("out[{k}] += v[{k}]")),
         add_at=_compiled("add_at", count, "v, out, column", lines("out[{k}, column] += v[{k}]")),
+        of_row=_compiled("of_row", count, "rows, stride, i", f"return {entries('rows[{k} * stride + i]')}"),
+        to_row=_compiled("to_row", count, "v, rows, stride, i", lines("rows[{k} * stride + i] = v[{k}]")),
         zero=(0.0,) * count,
     )
 

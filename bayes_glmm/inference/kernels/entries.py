@@ -2,10 +2,10 @@
 
 log p(y | eta, a) = sum_i row(y_i, n_i, eta_i, a) + shared(statistics, a)
 
-with a the constants of the family and n the trials. ``shared`` gathers what does not depend on
-eta: it is evaluated once a call, over statistics that are taken from the data once. A pair that is not in the table has
-a kernel that is written from the family's density (:mod:`~bayes_glmm.inference.kernels.generated`); these have been
-tuned by hand.
+with eta_i the linear predictors of a row, a the constants of the family and n the trials. ``shared`` gathers what does
+not depend on eta: it is evaluated once a call, over statistics that are taken from the data once. A pair that is not in
+the table has a kernel that is written from the family's density
+(:mod:`~bayes_glmm.inference.kernels.generated`); these have been tuned by hand.
 """
 
 from __future__ import annotations
@@ -31,17 +31,19 @@ class Kernel:
     ----------
     row : function, compiled
         ``(y, n, eta, a, log_a) -> (value, d value / d eta, d value / d a)`` of one row, by arithmetic and
-        :mod:`~bayes_glmm.inference.kernels.elementary` alone, so that rows fill vectors. ``a``, its logarithm and the
-        derivatives in it are tuples; the constants are positive.
+        :mod:`~bayes_glmm.inference.kernels.elementary` alone, so that rows fill vectors. ``eta``, ``a``, the logarithm
+        of ``a`` and the derivatives are tuples.
     shared : function, compiled
         ``(statistics, a, log_a) -> (value, d value / d a)``, of all rows together.
     statistics : function
         ``(y, n) -> array``, what ``shared`` needs of the data; NumPy.
     rows : function, compiled, optional
-        ``(y, n, eta, a, log_a) -> (value, d value / d a)`` of many rows, which writes d value / d eta over eta: for a
-        family whose rows are faster together.
+        ``(y, n, eta, a, log_a) -> (value, d value / d a)`` of many rows with one linear predictor, which writes
+        d value / d eta over eta: for a family whose rows are faster together.
     constants : int
         How many there are; a family without has one that nothing reads.
+    predictors : int
+        How many linear predictors a row has.
     """
 
     row: Callable[..., Any]
@@ -49,6 +51,7 @@ class Kernel:
     statistics: Callable[[np.ndarray, np.ndarray], np.ndarray]
     rows: Callable[..., Any] | None = None
     constants: int = 1
+    predictors: int = 1
 
 
 @elementary
@@ -59,11 +62,12 @@ def _constant(statistics, a, log_a):  # type: ignore[no-untyped-def] # pragma: n
 
 @elementary
 def _binomial_logit(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
-    # y eta - n log(1 + e^eta), from the tail that eta is in: both tails keep their relative accuracy
-    t = exp(-abs(eta))
-    beyond = y - n if eta > 0.0 else y
+    # y x - n log(1 + e^x), from the tail that x is in: both tails keep their relative accuracy
+    x = eta[0]
+    t = exp(-abs(x))
+    beyond = y - n if x > 0.0 else y
     tail = n * (t / (1.0 + t))
-    return beyond * eta - n * log1p_unit(t), beyond + (tail if eta > 0.0 else -tail), (0.0,)
+    return beyond * x - n * log1p_unit(t), (beyond + (tail if x > 0.0 else -tail),), (0.0,)
 
 
 @elementary
@@ -100,14 +104,14 @@ def _binomial_statistics(y: np.ndarray, n: np.ndarray) -> np.ndarray:
 
 @elementary
 def _poisson_log(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
-    rate = exp(eta)
-    return y * eta - rate, y - rate, (0.0,)
+    rate = exp(eta[0])
+    return y * eta[0] - rate, (y - rate,), (0.0,)
 
 
 @elementary
 def _negative_binomial_log(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
     # binomial in form, with log odds x = log(mu / phi): -y log(1 + e^-x) - phi log(1 + e^x)
-    phi, x = a[0], eta - log_a[0]
+    phi, x = a[0], eta[0] - log_a[0]
     t = exp(-abs(x))
     log1p, large = log1p_unit(t), 1.0 / (1.0 + t)
     small = t * large
@@ -115,7 +119,7 @@ def _negative_binomial_log(y, n, eta, a, log_a):  # type: ignore[no-untyped-def]
     phi_share = small if x > 0.0 else large
     value = (-phi if x > 0.0 else y) * x - (y + phi) * log1p
     slope = mu_share - y * phi_share / phi - log1p - max(x, 0.0)
-    return value, y * phi_share - phi * mu_share, (slope,)
+    return value, (y * phi_share - phi * mu_share,), (slope,)
 
 
 @elementary
@@ -140,8 +144,8 @@ def _negative_binomial_statistics(y: np.ndarray, n: np.ndarray) -> np.ndarray:
 
 @elementary
 def _gamma_log(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
-    phi, relative = a[0], y * exp(-eta)  # y / mu
-    return -phi * (eta + relative), phi * (relative - 1.0), (-(eta + relative),)
+    phi, relative = a[0], y * exp(-eta[0])  # y / mu
+    return -phi * (eta[0] + relative), (phi * (relative - 1.0),), (-(eta[0] + relative),)
 
 
 @elementary
@@ -158,8 +162,8 @@ def _gamma_shared(statistics, a, log_a):  # type: ignore[no-untyped-def] # pragm
 @elementary
 def _gaussian_identity(y, n, eta, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
     sigma = a[0]
-    standardised = (y - eta) / sigma
-    return -0.5 * standardised * standardised, standardised / sigma, (standardised * standardised / sigma,)
+    standardised = (y - eta[0]) / sigma
+    return -0.5 * standardised * standardised, (standardised / sigma,), (standardised * standardised / sigma,)
 
 
 @elementary

@@ -14,7 +14,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_glmm.design import Design
-from bayes_glmm.inference.kernels.generated import kernel_of
+from bayes_glmm.inference.kernels.generated import kernel_of, links_of
 from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs, row_order
 from bayes_glmm.inference.kernels.operation import FusedLogLikelihood as FusedLogLikelihood
 from bayes_glmm.inference.reduce import reduce_rows
@@ -23,7 +23,7 @@ from bayes_glmm.spec import ModelSpec
 
 
 def fused_likelihood(
-    spec: ModelSpec, design: Design, beta: Any, u: Mapping[str, Any], auxiliary: Mapping[str, Any]
+    spec: ModelSpec, design: Design, beta: Mapping[str, Any], u: Mapping[str, Any], auxiliary: Mapping[str, Any]
 ) -> pt.TensorVariable:
     """The log likelihood as a function of the coefficients and the random effects.
 
@@ -31,23 +31,25 @@ def fused_likelihood(
     ----------
     spec : ModelSpec
     design : Design
-    beta : tensor [coefficient] or None
-        None where the model has no fixed effects.
+    beta : mapping of parameter to tensor [coefficient] or None
+        None where a predictor has no fixed effects.
     u : mapping of str to tensor [level, effect]
         The random effects of every grouping factor.
     auxiliary : mapping of str to tensor []
-        The family's further parameters.
+        The parameters without a formula.
 
     Returns
     -------
     tensor []
         log p(y | beta, u, auxiliary) with all constants.
     """
-    key = spec.family_name, spec.link_name
+    key = spec.family_name, links_of(spec)
     kernel = kernel_of(*key)
     order = row_order(design)
-    offset = [np.ones(1)] if design.offset.any() else []
-    coefficients = [*([] if beta is None else [beta]), *offset]
+    coefficients = []
+    for one in design.predictors.fixed:
+        own = beta[one.parameter]
+        coefficients += [*([] if own is None else [own]), *([np.ones(1)] if one.offset.any() else [])]
     effects = [pt.as_tensor(u[block.group]).ravel() for block in design.blocks]
     return FusedLogLikelihood("design", *key)(
         *response_inputs(kernel, design, order),
@@ -59,31 +61,32 @@ def fused_likelihood(
 
 
 def fused_likelihood_of_eta(
-    spec: ModelSpec, design: Design, eta: Any, auxiliary: Mapping[str, Any]
+    spec: ModelSpec, design: Design, eta: Mapping[str, Any], auxiliary: Mapping[str, Any]
 ) -> pt.TensorVariable:
-    """The log likelihood as a function of the linear predictor.
+    """The log likelihood as a function of the linear predictors.
 
     Parameters
     ----------
     spec : ModelSpec
     design : Design
-    eta : tensor [row]
+    eta : mapping of parameter to tensor [row]
     auxiliary : mapping of str to tensor []
-        The family's further parameters.
+        The parameters without a formula.
 
     Returns
     -------
     tensor []
         log p(y | eta, auxiliary) with all constants.
     """
-    key = spec.family_name, spec.link_name
+    key = spec.family_name, links_of(spec)
     kernel = kernel_of(*key)
     response = response_inputs(kernel, design, np.arange(len(design.y)))
-    return FusedLogLikelihood("predictor", *key)(*response, eta, _auxiliary(auxiliary))[0]
+    together = pt.concatenate([pt.as_tensor(eta[name]) for name in spec.predicted])
+    return FusedLogLikelihood("predictor", *key)(*response, together, _auxiliary(auxiliary))[0]
 
 
 def fast_likelihood(
-    spec: ModelSpec, design: Design, beta: Any, u: Mapping[str, Any], auxiliary: Mapping[str, Any]
+    spec: ModelSpec, design: Design, beta: Mapping[str, Any], u: Mapping[str, Any], auxiliary: Mapping[str, Any]
 ) -> None:
     """Add log p(y | beta, u, auxiliary) to the model in context, by the fastest way to the number.
 

@@ -1,8 +1,8 @@
-"""Kernels written from the density of the family: for every family under each of its links.
+"""Kernels written from the density of the family: for every family, any parameters with predictors, and all links.
 
 The density is run once on symbols (:mod:`~bayes_glmm.numerics.source`) and split into its terms: those of the data
 alone are summed once, those of constants alone are evaluated once a call, those of both once for each distinct
-response, and those of the linear predictor once a row.
+response, and those of linear predictors once a row.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from bayes_glmm.families import FAMILIES, LINKS, Response
+from bayes_glmm.families import FAMILIES, LINKS, Family, Link, Response
 from bayes_glmm.inference.kernels.elementary import elementary, erfcx, exp, expit, log_gamma, softplus, where
 from bayes_glmm.inference.kernels.entries import KERNELS, Kernel
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.numerics.source import SOURCE, Line, Program, Symbol
+from bayes_glmm.spec import ModelSpec
 
 # what lines call: scalars in compiled loops, arrays where data are prepared
 _SCALARS: dict[str, Any] = {
@@ -35,44 +36,70 @@ _DATA = frozenset({"y"})
 Terms = Sequence[tuple[float, Symbol]]
 
 
+def links_of(spec: ModelSpec) -> str:
+    """The links of a model in one word: that of the location, then each further parameter with a formula and its link.
+
+    Examples
+    --------
+    >>> links_of(ModelSpec.from_formula(["y ~ x", "sigma ~ x"]))
+    'identity_sigma_log'
+    """
+    further = [word for name in list(spec.predicted)[1:] for word in (name, spec.link_of(name).name)]
+    return "_".join([spec.link_name, *further])
+
+
+def predicted_links(family: Family, links: str) -> dict[str, Link]:
+    """The link of each parameter with a predictor, from the word of :func:`links_of`."""
+    first, *further = links.split("_")
+    found = {family.location.name: first} | dict(zip(further[::2], further[1::2], strict=True))
+    return {name: LINKS[link] for name, link in found.items()}
+
+
 @cache
-def kernel_of(family: str, link: str) -> Kernel:
-    """The kernel of a family under a link, written by hand or from its density."""
-    return KERNELS.get((family, link)) or generated(family, link)
+def kernel_of(family: str, links: str) -> Kernel:
+    """The kernel of a family under some links, written by hand or from its density."""
+    return KERNELS.get((family, links)) or generated(family, links)
 
 
-def generated(family: str, link: str) -> Kernel:
+def generated(family: str, links: str) -> Kernel:
     """The kernel that the family's own log density gives."""
     record = FAMILIES[family]
     program = Program()
     one = Symbol(program, "(1.0)")
     y, n = (Symbol(program, name, _DATA) for name in ("y", "n"))
-    eta = Symbol(program, "eta", frozenset({"eta"}), tangents={"eta": one})
-    names = [f"a{k}" for k in range(len(record.auxiliary))]
+    predicted = predicted_links(record, links)
+    eta_names = [f"eta{k}" for k in range(len(predicted))]
+    etas = [Symbol(program, name, frozenset({name}), tangents={name: one}) for name in eta_names]
+    auxiliary = [name for name in record.auxiliary if name not in predicted]
+    names = [f"a{k}" for k in range(len(auxiliary))]
     constants = [Symbol(program, name, frozenset({name}), tangents={name: one}) for name in names]
     for name in names:
         program.known[f"log({name})"] = (Symbol(program, f"log_{name}", frozenset({name})),)
-    at = record.at(eta, LINKS[link], dict(zip(record.auxiliary, constants, strict=True)), SOURCE)
+    eta = dict(zip(predicted, zip(etas, predicted.values(), strict=True), strict=True))
+    at = record.at(eta, dict(zip(auxiliary, constants, strict=True)), SOURCE)
     terms = record.log_density(Response(y, n if record.response.trials else None), at, SOURCE).parts
-    of_eta = [term for term in terms if "eta" in term[1].depends]
+    of_eta = [term for term in terms if term[1].depends & set(eta_names)]
     of_data = [term for term in terms if term[1].depends <= _DATA]
-    rest = [term for term in terms if "eta" not in term[1].depends and not term[1].depends <= _DATA]
+    rest = [term for term in terms if not term[1].depends & set(eta_names) and not term[1].depends <= _DATA]
     of_constants = [term for term in rest if not term[1].depends & _DATA]
     of_both = [term for term in rest if term[1].depends & _DATA]
     shared = _Shared.of(program, names, of_constants, of_both)
+    body = [f"{name} = eta[{k}]" for k, name in enumerate(eta_names)] + _row_body(program, eta_names, names, of_eta)
     return Kernel(
-        row=_function(f"_{family}_{link}_row", "y, n, eta, a, log_a", names, _row_body(program, names, of_eta)),
-        shared=_function(f"_{family}_{link}_shared", "statistics, a, log_a", names, shared.body()),
+        row=_function(f"_{family}_{links}_row", "y, n, eta, a, log_a", names, body),
+        shared=_function(f"_{family}_{links}_shared", "statistics, a, log_a", names, shared.body()),
         statistics=lambda y, n: shared.statistics(y, n, of_data),
         constants=max(len(names), 1),
+        predictors=len(predicted),
     )
 
 
-def _row_body(program: Program, names: Sequence[str], terms: Terms) -> list[str]:
-    (reads, value), (more, slope) = _sum(terms), _sum(terms, "eta")
-    slopes = [_sum(terms, name) for name in names]
-    lines = program.lines_for([*reads, *more, *(name for wanted, _ in slopes for name in wanted)])
-    return [*map(str, lines), f"return {value}, {slope}, {_tuple([code for _, code in slopes])}"]
+def _row_body(program: Program, etas: Sequence[str], names: Sequence[str], terms: Terms) -> list[str]:
+    reads, value = _sum(terms)
+    of_eta, of_a = ([_sum(terms, name) for name in wanted] for wanted in (etas, names))
+    lines = program.lines_for([*reads, *(name for wanted, _ in (*of_eta, *of_a) for name in wanted)])
+    slopes = _tuple([code for _, code in of_eta]), _tuple([code for _, code in of_a])
+    return [*map(str, lines), f"return {value}, {slopes[0]}, {slopes[1]}"]
 
 
 @dataclass(frozen=True)

@@ -16,24 +16,31 @@ def response_inputs(kernel: Kernel, design: Design, order: np.ndarray) -> tuple[
     return y, trials, np.asarray(kernel.statistics(y, trials), float)
 
 
-def predictor_inputs(design: Design, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """X [coefficient, row], Z [term, row] and index [term, row], with rows in the order given.
+def predictor_inputs(design: Design, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """X [coefficient, row], Z [term, row], index [term, row] and target [coefficient + term], rows in the order given.
 
-    A term is one effect of one grouping factor; ``index`` is its position among the effects of all factors, each
-    factor's [level, effect] raveled, one after the other. An offset is a last row of X, whose coefficient is 1.
+    Coefficients are those of one predictor after the other. A term is one effect of one grouping factor; ``index`` is
+    its position among the effects of all factors, each factor's [level, effect] raveled, one after the other. An offset
+    is a last row of its predictor's X, whose coefficient is 1. ``target`` is the predictor that each enters.
     """
-    offset = [design.offset] if design.offset.any() else []
-    X = np.array([*design.X.T, *offset]).reshape(-1, len(order))
-    Z, index, count = [], [], 0
+    parameters = design.predictors.parameters
+    X, of_column = [], []
+    for k, one in enumerate(design.predictors.fixed):
+        own = [*one.X.T, *([one.offset] if one.offset.any() else [])]
+        X += own
+        of_column += [k] * len(own)
+    Z, index, of_term, count = [], [], [], 0
     for block in design.blocks:
         effects = len(block.effects)
         Z += [*block.values.T]
         index += [count + block.index * effects + k for k in range(effects)]
+        of_term += [parameters.index(parameter) for parameter in block.parameters]
         count += len(block.levels) * effects
     return (
-        np.ascontiguousarray(X[:, order]),
+        np.ascontiguousarray(np.array(X).reshape(-1, len(order))[:, order]),
         np.ascontiguousarray(np.array(Z).reshape(-1, len(order))[:, order]),
         np.ascontiguousarray(np.array(index, dtype=np.int32).reshape(-1, len(order))[:, order]),
+        np.array([*of_column, *of_term], dtype=np.int64),
     )
 
 

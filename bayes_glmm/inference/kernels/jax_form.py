@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from jax.scipy import special
 from pytensor.link.jax.dispatch import jax_funcify
 
-from bayes_glmm.families import FAMILIES, LINKS, Response
+from bayes_glmm.families import FAMILIES, Response
+from bayes_glmm.inference.kernels.generated import predicted_links
 from bayes_glmm.inference.kernels.loops import FORMS
 from bayes_glmm.inference.kernels.operation import FusedLogLikelihood
 from bayes_glmm.numerics.functions import Functions
@@ -30,14 +31,18 @@ JAX = Functions(
 
 @jax_funcify.register(FusedLogLikelihood)
 def _jax_form(op: FusedLogLikelihood, **_: Any) -> Callable[..., Any]:
-    form, family, link = FORMS[op.form], FAMILIES[op.family], LINKS[op.link]
+    form, family = FORMS[op.form], FAMILIES[op.family]
+    links = predicted_links(family, op.links)
+    constants = [name for name in family.auxiliary if name not in links]
 
     def fused_log_likelihood(*inputs: Any) -> tuple[Any, ...]:
         named = dict(zip((*form.data, *form.parameters), inputs, strict=True))
 
         def log_likelihood(parameters: dict[str, Any]) -> Any:
-            auxiliary = {name: parameters["auxiliary"][k] for k, name in enumerate(family.auxiliary)}
-            at = family.at(form.eta(named | parameters), link, auxiliary, JAX)
+            auxiliary = {name: parameters["auxiliary"][k] for k, name in enumerate(constants)}
+            rows = form.eta(named | parameters, len(links))
+            eta = {name: (rows[k], link) for k, (name, link) in enumerate(links.items())}
+            at = family.at(eta, auxiliary, JAX)
             observed = Response(named["y"], named["trials"] if family.response.trials else None)
             return family.log_density(observed, at, JAX).sum()
 

@@ -1,7 +1,8 @@
 """The compiled passes over the rows: one a form of the linear predictor, each made for any entry of the speed table.
 
 ``predictor`` takes eta as it is. ``design`` makes it from X, Z, beta and u, a block of rows at a time: a block stays in
-the nearest cache while it becomes eta, then the gradient in eta, then its share of the gradients in beta and u.
+the nearest cache while it becomes eta, then the gradient in eta, then its share of the gradients in beta and u. A row
+has one eta for each parameter of the family with a linear predictor.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def named(*key: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 @dataclass(frozen=True)
 class Form:
-    """One way to hand over the linear predictor.
+    """One way to hand over the linear predictors.
 
     Attributes
     ----------
@@ -46,7 +47,8 @@ class Form:
     parameters : tuple of str
         Inputs that have a gradient.
     eta : function
-        ``inputs by name -> eta [row]``, for NumPy and JAX: what the pass computes, written out.
+        ``(inputs by name, number of predictors) -> eta [predictor, row]``, for NumPy and JAX: what the pass computes,
+        written out.
     make : function
         ``Kernel -> compiled function`` of data and parameters, in this order, to the log likelihood and its gradient
         in each parameter.
@@ -54,13 +56,14 @@ class Form:
 
     data: tuple[str, ...]
     parameters: tuple[str, ...]
-    eta: Callable[[Mapping[str, Any]], Any]
+    eta: Callable[[Mapping[str, Any], int], Any]
     make: Callable[[Kernel], Callable[..., Any]]
 
 
 def _make_predictor_pass(kernel: Kernel) -> Callable[..., Any]:
     rows_pass, shared = _make_rows_pass(kernel), kernel.shared
-    read, log, _, add, _, _ = tuples(kernel.constants)
+    constants = tuples(kernel.constants)
+    read, log, add = constants.read, constants.log, constants.add
 
     @fused
     @named(kernel.row.__name__)
@@ -69,7 +72,7 @@ def _make_predictor_pass(kernel: Kernel) -> Callable[..., Any]:
         log_a = log(a)
         shared_value, shared_slope = shared(statistics, a, log_a)
         rows = eta.copy()
-        value, slope = rows_pass(y, trials, rows, a, log_a)
+        value, slope = rows_pass(y, trials, rows, len(y), a, log_a)
         add(slope, slopes)
         add(shared_slope, slopes)
         return np.asarray(value + shared_value), rows, slopes
@@ -80,27 +83,27 @@ def _make_predictor_pass(kernel: Kernel) -> Callable[..., Any]:
 def make_design_pass(kernel: Kernel) -> Callable[..., Any]:
     """The compiled pass from beta and u; adds to their gradients, returns the value and its slopes in a, a tuple."""
     rows_pass, shared = _make_rows_pass(kernel), kernel.shared
-    _, log, plus, _, _, _ = tuples(kernel.constants)
+    constants = tuples(kernel.constants)
+    log, plus, size = constants.log, constants.plus, BLOCK * kernel.predictors
 
     @fused
     @named(kernel.row.__name__)
     def design_pass(  # type: ignore[no-untyped-def] # pragma: no cover
-        y, trials, statistics, X, Z, index, beta, u, a, beta_gradient, u_gradient
+        y, trials, statistics, X, Z, index, target, beta, u, a, beta_gradient, u_gradient
     ):
         log_a = log(a)
         value, slope = shared(statistics, a, log_a)
-        block = numba.carray(stack(BLOCK), (BLOCK,))
+        block = numba.carray(stack(size), (size,))  # the linear predictors of a block of rows, one after the other
         for start in range(0, len(y), BLOCK):
             stop = min(start + BLOCK, len(y))
-            rows = block[: stop - start]
-            rows[:] = 0.0
-            _add_columns(rows, X, start, beta)
-            _add_effects(rows, Z, index, start, u)
-            block_value, block_slope = rows_pass(y[start:stop], trials[start:stop], rows, a, log_a)
+            block[:] = 0.0
+            _add_columns(block, stop - start, X, target, start, beta)
+            _add_effects(block, stop - start, Z, index, target[len(X) :], start, u)
+            block_value, block_slope = rows_pass(y[start:stop], trials[start:stop], block, BLOCK, a, log_a)
             value += block_value
             slope = plus(slope, block_slope)
-            _sum_columns(rows, X, start, beta_gradient)
-            _sum_effects(rows, Z, index, start, u_gradient)
+            _sum_columns(block, stop - start, X, target, start, beta_gradient)
+            _sum_effects(block, stop - start, Z, index, target[len(X) :], start, u_gradient)
         return value, slope
 
     return design_pass
@@ -108,16 +111,17 @@ def make_design_pass(kernel: Kernel) -> Callable[..., Any]:
 
 def _make_design_form(kernel: Kernel) -> Callable[..., Any]:
     design_pass = make_design_pass(kernel)
-    read, _, _, add, _, _ = tuples(kernel.constants)
+    constants = tuples(kernel.constants)
+    read, add = constants.read, constants.add
 
     @fused
     @named(kernel.row.__name__)
     def fused_log_likelihood(  # type: ignore[no-untyped-def] # pragma: no cover
-        y, trials, statistics, X, Z, index, beta, u, auxiliary
+        y, trials, statistics, X, Z, index, target, beta, u, auxiliary
     ):
         beta_gradient, u_gradient = np.zeros(len(beta)), np.zeros(len(u))
         value, slope = design_pass(
-            y, trials, statistics, X, Z, index, beta, u, read(auxiliary), beta_gradient, u_gradient
+            y, trials, statistics, X, Z, index, target, beta, u, read(auxiliary), beta_gradient, u_gradient
         )
         slopes = np.zeros(len(auxiliary))
         add(slope, slopes)
@@ -126,37 +130,58 @@ def _make_design_form(kernel: Kernel) -> Callable[..., Any]:
     return fused_log_likelihood
 
 
+def _written_out(inputs: Mapping[str, Any], predictors: int) -> Any:
+    columns = inputs["beta"][:, None] * inputs["X"]
+    terms = inputs["u"][inputs["index"]] * inputs["Z"]
+    target = inputs["target"]
+    into = 1.0 * (np.arange(predictors)[:, None] == target)
+    return into[:, : len(columns)] @ columns + into[:, len(columns) :] @ terms
+
+
 FORMS: dict[str, Form] = {
+    # eta [predictor, row] raveled
     "predictor": Form(
         data=("y", "trials", "statistics"),
         parameters=("eta", "auxiliary"),
-        eta=lambda inputs: inputs["eta"],
+        eta=lambda inputs, predictors: inputs["eta"].reshape(predictors, -1),
         make=_make_predictor_pass,
     ),
     # X [coefficient, row] and Z [term, row], a term being one effect of one grouping factor; u holds the effects of all
-    # factors, and index [term, row] says which of them a row has
+    # factors, and index [term, row] says which of them a row has; target says which predictor a column or term enters
     "design": Form(
-        data=("y", "trials", "statistics", "X", "Z", "index"),
+        data=("y", "trials", "statistics", "X", "Z", "index", "target"),
         parameters=("beta", "u", "auxiliary"),
-        eta=lambda inputs: inputs["beta"] @ inputs["X"] + (inputs["u"][inputs["index"]] * inputs["Z"]).sum(axis=0),
+        eta=_written_out,
         make=_make_design_form,
     ),
 }
 
 
 def _make_rows_pass(kernel: Kernel) -> Callable[..., Any]:
-    """Turns rows of eta into rows of the gradient, in place; returns the sums of the value and of its slopes in a."""
-    if kernel.rows is not None:
-        return kernel.rows
-    row = kernel.row
-    _, _, plus, _, _, zero = tuples(kernel.constants)
+    """Turns rows of linear predictors into rows of the gradient, in place; returns sums of the value and its slopes.
+
+    The predictors of a row stand a stride apart.
+    """
+    row, together = kernel.row, kernel.rows
+    plus, zero = tuples(kernel.constants).plus, tuples(kernel.constants).zero
+    of_row, to_row = tuples(kernel.predictors).of_row, tuples(kernel.predictors).to_row
+
+    if together is not None:
+
+        @fused
+        @named(kernel.row.__name__)
+        def all_rows(y, trials, rows, stride, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
+            return together(y, trials, rows[: len(y)], a, log_a)
+
+        return all_rows
 
     @fused
     @named(kernel.row.__name__)
-    def rows_pass(y, trials, rows, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
+    def rows_pass(y, trials, rows, stride, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
         value, slope = 0.0, zero
-        for i in range(len(rows)):
-            row_value, rows[i], row_slope = row(y[i], trials[i], rows[i], a, log_a)
+        for i in range(len(y)):
+            row_value, eta_slope, row_slope = row(y[i], trials[i], of_row(rows, stride, i), a, log_a)
+            to_row(eta_slope, rows, stride, i)
             value += row_value
             slope = plus(slope, row_slope)
         return value, slope
@@ -165,41 +190,45 @@ def _make_rows_pass(kernel: Kernel) -> Callable[..., Any]:
 
 
 @fused
-def _add_columns(rows, X, start, beta):  # type: ignore[no-untyped-def] # pragma: no cover
+def _add_columns(block, count, X, target, start, beta):  # type: ignore[no-untyped-def] # pragma: no cover
     for c in range(len(X)):
-        coefficient, column = beta[c], X[c, start : start + len(rows)]
-        for i in range(len(rows)):
+        coefficient, column = beta[c], X[c, start : start + count]
+        rows = block[target[c] * BLOCK : target[c] * BLOCK + count]
+        for i in range(count):
             rows[i] += coefficient * column[i]
 
 
 @fused
-def _add_effects(rows, Z, index, start, u):  # type: ignore[no-untyped-def] # pragma: no cover
+def _add_effects(block, count, Z, index, target, start, u):  # type: ignore[no-untyped-def] # pragma: no cover
     # rows of one level mostly follow each other: its effect stays in a register, which is faster than a gather
     for t in range(len(Z)):
-        values, position = Z[t, start : start + len(rows)], index[t, start : start + len(rows)]
+        values, position = Z[t, start : start + count], index[t, start : start + count]
+        rows = block[target[t] * BLOCK : target[t] * BLOCK + count]
         level, effect = position[0], u[position[0]]
-        for i in range(len(rows)):
+        for i in range(count):
             if position[i] != level:
                 level, effect = position[i], u[position[i]]
             rows[i] += effect * values[i]
 
 
 @fused
-def _sum_columns(rows, X, start, gradient):  # type: ignore[no-untyped-def] # pragma: no cover
+def _sum_columns(block, count, X, target, start, gradient):  # type: ignore[no-untyped-def] # pragma: no cover
     for c in range(len(X)):
-        total, column = 0.0, X[c, start : start + len(rows)]
-        for i in range(len(rows)):
+        total, column = 0.0, X[c, start : start + count]
+        rows = block[target[c] * BLOCK : target[c] * BLOCK + count]
+        for i in range(count):
             total += column[i] * rows[i]
         gradient[c] += total
 
 
 @fused
-def _sum_effects(rows, Z, index, start, gradient):  # type: ignore[no-untyped-def] # pragma: no cover
+def _sum_effects(block, count, Z, index, target, start, gradient):  # type: ignore[no-untyped-def] # pragma: no cover
     # the same the other way: their sum waits in a register for the next level
     for t in range(len(Z)):
-        values, position = Z[t, start : start + len(rows)], index[t, start : start + len(rows)]
+        values, position = Z[t, start : start + count], index[t, start : start + count]
+        rows = block[target[t] * BLOCK : target[t] * BLOCK + count]
         total, level = 0.0, position[0]
-        for i in range(len(rows)):
+        for i in range(count):
             if position[i] != level:
                 gradient[level] += total
                 total, level = 0.0, position[i]

@@ -29,14 +29,14 @@ class FusedLogLikelihood(Op):
     Parameters
     ----------
     form : {"predictor", "design"}
-    family, link : str
-        A family and one of its links.
+    family, links : str
+        A family, and links of its parameters with predictors, as :func:`links_of` has them.
     """
 
-    __props__ = ("form", "family", "link")
+    __props__ = ("form", "family", "links")
 
-    def __init__(self, form: str, family: str, link: str) -> None:
-        self.form, self.family, self.link = form, family, link
+    def __init__(self, form: str, family: str, links: str) -> None:
+        self.form, self.family, self.links = form, family, links
 
     def make_node(self, *inputs: Any) -> Apply:
         """Apply to the inputs of the form, tensors or arrays."""
@@ -46,7 +46,7 @@ class FusedLogLikelihood(Op):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
         """For backends that call Python."""
-        for storage, output in zip(output_storage, compiled(self.form, self.family, self.link)(*inputs), strict=True):
+        for storage, output in zip(output_storage, compiled(self.form, self.family, self.links)(*inputs), strict=True):
             storage[0] = output
 
     def pullback(
@@ -69,9 +69,9 @@ class FusedLogLikelihood(Op):
 
 
 @cache
-def compiled(form: str, family: str, link: str) -> Any:
+def compiled(form: str, family: str, links: str) -> Any:
     """The compiled pass of a form, for an entry of the table: a function of the form's inputs."""
-    return FORMS[form].make(kernel_of(family, link))
+    return FORMS[form].make(kernel_of(family, links))
 
 
 # The code of the kernels, in the key of what PyTensor keeps on disk: a change of theirs compiles anew.
@@ -80,4 +80,4 @@ _VERSION = int(source_version(), 16)
 
 @register_funcify_default_op_cache_key(FusedLogLikelihood)
 def _numba_form(op: FusedLogLikelihood, **_: Any) -> tuple[Callable[..., Any], int]:
-    return compiled(op.form, op.family, op.link), _VERSION
+    return compiled(op.form, op.family, op.links), _VERSION

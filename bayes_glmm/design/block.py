@@ -1,0 +1,79 @@
+"""RandomBlock: all random effects of one grouping factor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_glmm import names
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+
+@dataclass(frozen=True)
+class RandomBlock:
+    """All random effects of one grouping factor, whichever parameters' predictors they enter.
+
+    The matrix Z of the textbooks is never formed: row i of it has ``values[i]`` in the columns of level ``index[i]``.
+
+    Attributes
+    ----------
+    group : str
+        The grouping factor, ``"g"`` or ``"a:b"``.
+    effects : tuple of str
+        What varies by group: ``("Intercept", "x", "sigma_Intercept")``.
+    values : array [row, effect]
+    index : array [row]
+        Position of the row's level in ``levels``; -1 for a level that the model has not seen (new rows only).
+    levels : tuple of str
+    pattern : tuple of int
+        Sizes of the runs of effects that are correlated among themselves: (2,) for ``(x | g)``, (1, 1) for
+        ``(x || g)``.
+    parameters : tuple of str
+        The parameter whose predictor each effect enters; the location for all where none are given.
+    """
+
+    group: str
+    effects: tuple[str, ...]
+    values: Float[np.ndarray, "row effect"]
+    index: Int[np.ndarray, " row"]
+    levels: tuple[str, ...]
+    pattern: tuple[int, ...]
+    parameters: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.parameters:
+            object.__setattr__(self, "parameters", (names.LOCATION,) * len(self.effects))
+
+    @property
+    def level_dim(self) -> str:
+        """The dimension of draws along the levels."""
+        return names.level_dim(self.group)
+
+    @property
+    def effect_dim(self) -> str:
+        """The dimension of draws along the effects."""
+        return names.effect_dim(self.group)
+
+    @property
+    def second_effect_dim(self) -> str:
+        """The other dimension of matrices over the effects."""
+        return names.second_effect_dim(self.group)
+
+    @property
+    def correlated(self) -> bool:
+        """Whether any two effects are correlated."""
+        return max(self.pattern) > 1
+
+    @property
+    def runs(self) -> tuple[slice, ...]:
+        """Where each run of effects that are correlated among themselves stands."""
+        ends = np.cumsum(self.pattern).tolist()
+        return tuple(slice(stop - size, stop) for size, stop in zip(self.pattern, ends, strict=True))
+
+    def of(self, parameter: str) -> list[int]:
+        """Positions of the effects that enter a parameter's predictor."""
+        return [k for k, name in enumerate(self.parameters) if name == parameter]

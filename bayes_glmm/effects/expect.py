@@ -1,0 +1,166 @@
+r"""Averages of a functional of the response over random effects: E[f(eta + u)], u ~ N(0, V), one eta a parameter.
+
+In this order, whichever applies first:
+
+- no random effect enters what f reads: f itself;
+- f is proportional to a parameter, and no random effect enters the rest of it: the average of that parameter, by a
+  closed form of its link or the trapezoidal rule (:mod:`~bayes_glmm.effects.integrate`), times the rest;
+- the parameter has a log link: E[e^eta1 h(eta2)] = exp(m1 + V11 / 2) E[h(m2 + V12 + sqrt(V22) Z)], a tilt;
+- its effects are independent of the rest's: the product of both averages;
+- one parameter: the trapezoidal rule; two: the product of two such rules over eta = m + L z, V = L L'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bayes_glmm.design import Predictors
+from bayes_glmm.effects.integrate import average_over_normal, covariance_of_predictors, variance_of_predictor
+from bayes_glmm.effects.patterns import same_variance
+from bayes_glmm.effects.table import Average, by_table
+from bayes_glmm.effects.trapezoid import expectation, plane_expectation
+from bayes_glmm.errors import SpecError
+from bayes_glmm.families import Functional
+from bayes_glmm.names import LOCATION
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.predictive import Draws, values_at
+
+Eta = Mapping[str, np.ndarray]
+
+
+def value_of(posterior: Posterior, functional: Functional, eta: Eta, draws: Draws) -> np.ndarray:
+    """The functional at linear predictors [draw, row]."""
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        return np.asarray(functional.value(values_at(posterior, eta, draws)), float)
+
+
+def expect(
+    posterior: Posterior, functional: Functional, predictors: Predictors, eta: Eta, draws: Draws = slice(None)
+) -> np.ndarray:
+    """The functional averaged over random effects [draw, row].
+
+    Parameters
+    ----------
+    posterior : Posterior
+    functional : Functional
+    predictors : Predictors
+        With the factors to average over.
+    eta : mapping of parameter to array [draw, row]
+        Linear predictors without these effects, of all parameters that have one.
+    draws : slice or array
+        Which draws, chains stacked.
+
+    Raises
+    ------
+    SpecError
+        For a link under which the average does not exist, and for effects in more than two parameters.
+    """
+    random = [name for name in functional.reads if name in eta and _varies(predictors, name)]
+    if not random:
+        return value_of(posterior, functional, eta, draws)
+    if functional.factor not in random:
+        return _plain(posterior, functional, predictors, eta, draws, random)
+    rest = _rest(functional)
+    others = [name for name in random if name != functional.factor]
+    if not others:
+        mean = over_effects(
+            posterior, average_over_normal, predictors, eta[functional.factor], draws, functional.factor
+        )
+        return mean * value_of(posterior, rest, eta, draws) if functional.rest else mean
+    if posterior.spec.link_of(functional.factor).name == "log":
+        V = covariance_of_predictors(posterior, predictors, (functional.factor, *others), draws)
+        moved = {name: eta[name] + V[..., 0, 1 + k] for k, name in enumerate(others)}
+        scale = np.exp(eta[functional.factor] + 0.5 * V[..., 0, 0])
+        return scale * expect(posterior, rest, predictors, {**eta, **moved}, draws)
+    if not _related(predictors, functional.factor, others):
+        mean = over_effects(
+            posterior, average_over_normal, predictors, eta[functional.factor], draws, functional.factor
+        )
+        return mean * expect(posterior, rest, predictors, eta, draws)
+    return _plain(posterior, functional, predictors, eta, draws, random)
+
+
+def over_effects(
+    posterior: Posterior,
+    average: Average,
+    predictors: Predictors,
+    eta: np.ndarray,
+    draws: Draws,
+    parameter: str = LOCATION,
+) -> np.ndarray:
+    """``average(link, eta, variance)`` over the random effects of rows [draw, row]; by a table where that is faster.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    average : function
+        Such as :func:`~bayes_glmm.effects.integrate.average_over_normal`.
+    predictors : Predictors
+        With the factors to average over.
+    eta : array [draw, row]
+        Linear predictor without them.
+    draws : slice or array
+    parameter : str
+        Whose linear predictor.
+    """
+    link = posterior.spec.link_of(parameter)
+    if same_variance(predictors, parameter):
+        variance = variance_of_predictor(posterior, predictors.take(np.zeros(1, int)), None, draws, parameter)
+        return by_table(average, link, eta, variance)
+    return average(link, eta, variance_of_predictor(posterior, predictors, None, draws, parameter))
+
+
+def _plain(
+    posterior: Posterior,
+    functional: Functional,
+    predictors: Predictors,
+    eta: Eta,
+    draws: Draws,
+    random: Sequence[str],
+) -> np.ndarray:
+    """By the rule for one parameter, or for two."""
+    if len(random) > 2:
+        raise SpecError(
+            f"Averages over random effects of {', '.join(random)} together are not there.",
+            functional.title,
+            "Use random_effects='zero', 'known' or 'new'.",
+        )
+    V = covariance_of_predictors(posterior, predictors, tuple(random), draws)
+    links = [posterior.spec.link_of(name) for name in random]
+
+    def at(*moved: np.ndarray) -> np.ndarray:
+        return value_of(posterior, functional, {**eta, **dict(zip(random, moved, strict=True))}, draws)
+
+    start = [np.broadcast_to(eta[name], V.shape[:2]) for name in random]
+    if len(random) == 1:
+        return expectation(at, links[0], start[0], np.sqrt(V[..., 0, 0]))
+    return plane_expectation(at, links, start, V)
+
+
+def _rest(functional: Functional) -> Functional:
+    """What stands beside the factor."""
+    reads = tuple(name for name in functional.reads if name != functional.factor)
+    rest = functional.rest or _one
+    return replace(functional, reads=reads, value=rest, factor="", rest=None)
+
+
+def _one(at: Any) -> float:
+    return 1.0
+
+
+def _varies(predictors: Predictors, parameter: str) -> bool:
+    return any(block.of(parameter) for block in predictors.blocks)
+
+
+def _related(predictors: Predictors, parameter: str, others: Sequence[str]) -> bool:
+    """Whether effects of a parameter are correlated with those of others."""
+    for block in predictors.blocks:
+        for run in block.runs:
+            of_run = set(block.parameters[run])
+            if parameter in of_run and of_run & set(others):
+                return True
+    return False

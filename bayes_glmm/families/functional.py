@@ -1,0 +1,45 @@
+"""Functional: a number of the distribution of the response, such as its mean, as a function of its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bayes_glmm.families.value import At
+
+
+@dataclass(frozen=True)
+class Functional:
+    """A number of the distribution of the response.
+
+    Attributes
+    ----------
+    name : str
+        As written in a call.
+    title : str
+        Its name in prose.
+    reads : tuple of str
+        The parameters that it depends on.
+    value : function
+        ``(at) -> value``, in the shape that its parameters broadcast to.
+    factor : str
+        The parameter that it is proportional to, if any: ``value = at[factor].value * rest(at)``.
+    rest : function, optional
+        ``(at) -> value`` of what stands beside the factor, which does not read it; nothing where not given.
+    """
+
+    name: str
+    title: str
+    reads: tuple[str, ...]
+    value: Callable[[At], Any]
+    factor: str = ""
+    rest: Callable[[At], Any] | None = None
+
+
+def product(name: str, title: str, factor: str, rest: Callable[[At], Any], reads: tuple[str, ...]) -> Functional:
+    """A functional that is one parameter times a function of others, which it reads beside the factor."""
+    return Functional(name, title, (factor, *reads), lambda at: at[factor].value * rest(at), factor, rest)
+
+
+MEAN = Functional("mean", "mean of the response", ("mu",), lambda at: at["mu"].value, factor="mu")
