@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -34,18 +34,22 @@ class GLMM:
 
     Parameters
     ----------
-    formula : str or ModelSpec
-        In lme4's notation: ``"y ~ x + (1 + x | g)"``. A ModelSpec brings its own family, link and priors.
+    formula : str, list of str or ModelSpec
+        In lme4's notation: ``"y ~ x + (1 + x | g)"``. In a list, formulas of further parameters of the family follow
+        that of the response: ``["y ~ x + (1 |i| g)", "sigma ~ z + (1 |i| g)"]``; effects with the same name between
+        two bars are correlated. A ModelSpec brings its own family, link and priors.
     data : DataFrame
     family : str
-        ``gaussian``, ``student_t``, ``gamma``, ``bernoulli``, ``binomial``, ``beta``, ``poisson`` or
-        ``negative_binomial``.
-    link : str, optional
-        A link of the family; its usual one by default.
+        ``gaussian``, ``student_t``, ``gamma``, ``bernoulli``, ``binomial``, ``beta``, ``poisson``,
+        ``negative_binomial`` or ``zero_inflated_poisson``.
+    link : str or mapping of parameter to str, optional
+        A link of the family; its usual one by default. Of further parameters by name: ``{"zi": "probit"}``.
     priors : mapping of str to str or Prior, optional
         Priors by name, such as ``{"beta": "Normal(0, 1)", "sd_g": "Exponential(1)"}``; see :attr:`priors`.
     missing : {"error", "drop"}
         What to do with rows that have missing values in used columns.
+    formulas : mapping of str to str, optional
+        Right-hand sides of further parameters, another way to write the list: ``{"zi": "z + (1 | g)"}``.
 
     Attributes
     ----------
@@ -75,19 +79,20 @@ class GLMM:
 
     def __init__(
         self,
-        formula: str | ModelSpec,
+        formula: str | Sequence[str] | ModelSpec,
         data: pd.DataFrame,
         family: str | None = None,
-        link: str | None = None,
+        link: str | Mapping[str, str] | None = None,
         priors: Mapping[str, str | Prior] | None = None,
         missing: Literal["error", "drop"] = "error",
+        formulas: Mapping[str, str] | None = None,
     ) -> None:
         if isinstance(formula, ModelSpec):
-            if family or link or priors:
+            if family or link or priors or formulas:
                 raise SpecError("A ModelSpec brings its own family, link and priors.", advice="Give them once.")
             self.spec = formula
         else:
-            self.spec = ModelSpec.from_formula(formula, family or "gaussian", link, priors)
+            self.spec = ModelSpec.from_formula(formula, family or "gaussian", link, priors, formulas)
         self.design = build_design(self.spec, data, missing)
         self.priors = resolve_priors(self.spec, self.design)
 

@@ -7,7 +7,7 @@ method is one row of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from bayes_glmm.effects.coefficients import CONDITIONAL, POPULATION_AVERAGED
 from bayes_glmm.errors import GLMMError, SpecError
 from bayes_glmm.likelihood import likelihood_of
 from bayes_glmm.likelihood.quadrature import check_quadrature
+from bayes_glmm.names import effect as effect_name
 from bayes_glmm.posterior import Posterior
 
 POSTERIOR = "posterior"
@@ -194,7 +195,7 @@ def _of_fit(fit: ApproxFit, averaged: bool) -> pd.DataFrame:
     half = 1.96 * fit.standard_errors
     columns = {"estimate": fit.beta, "sd": fit.standard_errors, "lower": fit.beta - half, "upper": fit.beta + half}
     effect = POPULATION_AVERAGED if averaged else CONDITIONAL
-    parts = [pd.DataFrame({"effect": effect, "parameter": fit.design.coefficients} | columns)]
+    parts = [pd.DataFrame({"effect": effect, "parameter": fit.layout.terms} | columns)]
     if not averaged:
         fewer = replace(fit, draws=DRAWS)
         marginal = _coefficients(fewer.posterior)
@@ -218,7 +219,18 @@ def _coefficients(posterior: Posterior) -> pd.DataFrame:
     except SpecError:
         found = coefficients(posterior)
     table = found.table.assign(sd=found.draws.to_numpy().reshape(-1, len(found.table)).std(axis=0))
-    return table.rename(columns=names).drop(columns=["probability", "mcse"])
+    table = table.rename(columns=names).drop(columns=["probability", "mcse"])
+    return pd.concat([table, *_further(posterior)], ignore_index=True)
+
+
+def _further(posterior: Posterior) -> Iterator[pd.DataFrame]:
+    """The coefficients of further parameters, which are conditional."""
+    for one in posterior.design.predictors.fixed[1:]:
+        draws = posterior.coefficients(one.parameter)
+        low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+        columns = {"estimate": np.median(draws, axis=0), "sd": draws.std(axis=0), "lower": low, "upper": high}
+        terms = [effect_name(one.parameter, name) for name in one.coefficients]
+        yield pd.DataFrame({"effect": CONDITIONAL, "parameter": terms} | columns)
 
 
 def _sentences(posterior: Posterior, table: pd.DataFrame, fits: Mapping[str, ApproxFit]) -> tuple[str, ...]:

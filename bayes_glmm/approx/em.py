@@ -27,6 +27,7 @@ from bayes_glmm.approx.written import as_written, in_columns
 from bayes_glmm.design.canonical_columns import conditioned
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Estimate, Layout, Likelihood, Parameters, layout_of, likelihood_of
+from bayes_glmm.likelihood.likelihood import check_one_predictor
 from bayes_glmm.likelihood.maximum import Maximum
 from bayes_glmm.likelihood.modes import conditional_modes
 from bayes_glmm.likelihood.quadrature import aghq_log_likelihood, check_quadrature, one_factor
@@ -73,6 +74,7 @@ def em(model: Model, nodes: int = 25, iterations: int = 2000) -> ApproxFit:
     begin = time.perf_counter()
     canonical = conditioned(model.design)
     problem = in_columns(model, canonical)
+    check_one_predictor(problem.spec)
     likelihood = likelihood_of(problem.spec, problem.design)
     if len(likelihood.part.blocks) != 1:
         raise SpecError("EM takes one grouping factor.", advice="Use bg.approx.laplace(model).")
@@ -160,7 +162,7 @@ def maximisation(likelihood: Likelihood, parameters: Parameters, effects: Effect
 
 @dataclass(frozen=True)
 class Regression:
-    """The expected log density of the data given the effects, a function of w = (beta, log phi).
+    """The expected log density of the data given the effects, a function of w = (beta, free coordinates of constants).
 
     Attributes
     ----------
@@ -179,21 +181,22 @@ class Regression:
         """Value, gradient, and the second derivative in beta."""
         rows = self.likelihood.groups.rows
         X = self.likelihood.design.X[rows]
-        names = tuple(self.likelihood.spec.family.auxiliary)
-        with np.errstate(over="ignore"):
-            auxiliary = dict(zip(names, np.exp(w[X.shape[1] :]), strict=True))
+        constants = layout_of(self.likelihood).constants
+        numbers = zip(constants.items(), w[X.shape[1] :], strict=True)
+        auxiliary = {name: free.back(float(number)) for (name, free), number in numbers}
         eta = self.likelihood.fixed(w[: X.shape[1]])[rows] + self.random
         density = self.likelihood.rows(eta, auxiliary, 2, rows)
         value = float(np.sum(self.share * density.value))
-        by_phi = [phi * np.sum(self.share * density.derivative(0, name)) for name, phi in auxiliary.items()]
-        gradient = np.concatenate([X.T @ np.sum(self.share * density.derivative(1), axis=0), by_phi])
+        slopes = {name: free.slope(auxiliary[name]) for name, free in constants.items()}
+        by_constant = [slope * np.sum(self.share * density.derivative(0, name)) for name, slope in slopes.items()]
+        gradient = np.concatenate([X.T @ np.sum(self.share * density.derivative(1), axis=0), by_constant])
         bend = np.sum(self.share * density.derivative(2), axis=0)
         return (value if np.isfinite(value) else -np.inf), gradient, X.T @ (bend[:, None] * X)
 
     def maximum(self, beta: np.ndarray, auxiliary: Mapping[str, float]) -> tuple[np.ndarray, dict[str, float]]:
-        """The largest value's beta and phi, by Newton steps that are halved while they lead down."""
-        p = len(beta)
-        w = np.concatenate([beta, np.log(list(auxiliary.values()))]) if auxiliary else beta
+        """The largest value's beta and constants, by Newton steps that are halved while they lead down."""
+        p, constants = len(beta), layout_of(self.likelihood).constants
+        w = np.concatenate([beta, [free.forward(auxiliary[name]) for name, free in constants.items()]])
         value, gradient, bend = self(w)
         for _ in range(NEWTON_STEPS):
             step = self._newton_step(w, gradient, bend)
@@ -205,7 +208,8 @@ class Regression:
             w, value, gradient, bend = found
             if decrement < DECREMENT:
                 break
-        return w[:p], dict(zip(auxiliary, map(float, np.exp(w[p:])), strict=True))
+        numbers = zip(constants.items(), w[p:], strict=True)
+        return w[:p], {name: free.back(float(number)) for (name, free), number in numbers}
 
     def _newton_step(self, w: np.ndarray, gradient: np.ndarray, bend: np.ndarray) -> np.ndarray:
         """Uphill also where the second derivative is not negative definite."""

@@ -16,7 +16,6 @@ from bayes_glmm.errors import SpecError
 from bayes_glmm.likelihood import Estimate, Likelihood, likelihood_of, maximum_a_posteriori, maximum_likelihood
 from bayes_glmm.likelihood.estimate import LogLikelihood
 from bayes_glmm.likelihood.laplace import laplace_log_likelihood
-from bayes_glmm.likelihood.modes import by_row
 
 Target = Literal["likelihood", "posterior"]
 
@@ -113,8 +112,7 @@ def approx_fit(method: str, model: Model, likelihood: Likelihood, estimate: Esti
 def _random_effects(likelihood: Likelihood, estimate: Estimate) -> RandomEffects:
     """Conditional modes, and their prediction error variance."""
     modes = estimate.evaluation.modes
-    weights = -by_row(modes.rows, 2, len(modes.eta))
-    A = likelihood.part.matrix(modes.factor.values)
-    follow = -modes.factor.solve(A.T @ (weights[:, None] * likelihood.design.X))
+    A = likelihood.part.matrix(modes.values)
+    follow = -modes.factor.solve(A.T @ modes.curvature.times(likelihood.X))
     beta = estimate.maximum.covariance[estimate.layout.beta, estimate.layout.beta]
     return predicted_effects(modes.factor, estimate.parameters, modes.z, follow, beta)

@@ -45,7 +45,6 @@ from bayes_glmm.likelihood import (
     maximum_a_posteriori,
 )
 from bayes_glmm.likelihood.estimate import LogLikelihood
-from bayes_glmm.likelihood.modes import by_row
 from bayes_glmm.likelihood.priors import LogPrior
 from bayes_glmm.likelihood.quadrature import MOST_NODES, aghq_log_likelihood, check_quadrature
 from bayes_glmm.numerics.spread import evenly_spread
@@ -245,12 +244,13 @@ def _beyond_second_order(
     likelihood: Likelihood, parameters: Parameters, found: Evaluation, move: np.ndarray
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Exact less Gaussian log density of the effects, each relative to its mode, summed over the rows of each level."""
-    modes, n = found.modes, len(found.modes.eta)
-    change = likelihood.part.spread(modes.factor.values, move)
-    exact = by_row(likelihood.rows(modes.eta + change, parameters.auxiliary, 1), 0, n) - by_row(modes.rows, 0, n)
-    remainder = exact - by_row(modes.rows, 1, n) * change - 0.5 * by_row(modes.rows, 2, n) * change**2
+    modes, rows = found.modes, found.modes.rows
+    change = likelihood.part.spread(modes.values, move)
+    exact = likelihood.jet(modes.eta + change, parameters.auxiliary, 1).value - rows.value
+    expected = change * (rows.first.ravel() - 0.5 * modes.curvature.times(change))
+    remainder = exact - expected.reshape(len(rows.first), -1).sum(axis=0)
     remainder = np.maximum(np.nan_to_num(remainder, nan=-np.inf), -1e300)  # a mean outside its range
-    for block in likelihood.part.blocks:
+    for block in likelihood.design.blocks:
         yield block.group, np.bincount(block.index, remainder, len(block.levels))
 
 
@@ -300,7 +300,8 @@ def _posterior(problem: Problem, estimate: Estimate, likelihood: Likelihood, x: 
     G = {group: root @ root.transpose(0, 2, 1) for group, root in L.items()}
     u = {group: np.einsum("sij,ljs->sli", L[group], each) for group, each in likelihood.part.split(z.T).items()}
     auxiliary = {name: np.array([one.auxiliary[name] for one in parameters]) for name in layout.auxiliary}
-    beta = np.array([one.beta for one in parameters])
-    found = posterior_of(problem.canonical, beta, G, auxiliary, u).draws["posterior"].to_dataset().copy(deep=True)
+    beta, *further = problem.design.predictors.split(np.array([one.beta for one in parameters])).items()
+    made = posterior_of(problem.canonical, beta[1], G, auxiliary, u, dict(further))
+    found = made.draws["posterior"].to_dataset().copy(deep=True)
     draws = to_written(found, problem.priors.canonical, problem.design)
     return Posterior(problem.spec, problem.design, problem.priors, xr.DataTree.from_dict({"posterior": draws}))

@@ -155,7 +155,7 @@ class ApproxFit(EffectMethods):
         """One row a parameter: its kind, estimate and, for coefficients, standard error and z value."""
         rows = [
             ("coefficient", name, value, error, value / error)
-            for name, value, error in zip(self.layout.coefficients, self.beta, self.standard_errors, strict=True)
+            for name, value, error in zip(self.layout.terms, self.beta, self.standard_errors, strict=True)
         ]
         nothing = float("nan")
         for block in self.layout.blocks:
@@ -205,7 +205,18 @@ class ApproxFit(EffectMethods):
         """The estimates as a posterior of one draw."""
         G = {block.group: self.G(block.group) for block in self.layout.blocks}
         u = self.random_effects.u if self.random_effects else {}
-        return posterior_of(self._problem, self.beta, G, self.parameters.auxiliary, u)
+        return self._made(self.beta, G, self.parameters.auxiliary, u)
+
+    def _made(
+        self,
+        beta: np.ndarray,
+        G: Mapping[str, np.ndarray],
+        auxiliary: Mapping[str, Any],
+        u: Mapping[str, np.ndarray],
+    ) -> Posterior:
+        """A posterior of coefficients of one parameter after another [..., coefficient]."""
+        location, *further = self.design.predictors.split(beta).items()
+        return posterior_of(self._problem, location[1], G, auxiliary, u, dict(further))
 
     @property
     def _problem(self) -> Problem:
@@ -230,7 +241,7 @@ class ApproxFit(EffectMethods):
         beta = np.array([one.beta for one in parameters])
         G = {b.group: np.array([one.G(b.group) for one in parameters]) for b in self.layout.blocks}
         auxiliary = {name: np.array([one.auxiliary[name] for one in parameters]) for name in self.layout.auxiliary}
-        return posterior_of(self._problem, beta, G, auxiliary, self._simulated_effects(beta - self.beta, rng))
+        return self._made(beta, G, auxiliary, self._simulated_effects(beta - self.beta, rng))
 
     def _simulated_effects(self, moves: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Random effects that follow each draw of beta, with what is uncertain given it."""

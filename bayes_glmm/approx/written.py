@@ -43,7 +43,9 @@ def as_written(fit: ApproxFit, model: Model, canonical: Canonical) -> ApproxFit:
     written = replace(fit, spec=model.spec, design=model.design, priors=model.priors)
     if canonical.is_identity and not any(canonical.carried(block.group) for block in blocks):
         return replace(written, layout=replace(fit.layout, blocks=blocks))
-    layout = Layout(model.design.coefficients, blocks, fit.layout.auxiliary)
+    fixed = model.design.predictors.fixed
+    keys = tuple(f"{one.variable}[{name}]" for one in fixed for name in one.coefficients)
+    layout = replace(fit.layout, coefficients=keys, blocks=blocks)
 
     def change(x: np.ndarray) -> np.ndarray:
         parameters = fit.layout.parameters(fit.layout.bound(x) if fit.free else x)
@@ -64,7 +66,7 @@ def as_written(fit: ApproxFit, model: Model, canonical: Canonical) -> ApproxFit:
 
 def _parameters(parameters: Parameters, canonical: Canonical) -> Parameters:
     L = {group: _root(canonical.A[group] @ L) if canonical.carried(group) else L for group, L in parameters.L.items()}
-    return replace(parameters, beta=canonical.location.to_written(parameters.beta), L=L)
+    return replace(parameters, beta=parameters.beta @ canonical.T.T, L=L)
 
 
 def _root(L: np.ndarray) -> np.ndarray:
@@ -76,7 +78,7 @@ def _root(L: np.ndarray) -> np.ndarray:
 def _derivative(change, x: np.ndarray, canonical: Canonical, layout: Layout) -> np.ndarray:  # type: ignore[no-untyped-def]
     """The derivative of the change of columns [written, canonical]: by differences for the roots."""
     slope = np.eye(len(x))
-    slope[layout.beta, layout.beta] = canonical.location.T
+    slope[layout.beta, layout.beta] = canonical.T
     for j in range(layout.theta.start, layout.theta.stop):
         move = np.zeros_like(x)
         move[j] = _STEP * max(1e-3, abs(x[j]))
@@ -85,7 +87,7 @@ def _derivative(change, x: np.ndarray, canonical: Canonical, layout: Layout) -> 
 
 
 def _effects(effects: RandomEffects, canonical: Canonical) -> RandomEffects:
-    back = np.linalg.inv(canonical.location.T)
+    back = np.linalg.inv(canonical.T)
     A = canonical.A
     return RandomEffects(
         {group: u @ A[group].T for group, u in effects.u.items()},

@@ -74,6 +74,16 @@ class RandomBlock:
         ends = np.cumsum(self.pattern).tolist()
         return tuple(slice(stop - size, stop) for size, stop in zip(self.pattern, ends, strict=True))
 
+    @property
+    def runs_of_parameters(self) -> tuple[list[int], ...]:
+        """Positions of the effects of each run, by the parameter whose predictor they enter."""
+        parts = [
+            [k for k in range(run.start, run.stop) if self.parameters[k] == parameter]
+            for run in self.runs
+            for parameter in dict.fromkeys(self.parameters[run])
+        ]
+        return tuple(parts)
+
     def of(self, parameter: str) -> list[int]:
         """Positions of the effects that enter a parameter's predictor."""
         return [k for k, name in enumerate(self.parameters) if name == parameter]

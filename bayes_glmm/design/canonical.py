@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy import linalg
 
 from bayes_glmm.design.block import RandomBlock
 from bayes_glmm.design.design import Design
@@ -109,6 +110,11 @@ class Canonical:
     def location(self) -> Columns:
         """That of the location's fixed effects."""
         return self.fixed[LOCATION]
+
+    @property
+    def T(self) -> np.ndarray:
+        """That of the coefficients of one parameter after another."""
+        return linalg.block_diag(*(columns.T for columns in self.fixed.values()))
 
     @property
     def is_identity(self) -> bool:

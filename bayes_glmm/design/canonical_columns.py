@@ -117,17 +117,15 @@ def _effects(design: Design, block: RandomBlock, literal: bool) -> tuple[np.ndar
     """
     d, w = len(block.effects), weights(design)
     A, means = np.eye(d), np.zeros(d)
-    for run in block.runs:
-        for parameter in dict.fromkeys(block.parameters[run]):
-            of = [k for k in block.of(parameter) if run.start <= k < run.stop]
-            values = block.values[:, of]
-            a = constant_in(values) if len(of) > 1 and not literal else None
-            if a is None:
-                continue
-            mean = w @ values / w.sum()
-            mean = np.where((a != 0) | (np.abs(mean) < _ROUNDING * np.sqrt(w @ values**2 / w.sum())), 0.0, mean)
-            means[of] = mean
-            A[np.ix_(of, of)] -= np.outer(a, mean)
+    for of in block.runs_of_parameters:
+        values = block.values[:, of]
+        a = constant_in(values) if len(of) > 1 and not literal else None
+        if a is None:
+            continue
+        mean = w @ values / w.sum()
+        mean = np.where((a != 0) | (np.abs(mean) < _ROUNDING * np.sqrt(w @ values**2 / w.sum())), 0.0, mean)
+        means[of] = mean
+        A[np.ix_(of, of)] -= np.outer(a, mean)
     return A, means
 
 

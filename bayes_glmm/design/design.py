@@ -77,6 +77,11 @@ class Predictors:
         """
         return {one.parameter: one for one in self.fixed}[parameter]
 
+    def split(self, beta: np.ndarray) -> dict[str, np.ndarray]:
+        """Coefficients of each parameter [..., coefficient] from those of one parameter after another."""
+        ends = np.cumsum([len(one.coefficients) for one in self.fixed])[:-1]
+        return dict(zip(self.parameters, np.split(beta, ends, axis=-1), strict=True))
+
     def with_location(self, X: np.ndarray, offset: np.ndarray) -> Predictors:
         """The same with another fixed part of the location, of the same coefficients."""
         return replace(self, fixed=(replace(self.location, X=X, offset=offset), *self.fixed[1:]))

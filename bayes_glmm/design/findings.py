@@ -148,7 +148,7 @@ def _few_levels(spec: ModelSpec, design: Design) -> Iterator[Finding]:
 def _dependent_effects(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """Effects of a level that are combinations of each other; of fixed effects this is an error."""
     for block in design.blocks:
-        rest = dependent(block.values)
+        rest = _dependent_columns(block)
         if rest:
             names = ", ".join(block.effects[k] for k in rest)
             yield Finding(
@@ -160,6 +160,12 @@ def _dependent_effects(spec: ModelSpec, design: Design) -> Iterator[Finding]:
                 weight="look",
                 parameters=(f"sd_{block.group}", f"corr_{block.group}"),
             )
+
+
+def _dependent_columns(block: RandomBlock) -> list[int]:
+    """Effects that are combinations of others in the predictor of the same parameter."""
+    of = [np.array(block.of(parameter)) for parameter in dict.fromkeys(block.parameters)]
+    return [int(columns[k]) for columns in of for k in dependent(block.values[:, columns])]
 
 
 def _same_groups(spec: ModelSpec, design: Design) -> Iterator[Finding]:

@@ -6,12 +6,16 @@ covariance, R for their correlations. The same names stand in the draws, so an e
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 
-from bayes_glmm.design.design import Design, RandomBlock
+from bayes_glmm.design.block import RandomBlock
+from bayes_glmm.design.design import Design
+from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.prior_text import brief
 from bayes_glmm.design.priors import Priors
+from bayes_glmm.names import effect as effect_name
 from bayes_glmm.spec import ModelSpec
 
 _LONGEST = 110  # characters of a line of text
@@ -36,6 +40,7 @@ _DISTRIBUTIONS = {
     "beta": "Beta(mean μ_i, precision φ)",
     "poisson": "Poisson(μ_i)",
     "negative_binomial": "NegBinomial(mean μ_i, shape φ)",
+    "zero_inflated_poisson": "ZeroInflatedPoisson(zi, μ_i)",
 }
 
 
@@ -70,7 +75,7 @@ def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...
     """
     return (
         _response(spec, design),
-        *_predictor(spec, design),
+        *(line for one in design.predictors.fixed for line in _predictor(spec, design, one)),
         *(line for block in design.blocks for line in _random_effects(block, _letter(design, block))),
         *_priors(priors),
     )
@@ -97,24 +102,32 @@ def _response(spec: ModelSpec, design: Design) -> str:
     trials = spec.formula.trials or "1"
     trials = trials if trials.isdigit() else f"{_braced(trials)}_i"
     pattern = _DISTRIBUTIONS.get(spec.family_name, f"{spec.family.title}(μ_i)")
+    for parameter in spec.formulas:  # of each row its own
+        symbol = _GREEK.get(parameter, parameter)
+        pattern = re.sub(rf"(?<![\w]){re.escape(symbol)}(?![A-Za-z_])", f"{symbol}_i", pattern)
     given = " | u" if design.blocks else ""
     return f"{_braced(name)}_i{given} ~ {pattern.format(trials=trials)}"
 
 
-def _predictor(spec: ModelSpec, design: Design) -> Iterator[str]:
-    terms = [f"β[{name}]" if name == "Intercept" else f"β[{name}] {_braced(name)}_i" for name in design.coefficients]
-    if spec.formula.offset is not None:
-        terms.insert(0, f"offset({spec.formula.offset})_i")
+def _predictor(spec: ModelSpec, design: Design, predictor: Predictor) -> Iterator[str]:
+    beta, parameter = _symbol(predictor.variable), predictor.parameter
+    names = predictor.coefficients
+    terms = [f"{beta}[{name}]" if name == "Intercept" else f"{beta}[{name}] {_braced(name)}_i" for name in names]
+    offset = spec.predicted[parameter].offset
+    if offset is not None:
+        terms.insert(0, f"offset({offset})_i")
     for block in design.blocks:
         letter = _letter(design, block)
-        for effect in block.effects:
+        for effect in (block.effects[k] for k in block.of(parameter)):
             u = (
                 f"u_{block.group}[{letter}(i)]"
                 if len(block.effects) == 1
                 else f"u_{block.group}[{letter}(i), {effect}]"
             )
-            terms.append(u if effect == "Intercept" else f"{u} {_braced(effect)}_i")
-    left = f"{_LINKS.get(spec.link_name, f'{spec.link_name}(μ_i)')} = "
+            column = effect.removeprefix(effect_name(parameter, ""))
+            terms.append(u if column == "Intercept" else f"{u} {_braced(column)}_i")
+    link, symbol = spec.link_of(parameter).name, _GREEK.get(parameter, parameter)
+    left = f"{_LINKS.get(link, f'{link}(μ_i)').replace('μ', symbol)} = "
     line = left + (" + ".join(terms) or "0")
     if len(terms) <= _LISTED and len(line) <= _WIDTH:
         yield line
@@ -155,6 +168,8 @@ def _letter(design: Design, block: RandomBlock) -> str:
 def _symbol(parameter: str) -> str:
     """A parameter's name with Greek where the field has it: ``beta[x]`` to ``β[x]``, ``corr_g`` to ``R_g``."""
     kind, bracket, inside = parameter.partition("[")
+    if kind.startswith("beta_"):
+        return f"β_{_GREEK.get(kind[5:], kind[5:])}{bracket}{inside}"
     if kind.startswith("corr_"):
         return f"R_{kind[5:]}"
     return _GREEK.get(kind, kind) + bracket + inside

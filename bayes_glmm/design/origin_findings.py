@@ -21,7 +21,8 @@ FEWEST = 5  # levels for a share to mean something
 def uncentred(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """Slopes without a correlated intercept: the likelihood itself depends on where x is 0."""
     for block in design.blocks:
-        names = [block.effects[k] for run in _runs(block) if not _holds_constant(block, run) for k in _far(block, run)]
+        free = [run for run in block.runs_of_parameters if not _holds_constant(block, run)]
+        names = [block.effects[k] for run in free for k in _far(block, run)]
         if names:
             yield Finding(
                 "uncentred",
@@ -37,7 +38,7 @@ def uncentred(spec: ModelSpec, design: Design) -> Iterator[Finding]:
 def given_at_zero(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """Given priors of a random intercept, or of its correlations, hold at x = 0, which may be far from the data."""
     for block in design.blocks:
-        for run in _runs(block):
+        for run in block.runs_of_parameters:
             far = _far(block, run)
             constant = [k for k in run if (block.values[:, k] == 1.0).all()]
             if not far or not constant:
@@ -76,23 +77,18 @@ def mixed_slopes(spec: ModelSpec, design: Design) -> Iterator[Finding]:
             )
 
 
-def _runs(block: RandomBlock) -> list[range]:
-    ends = np.cumsum(block.pattern)
-    return [range(end - size, end) for size, end in zip(block.pattern, ends, strict=True)]
-
-
-def _far(block: RandomBlock, run: range) -> list[int]:
+def _far(block: RandomBlock, run: list[int]) -> list[int]:
     """Columns, other than those of 0 and 1, whose mean is more than FAR sds from 0."""
-    columns = block.values[:, run.start : run.stop]
+    columns = block.values[:, run]
     mean, sd = np.abs(columns.mean(axis=0)), columns.std(axis=0)
     varies = sd > 1e-12 * np.maximum(mean, 1e-300)
     indicator = np.isin(columns, (0.0, 1.0)).all(axis=0)
-    return [run.start + int(k) for k in np.flatnonzero(varies & ~indicator & (mean > FAR * sd))]
+    return [run[k] for k in np.flatnonzero(varies & ~indicator & (mean > FAR * sd))]
 
 
-def _holds_constant(block: RandomBlock, run: range) -> bool:
+def _holds_constant(block: RandomBlock, run: list[int]) -> bool:
     """Whether a constant is a combination of the columns of a run."""
-    columns = block.values[:, run.start : run.stop]
+    columns = block.values[:, run]
     columns = columns / np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
     one = np.ones(len(columns))
     rest = one - columns @ np.linalg.lstsq(columns, one)[0]

@@ -71,6 +71,7 @@ USUAL: dict[str, Usual] = {
     "HalfCauchy": Usual(("beta",), 1, ("beta",), True),
     "Exponential": Usual(("lam", "scale"), 0, ("lam", "scale"), True, by_position=1),
     "Gamma": Usual(("alpha", "beta"), 2, ("alpha", "beta"), True, others=("mu", "sigma")),
+    "Beta": Usual(("alpha", "beta"), 2, ("alpha", "beta"), True, others=("mu", "sigma", "nu")),
     "InverseGamma": Usual(("alpha", "beta"), 1, ("alpha", "beta"), True, others=("mu", "sigma")),
     "LogNormal": Usual(("mu", "sigma"), scales=("sigma",), positive=True, others=("tau",)),
     "Lognormal": Usual(("mu", "sigma"), scales=("sigma",), positive=True, others=("tau",)),
@@ -138,9 +139,10 @@ def check_prior(parameter: str, prior: Prior, support: Support) -> None:
     given = _arguments(usual, prior, where)
     _check_values(usual, prior, given, where)
     negative = not usual.positive and given.get("lower", 0.0 if prior.distribution == "Uniform" else -1.0) < 0
-    if support == "unit" and not (
+    within = prior.distribution == "Beta" or (
         prior.distribution == "Uniform" and 0 <= given.get("lower", 0.0) < given.get("upper", 1.0) <= 1
-    ):
+    )
+    if support == "unit" and not within:
         raise _leaves_the_unit(prior, parameter, where)
     if support == "positive" and negative:
         raise _allows_negative(prior, parameter, where, usual, given)

@@ -215,9 +215,18 @@ def _scalars(
             scalars[f"{variable}[{name}]"] = given[f"{variable}[{written}]"]
         elif centred is not None and j == (columns.constant or 0):
             scalars[f"{variable}[{name}]"] = centred
+        elif j == columns.constant and predictor.parameter != LOCATION and (own := _intercept(spec, predictor)):
+            scalars[f"{variable}[{name}]"] = own
         else:
             scalars[f"{variable}[{name}]"] = _prior("Normal", mu=float(mean[j]), sigma=reach)
     return scalars
+
+
+def _intercept(spec: ModelSpec, predictor: Predictor) -> Prior | None:
+    """The default prior of a further parameter's intercept at the centre, where its record has one for its link."""
+    record = spec.family.auxiliary[predictor.parameter]
+    own_link = spec.link_of(predictor.parameter).name == record.links[0]
+    return Prior.parse(record.intercept) if record.intercept and own_link else None
 
 
 def _reach(spec: ModelSpec, design: Design, predictor: Predictor, default: DefaultSpan) -> float:

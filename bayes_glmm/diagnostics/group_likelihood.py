@@ -7,7 +7,7 @@ Effects of *other* grouping factors are kept at their draws, part of eta. What t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -87,13 +87,19 @@ class GroupLikelihood:
     def rows(self, draws: np.ndarray) -> Rows:
         """The rows of the data under some draws."""
         posterior, block = self.posterior, self.block
-        u = posterior.u(block.group)[draws]
-        eta = conditional_predictor(posterior, draws=draws)
-        for k, values in enumerate(block.values.T):
-            eta -= u[:, block.index, k] * values
-        root = posterior.root(block.group)[draws]
+        predictors = posterior.design.predictors.take(self.order)
+        others = replace(predictors, blocks=tuple(one for one in predictors.blocks if one.group != block.group))
+        names, root = predictors.parameters, posterior.root(block.group)[draws]
+        eta = np.stack([conditional_predictor(posterior, others, draws, name) for name in names], axis=1)
+        A = np.stack([_own(block, self.order, root, name) for name in names], axis=1)
         auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
-        return Rows(eta[:, self.order], np.einsum("re,dek->drk", block.values[self.order], root), auxiliary)
+        return Rows(eta, A, auxiliary)
+
+
+def _own(block: RandomBlock, rows: np.ndarray, root: np.ndarray, parameter: str) -> np.ndarray:
+    """What standardised effects add to a parameter's predictor in some rows [draw, row, effect]."""
+    of = block.of(parameter)
+    return np.einsum("re,dek->drk", block.values[rows][:, of], root[:, of])
 
 
 def obstacle(posterior: Posterior, block: RandomBlock) -> str:

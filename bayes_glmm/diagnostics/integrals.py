@@ -12,6 +12,7 @@ noise goes down in averages over draws.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +20,10 @@ import numpy as np
 from scipy import special
 
 from bayes_glmm.families import Response
-from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY, Functions
+from bayes_glmm.numerics.jet import jet
 from bayes_glmm.numerics.quadrature import product_rule
-from bayes_glmm.numerics.series import SERIES, variables
+from bayes_glmm.numerics.series import SERIES
 from bayes_glmm.spec import ModelSpec
 
 NODES = {1: 31, 2: 13, 3: 7}  # a dimension
@@ -39,10 +40,10 @@ class Rows:
 
     Attributes
     ----------
-    eta : array [draw, row]
-        The linear predictor without the effects that are integrated out.
-    A : array [draw, row, effect]
-        What a unit of each standardised effect of the row's group adds to it: Z L.
+    eta : array [draw, predictor, row]
+        Linear predictors without the effects that are integrated out.
+    A : array [draw, predictor, row, effect]
+        What a unit of each standardised effect of the row's group adds to them: Z L.
     auxiliary : dict of str to array [draw, 1]
     """
 
@@ -93,7 +94,7 @@ class GroupIntegrals:
         nodes : int, optional
             Of the quadrature, in each dimension; 0 for importance sampling.
         """
-        effects = rows.A.shape[2]
+        effects = rows.A.shape[-1]
         if not effects:
             return self._value(rows, np.zeros((len(rows.eta), *start.shape))), start
         if is_closed(self.spec):
@@ -105,7 +106,7 @@ class GroupIntegrals:
 
     def quadrature_error(self, rows: Rows, start: np.ndarray, rng: np.random.Generator) -> float:
         """Largest change of a log integral with half as many nodes again in each dimension; 0 without quadrature."""
-        effects = rows.A.shape[2]
+        effects = rows.A.shape[-1]
         if is_closed(self.spec) or effects not in NODES:
             return 0.0
         finer, _ = self.log(rows, start, rng, math.ceil(MORE * NODES[effects]))
@@ -113,7 +114,7 @@ class GroupIntegrals:
 
     def _modes(self, rows: Rows, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mode of the integrand [draw, group, effect] and its curvature there [draw, group, effect, effect]."""
-        effects = rows.A.shape[2]
+        effects = rows.A.shape[-1]
         t = np.broadcast_to(start, (len(rows.eta), *start.shape)).copy()
         step, best = np.zeros_like(t), np.full(t.shape[:2], -np.inf)
         curvature = np.broadcast_to(np.eye(effects), (*t.shape, effects)).copy()
@@ -132,18 +133,18 @@ class GroupIntegrals:
     def _derivatives(self, rows: Rows, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Log integrand, its gradient in t and its curvature, not below that of the prior, at points of each group."""
         eta, identity = self._predictor(rows, t), np.eye(t.shape[2])
-        moving, _ = variables(eta, {}, order=2)
         with np.errstate(all="ignore"):  # a step too far shows as a density that is not finite
-            density = self._density(moving, rows.auxiliary, SERIES)
-        weight = np.maximum(np.nan_to_num(-density.derivative(2), posinf=0.0, neginf=0.0), 0.0)
-        score = np.nan_to_num(density.derivative(1), posinf=0.0, neginf=0.0)
+            density = jet(
+                lambda etas, _: self._density(etas, rows.auxiliary, SERIES), [*np.moveaxis(eta, 1, 0)], {}, order=2
+            )
+        score = np.nan_to_num(density.first, posinf=0.0, neginf=0.0)
         value = np.nan_to_num(self._by_group(density.value), nan=-np.inf, posinf=-np.inf)
-        information = self._information(rows.A, weight)
+        information = self._information(rows.A, _not_below_zero(density.second))
         # where a step went so far that one row outweighs all, the prior's 1 is lost to rounding
         ridge = 1.0 + 1e-9 * np.trace(information, axis1=-2, axis2=-1)[..., None, None]
         return (
             value - 0.5 * np.square(t).sum(axis=-1),
-            self._by_group(rows.A * score[..., None]) - t,
+            self._by_group(np.einsum("dkre,kdr->dre", rows.A, score)) - t,
             information + ridge * identity,
         )
 
@@ -175,39 +176,57 @@ class GroupIntegrals:
     def _gaussian(self, rows: Rows) -> np.ndarray:
         """Log N(y_j; eta_j, A A' + sigma^2 I) by the matrix determinant lemma and Woodbury's identity [draw, group]."""
         variance = rows.auxiliary["sigma"] ** 2
-        residual = self.y.values - rows.eta
-        b = self._by_group(rows.A * (residual / variance)[..., None])
-        H = self._information(rows.A, 1.0 / variance) + np.eye(rows.A.shape[2])
+        residual = self.y.values - rows.eta[:, 0]
+        b = self._by_group(rows.A[:, 0] * (residual / variance)[..., None])
+        H = self._information(rows.A, (1.0 / variance)[None, None]) + np.eye(rows.A.shape[-1])
         fitted = np.einsum("dlk,dlk->dl", b, np.linalg.solve(H, b[..., None])[..., 0])
         alone = self._by_group(-0.5 * (residual**2 / variance + np.log(variance) + _LOG_2PI))
         return alone + 0.5 * fitted - 0.5 * np.linalg.slogdet(H)[1]
 
-    def _information(self, A: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Sums of w a a' over the rows of each group [draw, group, effect, effect]."""
-        if len(self.starts) == 1:  # one product of matrices, where there may be many effects
-            return ((A * weight[..., None]).swapaxes(-1, -2) @ A)[:, None]
-        return self._by_group(A[..., :, None] * A[..., None, :] * weight[..., None, None])
+    def _information(self, A: np.ndarray, W: np.ndarray) -> np.ndarray:
+        """Sums of a_j W_jk a_k' over the rows of each group [draw, group, effect, effect]."""
+        total: Any = 0.0
+        for j, k in np.ndindex(W.shape[:2]):
+            one, other, weight = A[:, j], A[:, k], W[j, k]
+            if len(self.starts) == 1:  # one product of matrices, where there may be many effects
+                total = total + ((one * weight[..., None]).swapaxes(-1, -2) @ other)[:, None]
+            else:
+                total = total + self._by_group(one[..., :, None] * other[..., None, :] * weight[..., None, None])
+        return total
 
     def _value(self, rows: Rows, t: np.ndarray) -> np.ndarray:
         """Log p(y_j | t) [draw, group]; -inf where it is not a number."""
         eta = self._predictor(rows, t)
         with np.errstate(all="ignore"):
-            return np.nan_to_num(self._by_group(self._density(eta, rows.auxiliary, NUMPY)), nan=-np.inf)
+            found = self._density([*np.moveaxis(eta, 1, 0)], rows.auxiliary, NUMPY)
+            return np.nan_to_num(self._by_group(found), nan=-np.inf)
 
     def _predictor(self, rows: Rows, t: np.ndarray) -> np.ndarray:
-        return rows.eta + np.einsum("drk,drk->dr", rows.A, t[:, self.of_row])
+        """Linear predictors [draw, predictor, row]."""
+        return rows.eta + np.einsum("dkre,dre->dkr", rows.A, t[:, self.of_row])
 
-    def _density(self, eta: Any, auxiliary: dict[str, np.ndarray], f: Functions) -> Any:
-        return self.spec.family.log_density(self.y, self.spec.at({LOCATION: eta}, auxiliary, f), f)
+    def _density(self, etas: Sequence[Any], auxiliary: dict[str, np.ndarray], f: Functions) -> Any:
+        eta = dict(zip(self.spec.predicted, etas, strict=True))
+        return self.spec.family.log_density(self.y, self.spec.at(eta, auxiliary, f), f)
 
     def _by_group(self, values: np.ndarray) -> np.ndarray:
         """Sums over the rows of each group, along axis 1."""
         return np.add.reduceat(values, self.starts, axis=1)
 
 
+def _not_below_zero(second: np.ndarray) -> np.ndarray:
+    """The W [predictor, predictor, draw, row] of second derivatives, less what bends up."""
+    W = np.nan_to_num(-second, posinf=0.0, neginf=0.0)
+    if len(W) == 1:
+        return np.maximum(W, 0.0)
+    values, vectors = np.linalg.eigh(np.moveaxis(W, (0, 1), (-2, -1)))
+    kept = np.einsum("...km,...m,...lm->...kl", vectors, np.maximum(values, 0.0), vectors)
+    return np.moveaxis(kept, (-2, -1), (0, 1))
+
+
 def is_closed(spec: ModelSpec) -> bool:
     """Whether the integrals of a model have a closed form."""
-    return spec.family_name == "gaussian" and spec.link_name == "identity"
+    return not spec.formulas and spec.family_name == "gaussian" and spec.link_name == "identity"
 
 
 def evaluations(spec: ModelSpec, effects: int) -> int:

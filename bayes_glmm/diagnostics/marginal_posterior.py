@@ -9,7 +9,7 @@ sampler but the model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,7 +17,7 @@ import numpy as np
 from scipy import optimize
 
 from bayes_glmm.design import Design, Priors, RandomBlock
-from bayes_glmm.design.scale import middle
+from bayes_glmm.design.scale import middle_of
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Layout, Likelihood, Parameters, conditional_modes, layout_of, likelihood_of
 from bayes_glmm.likelihood.estimate import AUXILIARY_ERROR, THETA_ERROR, Evaluator, LogLikelihood, LogPosterior
@@ -159,7 +159,9 @@ def at_draws(posterior: Posterior, layout: Layout, draws: int) -> np.ndarray:
     auxiliary = {name: values[chosen] for name, values in posterior.auxiliary.items()}
     G = {block.group: posterior.G(block.group)[chosen] for block in layout.blocks}
     found = []
-    for k, beta in enumerate(posterior.beta[chosen]):
+    names = posterior.design.predictors.parameters
+    fixed = np.concatenate([posterior.coefficients(name)[chosen] for name in names], axis=1)
+    for k, beta in enumerate(fixed):
         try:
             L = {group: np.linalg.cholesky(values[k]) for group, values in G.items()}
         except np.linalg.LinAlgError:
@@ -197,19 +199,12 @@ def _climb(objective: Objective, start: np.ndarray, root: np.ndarray) -> Point |
 def _shift(block: RandomBlock) -> np.ndarray:
     """The matrix C of u = C u_c for columns centred over the rows, in runs that have a constant [effect, effect]."""
     C = np.eye(len(block.effects))
-    for run in _runs(block):
+    for run in block.runs_of_parameters:
         constant = [k for k in run if np.ptp(block.values[:, k]) == 0 and block.values[0, k] != 0]
         if constant:
             others = [k for k in run if k != constant[0]]
             C[constant[0], others] = -block.values[:, others].mean(axis=0) / block.values[0, constant[0]]
     return C
-
-
-def _runs(block: RandomBlock) -> Iterator[list[int]]:
-    start = 0
-    for size in block.pattern:
-        yield list(range(start, start + size))
-        start += size
 
 
 def _centred(design: Design) -> Design:
@@ -240,7 +235,10 @@ def _jacobian(function, at: np.ndarray) -> np.ndarray:  # type: ignore[no-untype
 def _without_slopes(likelihood: Likelihood, layout: Layout, y: np.ndarray) -> np.ndarray:
     """The same start with every coefficient at 0, the intercept at the middle of the response."""
     y = y.copy()
+    spec, design = likelihood.spec, likelihood.design
     y[layout.beta] = [
-        middle(likelihood.spec, likelihood.design) if name == "Intercept" else 0.0 for name in layout.coefficients
+        middle_of(spec, design, one.parameter) if name == "Intercept" else 0.0
+        for one in design.predictors.fixed
+        for name in one.coefficients
     ]
     return y

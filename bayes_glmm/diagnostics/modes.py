@@ -134,7 +134,7 @@ def _advice(gap: Gap, layout: Layout) -> str:
 
 def _quantities(layout: Layout, y: np.ndarray) -> Iterator[tuple[str, float]]:
     """Coefficients, and logarithms of standard deviations."""
-    yield from zip((f"beta[{name}]" for name in layout.coefficients), map(float, y[layout.beta]), strict=True)
+    yield from zip(layout.coefficients, map(float, y[layout.beta]), strict=True)
     rows = iter(layout.rows)
     for block in layout.blocks:
         yield from ((f"sd_{block.group}[{effect}]", float(y[next(rows)[-1]])) for effect in block.effects)

@@ -99,7 +99,7 @@ def conflicts(spec: ModelSpec, design: Design, priors: Priors) -> tuple[Conflict
     layout, y = prepared.layout, found[0].y
     measured = []
     for j in np.flatnonzero(_estimable(spec, design)):
-        name, value = f"beta[{layout.coefficients[j]}]", float(y[j])
+        name, value = layout.coefficients[j], float(y[j])
         if name not in priors.entries:  # an intercept whose prior at x = 0 has no closed form
             continue
         measured.append(Conflict(name, value, coefficient_distance(priors[name], value)))

@@ -15,6 +15,7 @@ from bayes_glmm.effects.patterns import distinct, draw_slices, encode
 from bayes_glmm.effects.readings import Reading, fresh_effects, kept_factors, mean_response
 from bayes_glmm.effects.unseen import with_unseen_groups
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.families import Functional
 from bayes_glmm.posterior import Posterior
 
 SAME, TINY = 1e-6, 1e-12  # relative and absolute: the rounding error of slopes is of that order
@@ -70,10 +71,11 @@ def averaging(
     by: str | Sequence[str] | None,
     weights: str | np.ndarray | None,
     seed: int,
+    part: Functional | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, Callable[[pd.DataFrame], np.ndarray]]:
     """The rows to average over, the groups of them (:func:`by_groups`), and what averages versions of these rows.
 
-    The last is a function from rows to their averaged means [draw, group, reading].
+    The last is a function from rows to their averaged means, or another part [draw, group, reading].
 
     Raises
     ------
@@ -85,11 +87,16 @@ def averaging(
     rows = counterfactual_rows(posterior.design, newdata)
     posterior = with_unseen_groups(posterior, rows, chosen, seed)
     groups, member = by_groups(rows, by)
-    return rows, groups, _averager(posterior, chosen, member, row_weights(rows, weights), seed)
+    return rows, groups, _averager(posterior, chosen, member, row_weights(rows, weights), seed, part)
 
 
 def _averager(
-    posterior: Posterior, chosen: Sequence[Reading], member: np.ndarray, counts: np.ndarray, seed: int
+    posterior: Posterior,
+    chosen: Sequence[Reading],
+    member: np.ndarray,
+    counts: np.ndarray,
+    seed: int,
+    part: Functional | None,
 ) -> Callable[[pd.DataFrame], np.ndarray]:
     """A function from rows to their averaged means [draw, group, reading], each distinct row worked out once."""
     fresh = fresh_effects(posterior, seed)
@@ -110,7 +117,7 @@ def _averager(
             for draws in draw_slices(posterior, len(patterns)):
                 for k, reading in enumerate(chosen):
                     if reading.kept == kept:
-                        means = mean_response(posterior, patterns, reading, draws, fresh)
+                        means = mean_response(posterior, patterns, reading, draws, fresh, part=part)
                         result[draws, :, k] = np.where(determined, means, 0.0) @ weights
                         result[draws, unknown, k] = np.nan
         return result

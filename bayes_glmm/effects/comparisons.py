@@ -16,7 +16,7 @@ import pandas as pd
 from bayes_glmm.design.extrapolation import beyond_data
 from bayes_glmm.effects.averages import averaging, described, labelled, repeats
 from bayes_glmm.effects.contrasts import contrasts_of, meant_for
-from bayes_glmm.effects.estimands import chosen_estimands
+from bayes_glmm.effects.estimands import chosen_estimands, chosen_part
 from bayes_glmm.effects.grid import check_variable, factor_columns, with_value
 from bayes_glmm.effects.patterns import not_determined
 from bayes_glmm.effects.readings import readings
@@ -42,6 +42,7 @@ def compare(
     seed: int = 0,
     keep: str | Sequence[str] = (),
     weights: str | np.ndarray | None = None,
+    part: str = "mean",
 ) -> Estimates:
     """Compare averaged means at two values of a variable.
 
@@ -72,6 +73,8 @@ def compare(
         As :func:`~bayes_glmm.effects.predictions.predict`.
     weights : str or array [row], optional
         How much each row counts in the averages, such as survey weights: a column of the rows, or the numbers.
+    part : str
+        What is averaged and compared, as :func:`~bayes_glmm.effects.predictions.predict`.
 
     Returns
     -------
@@ -99,11 +102,11 @@ def compare(
     0   1 vs 0  population-averaged   -0.1336
     1   1 vs 0  conditional (u = 0)   -0.2877
     """
-    chosen, wanted = readings(random_effects, posterior.design, keep), chosen_estimands(estimands, posterior.spec)
-    asked = Interval(level, interval)
+    chosen, of = readings(random_effects, posterior.design, keep), chosen_part(part, posterior.spec)
+    wanted, asked = chosen_estimands(estimands, posterior.spec, of), Interval(level, interval)
     contrasts = contrasts_of(posterior.design, variable, contrast)
     wanted = meant_for(wanted, contrasts, variable)
-    rows, groups, average = averaging(posterior, chosen, newdata, by, weights, seed)
+    rows, groups, average = averaging(posterior, chosen, newdata, by, weights, seed, of)
     settings = dict.fromkeys(setting for item in contrasts for setting in item.settings)
     moved = (setting.apply(posterior.design, rows, variable) for setting in settings)
     beyond = beyond_data(posterior.design, moved, BEYOND)
@@ -128,7 +131,7 @@ def compare(
         labelled(table, groups, variable),
         asked,
         posterior.sample_shape,
-        described(posterior, f"Mean of {posterior.design.response} compared by {variable}", rows, by),
+        described(posterior, f"{_sentence(of.title)} of {posterior.design.response} compared by {variable}", rows, by),
         null,
         notes=(
             *filter(None, [note, beyond]),
@@ -148,6 +151,7 @@ def slopes(
     seed: int = 0,
     keep: str | Sequence[str] = (),
     weights: str | np.ndarray | None = None,
+    part: str = "mean",
 ) -> Estimates:
     """Average slope of the mean in a numeric variable: the average over rows of d mean / d x.
 
@@ -156,7 +160,7 @@ def slopes(
 
     Parameters
     ----------
-    posterior, variable, newdata, by, random_effects, level, interval, seed, keep, weights
+    posterior, variable, newdata, by, random_effects, level, interval, seed, keep, weights, part
         As :func:`compare`; the variable numeric.
 
     Returns
@@ -176,7 +180,8 @@ def slopes(
     check_variable(design, variable)
     if variable in factor_columns(design):
         raise SpecError(f"{variable!r} is categorical and has no slope.", advice="Use compare().")
-    rows, groups, average = averaging(posterior, chosen, newdata, by, weights, seed)
+    of = chosen_part(part, posterior.spec)
+    rows, groups, average = averaging(posterior, chosen, newdata, by, weights, seed, of)
     x = rows[variable].to_numpy(float)
     h = STEP * (float(np.std(design.data[variable].to_numpy(float))) or 1.0)
     up, down = (average(with_value(design, rows, variable, moved)) for moved in (x + h, x - h))
@@ -192,7 +197,11 @@ def slopes(
         labelled(labels, groups, variable),
         asked,
         posterior.sample_shape,
-        described(posterior, f"Average slope of the mean of {posterior.design.response} in {variable}", rows, by),
+        described(posterior, f"Average slope of the {of.title} of {posterior.design.response} in {variable}", rows, by),
         null=0.0,
         notes=(*filter(None, [note, beyond_data(design, [rows])]), *not_determined(posterior.design, draws)),
     )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

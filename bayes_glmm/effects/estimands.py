@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.families import Functional
 from bayes_glmm.spec import ModelSpec
 
 
@@ -83,6 +84,20 @@ ESTIMANDS: dict[str, Estimand] = {
 }
 
 
+def chosen_part(part: str, spec: ModelSpec) -> Functional:
+    """What is asked of the response.
+
+    Raises
+    ------
+    SpecError
+        For a name that is not one of the family's ``parts``.
+    """
+    parts = spec.family.parts
+    if part not in parts:
+        raise SpecError(f"A {spec.family_name} response has no part {part!r}.", advice=choices(str(part), parts))
+    return parts[part]
+
+
 def mean_range(spec: ModelSpec) -> str:
     """What the mean can be: "unit" for probabilities and fractions, "positive", or "real"."""
     if spec.family.response.range == "unit":
@@ -92,8 +107,10 @@ def mean_range(spec: ModelSpec) -> str:
     return "real"
 
 
-def chosen_estimands(names: str | Sequence[str], spec: ModelSpec) -> tuple[Estimand, ...]:
-    """The estimands of those names that make sense for the model's mean.
+def chosen_estimands(
+    names: str | Sequence[str], spec: ModelSpec, part: Functional | None = None
+) -> tuple[Estimand, ...]:
+    """The estimands of those names that make sense for the model's mean, or another part.
 
     Raises
     ------
@@ -104,13 +121,13 @@ def chosen_estimands(names: str | Sequence[str], spec: ModelSpec) -> tuple[Estim
     for name in asked:
         if name not in ESTIMANDS:
             raise SpecError(f"There is no estimand {name!r}.", advice=choices(name, ESTIMANDS))
-    scale = mean_range(spec)
+    name, scale = (part.name if part else "mean"), (part and part.range) or mean_range(spec)
     fitting = tuple(ESTIMANDS[name] for name in dict.fromkeys(asked) if scale in ESTIMANDS[name].ranges)
     if not fitting:
         valid = [estimand.name for estimand in ESTIMANDS.values() if scale in estimand.ranges]
         raise SpecError(
-            f"{', '.join(asked) or 'No estimand'} cannot be had from a {spec.family_name} mean.",
-            f"the mean is {scale}",
+            f"{', '.join(asked) or 'No estimand'} cannot be had from a {spec.family_name} {name}.",
+            f"the {name} is {scale}",
             choices("", valid),
         )
     return fitting

@@ -24,7 +24,7 @@ from bayes_glmm.effects.patterns import same_variance
 from bayes_glmm.effects.table import Average, by_table
 from bayes_glmm.effects.trapezoid import expectation, plane_expectation
 from bayes_glmm.errors import SpecError
-from bayes_glmm.families import Functional
+from bayes_glmm.families import Functional, Link
 from bayes_glmm.names import LOCATION
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import Draws, values_at
@@ -123,6 +123,8 @@ def _plain(
     random: Sequence[str],
 ) -> np.ndarray:
     """By the rule for one parameter, or for two."""
+    if len(random) == 1:
+        return _by_line(posterior, functional, predictors, eta, draws, random[0])
     if len(random) > 2:
         raise SpecError(
             f"Averages over random effects of {', '.join(random)} together are not there.",
@@ -136,9 +138,24 @@ def _plain(
         return value_of(posterior, functional, {**eta, **dict(zip(random, moved, strict=True))}, draws)
 
     start = [np.broadcast_to(eta[name], V.shape[:2]) for name in random]
-    if len(random) == 1:
-        return expectation(at, links[0], start[0], np.sqrt(V[..., 0, 0]))
     return plane_expectation(at, links, start, V)
+
+
+def _by_line(
+    posterior: Posterior, functional: Functional, predictors: Predictors, eta: Eta, draws: Draws, name: str
+) -> np.ndarray:
+    """By the rule for one parameter, by a table where nothing else that is read changes from row to row."""
+
+    def average(link: Link, moved: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        def at(x: np.ndarray) -> np.ndarray:
+            return value_of(posterior, functional, {**eta, name: x}, draws)
+
+        return expectation(at, link, moved, np.broadcast_to(np.sqrt(variance), moved.shape))
+
+    if any(other in eta for other in functional.reads if other != name):
+        link = posterior.spec.link_of(name)
+        return average(link, eta[name], variance_of_predictor(posterior, predictors, None, draws, name))
+    return over_effects(posterior, average, predictors, eta[name], draws, name)
 
 
 def _rest(functional: Functional) -> Functional:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bayes_glmm.effects.averages import averaging, described
 from bayes_glmm.effects.contrasts import contrasts_of, meant_for
-from bayes_glmm.effects.estimands import ESTIMANDS, chosen_estimands
+from bayes_glmm.effects.estimands import ESTIMANDS, chosen_estimands, chosen_part
 from bayes_glmm.effects.readings import readings
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.errors import SpecError
@@ -39,6 +39,7 @@ def interact(
     seed: int = 0,
     keep: str | Sequence[str] = (),
     weights: str | np.ndarray | None = None,
+    part: str = "mean",
 ) -> Estimates:
     """Change of a comparison between two values of a moderator, both set for all rows.
 
@@ -49,7 +50,7 @@ def interact(
         Columns of the data.
     contrast, moderator_contrast : optional
         As ``contrast`` of :func:`~bayes_glmm.effects.comparisons.compare`, for each of them.
-    newdata, random_effects, level, interval, seed, keep, weights
+    newdata, random_effects, level, interval, seed, keep, weights, part
         As :func:`~bayes_glmm.effects.comparisons.compare`.
     estimands : str or sequence of str
         ``difference`` and ``log_odds_ratio`` are compared by their difference (difference in differences), ``ratio``
@@ -68,7 +69,8 @@ def interact(
         For missing columns and unknown levels.
     """
     design, chosen = posterior.design, readings(random_effects, posterior.design, keep)
-    wanted = tuple(item for item in chosen_estimands(estimands, posterior.spec) if item.name in _CHANGE)
+    of = chosen_part(part, posterior.spec)
+    wanted = tuple(item for item in chosen_estimands(estimands, posterior.spec, of) if item.name in _CHANGE)
     asked = Interval(level, interval)
     if variable == moderator:
         raise SpecError(f"{variable!r} cannot be its own moderator.", advice="Name two columns.")
@@ -77,7 +79,7 @@ def interact(
     contrasts = contrasts_of(design, variable, contrast)
     moderators = contrasts_of(design, moderator, moderator_contrast)
     wanted = meant_for(meant_for(wanted, contrasts, variable), moderators, moderator)
-    rows, _, average = averaging(posterior, chosen, newdata, None, weights, seed)
+    rows, _, average = averaging(posterior, chosen, newdata, None, weights, seed, of)
     means = {}
     for at in dict.fromkeys(setting for item in moderators for setting in item.settings):
         moved = at.apply(design, rows, moderator)
@@ -99,7 +101,7 @@ def interact(
                     (variable, item.label, moderator, at_item.label, estimand.name, reading.label) for reading in chosen
                 ]
     table = pd.DataFrame(labels, columns=["variable", "contrast", "moderator", "at", "estimand", "effect"])
-    what = f"Change with {moderator} of the comparison of the mean of {design.response} by {variable}"
+    what = f"Change with {moderator} of the comparison of the {of.title} of {design.response} by {variable}"
     return tidy(
         np.concatenate(draws, axis=1),
         table,

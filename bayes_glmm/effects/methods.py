@@ -44,9 +44,12 @@ class EffectMethods(ABC):
         interval: IntervalKind = "eti",
         seed: int = 0,
         keep: str | Sequence[str] = (),
+        part: str = "mean",
     ) -> Estimates:
         """Means or outcomes of rows; see :func:`bayes_glmm.effects.predict`."""
-        return self._ask(predict, newdata, random_effects, scale, level=level, interval=interval, seed=seed, keep=keep)
+        return self._ask(
+            predict, newdata, random_effects, scale, level=level, interval=interval, seed=seed, keep=keep, part=part
+        )
 
     def compare(
         self,
@@ -62,11 +65,12 @@ class EffectMethods(ABC):
         seed: int = 0,
         keep: str | Sequence[str] = (),
         weights: str | np.ndarray | None = None,
+        part: str = "mean",
     ) -> Estimates:
         """What changing a variable changes, on average; see :func:`bayes_glmm.effects.compare`."""
         return self._ask(
             compare, variable, contrast, newdata=newdata, by=by, random_effects=random_effects, estimands=estimands,
-            level=level, interval=interval, seed=seed, keep=keep, weights=weights,
+            level=level, interval=interval, seed=seed, keep=keep, weights=weights, part=part,
         )  # fmt: skip
 
     def slopes(
@@ -81,11 +85,12 @@ class EffectMethods(ABC):
         seed: int = 0,
         keep: str | Sequence[str] = (),
         weights: str | np.ndarray | None = None,
+        part: str = "mean",
     ) -> Estimates:
         """Average derivative of the mean; see :func:`bayes_glmm.effects.slopes`."""
         return self._ask(
             slopes, variable, newdata=newdata, by=by, random_effects=random_effects, level=level, interval=interval,
-            seed=seed, keep=keep, weights=weights,
+            seed=seed, keep=keep, weights=weights, part=part,
         )  # fmt: skip
 
     def interact(
@@ -103,12 +108,13 @@ class EffectMethods(ABC):
         seed: int = 0,
         keep: str | Sequence[str] = (),
         weights: str | np.ndarray | None = None,
+        part: str = "mean",
     ) -> Estimates:
         """How a comparison changes with a second variable; see :func:`bayes_glmm.effects.interact`."""
         return self._ask(
             interact, variable, moderator, contrast, moderator_contrast, newdata=newdata,
             random_effects=random_effects, estimands=estimands, level=level, interval=interval, seed=seed, keep=keep,
-            weights=weights,
+            weights=weights, part=part,
         )  # fmt: skip
 
     def coefficients(self, *, level: float = 0.95, interval: IntervalKind = "eti") -> Estimates:

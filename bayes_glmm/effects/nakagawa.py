@@ -26,6 +26,7 @@ from bayes_glmm.effects.readings import READINGS, mean_response
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.effects.variance import latent_residual, mean_variance
 from bayes_glmm.errors import SpecError
+from bayes_glmm.names import LOCATION
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.summaries import Interval, IntervalKind
 
@@ -87,6 +88,12 @@ def distribution_variance(posterior: Posterior) -> np.ndarray:
     spec, residual = posterior.spec, latent_residual(posterior)
     if residual is not None:
         return residual
+    if spec.formulas or spec.family.mean.reads != (LOCATION,):
+        raise SpecError(
+            "The variance on the latent scale differs from row to row, or is that of several parameters.",
+            str(spec),
+            "r_squared() is on the scale of the response, and there for every model.",
+        )
     if spec.family.response.range != "positive" or spec.link_name not in ("log", "sqrt"):
         raise SpecError(
             f"A {spec.family_name} response with the {spec.link_name} link has no variance on the latent scale.",

@@ -17,12 +17,13 @@ import pandas as pd
 from scipy import special
 
 from bayes_glmm.effects.columns import beside
+from bayes_glmm.effects.expect import value_of
 from bayes_glmm.effects.grid import given_rows, means, model_columns
 from bayes_glmm.effects.integrate import variance_of_predictor
 from bayes_glmm.effects.patterns import encode
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.errors import SpecError
-from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.names import LOCATION
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import fixed_predictor
 from bayes_glmm.summaries import Interval, IntervalKind
@@ -64,12 +65,18 @@ def group_percentiles(
         raise SpecError("A percentile lies between 0 and 100.", advice="Give such as [10, 50, 90].")
     if link.name in ("inverse", "sqrt"):
         raise SpecError(f"The mean is not monotone in the random effects under the {link.name} link.")
+    asked_of = posterior.spec.family.mean
+    further = [name for name in asked_of.reads if any(block.of(name) for block in design.blocks) and name != LOCATION]
+    if further:
+        raise SpecError(f"The mean has random effects in several parameters: {', '.join((LOCATION, *further))}.")
     rows = means(design) if newdata is None else given_rows(newdata)
     predictors = encode(design, rows)
     eta, sd = fixed_predictor(posterior, predictors), np.sqrt(variance_of_predictor(posterior, predictors))
     quantiles = special.ndtri(np.asarray(percentiles, float) / 100.0)
-    with np.errstate(over="ignore"):
-        values = link.inverse(eta[:, :, None] + sd[:, :, None] * quantiles, NUMPY)
+    others = {name: fixed_predictor(posterior, predictors, parameter=name) for name in predictors.parameters[1:]}
+    values = np.stack(
+        [value_of(posterior, asked_of, {**others, LOCATION: eta + sd * q}, slice(None)) for q in quantiles], axis=2
+    )
     shown = rows[[column for column in model_columns(design) if column in rows.columns]]
     repeated = shown.loc[shown.index.repeat(len(quantiles))].reset_index(drop=True)
     labels = beside(repeated, percentile=list(percentiles) * len(rows))

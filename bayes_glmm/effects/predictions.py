@@ -14,6 +14,7 @@ from bayes_glmm.design.expressions import arithmetic, columns_of
 from bayes_glmm.design.extrapolation import beyond_data
 from bayes_glmm.design.response import read_trials
 from bayes_glmm.effects.columns import beside
+from bayes_glmm.effects.estimands import chosen_part
 from bayes_glmm.effects.grid import collapse, given_rows, model_columns, observed
 from bayes_glmm.effects.patterns import draw_slices, encode, not_determined
 from bayes_glmm.effects.readings import (
@@ -35,7 +36,7 @@ from bayes_glmm.summaries import Interval, IntervalKind, functional_of_outcomes
 
 Scale = Literal["response", "link", "outcome"]
 _SCALES = {
-    "response": "Mean of {y}",
+    "response": "{what} of {y}",
     "link": "Linear predictor of {y} ({link} scale)",
     "outcome": "New {y}",
 }
@@ -50,6 +51,7 @@ def predict(
     interval: IntervalKind = "eti",
     seed: int = 0,
     keep: str | Sequence[str] = (),
+    part: str = "mean",
 ) -> Estimates:
     """Predict at rows.
 
@@ -78,6 +80,9 @@ def predict(
     keep : str or sequence of str
         Grouping factors at whose own levels to stay, while the others are read so: with ``keep="school"``,
         ``integrated`` is the average over the doctors of each row's own school.
+    part : str
+        What to predict: ``"mean"``, a parameter of the family (``"sigma"``, ``"zi"``; ``"mu"`` where that is not the
+        mean), or of counts ``"zero"``, the probability of a zero.
 
     Returns
     -------
@@ -95,6 +100,9 @@ def predict(
     asked = Interval(level, interval)
     if scale not in _SCALES:
         raise SpecError(f"A prediction cannot be on the scale {scale!r}.", advice=choices(scale, _SCALES))
+    of = chosen_part(part, posterior.spec)
+    if scale == "outcome" and part != "mean":
+        raise SpecError(f"New responses have no part {part!r}.", advice="Use scale='response'.")
     rows, trials = _rows(posterior, newdata, chosen, scale)
     posterior = with_unseen_groups(posterior, rows, chosen, seed)
     predictors = encode(posterior.design, rows, kept_factors(chosen))
@@ -107,10 +115,11 @@ def predict(
             if scale == "outcome":
                 values[draws, :, k] = _outcomes(posterior, predictors, reading, draws, fresh, trials, rng)
             else:
-                values[draws, :, k] = mean_response(posterior, predictors, reading, draws, fresh, scale)
+                values[draws, :, k] = mean_response(posterior, predictors, reading, draws, fresh, scale, of)
     repeated = rows.loc[rows.index.repeat(len(chosen))].reset_index(drop=True)
     labels = beside(repeated, effect=[reading.label for reading in chosen] * len(rows))
-    what = _SCALES[scale].format(y=posterior.design.response, link=posterior.spec.link_name)
+    link = posterior.spec.link_of(of.factor).name
+    what = _SCALES[scale].format(y=posterior.design.response, link=link, what=of.title[:1].upper() + of.title[1:])
     beyond = beyond_data(posterior.design, [rows])
     readings_text = ", ".join(reading.label for reading in chosen)
     return tidy(

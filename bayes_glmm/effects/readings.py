@@ -12,7 +12,7 @@ from bayes_glmm.effects.expect import expect, over_effects, value_of
 from bayes_glmm.effects.integrate import averaged_predictor
 from bayes_glmm.effects.patterns import split_blocks
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.names import LOCATION
+from bayes_glmm.families import Functional
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import conditional_predictor
@@ -141,24 +141,26 @@ def mean_response(
     draws: slice = slice(None),
     fresh: dict[str, np.ndarray] | None = None,
     scale: str = "response",
+    part: Functional | None = None,
 ) -> np.ndarray:
-    """The mean of the response [draw, row], on the scale of the response or of the link.
+    """The mean of the response, or another part of it [draw, row], on its own scale or that of the link.
 
     Raises
     ------
     SpecError
         As :func:`~bayes_glmm.effects.expect.expect`.
     """
-    spec, mean = posterior.spec, posterior.spec.family.mean
+    spec, asked = posterior.spec, part or posterior.spec.family.mean
     eta = linear_predictors(posterior, predictors, reading, draws, fresh)
     _, others = split_blocks(predictors, reading.kept)
-    if scale == "link" and mean.reads == (LOCATION,):  # without the detour over a mean that may round to 0 or 1
+    if scale == "link" and asked.reads == (asked.factor,) and asked.factor in eta:
+        # without the detour over a mean that may round to 0 or 1
         if reading.name != "integrated":
-            return eta[LOCATION]
-        return over_effects(posterior, averaged_predictor, others, eta[LOCATION], draws)
+            return eta[asked.factor]
+        return over_effects(posterior, averaged_predictor, others, eta[asked.factor], draws, asked.factor)
     if reading.name == "integrated":
-        found = expect(posterior, mean, others, eta, draws)
+        found = expect(posterior, asked, others, eta, draws)
     else:
-        found = value_of(posterior, mean, eta, draws)
+        found = value_of(posterior, asked, eta, draws)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(spec.link.forward(found, NUMPY), float) if scale == "link" else found

@@ -1,8 +1,8 @@
 r"""How the random effects spread the response itself: its variance, its correlation within groups, and R2.
 
-With m = E h the population-averaged mean of a row, h its mean given u, and V the family's variance given the mean,
+With m = E h the population-averaged mean of a row, h its mean given u, and V the family's variance given u,
 
-    Var(y) = E V(h) + Var(h),      Cov(y, y' | same level of factor g) = Var(E(h | u_g)),
+    Var(y) = E V + Var(h),      Cov(y, y' | same level of factor g) = Var(E(h | u_g)),
 
 all expectations over u ~ N(0, G), by the trapezoidal rule: for the Poisson with a random intercept they give
 m + m^2 (exp(sigma^2) - 1). No simulation, no linearisation.
@@ -17,16 +17,20 @@ import pandas as pd
 
 from bayes_glmm.design import Predictors
 from bayes_glmm.effects.columns import beside
+from bayes_glmm.effects.expect import expect, over_effects, value_of
 from bayes_glmm.effects.grid import given_rows, means, model_columns
-from bayes_glmm.effects.integrate import average_over_normal, variance_of_predictor
+from bayes_glmm.effects.integrate import variance_of_predictor
 from bayes_glmm.effects.patterns import distinct, encode, same_variance, slices, split_blocks
-from bayes_glmm.effects.readings import READINGS, over_effects
+from bayes_glmm.effects.readings import READINGS
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.effects.trapezoid import expectation
-from bayes_glmm.families import Link
+from bayes_glmm.errors import SpecError
+from bayes_glmm.families import Functional, Link
+from bayes_glmm.families.value import At
+from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.predictive import conditional_predictor, fixed_predictor, spread_draws
+from bayes_glmm.predictive import at, fixed_predictor, spread_draws
 from bayes_glmm.summaries import Interval, IntervalKind
 
 
@@ -62,7 +66,7 @@ def response_variance(
     predictors = encode(design, rows)
     every = np.arange(len(posterior.beta))
     mean, total = response_moments(posterior, predictors, every)
-    plain = _family_variance(posterior, every)(mean)
+    plain = _plain_variance(posterior, predictors, mean, every)
     found = {("mean", ""): mean, ("variance", ""): total, ("dispersion", ""): total / plain}
     for block in design.blocks:
         found["correlation", block.group] = _shared_variance(posterior, predictors, block.group, mean, every) / total
@@ -157,11 +161,12 @@ def r_squared(posterior: Posterior, level: float = 0.95, interval: IntervalKind 
 
 
 def _conditional_share(posterior: Posterior, draws: np.ndarray) -> np.ndarray:
-    """Var(mu) / (Var(mu) + mean V(mu)) over the data's rows, mu given their own groups [draw]."""
+    """Var(mu) / (Var(mu) + mean V) over the data's rows, given their own groups [draw]."""
+    family, known = posterior.spec.family, at(posterior, draws=draws)
     with np.errstate(over="ignore", divide="ignore"):
-        mu = np.asarray(posterior.spec.link.inverse(conditional_predictor(posterior, draws=draws), NUMPY))
+        mu, variance = np.asarray(family.mean.value(known)), np.asarray(family.variance(known))
     explained = mu.var(axis=1)
-    return explained / (explained + _family_variance(posterior, draws)(mu).mean(axis=1))
+    return explained / (explained + np.broadcast_to(variance, mu.shape).mean(axis=1))
 
 
 def _averaged_share(posterior: Posterior, draws: np.ndarray, patterns: Predictors, weights: np.ndarray) -> np.ndarray:
@@ -173,43 +178,63 @@ def _averaged_share(posterior: Posterior, draws: np.ndarray, patterns: Predictor
 
 def response_moments(posterior: Posterior, predictors: Predictors, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of the response, u integrated out, each [draw, row]."""
-    variance_of = _family_variance(posterior, draws)
-    eta = fixed_predictor(posterior, predictors, draws)
+    family = posterior.spec.family
+    eta = _at_zero(posterior, predictors, draws)
 
-    def second_moment(link: Link, eta: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        """E[V(h) + h^2]."""
+    def second_moment(known: At) -> np.ndarray:
+        """V + h^2."""
+        mu = family.mean.value(known)
+        return family.variance(known) + mu * mu
 
-        def squared(x: np.ndarray) -> np.ndarray:
-            mu = link.inverse(x, NUMPY)
-            return variance_of(mu) + mu * mu
+    squared = _of_all(posterior, "second moment", second_moment)
+    mean = expect(posterior, family.mean, predictors, eta, draws)
+    return mean, expect(posterior, squared, predictors, eta, draws) - mean**2
 
-        return expectation(squared, link, eta, np.broadcast_to(np.sqrt(variance), eta.shape))
 
-    mean = over_effects(posterior, average_over_normal, predictors, eta, draws)
-    return mean, over_effects(posterior, second_moment, predictors, eta, draws) - mean**2
+def _at_zero(posterior: Posterior, predictors: Predictors, draws: np.ndarray) -> dict[str, np.ndarray]:
+    """The linear predictor of each parameter at u = 0."""
+    return {name: fixed_predictor(posterior, predictors, draws, name) for name in predictors.parameters}
+
+
+def _of_all(posterior: Posterior, name: str, value: Callable[[At], np.ndarray]) -> Functional:
+    """A functional that reads all parameters."""
+    return Functional(name, name, tuple(parameter.name for parameter in posterior.spec.family.parameters), value)
 
 
 def _shared_variance(
     posterior: Posterior, predictors: Predictors, group: str, mean: np.ndarray, draws: np.ndarray
 ) -> np.ndarray:
     """Var(E(h | u_g)) [draw, row]."""
+    spec, asked = posterior.spec, posterior.spec.family.mean
     own, others = split_blocks(predictors, [group])
+    moving = [name for name in asked.reads if any(block.of(name) for block in own.blocks)]
+    if moving not in ([], [LOCATION]):
+        raise SpecError(
+            f"The correlation within {group} is not there: its effects enter {', '.join(moving)}.",
+            advice="variance() has the standard deviations of each.",
+        )
     rows = own.take(np.zeros(1, int)) if same_variance(own) else own
     sd = np.sqrt(variance_of_predictor(posterior, rows, draws=draws))
+    eta = _at_zero(posterior, predictors, draws)
 
-    def second_moment(link: Link, eta: np.ndarray, _: np.ndarray) -> np.ndarray:
+    def second_moment(link: Link, location: np.ndarray, _: np.ndarray) -> np.ndarray:
         """E[E(h | u_g)^2]."""
 
         def squared(x: np.ndarray) -> np.ndarray:
-            return over_effects(posterior, average_over_normal, others, x, draws) ** 2
+            return expect(posterior, asked, others, {**eta, LOCATION: x}, draws) ** 2
 
-        return expectation(squared, link, eta, np.broadcast_to(sd, eta.shape))
+        return expectation(squared, link, location, np.broadcast_to(sd, location.shape))
 
-    eta = fixed_predictor(posterior, predictors, draws)
-    return over_effects(posterior, second_moment, predictors, eta, draws) - mean**2
+    if any(name in eta for name in asked.reads if name != LOCATION):
+        return second_moment(spec.link, eta[LOCATION], sd) - mean**2
+    return over_effects(posterior, second_moment, predictors, eta[LOCATION], draws) - mean**2
 
 
-def _family_variance(posterior: Posterior, draws: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """V as a function of the mean [draw, row]."""
-    auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
-    return lambda mu: np.asarray(posterior.spec.family.variance_of(mu, auxiliary), float)
+def _plain_variance(posterior: Posterior, predictors: Predictors, mean: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """The family's variance at a mean, other parameters at u = 0 [draw, row]."""
+    spec = posterior.spec
+    if spec.family.mean.reads != (LOCATION,):
+        eta = _at_zero(posterior, predictors, draws)
+        return value_of(posterior, _of_all(posterior, "variance", spec.family.variance), eta, draws)
+    eta = _at_zero(posterior, predictors, draws) | {LOCATION: np.asarray(spec.link.forward(mean, NUMPY))}
+    return value_of(posterior, _of_all(posterior, "variance", spec.family.variance), eta, draws)

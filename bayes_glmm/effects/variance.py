@@ -125,8 +125,10 @@ def mean_variance(posterior: Posterior, block: RandomBlock) -> np.ndarray:
 
 
 def latent_residual(posterior: Posterior) -> np.ndarray | None:
-    """Residual variance on the latent scale [draw]; None where there is no such scale."""
+    """Residual variance on the latent scale [draw]; None where there is no such scale, or not one for all rows."""
     spec = posterior.spec
+    if spec.formulas:
+        return None
     total = int(np.prod(posterior.sample_shape))
     if spec.family.response.events and spec.link_name in LATENT_VARIANCE:
         return np.full(total, LATENT_VARIANCE[spec.link_name])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families.continuous import GAMMA, GAUSSIAN, STUDENT_T
-from bayes_glmm.families.counts import NEGATIVE_BINOMIAL, POISSON
+from bayes_glmm.families.counts import NEGATIVE_BINOMIAL, POISSON, ZERO_INFLATED_POISSON
 from bayes_glmm.families.family import Family as Family
 from bayes_glmm.families.functional import Functional as Functional
 from bayes_glmm.families.kind import ResponseKind as ResponseKind
@@ -19,7 +19,17 @@ from bayes_glmm.foreign import family_advice, family_synonym
 
 FAMILIES: dict[str, Family] = {
     family.name: family
-    for family in (GAUSSIAN, STUDENT_T, GAMMA, BERNOULLI, BINOMIAL, BETA, POISSON, NEGATIVE_BINOMIAL)
+    for family in (
+        GAUSSIAN,
+        STUDENT_T,
+        GAMMA,
+        BERNOULLI,
+        BINOMIAL,
+        BETA,
+        POISSON,
+        NEGATIVE_BINOMIAL,
+        ZERO_INFLATED_POISSON,
+    )
 }
 
 

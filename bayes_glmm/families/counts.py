@@ -1,12 +1,13 @@
-"""Families on 0, 1, 2, ...: poisson, negative binomial."""
+"""Families on 0, 1, 2, ...: poisson, negative binomial, zero-inflated poisson."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from bayes_glmm.families.family import Family
+from bayes_glmm.families.functional import product
 from bayes_glmm.families.kind import COUNT
-from bayes_glmm.families.parameter import PHI, Parameter
+from bayes_glmm.families.parameter import PHI, ZI, Parameter
 
 _MEAN = Parameter("mu", ("log", "identity", "sqrt"), "positive", of_response=True)
 _LARGEST = 1e18  # a mean above any that an integer count can be drawn for: the mean itself is as good a count
@@ -52,4 +53,36 @@ NEGATIVE_BINOMIAL = Family(
     distribution=lambda pm, name, y, at, dims: pm.NegativeBinomial(
         name, mu=at["mu"].value, alpha=at["phi"].value, observed=y.values, dims=dims
     ),
+)
+
+
+def _zero_inflated_poisson_log_density(y, at, f):  # type: ignore[no-untyped-def]
+    mu, logit = at["mu"], at["zi"].logit
+    # log(zi + (1 - zi) e^-mu) = log(1 - zi) + log(e^logit + e^-mu)
+    own = f.where(y.values > 0, y.values * mu.log - mu.value, logit + f.softplus(-mu.value - logit))
+    return own - f.softplus(logit) - f.gammaln(y.values + 1.0)
+
+
+def _zero_inflated_draw(rng, y, at):  # type: ignore[no-untyped-def]
+    mu, zi = np.broadcast_arrays(np.minimum(at["mu"].value, _LARGEST), at["zi"].value)
+    return np.where(rng.uniform(size=zi.shape) < zi, 0, rng.poisson(mu))
+
+
+def _zero_inflated_variance(at):  # type: ignore[no-untyped-def]
+    mu = at["mu"].value
+    return at["zi"].complement * mu * (1.0 + at["zi"].value * mu)
+
+
+ZERO_INFLATED_POISSON = Family(
+    "zero_inflated_poisson",
+    title="zero-inflated Poisson",
+    parameters=(_MEAN, ZI),
+    response=COUNT,
+    variance=_zero_inflated_variance,
+    log_density=_zero_inflated_poisson_log_density,
+    draw=_zero_inflated_draw,
+    distribution=lambda pm, name, y, at, dims: pm.ZeroInflatedPoisson(
+        name, psi=at["zi"].complement, mu=at["mu"].value, observed=y.values, dims=dims
+    ),
+    mean=product("mu", lambda at: at["zi"].complement, ("zi",)),
 )

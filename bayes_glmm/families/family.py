@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from bayes_glmm.families.functional import MEAN, Functional
+from bayes_glmm.families.functional import MEAN, Functional, of_parameter
 from bayes_glmm.families.kind import ResponseKind
 from bayes_glmm.families.link import LINKS, Link
 from bayes_glmm.families.parameter import Parameter
-from bayes_glmm.families.value import Value, constant
+from bayes_glmm.families.response import Response
+from bayes_glmm.families.value import At, Value, constant
 from bayes_glmm.numerics.functions import NUMPY, Functions
 
 
@@ -72,6 +73,19 @@ class Family:
     def auxiliary(self) -> dict[str, Parameter]:
         """The further parameters by name: constants, but where they have a formula of their own."""
         return {parameter.name: parameter for parameter in self.parameters[1:]}
+
+    @property
+    def parts(self) -> dict[str, Functional]:
+        """What can be asked of the response, by name: its mean, its parameters, and of counts the share of zeros."""
+        asked = [self.mean, *map(of_parameter, self.parameters[self.mean.reads == (self.location.name,) :])]
+        if self.response.is_count:
+            reads = tuple(parameter.name for parameter in self.parameters)
+            asked.append(Functional("zero", "probability of a zero", reads, self._zero, range="unit"))
+        return {functional.name: functional for functional in asked}
+
+    def _zero(self, at: At) -> Any:
+        f = at[self.location.name].f
+        return f.exp(self.log_density(Response(0.0), at, f))
 
     @property
     def discrete(self) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from bayes_glmm.families.parameter import Parameter
 from bayes_glmm.families.value import At
 
 
@@ -18,7 +19,7 @@ class Functional:
     name : str
         As written in a call.
     title : str
-        Its name in prose.
+        Its name in prose, which "of y" may follow.
     reads : tuple of str
         The parameters that it depends on.
     value : function
@@ -27,6 +28,8 @@ class Functional:
         The parameter that it is proportional to, if any: ``value = at[factor].value * rest(at)``.
     rest : function, optional
         ``(at) -> value`` of what stands beside the factor, which does not read it; nothing where not given.
+    range : {"real", "positive", "unit", ""}
+        Where its values lie; that of the response's mean where it is empty.
     """
 
     name: str
@@ -35,11 +38,18 @@ class Functional:
     value: Callable[[At], Any]
     factor: str = ""
     rest: Callable[[At], Any] | None = None
+    range: Literal["real", "positive", "unit", ""] = ""
 
 
-def product(name: str, title: str, factor: str, rest: Callable[[At], Any], reads: tuple[str, ...]) -> Functional:
-    """A functional that is one parameter times a function of others, which it reads beside the factor."""
-    return Functional(name, title, (factor, *reads), lambda at: at[factor].value * rest(at), factor, rest)
+def product(factor: str, rest: Callable[[At], Any], reads: tuple[str, ...]) -> Functional:
+    """A mean that is one parameter times a function of others, which it reads beside the factor."""
+    return Functional("mean", "mean", (factor, *reads), lambda at: at[factor].value * rest(at), factor, rest)
 
 
-MEAN = Functional("mean", "mean of the response", ("mu",), lambda at: at["mu"].value, factor="mu")
+def of_parameter(parameter: Parameter) -> Functional:
+    """A parameter itself."""
+    name = parameter.name
+    return Functional(name, parameter.title or name, (name,), lambda at: at[name].value, name, range=parameter.support)
+
+
+MEAN = Functional("mean", "mean", ("mu",), lambda at: at["mu"].value, factor="mu")

@@ -26,6 +26,8 @@ class Parameter:
     prior : str
         The default prior of a constant on its own scale, as text; ``{scale}`` is replaced by the sd of the response.
         Empty for a location: it has a linear predictor.
+    title : str
+        Its name in prose.
     of_response : bool
         Whether it is in the unit of the response: a response in other units has it in those.
     middle : float
@@ -33,6 +35,8 @@ class Parameter:
         default prior about.
     reach : float
         Prior sd of a canonical coefficient of its predictor.
+    intercept : str
+        The default prior of its predictor at the centre of the columns; Normal(middle, reach) where it is empty.
     sd : float
         Scale of the HalfStudentT(3) prior of the sds of its random effects.
     """
@@ -41,15 +45,35 @@ class Parameter:
     links: tuple[str, ...]
     support: Literal["real", "positive", "unit"]
     prior: str = ""
+    title: str = ""
     of_response: bool = False
     middle: float = 0.0
     reach: float = 1.0
+    intercept: str = ""
     sd: float = 0.5
 
 
 SIGMA = Parameter(
-    "sigma", ("log",), "positive", "HalfStudentT(nu=3, sigma={scale})", of_response=True, middle=0.7648923284
+    "sigma",
+    ("log",),
+    "positive",
+    "HalfStudentT(nu=3, sigma={scale})",
+    title="residual scale (sigma)",
+    of_response=True,
+    middle=0.7648923284,
 )
 PHI = Parameter("phi", ("log",), "positive", SHAPE_PRIOR, middle=2.0678511360)
+# flat on the scale of the probability
+ZI = Parameter(
+    "zi",
+    ("logit", "probit", "cloglog", "cauchit"),
+    "unit",
+    "Beta(alpha=1, beta=1)",
+    title="probability of an excess zero (zi)",
+    middle=0.5,
+    reach=1.5,
+    intercept="Logistic(mu=0, s=1)",
+    sd=1.5,
+)
 # Juarez & Steel (2010), as brms and rstanarm
 NU = Parameter("nu", ("log",), "positive", "Gamma(alpha=2, beta=0.1)", middle=16.7834699002)

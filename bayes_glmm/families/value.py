@@ -43,6 +43,11 @@ class Value:
         return self.f.log(self.value) - self.f.log1p(-self.value)
 
     @property
+    def complement(self) -> Any:
+        """1 - theta, accurate where theta rounds to 1."""
+        return self.f.expit(-self.logit)
+
+    @property
     def log(self) -> Any:
         """log(theta), exact for the log link."""
         return self.eta if self.link.name == "log" else self.f.log(self.value)

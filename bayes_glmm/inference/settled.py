@@ -19,14 +19,14 @@ def settled(drawn: Mapping[str, xr.Dataset]) -> bool:
     Parameters
     ----------
     drawn : mapping of str to Dataset
-        ``posterior`` with ``beta``, ``sd_g`` and scalars, and ``sample_stats``.
+        ``posterior`` with ``beta``, those of further parameters, ``sd_g`` and scalars, and ``sample_stats``.
     """
     if bool(drawn["sample_stats"]["diverging"].any()):
         return False
     posterior = drawn["posterior"]
     if posterior.sizes["chain"] < 2 or posterior.sizes["draw"] < _FEWEST_DRAWS:
         return True
-    small = [v for n, v in posterior.data_vars.items() if n == "beta" or v.ndim == 2 or str(n).startswith("sd_")]
+    small = [v for n, v in posterior.data_vars.items() if v.ndim == 2 or str(n).startswith(("beta", "sd_"))]
     columns = [v.to_numpy().reshape(*v.shape[:2], -1) for v in small]
     return bool(np.nanmax(rhat(np.concatenate(columns, axis=2)), initial=1.0) <= LARGEST_RHAT)
 

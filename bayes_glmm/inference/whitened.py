@@ -20,14 +20,13 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayes_glmm.design import RandomBlock, dimension_labels
+from bayes_glmm.design import Design, RandomBlock, dimension_labels
 from bayes_glmm.inference.kernels.fused import fast_likelihood
 from bayes_glmm.inference.natural import WHITE
 from bayes_glmm.inference.whitening import Whitening
 from bayes_glmm.model.builder import auxiliary_parameters
 from bayes_glmm.model.random_effects import covariance_root, effects
 from bayes_glmm.model.variables import log_density
-from bayes_glmm.names import LOCATION
 
 
 def whitened_model(whitening: Whitening) -> pm.Model:
@@ -49,26 +48,49 @@ def whitened_model(whitening: Whitening) -> pm.Model:
         beta, others, stretch = _fixed_and_others(whitening, model)
         u = {block.group: effects(block, z, L[block.group]) for block, z in zip(whitening.others, others, strict=True)}
         mode = whitening.estimate.parameters.auxiliary
-        growth = math.prod((auxiliary[name] / mode[name]) ** power for name, power in whitening.powers.items())
+        moved = [
+            power * (_free_coordinate(auxiliary[name], spec.auxiliary[name].support) - free.forward(mode[name]))
+            for (name, power), free in zip(
+                whitening.powers.items(), whitening.estimate.layout.constants.values(), strict=True
+            )
+        ]
+        growth = pt.exp(sum(moved)) if moved else 1.0
         z, log_jacobian = _main_effects(whitening, L[whitening.main.group], growth, beta, list(u.values()))
         u[whitening.main.group] = effects(whitening.main, z, L[whitening.main.group])
+        fixed = _by_parameter(design, beta)
         pm.Potential("log_jacobian", log_jacobian + stretch)
         squares = sum((one**2).sum() for one in [z, *others])
         size = sum(len(block.levels) * len(block.effects) for block in blocks)
         pm.Potential("log_prior_z", -0.5 * squares - 0.5 * size * math.log(2.0 * math.pi))
         if beta is not None:
-            pm.Potential("log_prior_beta", log_density([priors[f"beta[{c}]"] for c in design.coefficients], beta))
-        fast_likelihood(spec, design, {LOCATION: beta}, u, auxiliary)
+            keys = whitening.estimate.layout.coefficients
+            pm.Potential("log_prior_beta", log_density([priors[key] for key in keys], beta))
+        fast_likelihood(spec, design, fixed, u, auxiliary)
     _start_at_the_mode(whitening, model)
     return model
+
+
+def _free_coordinate(constant: pt.TensorVariable, support: str) -> pt.TensorVariable:
+    """The free coordinate of a constant."""
+    return pt.log(constant) - pt.log1p(-constant) if support == "unit" else pt.log(constant)
+
+
+def _by_parameter(design: Design, beta: pt.TensorVariable | None) -> dict[str, pt.TensorVariable | None]:
+    """The coefficients of each parameter, added to the model in context, from those of all."""
+    found: dict[str, pt.TensorVariable | None] = {}
+    start = 0
+    for one in design.predictors.fixed:
+        stop = start + len(one.coefficients)
+        own = None if beta is None or stop == start else pm.Deterministic(one.variable, beta[start:stop], dims=one.dim)
+        found[one.parameter], start = own, stop
+    return found
 
 
 def _fixed_and_others(
     whitening: Whitening, model: pm.Model
 ) -> tuple[pt.TensorVariable | None, list[pt.TensorVariable], Any]:
-    """Beta, the standardised effects [level, effect] of each other factor, and the log Jacobian of both."""
-    numbers, names = whitening.fixed_and_others, whitening.problem.design.coefficients
-    p = len(names)
+    """Coefficients, standardised effects [level, effect] of each other factor, and the log Jacobian of both."""
+    numbers, p = whitening.fixed_and_others, len(whitening.estimate.layout.coefficients)
     if not len(numbers.steps):
         return None, [], 0.0
     w = pm.Flat(f"{WHITE}fixed", shape=len(numbers.steps))
@@ -86,9 +108,8 @@ def _fixed_and_others(
         moved.insert(0, s * z)
         log_jacobian = log_jacobian - 0.5 * pt.log(stretch).sum()
     beta = None
-    if names:
-        right = pt.dot(numbers.steps[:p], pt.concatenate([w[:p], *moved]))
-        beta = pm.Deterministic("beta", numbers.pull[:p] + right, dims="coefficient")
+    if p:
+        beta = numbers.pull[:p] + pt.dot(numbers.steps[:p], pt.concatenate([w[:p], *moved]))
     others = [
         _named(block, pt.stack([found[block.group, k] for k in range(len(block.effects))], axis=1))
         for block in whitening.others

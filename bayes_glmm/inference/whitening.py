@@ -21,8 +21,9 @@ from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.inference.others import Others, others_given_later
 from bayes_glmm.likelihood import Likelihood, likelihood_of, maximum_a_posteriori
 from bayes_glmm.likelihood.estimate import Estimate
-from bayes_glmm.likelihood.modes import by_row
+from bayes_glmm.likelihood.factor import factorise
 from bayes_glmm.likelihood.priors import log_density
+from bayes_glmm.likelihood.stacked import Curvature
 from bayes_glmm.spec import ModelSpec
 
 MOST_EFFECTS = 4  # effects a level whose Cholesky factors are written out
@@ -51,7 +52,8 @@ class Whitening:
     cross : (array, array, array)
         Row (level and effect of the main factor), column (other random effect) and value of ``Z_main' W Z_others``.
     powers : mapping of str to float
-        Of auxiliary parameters, that H, R, S and cross grow with.
+        The rates at which logarithms of H, R, S and cross move with the free coordinate of each constant: of positive
+        ones the power that they grow with.
     fixed_and_others : Others
         beta and the other factors' effects, the main factor's integrated out at the mode.
     """
@@ -70,7 +72,7 @@ class Whitening:
 
 def parabolas_are_exact(spec: ModelSpec) -> bool:
     """Whether they are the log densities of the rows themselves, whatever the parameters are."""
-    return (spec.family_name, spec.link_name) == ("gaussian", "identity")
+    return not spec.formulas and (spec.family_name, spec.link_name) == ("gaussian", "identity")
 
 
 def whitening_for(problem: Problem) -> tuple[Whitening | None, str]:
@@ -88,11 +90,10 @@ def whitening_for(problem: Problem) -> tuple[Whitening | None, str]:
         The reason in words where there is none; else empty.
     """
     spec, design, priors = problem.spec, problem.design, problem.priors
-    if spec.formulas:
-        return None, f"{', '.join(spec.formulas)} has a formula of its own"
     if not design.blocks:
         return None, "there are no random effects"
-    bounded = [name for name in design.coefficients if priors[f"beta[{name}]"].distribution not in ON_THE_REAL_LINE]
+    keys = [f"{one.variable}[{name}]" for one in design.predictors.fixed for name in one.coefficients]
+    bounded = [key for key in keys if priors[key].distribution not in ON_THE_REAL_LINE]
     if bounded:
         return None, f"the prior of {bounded[0]} is not one on the whole real line"
     try:
@@ -111,12 +112,11 @@ def whitening_for(problem: Problem) -> tuple[Whitening | None, str]:
 def _whitening(
     likelihood: Likelihood, main: RandomBlock, others: tuple[RandomBlock, ...], estimate: Estimate, problem: Problem
 ) -> Whitening:
-    design, modes = likelihood.design, estimate.evaluation.modes
-    n, (q, d) = len(design.y), (len(main.levels), len(main.effects))
-    weights = -by_row(modes.rows, 2, n)
-    weights = np.maximum(weights, _SMALLEST_WEIGHT * weights.max())
-    response = weights * (modes.eta - design.offset) + by_row(modes.rows, 1, n)
-    Z, index = main.values, main.index
+    modes, curvature = estimate.evaluation.modes, _curvature(likelihood, estimate)
+    turn, weights = curvature.turn, curvature.weights
+    n, (q, d) = len(modes.eta), (len(main.levels), len(main.effects))
+    response = weights * turn(modes.eta - likelihood.offset) + turn(modes.rows.first.ravel())
+    Z, X, index = turn(main.values), turn(likelihood.X), main.index
 
     def by_level(values: np.ndarray) -> np.ndarray:
         columns = values.reshape(n, -1)
@@ -124,7 +124,7 @@ def _whitening(
         return np.array(sums).T.reshape(q, *values.shape[1:])
 
     WZ = weights[:, None] * Z
-    precision = _precision(likelihood, estimate, problem.priors, weights)
+    precision = _precision(likelihood, estimate, problem.priors, curvature)
     return Whitening(
         problem=problem,
         main=main,
@@ -132,39 +132,50 @@ def _whitening(
         estimate=estimate,
         H=by_level(WZ[:, :, None] * Z[:, None, :]),
         R=by_level(Z * response[:, None]),
-        S=by_level(WZ[:, :, None] * design.X[:, None, :]),
-        cross=_cross(likelihood, WZ),
+        S=by_level(WZ[:, :, None] * X[:, None, :]),
+        cross=_cross(likelihood, curvature, WZ),
         powers={name: _power(likelihood, estimate, name) for name in estimate.parameters.auxiliary},
         fixed_and_others=others_given_later(others, precision, estimate.parameters.beta, modes.z[q * d :]),
     )
 
 
+def _curvature(likelihood: Likelihood, estimate: Estimate) -> Curvature:
+    """The working weights: observed for one predictor a row, expected for several, and more than 0 in each row."""
+    modes = estimate.evaluation.modes
+    W = modes.curvature.W
+    if len(W) > 1:
+        W = likelihood.information(modes.eta, estimate.parameters.auxiliary)
+    return Curvature(W).at_least(_SMALLEST_WEIGHT)
+
+
 def _power(likelihood: Likelihood, estimate: Estimate, name: str) -> float:
-    """The power of an auxiliary parameter that the sum of the working weights follows at the mode."""
+    """The rate at which the logarithm of the sum of the working weights follows a constant's free coordinate."""
+    free = estimate.layout.constants[name]
     at, eta = estimate.parameters.auxiliary, estimate.evaluation.modes.eta
 
     def total(move: float) -> float:
-        rows = likelihood.rows(eta, {**at, name: at[name] * math.exp(move)}, 2)
-        return max(float(-by_row(rows, 2, len(eta)).sum()), 0.0)
+        rows = likelihood.jet(eta, {**at, name: free.back(free.forward(at[name]) + move)}, 2)
+        return max(-float(np.einsum("kki->", rows.second)), 0.0)
 
     low, high = total(-_STEP), total(_STEP)
     return math.log(high / low) / (2.0 * _STEP) if low > 0.0 and high > 0.0 else 0.0
 
 
-def _cross(likelihood: Likelihood, WZ: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _cross(likelihood: Likelihood, curvature: Curvature, WZ: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     elimination = likelihood.elimination
     if not elimination.rest:
         nothing = np.empty(0, dtype=int)
         return nothing, nothing, np.empty(0)
-    values = np.hstack([block.values for block in likelihood.part.blocks[1:]])
+    values = curvature.turn(np.hstack([block.values for block in likelihood.part.blocks[1:]]))
     place, columns, pointers = elimination.cross
     data = np.bincount(place, (WZ[:, :, None] * values[:, None, :]).ravel(), len(columns))
     return np.repeat(np.arange(elimination.eliminated), np.diff(pointers)), columns, data
 
 
-def _precision(likelihood: Likelihood, estimate: Estimate, priors: Priors, weights: np.ndarray) -> np.ndarray:
+def _precision(likelihood: Likelihood, estimate: Estimate, priors: Priors, curvature: Curvature) -> np.ndarray:
     """Precision of (beta, z of the others) at the mode, the main factor's effects integrated out."""
-    factor, X = estimate.evaluation.modes.factor, likelihood.design.X
+    weights, X = curvature.weights, curvature.turn(likelihood.X)
+    factor = factorise(likelihood.elimination, curvature.turn(estimate.evaluation.modes.values), weights)
     n, p = likelihood.elimination.eliminated, X.shape[1]
     A = likelihood.part.matrix(factor.values)
     cross = A.T @ (weights[:, None] * X)
@@ -181,7 +192,7 @@ def _prior_precision(estimate: Estimate, priors: Priors) -> np.ndarray:
     """Curvature of the log prior of each coefficient at the mode, where it bends down."""
     result = []
     for name, value in zip(estimate.layout.coefficients, estimate.parameters.beta, strict=True):
-        prior, step = priors[f"beta[{name}]"], 1e-4 * (1.0 + abs(value))
+        prior, step = priors[name], 1e-4 * (1.0 + abs(value))
         slopes = [log_density(prior, value + move)[1] for move in (-step, step)]
         result.append(max(0.0, (slopes[0] - slopes[1]) / (2.0 * step)))
     return np.array(result)

@@ -149,7 +149,7 @@ class Evaluator:
         """Value and gradient [parameter] at x [parameter]; -inf where the likelihood cannot be evaluated."""
         parameters = self.layout.parameters(x)
         nothing = -np.inf, np.zeros_like(x)
-        if not all(0.0 < value < np.inf for value in parameters.auxiliary.values()):
+        if not all(free.inside(parameters.auxiliary[name]) for name, free in self.layout.constants.items()):
             return nothing
         try:
             found = self.log_likelihood(self.likelihood, parameters, self.last)

@@ -7,6 +7,8 @@ v_i = h_i l_i''' / 2, s = P^-1 A'v and r = l' + v - W A s,
     d/d beta  = X' r
     d/d A_i   = r_i z + l_i' s - W_i P^-1 a_i       (own columns), so that d/d L = sum_i values_i (...)'
     d/d phi   = sum_i  l_phi + h_i l''_phi / 2 + (A s)_i l'_phi.
+
+Of a row with K predictors l' is a vector, a_i, W and h_i are matrices over them and l''' has three indices.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
-from bayes_glmm.likelihood.modes import Modes, by_row, conditional_modes
+from bayes_glmm.likelihood.modes import Modes, conditional_modes
 
 
 @dataclass(frozen=True)
@@ -65,24 +67,24 @@ def laplace_log_likelihood(
 
 
 def _gradient(likelihood: Likelihood, parameters: Parameters, modes: Modes) -> Parameters:
-    part, n = likelihood.part, len(modes.eta)
-    first, weights = by_row(modes.rows, 1, n), -by_row(modes.rows, 2, n)
-    values = modes.factor.values
-    own = modes.factor.own()
-    h = np.einsum("ij,ij->i", own, values)
-    v = 0.5 * h * by_row(modes.rows, 3, n)
+    part, rows, curvature, values = likelihood.part, modes.rows, modes.curvature, modes.values
+    first = rows.first.ravel()
+    own = curvature.turn_back(modes.factor.own())
+    h = _between(own, values, curvature.predictors)
+    v = 0.5 * np.einsum("kli,klmi->mi", h, rows.third).ravel()
     s = modes.factor.solve(part.gather(values, v))
     As = part.spread(values, s)
-    r = first + v - weights * As
-    by_entry = r[:, None] * modes.z[part.columns] + first[:, None] * s[part.columns] - weights[:, None] * own
+    r = first + v - curvature.times(As)
+    by_entry = r[:, None] * modes.z[part.columns] + first[:, None] * s[part.columns] - curvature.times(own)
     auxiliary = {
-        name: float(
-            np.sum(
-                by_row(modes.rows, 0, n, name)
-                + 0.5 * h * by_row(modes.rows, 2, n, name)
-                + As * by_row(modes.rows, 1, n, name)
-            )
-        )
-        for name in parameters.auxiliary
+        name: float(np.sum(by.value) + 0.5 * np.sum(h * by.second) + np.sum(As * by.first.ravel()))
+        for name, by in rows.by.items()
     }
-    return Parameters(likelihood.design.X.T @ r, part.by_factor(by_entry), auxiliary)
+    return Parameters(likelihood.X.T @ r, part.by_factor(by_entry), auxiliary)
+
+
+def _between(own: np.ndarray, values: np.ndarray, predictors: int) -> np.ndarray:
+    """The h [predictor, predictor, row], from P^-1 a and a [predictor row, own effect]."""
+    shape = predictors, len(own) // predictors, own.shape[1]
+    one, other = own.reshape(shape), values.reshape(shape)
+    return np.einsum("kij,lij->kli", one, other)

@@ -1,4 +1,4 @@
-"""All parameters of a model as one vector, for optimisers: beta, the lower triangles of L, log auxiliary parameters."""
+"""All parameters of a model as one vector, for optimisers: beta, the lower triangles of L, constants made free."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
+from bayes_glmm.numerics.free import FREE, Free
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,24 @@ class Layout:
     Attributes
     ----------
     coefficients : tuple of str
+        Keys of one parameter's after another's: ``beta[x]``, ``beta_sigma[x]``.
     blocks : tuple of RandomBlock
     auxiliary : tuple of str
+        The constants.
+    supports : tuple of str
+        Where each of them lies.
     """
 
     coefficients: tuple[str, ...]
     blocks: tuple[RandomBlock, ...]
     auxiliary: tuple[str, ...]
+    supports: tuple[str, ...] = ()
+
+    @cached_property
+    def constants(self) -> dict[str, Free]:
+        """The constants, and how each becomes free; positive ones by their logarithm."""
+        supports = self.supports or ("positive",) * len(self.auxiliary)
+        return {name: FREE[support] for name, support in zip(self.auxiliary, supports, strict=True)}
 
     @cached_property
     def entries(self) -> tuple[tuple[str, int, int], ...]:
@@ -41,10 +53,16 @@ class Layout:
         effects = {block.group: block.effects for block in self.blocks}
         theta = [f"L_{group}[{effects[group][i]}, {effects[group][j]}]" for group, i, j in self.entries]
         return (
-            *(f"beta[{name}]" for name in self.coefficients),
+            *self.coefficients,
             *theta,
-            *(f"log {name}" for name in self.auxiliary),
+            *(f"{free.name} {name}" for name, free in self.constants.items()),
         )
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The coefficients as people read them: ``x``, ``sigma_x``."""
+        parts = (key.removesuffix("]").partition("[") for key in self.coefficients)
+        return tuple(inside if kind == "beta" else f"{kind[5:]}_{inside}" for kind, _, inside in parts)
 
     @property
     def beta(self) -> slice:
@@ -98,20 +116,20 @@ class Layout:
         L = {block.group: np.zeros((len(block.effects),) * 2) for block in self.blocks}
         for (group, i, j), value in zip(self.entries, x[self.theta], strict=True):
             L[group][i, j] = value
-        with np.errstate(over="ignore"):
-            auxiliary = np.exp(x[self.theta.stop :])
-        return Parameters(x[self.beta], L, dict(zip(self.auxiliary, map(float, auxiliary), strict=True)))
+        numbers = zip(self.constants.items(), x[self.theta.stop :], strict=True)
+        return Parameters(x[self.beta], L, {name: free.back(float(number)) for (name, free), number in numbers})
 
     def vector(self, parameters: Parameters) -> np.ndarray:
         """The vector of some parameters."""
         theta = [parameters.L[group][i, j] for group, i, j in self.entries]
-        auxiliary = [np.log(parameters.auxiliary[name]) for name in self.auxiliary]
+        auxiliary = [free.forward(parameters.auxiliary[name]) for name, free in self.constants.items()]
         return np.concatenate([parameters.beta, theta, auxiliary])
 
     def gradient(self, gradient: Parameters, at: Parameters) -> np.ndarray:
         """Derivatives in x from derivatives in the parameters."""
         theta = [gradient.L[group][i, j] for group, i, j in self.entries]
-        auxiliary = [gradient.auxiliary[name] * at.auxiliary[name] for name in self.auxiliary]
+        constants = self.constants.items()
+        auxiliary = [gradient.auxiliary[name] * free.slope(at.auxiliary[name]) for name, free in constants]
         return np.concatenate([gradient.beta, theta, auxiliary])
 
     def upright(self, x: np.ndarray) -> np.ndarray:
@@ -124,7 +142,9 @@ class Layout:
 def layout_of(likelihood: Likelihood) -> Layout:
     """The layout of a model's parameters."""
     design = likelihood.design
-    return Layout(design.coefficients, design.blocks, tuple(likelihood.spec.family.auxiliary))
+    keys = tuple(f"{one.variable}[{name}]" for one in design.predictors.fixed for name in one.coefficients)
+    constants = likelihood.spec.auxiliary
+    return Layout(keys, design.blocks, tuple(constants), tuple(one.support for one in constants.values()))
 
 
 def _free(pattern: tuple[int, ...]) -> Iterator[tuple[int, int]]:

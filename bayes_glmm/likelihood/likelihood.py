@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from bayes_glmm.design import Design
 from bayes_glmm.errors import SpecError
+from bayes_glmm.families import Response
 from bayes_glmm.likelihood.factor import Elimination
 from bayes_glmm.likelihood.groups import Groups, groups_of
 from bayes_glmm.likelihood.random_part import RandomPart, random_part
+from bayes_glmm.likelihood.stacked import Stacked, stacked
 from bayes_glmm.names import LOCATION
+from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.numerics.jet import Jet, jet
 from bayes_glmm.numerics.series import SERIES, Series, variables
 from bayes_glmm.spec import ModelSpec
+
+DRAWS, VALUES = (16, 100), 1_000_000  # of a response for its information: fewest and most, and in all
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,7 @@ class Parameters:
     Attributes
     ----------
     beta : array [coefficient]
+        Of one parameter after another.
     L : mapping of group to array [effect, effect]
         Lower triangular, G = L L'.
     auxiliary : mapping of name to float
@@ -56,21 +63,66 @@ class Likelihood:
     design: Design
     elimination: Elimination
 
+    @cached_property
+    def predictors(self) -> Stacked:
+        """The fixed parts of the linear predictors."""
+        return stacked(self.design)
+
+    @property
+    def X(self) -> np.ndarray:
+        """The fixed-effects matrix [predictor row, coefficient]."""
+        return self.predictors.X
+
+    @property
+    def offset(self) -> np.ndarray:
+        """The offset [predictor row]."""
+        return self.predictors.offset
+
     @property
     def part(self) -> RandomPart:
-        """The random part of the linear predictor."""
+        """The random part of the linear predictors."""
         return self.elimination.part
 
     def fixed(self, beta: np.ndarray) -> np.ndarray:
-        """Offset + X beta [row]."""
-        return self.design.offset + self.design.X @ beta
+        """Offset + X beta [predictor row]."""
+        return self.offset + self.X @ beta
+
+    def jet(self, eta: np.ndarray, auxiliary: Mapping[str, float], order: int, response: Response | None = None) -> Jet:
+        """Log p(y_i | eta_i) and its derivatives up to an order, for linear predictors [predictor row].
+
+        ``response`` takes the place of the data's.
+        """
+        names, y = self.design.predictors.parameters, response or self.design.observed
+
+        def density(etas: Sequence[Series], constants: Mapping[str, Series]) -> Series:
+            at = self.spec.at(dict(zip(names, etas, strict=True)), constants, SERIES)
+            return self.spec.family.log_density(y, at, SERIES)
+
+        with np.errstate(all="ignore"):  # a step too far shows as a density that is not finite
+            return jet(density, np.split(eta, len(names)), auxiliary, order)
+
+    def information(self, eta: np.ndarray, auxiliary: Mapping[str, float]) -> np.ndarray:
+        """Fisher's information of each row in its predictors [predictor, predictor, row].
+
+        The average of score times score over responses that are drawn: never below zero, where the observed curvature
+        of a mean and a scale together is so in no direction of its own.
+        """
+        names, observed = self.design.predictors.parameters, self.design.observed
+        at = self.spec.at(dict(zip(names, np.split(eta, len(names)), strict=True)), auxiliary, NUMPY)
+        rng, draws = np.random.default_rng(0), int(np.clip(VALUES // len(self.design.y), *DRAWS))
+        total = np.zeros((len(names), len(names), len(self.design.y)))
+        for _ in range(draws):
+            drawn = replace(observed, values=np.asarray(self.spec.family.draw(rng, observed, at), float))
+            score = np.nan_to_num(self.jet(eta, auxiliary, 1, drawn).first, posinf=0.0, neginf=0.0)
+            total += score[:, None] * score[None, :]
+        return total / draws
 
     def rows(
         self, eta: np.ndarray, auxiliary: Mapping[str, float], order: int, which: slice | np.ndarray = slice(None)
     ) -> Series:
         """Log p(y_i | eta_i) and its derivatives up to an order in eta_i, and once in auxiliary parameters [..., row].
 
-        ``which`` are the rows that the last axis of eta stands for.
+        For models with one predictor. ``which`` are the rows that the last axis of eta stands for.
         """
         moving, parameters = variables(eta, auxiliary, order)
         at = self.spec.at({LOCATION: moving}, parameters, SERIES)
@@ -89,12 +141,22 @@ def likelihood_of(spec: ModelSpec, design: Design) -> Likelihood:
     Raises
     ------
     SpecError
-        If further parameters have formulas, or the factors beside the largest have too many levels.
+        If the factors beside the largest have too many levels.
+    """
+    predictors = stacked(design)
+    return Likelihood(spec, design, Elimination(random_part(predictors.blocks, len(predictors.offset))))
+
+
+def check_one_predictor(spec: ModelSpec) -> None:
+    """Refuse models in which further parameters have formulas.
+
+    Raises
+    ------
+    SpecError
     """
     if spec.formulas:
         raise SpecError(
-            f"The approximations are for models with one formula; {', '.join(spec.formulas)} has one of its own.",
+            f"This approximation is for models with one formula; {', '.join(spec.formulas)} has one of its own.",
             str(spec),
-            "Sample with model.fit().",
+            "Use bg.approx.laplace(model), or sample with model.fit().",
         )
-    return Likelihood(spec, design, Elimination(random_part(design)))

@@ -3,7 +3,8 @@ r"""The most likely random effects given the parameters, and the curvature there
 This is penalised iteratively reweighted least squares, with the observed information (Bates 2010, chapter 5).
 
 For z ~ N(0, I) and eta = offset + X beta + A z the log joint density l(eta) - z'z / 2 has gradient A'g - z and Hessian
--P, P = I + A'WA, with g = l' and W = -l'' row by row. Newton steps are halved while they do not lead upward.
+-P, P = I + A'WA, with g = l' and W = -l'' row by row, K x K where a row has K predictors. Newton steps are halved
+while they do not lead upward.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import numpy as np
 
 from bayes_glmm.likelihood.factor import Factor, factorise
 from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
+from bayes_glmm.likelihood.stacked import Curvature
+from bayes_glmm.numerics.jet import Jet
 from bayes_glmm.numerics.series import Series
 
 ITERATIONS = 100
@@ -28,20 +31,25 @@ class Modes:
     Attributes
     ----------
     z : array [column of z]
-    eta : array [row]
+    eta : array [predictor row]
     log_joint : float
         log p(y | z) - z'z / 2 (N(0, I) without its constant).
-    rows : Series
+    rows : Jet
         Derivatives of the rows' log densities, of order 3.
+    curvature : Curvature
+    values : array [predictor row, own effect]
+        Non-zero entries of A.
     factor : Factor
-        Of P at the mode.
+        Of P at the mode, from A and its weights turned by the curvature.
     converged : bool
     """
 
     z: np.ndarray
     eta: np.ndarray
     log_joint: float
-    rows: Series
+    rows: Jet
+    curvature: Curvature
+    values: np.ndarray
     factor: Factor
     converged: bool
 
@@ -68,8 +76,8 @@ def conditional_modes(likelihood: Likelihood, parameters: Parameters, start: np.
     part, fixed = likelihood.part, likelihood.fixed(parameters.beta)
     values = part.values(parameters.L)
 
-    def at(z: np.ndarray) -> tuple[float, Series]:
-        rows = likelihood.rows(fixed + part.spread(values, z), parameters.auxiliary, 2)
+    def at(z: np.ndarray) -> tuple[float, Jet]:
+        rows = likelihood.jet(fixed + part.spread(values, z), parameters.auxiliary, 2)
         value = float(np.sum(rows.value)) - 0.5 * float(z @ z)
         return (value if np.isfinite(value) else -np.inf), rows
 
@@ -79,17 +87,18 @@ def conditional_modes(likelihood: Likelihood, parameters: Parameters, start: np.
         return conditional_modes(likelihood, parameters)
     converged = False
     for _ in range(ITERATIONS):
-        gradient = part.gather(values, by_row(rows, 1, len(fixed))) - z
-        step = _curvature(likelihood, values, -by_row(rows, 2, len(fixed))).solve(gradient)
+        gradient = part.gather(values, rows.first.ravel()) - z
+        step = _factor(likelihood, values, Curvature(-rows.second)).solve(gradient)
         decrement = float(gradient @ step)
         z, (value, rows), moved = _uphill(at, z, value, step, decrement)
         converged = decrement < DECREMENT
         if converged or not moved:
             break
     eta = fixed + part.spread(values, z)
-    rows = likelihood.rows(eta, parameters.auxiliary, 3)
-    factor = factorise(likelihood.elimination, values, -by_row(rows, 2, len(eta)))
-    return Modes(z, eta, value, rows, factor, converged)
+    rows = likelihood.jet(eta, parameters.auxiliary, 3)
+    curvature = Curvature(-rows.second)
+    factor = factorise(likelihood.elimination, curvature.turn(values), curvature.weights)
+    return Modes(z, eta, value, rows, curvature, values, factor, converged)
 
 
 def by_row(rows: Series, order: int, count: int, parameter: str | None = None) -> np.ndarray:
@@ -97,12 +106,13 @@ def by_row(rows: Series, order: int, count: int, parameter: str | None = None) -
     return np.broadcast_to(np.asarray(rows.derivative(order, parameter), float), count)
 
 
-def _curvature(likelihood: Likelihood, values: np.ndarray, weights: np.ndarray) -> Factor:
-    """The precision; where it is not positive definite on the way to the mode, without the rows that bend it up."""
+def _factor(likelihood: Likelihood, values: np.ndarray, curvature: Curvature) -> Factor:
+    """The precision; where it is not positive definite on the way to the mode, without what bends it up."""
+    turned = curvature.turn(values)
     try:
-        return factorise(likelihood.elimination, values, weights)
+        return factorise(likelihood.elimination, turned, curvature.weights)
     except np.linalg.LinAlgError:
-        return factorise(likelihood.elimination, values, np.maximum(weights, 0.0))
+        return factorise(likelihood.elimination, turned, np.maximum(curvature.weights, 0.0))
 
 
 def _uphill(at, z, value, step, decrement):  # type: ignore[no-untyped-def]

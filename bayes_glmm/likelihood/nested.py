@@ -23,7 +23,7 @@ import numpy as np
 from bayes_glmm.likelihood.group_integrals import Adapted, Integrals, Integrand, group_modes, integrate
 from bayes_glmm.likelihood.laplace import Evaluation
 from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
-from bayes_glmm.likelihood.modes import Modes, by_row
+from bayes_glmm.likelihood.modes import Modes
 from bayes_glmm.numerics.quadrature import gauss_hermite
 
 
@@ -91,13 +91,13 @@ def _inner(
 
 
 def _gradient(likelihood: Likelihood, modes: Modes, inner: Integrals, outer: _Outer) -> Parameters:
-    part, groups, n = likelihood.part, likelihood.groups, len(modes.eta)
+    part, groups = likelihood.part, likelihood.groups
     columns, block = part.columns, part.blocks[1]
     A = part.matrix(modes.factor.values)
-    first, weights = by_row(modes.rows, 1, n), -by_row(modes.rows, 2, n)
+    first, weights = modes.rows.first[0], modes.curvature.weights
     Ap, c = A @ outer.p, outer.c[block.index]
     kappa = c * Ap**2
-    v = 0.5 * kappa * by_row(modes.rows, 3, n)
+    v = 0.5 * kappa * modes.rows.third[0, 0, 0]
     s = modes.factor.solve(A.T @ v + np.concatenate([np.zeros(part.starts[1]), outer.g]))
     As = A @ s
     by_fixed = v - weights * As
@@ -113,7 +113,7 @@ def _gradient(likelihood: Likelihood, modes: Modes, inner: Integrals, outer: _Ou
     auxiliary = {
         name: float(
             np.sum(outer.weight[:, of_group] * by_group)
-            + np.sum(0.5 * kappa * by_row(modes.rows, 2, n, name) + As * by_row(modes.rows, 1, n, name))
+            + np.sum(0.5 * kappa * modes.rows.by[name].second[0, 0] + As * modes.rows.by[name].first[0])
         )
         for name, by_group in inner.by_auxiliary.items()
     }

@@ -83,6 +83,11 @@ def _inverse_gamma(x: Any, f: Functions, alpha: float, beta: float = 1.0) -> Any
     return -(alpha + 1.0) * f.log(x) - beta / x + alpha * math.log(beta) - math.lgamma(alpha)
 
 
+def _beta(x: Any, f: Functions, alpha: float, beta: float) -> Any:
+    constant = math.lgamma(alpha + beta) - math.lgamma(alpha) - math.lgamma(beta)
+    return constant + (alpha - 1.0) * f.log(x) + (beta - 1.0) * f.log1p(-x)
+
+
 def _log_normal(x: Any, f: Functions, mu: float = 0.0, sigma: float = 1.0) -> Any:
     return _normal(f.log(x), f, mu, sigma) - f.log(x)
 
@@ -101,6 +106,7 @@ DENSITIES: dict[str, Density] = {
     "HalfCauchy": _half_cauchy,
     "Exponential": _exponential,
     "Gamma": _gamma,
+    "Beta": _beta,
     "InverseGamma": _inverse_gamma,
     "LogNormal": _log_normal,
     "Lognormal": _log_normal,
@@ -126,14 +132,16 @@ class LogPrior:
         gradient = np.zeros_like(y)
         value = 0.0
         for j, name in enumerate(self.layout.coefficients):
-            density, slope = log_density(self.priors[f"beta[{name}]"], y[j])
+            density, slope = log_density(self.priors[name], y[j])
             value += density
             gradient[j] = slope
-        for j, name in enumerate(self.layout.auxiliary, start=self.layout.theta.stop):
-            number = math.exp(min(y[j], 700.0))
+        for j, (name, free) in enumerate(self.layout.constants.items(), start=self.layout.theta.stop):
+            number = free.back(float(y[j]))
+            if not free.inside(number):
+                return -np.inf, np.zeros_like(y)
             density, slope = log_density(self.priors[name], number)
-            value += density + float(y[j])
-            gradient[j] = slope * number + 1.0
+            value += density + math.log(free.slope(number))
+            gradient[j] = slope * free.slope(number) + free.bend(number)
         for row, (prior, power) in zip(self.layout.rows, self._rows(), strict=True):
             sd, squares = math.exp(min(y[row[-1]], 350.0)), float(y[row[:-1]] @ y[row[:-1]])
             density, slope = log_density(prior, sd)

@@ -1,4 +1,4 @@
-r"""The random part of the linear predictor in standardised effects: Z u = A z, A = Z L, z ~ N(0, I).
+r"""The random part of linear predictors in standardised effects: Z u = A z, A = Z L, z ~ N(0, I).
 
 Row i of A has non-zero entries only in the columns of its own levels: ``values_i' L`` for each grouping factor. The
 columns are ordered for elimination: the factor with most of them first, whose part of A'WA is block-diagonal.
@@ -7,14 +7,14 @@ In z everything stays defined when a standard deviation is 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
-from bayes_glmm.design import Design, RandomBlock
+from bayes_glmm.design import RandomBlock
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class RandomPart:
         }
 
 
-def random_part(design: Design) -> RandomPart:
-    """The random part of a design."""
-    blocks = sorted(design.blocks, key=lambda block: -len(block.levels) * len(block.effects))
-    return RandomPart(tuple(blocks), len(design.y))
+def random_part(blocks: Iterable[RandomBlock], rows: int) -> RandomPart:
+    """The random part of some blocks with that many rows."""
+    ordered = sorted(blocks, key=lambda block: -len(block.levels) * len(block.effects))
+    return RandomPart(tuple(ordered), rows)

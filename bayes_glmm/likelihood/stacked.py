@@ -87,6 +87,14 @@ class Curvature:
         """The curvature of the turned predictors [predictor row]."""
         return self.W[0, 0] if self.predictors == 1 else self._eigen[0].T.ravel()
 
+    def at_least(self, share: float) -> Curvature:
+        """The same with no weight below a share of the largest."""
+        weights = np.maximum(self.weights, share * self.weights.max(initial=0.0))
+        if self.predictors == 1:
+            return Curvature(weights[None, None])
+        vectors = self._eigen[1]
+        return Curvature(np.einsum("ikm,mi,ilm->kli", vectors, weights.reshape(self.predictors, -1), vectors))
+
     def turn(self, values: np.ndarray) -> np.ndarray:
         """The entries of each row in the directions of its eigenvectors [predictor row, ...]."""
         return self._product("ikm,ki...->mi...", values)
@@ -99,11 +107,13 @@ class Curvature:
         """W_i times the entries of each row [predictor row, ...]."""
         if self.predictors == 1:
             return (self.W[0, 0] * values.T).T
-        apart = values.reshape(self.predictors, -1, *values.shape[1:])
-        return np.einsum("kli,li...->ki...", self.W, apart).reshape(values.shape)
+        return np.einsum("kli,li...->ki...", self.W, self._apart(values)).reshape(values.shape)
 
     def _product(self, subscripts: str, values: np.ndarray) -> np.ndarray:
         if self.predictors == 1:
             return values
-        apart = values.reshape(self.predictors, -1, *values.shape[1:])
-        return np.einsum(subscripts, self._eigen[1], apart).reshape(values.shape)
+        return np.einsum(subscripts, self._eigen[1], self._apart(values)).reshape(values.shape)
+
+    def _apart(self, values: np.ndarray) -> np.ndarray:
+        """Values by predictor and row [predictor, row, ...]."""
+        return values.reshape(self.predictors, len(values) // self.predictors, *values.shape[1:])

@@ -6,13 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 
+from bayes_glmm.design import RandomBlock
 from bayes_glmm.design.canonical_columns import conditioned, constant_in
-from bayes_glmm.design.scale import middle
+from bayes_glmm.design.scale import middle_of
 from bayes_glmm.likelihood.factor import factorise
 from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
 from bayes_glmm.likelihood.maximum import definite
-from bayes_glmm.likelihood.modes import by_row
+from bayes_glmm.likelihood.stacked import Curvature
+from bayes_glmm.names import LOCATION
 
+SCALE = 0.3  # a plausible sd of effects in the predictor of a further parameter
+_INSIDE = {"unit": 0.3}  # a plausible constant by its support
 ITERATIONS = 50
 HALVINGS = 20
 
@@ -34,8 +38,8 @@ def starting_parameters(likelihood: Likelihood) -> tuple[Parameters, np.ndarray]
     spec, design = likelihood.spec, likelihood.design
     spread = float(np.std(design.y)) or 1.0
     scale = 0.5 * spread if spec.link_name == "identity" and spec.family.response.range == "real" else 0.5
-    L = {block.group: np.diag(scale / np.maximum(_size(block.values), 1e-12)) for block in design.blocks}
-    auxiliary = {name: spread if p.of_response else 2.0 for name, p in spec.family.auxiliary.items()}
+    L = {block.group: np.diag(_scales(block, scale) / _size(block.values)) for block in design.blocks}
+    auxiliary = {name: spread if p.of_response else _INSIDE.get(p.support, 2.0) for name, p in spec.auxiliary.items()}
     beta, precision = _joint_mode(likelihood, L, auxiliary)
     return Parameters(beta, L, auxiliary), precision
 
@@ -61,24 +65,31 @@ def conditioned_start(likelihood: Likelihood) -> tuple[Parameters, np.ndarray, n
     found, precision = starting_parameters(likelihood)
     if definite(precision):
         return found, np.linalg.inv(precision), None
-    design, columns = likelihood.design, conditioned(likelihood.design).location
-    predictors = design.predictors.with_location(columns.columns(design.X), design.offset)
-    design = replace(design, predictors=predictors)
+    canonical = conditioned(likelihood.design)
+    design = replace(canonical, means={group: 0.0 * means for group, means in canonical.means.items()}).design(
+        likelihood.design
+    )
+    T = canonical.T
     found, precision = starting_parameters(replace(likelihood, design=design))
-    return replace(found, beta=columns.T @ found.beta), np.linalg.inv(precision), columns.T
+    return replace(found, beta=T @ found.beta), np.linalg.inv(precision), T
+
+
+def _scales(block: RandomBlock, scale: float) -> np.ndarray:
+    """A plausible sd of each effect on a column of size 1 [effect]: the location's, or that of other parameters."""
+    return np.array([scale if name == LOCATION else SCALE for name in block.parameters])
 
 
 def _size(values: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.mean(values**2, axis=0))
+    return np.maximum(np.sqrt(np.mean(values**2, axis=0)), 1e-12)
 
 
 def _joint_mode(likelihood: Likelihood, L: dict, auxiliary: dict) -> tuple[np.ndarray, np.ndarray]:
-    part, X = likelihood.part, likelihood.design.X
+    part, X = likelihood.part, likelihood.X
     values = part.values(L)
-    A, n = part.matrix(values), len(X)
+    A = part.matrix(values)
 
     def at(beta, z):  # type: ignore[no-untyped-def]
-        rows = likelihood.rows(likelihood.fixed(beta) + A @ z, auxiliary, 2)
+        rows = likelihood.jet(likelihood.fixed(beta) + A @ z, auxiliary, 2)
         value = float(np.sum(rows.value)) - 0.5 * float(z @ z)
         return (value if np.isfinite(value) else -np.inf), rows
 
@@ -86,12 +97,14 @@ def _joint_mode(likelihood: Likelihood, L: dict, auxiliary: dict) -> tuple[np.nd
     value, rows = at(beta, z)
     precision = np.eye(X.shape[1])
     for _ in range(ITERATIONS):
-        slope, weights = by_row(rows, 1, n), np.maximum(-by_row(rows, 2, n), 1e-10)
-        factor = factorise(likelihood.elimination, values, weights)
-        WX = weights[:, None] * X
-        cross = A.T @ WX
+        slope, curvature = rows.first.ravel(), Curvature(-rows.second)
+        weights, turned = np.maximum(curvature.weights, 1e-10), curvature.turn(values)
+        factor = factorise(likelihood.elimination, turned, weights)
+        turned_X = curvature.turn(X)
+        WX = weights[:, None] * turned_X
+        cross = part.matrix(turned).T @ WX
         swept = factor.solve(cross)
-        precision = X.T @ WX - cross.T @ swept
+        precision = turned_X.T @ WX - cross.T @ swept
         right = A.T @ slope - z
         beta_step = np.linalg.solve(precision, X.T @ slope - swept.T @ right)
         z_step = factor.solve(right - cross @ beta_step)
@@ -108,7 +121,11 @@ def _joint_mode(likelihood: Likelihood, L: dict, auxiliary: dict) -> tuple[np.nd
 
 
 def _flat_start(likelihood: Likelihood) -> np.ndarray:
-    """Coefficients with a finite likelihood: the data's middle in all rows; 0 without a constant."""
-    X = likelihood.design.X
-    constant = constant_in(X) if X.shape[1] else None
-    return np.zeros(X.shape[1]) if constant is None else middle(likelihood.spec, likelihood.design) * constant
+    """Coefficients with a finite likelihood: every predictor at its middle in all rows; 0 without a constant."""
+    spec, design = likelihood.spec, likelihood.design
+    found = []
+    for one in design.predictors.fixed:
+        constant = constant_in(one.X) if one.X.shape[1] else None
+        middle = middle_of(spec, design, one.parameter)
+        found.append(np.zeros(one.X.shape[1]) if constant is None else middle * constant)
+    return np.concatenate(found)

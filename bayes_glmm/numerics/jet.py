@@ -1,7 +1,7 @@
 r"""Derivatives of a function of K linear predictors, from power series along lines.
 
-For g(t) = l(eta + t d) the series of :mod:`~bayes_glmm.numerics.series` gives g', g'' and g''', and sums over lines give
-mixed derivatives exactly: with D(d) the derivative of an order along d,
+For g(t) = l(eta + t d) the series of :mod:`~bayes_glmm.numerics.series` give the derivatives along d, and sums over
+lines give mixed ones exactly: with D(d) the derivative of an order along d,
 
     l_jk  = (D(e_j + e_k) - l_jj - l_kk) / 2
     l_jjk = (D(e_j + e_k) - D(e_j - e_k) - 2 l_kkk) / 6

@@ -106,12 +106,15 @@ def variables(eta: np.ndarray, parameters: Mapping[str, Any], order: int) -> tup
     order : int
         Highest derivative in eta, at least 1.
     """
+    return Series((eta, 1.0, *(None,) * (order - 1))), lifted(parameters, order)
+
+
+def lifted(parameters: Mapping[str, Any], order: int) -> dict[str, Series]:
+    """Further parameters as series, each with its own slope."""
     nothing = (None,) * (order - 1)
-    one = {name: {name: (1.0, *nothing)} for name in parameters}
     # NumPy's numbers, which divide by 0 and overflow without an error
     values = {name: np.asarray(value, float)[()] for name, value in parameters.items()}
-    lifted = {name: Series((value, None, *nothing), one[name]) for name, value in values.items()}
-    return Series((eta, 1.0, *nothing)), lifted
+    return {name: Series((value, None, *nothing), {name: (1.0, *nothing)}) for name, value in values.items()}
 
 
 def compose(x: Series, derivative: Callable[[int], Any]) -> Series:

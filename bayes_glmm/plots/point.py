@@ -32,7 +32,7 @@ def at_posterior_medians(posterior: Posterior, copies: int = 1) -> Posterior:
     copies : int
         How many draws: as many fresh groups does ``predict(..., random_effects="new")`` then give.
     """
-    needed = ["beta", *posterior.spec.family.auxiliary]
+    needed = [*(one.variable for one in posterior.design.predictors.fixed), *posterior.spec.auxiliary]
     needed += [f"{kind}_{block.group}" for block in posterior.design.blocks for kind in ("G", "u")]
     point = posterior.draws["posterior"].to_dataset()[needed].median(("chain", "draw"))
     for block in posterior.design.blocks:

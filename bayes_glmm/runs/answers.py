@@ -57,7 +57,7 @@ def answer(posterior: Posterior, effect: EffectSection) -> Estimates:
     SpecError, DataError
         For variables, values and contrasts that the model does not have.
     """
-    readings: dict[str, Any] = {"random_effects": effect.random_effects, "keep": effect.keep}
+    readings: dict[str, Any] = {"random_effects": effect.random_effects, "keep": effect.keep, "part": effect.part}
     match effect.kind:
         case "compare":
             return compare(posterior, str(effect.compare), contrast=effect.contrast, by=effect.by, **readings)
@@ -73,7 +73,8 @@ def question(posterior: Posterior, effect: EffectSection) -> str:
 
     if effect.question:
         return effect.question
-    mean = scale_of(posterior).mean
+    asked = posterior.spec.family.parts[effect.part]
+    mean = scale_of(posterior).mean if effect.part == "mean" else f"{asked.title} of {posterior.design.response}"
     within = f", by {_and(effect.by)}" if effect.by else ""
     match effect.kind:
         case "compare":

@@ -142,6 +142,8 @@ class EffectSection(Section):
         Population-averaged, and conditional at u = 0, by default.
     keep : str or list of str, optional
         Grouping factors at whose own levels to stay.
+    part : str
+        What of the response is asked for; see :func:`bayes_glmm.effects.predict`.
     question : str, optional
         The question in words: the title of the answer in the report. Without it the title is made from the other keys.
     """
@@ -153,6 +155,7 @@ class EffectSection(Section):
     by: Names | None = None
     random_effects: Names = ["integrated", "zero"]
     keep: Names = []
+    part: str = "mean"
     question: str | None = None
 
     @property

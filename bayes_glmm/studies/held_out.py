@@ -153,12 +153,18 @@ def _rows(
     posterior: Posterior, held: HeldOut, predictors: Predictors, rows: np.ndarray, draws: np.ndarray, size: int
 ) -> Rows:
     """What some draws say about some rows, of units with so many unseen effects."""
-    A = np.zeros((len(draws), len(rows), size))
+    names = predictors.parameters
+    A = np.zeros((len(draws), len(names), len(rows), size))
     for block, slots in zip(held.design.blocks, held.slots, strict=True):
         unseen = np.flatnonzero(slots[rows] >= 0)
         if unseen.size:
             root = posterior.root(block.group)[draws]
             columns = slots[rows][unseen, None] + np.arange(len(block.effects))
-            A[:, unseen[:, None], columns] = np.einsum("re,dek->drk", block.values[rows][unseen], root)
+            for k, name in enumerate(names):
+                of = block.of(name)
+                A[:, k, unseen[:, None], columns] = np.einsum(
+                    "re,dek->drk", block.values[rows][unseen][:, of], root[:, of]
+                )
     auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
-    return Rows(conditional_predictor(posterior, predictors, draws), A, auxiliary)
+    eta = np.stack([conditional_predictor(posterior, predictors, draws, name) for name in names], axis=1)
+    return Rows(eta, A, auxiliary)

@@ -25,7 +25,7 @@ def averaged(groups: GroupIntegrals, rows: Rows) -> np.ndarray:
         np.repeat(rows.A, DRAWS, axis=0),
         {name: np.repeat(value, DRAWS, axis=0) for name, value in rows.auxiliary.items()},
     )
-    start = np.zeros((len(groups.starts), rows.A.shape[2]))
+    start = np.zeros((len(groups.starts), rows.A.shape[3]))
     value, _ = groups.log(many, start, np.random.default_rng(1))
     assert value.std() > 0  # sampled, not closed
     return np.log(np.exp(value - value.max(axis=0)).mean(axis=0)) + value.max(axis=0)
@@ -35,7 +35,7 @@ def averaged(groups: GroupIntegrals, rows: Rows) -> np.ndarray:
 def test_samples_of_a_gaussian_model_are_its_closed_form(effects: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(integrals, "is_closed", lambda spec: False)
     rng = np.random.default_rng(effects)
-    eta, A, y = rng.normal(size=(1, 9)), rng.normal(size=(1, 9, effects)), rng.normal(size=9)
+    eta, A, y = rng.normal(size=(1, 1, 9)), rng.normal(size=(1, 1, 9, effects)), rng.normal(size=9)
     spec = ModelSpec.from_formula("y ~ x + (1 | g)")
     found = averaged(GroupIntegrals(spec, Response(y), np.array([0, 4])), Rows(eta, A, {"sigma": np.array([[0.7]])}))
     for rows, value in zip((slice(0, 4), slice(4, 9)), found, strict=True):
@@ -56,5 +56,5 @@ def test_four_effects_are_those_of_adaptive_quadrature(family: str) -> None:
     parameters = Parameters(beta, {"g": np.diag(sd)}, {})
     expected = aghq_log_likelihood(likelihood_of(spec, design), parameters, nodes=11).value
     groups = GroupIntegrals(spec, design.observed, np.array([0, 6, 7]))
-    found = averaged(groups, Rows((design.X @ beta)[None], (design.block("g").values * sd)[None], {}))
+    found = averaged(groups, Rows((design.X @ beta)[None, None], (design.block("g").values * sd)[None, None], {}))
     assert expected == pytest.approx(found.sum(), abs=0.01)

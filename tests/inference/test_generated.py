@@ -64,7 +64,10 @@ def evaluated(
 @pytest.mark.parametrize("a", CONSTANTS)
 def test_value_and_slopes_are_those_of_the_density(family: str, link: str, a: float) -> None:
     record, (y, eta) = FAMILIES[family], rows(family, link)
-    constants = {name: a + 1.7 * k for k, name in enumerate(record.auxiliary)}
+    constants = {
+        name: a / (1.0 + a) if one.support == "unit" else a + 1.7 * k
+        for k, (name, one) in enumerate(record.auxiliary.items())
+    }
     value, slopes, by_a = evaluated(family, link, y, eta, [*constants.values()])
     density = record.log_density(y, record.at({"mu": (eta, LINKS[link])}, constants, NUMPY), NUMPY)
     assert value == pytest.approx(density.sum(), abs=1e-12 * np.abs(density).sum())

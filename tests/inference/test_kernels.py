@@ -48,7 +48,7 @@ ROWS: dict[str, list[tuple[float, float]]] = {
     "positive": [(0.07, 1.0), (1.1, 1.0), (4.0, 1.0)],
     "real": [(-1.3, 1.0), (0.2, 1.0), (80.0, 1.0)],
 }
-AUXILIARY = {"sigma": (0.03, 1.3, 50.0), "phi": (0.03, 2.4, 37.0, 1e6), "": (1.0,)}
+AUXILIARY = {"sigma": (0.03, 1.3, 50.0), "phi": (0.03, 2.4, 37.0, 1e6), "zi": (0.01, 0.3, 0.99), "": (1.0,)}
 
 
 def _binomial_terms(y: Any, n: Any, eta: Any, a: Any) -> list[Any]:

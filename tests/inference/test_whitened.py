@@ -70,7 +70,7 @@ def test_no_whitening_says_why() -> None:
     bounded = bg.GLMM(str(model.spec.formula), cases.data(), family="bernoulli", priors={"x": "Uniform(-1, 1)"})
     whitening, why = whitening_for(bounded.problem.canonical)
     assert whitening is None
-    assert "prior of x" in why
+    assert "prior of beta[x]" in why
 
 
 def test_a_curvature_that_is_not_positive_is_a_reason_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,8 @@ EXAMPLES = [
     "Normal(1, 2.5)", "StudentT(3, mu=0.5, sigma=2)", "Cauchy(0.3, 2)", "Laplace(0.2, 1.5)", "Logistic(1, 2)",
     "Uniform(-1, 3)",
     "Flat()", "HalfFlat()", "HalfNormal(2)", "HalfStudentT(3, 1.5)", "HalfCauchy(2)", "Exponential(0.7)",
-    "Exponential(scale=2)", "Gamma(2, 0.5)", "InverseGamma(0.4, 0.3)", "LogNormal(0.5, 1.2)", "Lognormal(0.5, 1.2)",
+    "Exponential(scale=2)", "Gamma(2, 0.5)", "Beta(2, 3.5)",
+    "InverseGamma(0.4, 0.3)", "LogNormal(0.5, 1.2)", "Lognormal(0.5, 1.2)",
 ]  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def test_densities_are_pymcs(text: str) -> None:
     distribution = getattr(pm, prior.distribution).dist(
         *(np.array(value, float) for value in prior.positional), **named
     )
-    points = np.array([0.3, 1.7])
+    points = np.array([0.3, 0.7 if prior.distribution == "Beta" else 1.7])
     expected = pm.logp(distribution, points).eval(mode=Mode(linker="py", optimizer="fast_compile"))
     for x, exact in zip(points, expected, strict=True):
         value, slope = log_density(prior, x)
@@ -83,7 +84,7 @@ def test_change_of_coordinates(formula: str) -> None:
     def expected(y: np.ndarray) -> float:
         parameters = layout.parameters(layout.bound(y))
         total = sum(
-            log_density(model.priors[f"beta[{name}]"], value)[0]
+            log_density(model.priors[name], value)[0]
             for name, value in zip(layout.coefficients, parameters.beta, strict=True)
         )
         total += log_density(model.priors["sigma"], parameters.auxiliary["sigma"])[0]

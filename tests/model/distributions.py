@@ -20,6 +20,7 @@ PRIORS: dict[str, Callable[..., Any]] = {
     "Cauchy": lambda alpha, beta: stats.cauchy(alpha, beta),
     "HalfCauchy": lambda beta: stats.halfcauchy(scale=beta),
     "Exponential": lambda lam: stats.expon(scale=1 / lam),
+    "Beta": lambda alpha, beta: stats.beta(alpha, beta),
     "Gamma": lambda alpha, beta: stats.gamma(alpha, scale=1 / beta),
     "InverseGamma": lambda alpha, beta: stats.invgamma(alpha, scale=beta),
     "LogNormal": lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),

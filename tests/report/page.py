@@ -104,7 +104,7 @@ def case(
     }[family]
     formula = formula.replace("y ~", "p(y, n) ~") if family == "binomial" else formula
     spec = ModelSpec.from_formula(formula, family=family, link=link)
-    auxiliary = {"sigma": 1.0, "phi": 2.0, "nu": 8.0}
+    auxiliary = {"sigma": 1.0, "phi": 2.0, "nu": 8.0, "zi": 0.2}
     small = 0.01 if link == "inverse" else 1.0
     G = {
         term.group: small * np.eye(2 if "x" in term.effects else 1) * (0.2 + 0.1 * rng.random((60, 1, 1)))

@@ -1,6 +1,6 @@
 """The posterior of a model without random effects, and its gradient.
 
-It is over v with (beta, log constants of the family) = mode + root v, root root' the covariance of the Laplace
+It is over v with (beta, free coordinates of constants) = mode + root v, root root' the covariance of the Laplace
 approximation, so that v is about standard normal.
 """
 
@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayes_glmm.inference.densities.priors import constant_density, prior_density
+from bayes_glmm.inference.densities.priors import constant_at, constant_density, prior_density
 from bayes_glmm.inference.densities.products import add_product_transposed
 from bayes_glmm.inference.densities.records import inlined, integer_vector, matrix, short_integer_matrix, vector
 from bayes_glmm.inference.densities.rows import rows_value
-from bayes_glmm.inference.densities.stretched import unfold
+from bayes_glmm.inference.densities.stretched import stretched
 
 
 class FixedData(NamedTuple):
@@ -29,8 +29,10 @@ class FixedData(NamedTuple):
     beta_priors : array [coefficient, 5]
     auxiliary_priors : array [constant, 5]
     mode : array [parameter]
-        Beta, then the logarithms of the constants.
+        Beta, then the free coordinates of the constants.
     root : array [parameter, parameter]
+    kinds : integers [constant]
+        Where each constant lies.
     """
 
     y: np.ndarray
@@ -45,6 +47,7 @@ class FixedData(NamedTuple):
     auxiliary_priors: np.ndarray
     mode: np.ndarray
     root: np.ndarray
+    kinds: np.ndarray
 
 
 @inlined
@@ -52,20 +55,22 @@ def density(x, gradient, table):  # type: ignore[no-untyped-def] # pragma: no co
     """The log density at x; its gradient is written."""
     data = read(table)
     p, m, columns = len(data.beta_priors), len(data.auxiliary_priors), len(data.X)
-    parameters = unfold(x, data.mode, data.root, p)
+    free = stretched(x, data.mode, data.root)
     coefficients, a = np.ones(columns), np.ones(max(m, 1))  # an offset has the coefficient 1
-    coefficients[:p], a[:m] = parameters[:p], parameters[p:]
+    coefficients[:p] = free[:p]
+    for k in range(m):
+        a[k] = constant_at(data.kinds[k], free[p + k])[0]
     slopes = np.zeros(columns + len(a))
     value = data.remainder[0] + rows_value(table, coefficients, np.zeros(0), a, slopes)
     slope = np.empty(p + m)
     for c in range(p):
-        own, own_slope = prior_density(data.beta_priors[c], parameters[c])
+        own, own_slope = prior_density(data.beta_priors[c], free[c])
         value += own
         slope[c] = slopes[c] + own_slope
     for k in range(m):
-        own, own_slope = constant_density(data.auxiliary_priors[k], a[k], data.remainder)
+        own, own_slope = constant_density(data.auxiliary_priors[k], data.kinds[k], free[p + k], data.remainder)
         value += own
-        slope[p + k] = slopes[columns + k] * a[k] + own_slope
+        slope[p + k] = slopes[columns + k] * constant_at(data.kinds[k], free[p + k])[1] + own_slope
     gradient[:] = 0.0
     add_product_transposed(data.root, 0, 0, slope, gradient)
     return value
@@ -87,6 +92,7 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
         auxiliary_priors=matrix(table, 9),
         mode=vector(table, 10),
         root=matrix(table, 11),
+        kinds=integer_vector(table, 12),
     )
 
 
@@ -94,4 +100,7 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
 def expand(x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
     """Write what is kept of a draw: beta and the constants of the family."""
     data = read(table)
-    out[:] = unfold(x, data.mode, data.root, len(data.beta_priors))
+    p = len(data.beta_priors)
+    out[:] = stretched(x, data.mode, data.root)
+    for k in range(len(data.kinds)):
+        out[p + k] = constant_at(data.kinds[k], out[p + k])[0]

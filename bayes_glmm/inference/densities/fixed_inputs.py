@@ -11,12 +11,13 @@ from bayes_glmm.inference.densities.callbacks import Part
 from bayes_glmm.inference.densities.density import Density, Kept
 from bayes_glmm.inference.densities.fixed import FixedData
 from bayes_glmm.inference.densities.priors import prior_table
-from bayes_glmm.inference.kernels.generated import kernel_of
+from bayes_glmm.inference.kernels.generated import kernel_of, links_of
 from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs
 from bayes_glmm.inference.reduce import reduce_rows
 from bayes_glmm.inference.whitening import ON_THE_REAL_LINE
 from bayes_glmm.likelihood import likelihood_of
 from bayes_glmm.likelihood.estimate import maximum_a_posteriori
+from bayes_glmm.numerics.free import KINDS
 
 
 def fixed_density(problem: Problem) -> Density | None:
@@ -28,11 +29,9 @@ def fixed_density(problem: Problem) -> Density | None:
         For a prior that cannot be.
     """
     spec, design, priors = problem.spec, problem.design, problem.priors
-    if spec.formulas:
-        return None
-    of_beta = [priors[f"beta[{name}]"] for name in design.coefficients]
+    of_beta = [priors[f"{one.variable}[{name}]"] for one in design.predictors.fixed for name in one.coefficients]
     beta_priors = prior_table(of_beta)
-    auxiliary_priors = prior_table(priors[name] for name in spec.family.auxiliary)
+    auxiliary_priors = prior_table(priors[name] for name in spec.auxiliary)
     bounded = any(prior.distribution not in ON_THE_REAL_LINE for prior in of_beta)
     if beta_priors is None or auxiliary_priors is None or bounded or not len(beta_priors) + len(auxiliary_priors):
         return None
@@ -40,7 +39,7 @@ def fixed_density(problem: Problem) -> Density | None:
     if found is None:
         return None
     reduced = reduce_rows(spec, design)
-    family = reduced.spec.family_name, reduced.spec.link_name
+    family = reduced.spec.family_name, links_of(reduced.spec)
     order = np.arange(len(reduced.design.y))
     data = FixedData(
         *response_inputs(kernel_of(*family), reduced.design, order),
@@ -50,6 +49,7 @@ def fixed_density(problem: Problem) -> Density | None:
         auxiliary_priors=auxiliary_priors,
         mode=found[0],
         root=found[1],
+        kinds=np.array([KINDS[one.support] for one in spec.auxiliary.values()], dtype=np.int64),
     )
     return Density(
         value=Part("fixed density"),
@@ -58,15 +58,15 @@ def fixed_density(problem: Problem) -> Density | None:
         arrays=tuple(np.ascontiguousarray(array) for array in data),
         start=np.zeros(len(found[0])),
         kept=(
-            Kept("beta", ("coefficient",), (len(design.coefficients),)),
-            *(Kept(name, (), ()) for name in spec.family.auxiliary),
+            *(Kept(one.variable, (one.dim,), (len(one.coefficients),)) for one in design.predictors.fixed),
+            *(Kept(name, (), ()) for name in spec.auxiliary),
         ),
         coords={name: tuple(map(str, labels)) for name, labels in dimension_labels(design).items()},
     )
 
 
 def _mode(problem: Problem) -> tuple[np.ndarray, np.ndarray] | None:
-    """The mode of beta and the logarithms of constants, and a root of the inverse curvature there."""
+    """The mode of beta and the free coordinates of constants, and a root of the inverse curvature there."""
     try:
         estimate = maximum_a_posteriori(likelihood_of(problem.spec, problem.design), problem.priors)
         root = linalg.cholesky(estimate.maximum.covariance, lower=True)

@@ -13,9 +13,14 @@ import numba
 import numpy as np
 
 from bayes_glmm.likelihood.priors import DENSITIES, log_density
+from bayes_glmm.numerics.free import KINDS
 from bayes_glmm.spec import Prior
 
-FLAT, NORMAL, STUDENT_T, LAPLACE, LOGISTIC, GAMMA, INVERSE_GAMMA, LOG_NORMAL = range(8)
+FLAT, NORMAL, STUDENT_T, LAPLACE, LOGISTIC, GAMMA, INVERSE_GAMMA, LOG_NORMAL, BETA = range(9)
+
+INSIDE = 0.5  # where every density is more than 0
+UNIT = KINDS["unit"]
+LARGEST_LOG = 300.0  # of what is positive: its square is a double
 
 Row = tuple[float, float, float, float]  # which function, and its three numbers
 
@@ -32,6 +37,7 @@ ROWS: dict[str, Callable[..., Row]] = {
     "Logistic": lambda mu, s: (LOGISTIC, mu, 1.0 / s, 0.0),
     "Exponential": lambda lam, scale: (GAMMA, 0.0, 1.0 / scale if lam is None else lam, 0.0),
     "Gamma": lambda alpha, beta: (GAMMA, alpha - 1.0, beta, 0.0),
+    "Beta": lambda alpha, beta: (BETA, alpha - 1.0, beta - 1.0, 0.0),
     "InverseGamma": lambda alpha, beta: (INVERSE_GAMMA, alpha + 1.0, beta, 0.0),
     "LogNormal": lambda mu, sigma: (LOG_NORMAL, mu, 1.0 / sigma, 0.0),
     "Lognormal": lambda mu, sigma: (LOG_NORMAL, mu, 1.0 / sigma, 0.0),
@@ -51,14 +57,14 @@ def prior_table(priors: Iterable[Prior]) -> np.ndarray | None:
     for prior in priors:
         if prior.distribution not in ROWS:
             return None
-        density, _ = log_density(prior, 1.0)
+        density, _ = log_density(prior, INSIDE)
         bound = inspect.signature(DENSITIES[prior.distribution]).bind(
             1.0, None, *prior.positional, **dict(prior.keyword)
         )
         bound.apply_defaults()
         _, _, *arguments = bound.args
         row = np.array([*ROWS[prior.distribution](*arguments), 0.0])
-        row[4] = density - prior_density.py_func(row, 1.0)[0]
+        row[4] = density - prior_density.py_func(row, INSIDE)[0]
         rows.append(row)
     return np.array(rows).reshape(-1, 5)
 
@@ -80,6 +86,8 @@ def prior_density(row, x):  # type: ignore[no-untyped-def] # pragma: no cover
     if kind == LOG_NORMAL:
         standard = (math.log(x) - a) * b
         return constant - 0.5 * standard * standard - math.log(x), -(standard * b + 1.0) / x
+    if kind == BETA:
+        return constant + a * math.log(x) + b * math.log1p(-x), a / x - b / (1.0 - x)
     if kind == LAPLACE:
         return constant - abs(standard), -b if standard > 0.0 else b
     if kind == LOGISTIC:
@@ -90,14 +98,25 @@ def prior_density(row, x):  # type: ignore[no-untyped-def] # pragma: no cover
 
 
 @numba.njit(nogil=True, error_model="numpy", forceinline=True)
-def constant_density(row, a, remainder):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Log density of a constant's prior over log a, with what merged rows add, and its derivative in log a.
+def constant_at(kind, x):  # type: ignore[no-untyped-def] # pragma: no cover
+    """A constant at its free coordinate, and its derivative; as :data:`~bayes_glmm.numerics.free.FREE` has them."""
+    if kind == UNIT:
+        t = math.exp(-abs(x))
+        return (1.0 if x >= 0.0 else t) / (1.0 + t), t / ((1.0 + t) * (1.0 + t))
+    a = math.exp(min(x, LARGEST_LOG))
+    return a, a
+
+
+@numba.njit(nogil=True, error_model="numpy", forceinline=True)
+def constant_density(row, kind, x, remainder):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Log density of a constant's prior over its free coordinate x, with what merged rows add, and its derivative.
 
     ``remainder`` has the number of rows lost and their sum of squares within in its second and third place. Only
     Gaussian rows lose some, whose only constant is sigma.
     """
+    a, along = constant_at(kind, x)
     value, slope = prior_density(row, a)
-    value, slope = value + math.log(a), slope * a + 1.0
+    value, slope = value + math.log(along), slope * along + (1.0 - 2.0 * a if kind == UNIT else 1.0)
     lost, within = remainder[1], remainder[2]
     if lost > 0.0:
         value -= lost * math.log(a) + 0.5 * within / (a * a)

@@ -20,13 +20,11 @@ import numba
 import numpy as np
 
 from bayes_glmm.design import Priors, RandomBlock
-from bayes_glmm.inference.densities.priors import prior_density, prior_table
+from bayes_glmm.inference.densities.priors import LARGEST_LOG, prior_density, prior_table
 from bayes_glmm.likelihood.priors import lkj_shape
 
 # Never called from Python, so no way in from there is compiled.
 compiled = numba.njit(nogil=True, error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-
-LARGEST_LOG = 300.0  # of a standard deviation: its square is a double
 
 
 class Variances(NamedTuple):

@@ -1,6 +1,6 @@
 r"""The posterior over whitened coordinates, with its gradient: :mod:`~bayes_glmm.inference.whitened`, written out.
 
-A point x is (free coordinates of the variances, log auxiliary parameter, w of beta and the other factors, w of the main
+A point x is (free coordinates of the variances, those of constants, w of beta and the other factors, w of the main
 factor). The way there: L from the first; beta and the others' u; then for each level of the main factor
 
     C C' = I + s L'H L,   r = R - S beta - cross u_others,   z = C^-T (s C^-1 L'r + w),   u = L z,
@@ -23,7 +23,7 @@ import numpy as np
 
 from bayes_glmm.inference.densities.levels import make_level_back, make_level_forward
 from bayes_glmm.inference.densities.others import others_back, others_forward
-from bayes_glmm.inference.densities.priors import constant_density, prior_density
+from bayes_glmm.inference.densities.priors import LARGEST_LOG, constant_at, constant_density, prior_density
 from bayes_glmm.inference.densities.products import subtract_sparse, subtract_sparse_transposed
 from bayes_glmm.inference.densities.records import (
     inlined,
@@ -36,7 +36,7 @@ from bayes_glmm.inference.densities.records import (
     vector,
 )
 from bayes_glmm.inference.densities.rows import rows_value
-from bayes_glmm.inference.densities.variances import LARGEST_LOG, Variances, compiled, fill_roots, pull_back
+from bayes_glmm.inference.densities.variances import Variances, compiled, fill_roots, pull_back
 from bayes_glmm.inference.kernels.loops import named
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -67,8 +67,9 @@ class WhitenedData(NamedTuple):
     cross : array [entry]
     blocks : integers [other factor, 3]
         Levels, effects, and where its L begins among the entries of all.
-    growth : array [constant, 2]
-        The logarithm of each constant of the family at the mode, and the power of it in sqrt(s).
+    growth : array [constant, 3]
+        The free coordinate of each constant of the family at the mode, the rate at which log sqrt(s) moves with it, and
+        where it lies.
     stream : array [draw, random effect], 32 bits
         Where u goes instead of into the draw; without rows if it goes into the draw.
     written : integers [2]
@@ -148,9 +149,10 @@ def make_density(d: int) -> Callable[..., Any]:
         r_slope = np.empty(q * d)
         along = level_back(data, at, u_slope, L_slope, w_slope, r_slope)
         for k in range(len(data.auxiliary_prior)):
-            own, own_slope = constant_density(data.auxiliary_prior[k], at.a[k], data.remainder)
+            kind = data.growth[k, 2]
+            own, own_slope = constant_density(data.auxiliary_prior[k], kind, x[t], data.remainder)
             value += own
-            gradient[t] = a_slope[k] * at.a[k] + data.growth[k, 1] * along + own_slope
+            gradient[t] = a_slope[k] * constant_at(kind, x[t])[1] + data.growth[k, 1] * along + own_slope
             t += 1
         for c in range(p):
             own, own_slope = prior_density(data.beta_priors[c], at.beta[c])
@@ -287,9 +289,8 @@ def make_unfold(d: int) -> Callable[..., Any]:
         fill_roots(x, data.variances, L, sd)
         a, log_root = np.ones(max(len(data.growth), 1)), 0.0
         for k in range(len(data.growth)):
-            log_a = min(x[t], LARGEST_LOG)
-            a[k] = math.exp(log_a)
-            log_root += data.growth[k, 1] * (log_a - data.growth[k, 0])
+            a[k] = constant_at(data.growth[k, 2], x[t])[0]
+            log_root += data.growth[k, 1] * (min(x[t], LARGEST_LOG) - data.growth[k, 0])
             t += 1
         root = math.exp(log_root)
         coefficients, h = np.ones(len(data.X)), np.empty(others)

@@ -13,11 +13,12 @@ from bayes_glmm.inference.densities.density import Density, Kept
 from bayes_glmm.inference.densities.priors import prior_table
 from bayes_glmm.inference.densities.variances import Variances, variances_of
 from bayes_glmm.inference.densities.whitened import WhitenedData
-from bayes_glmm.inference.kernels.generated import kernel_of
+from bayes_glmm.inference.kernels.generated import kernel_of, links_of
 from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs, row_order
 from bayes_glmm.inference.others import Others
 from bayes_glmm.inference.reduce import reduce_rows
 from bayes_glmm.inference.whitening import Whitening
+from bayes_glmm.numerics.free import KINDS
 
 
 def whitened_density(whitening: Whitening) -> Density | None:
@@ -30,12 +31,11 @@ def whitened_density(whitening: Whitening) -> Density | None:
     """
     priors = whitening.problem.priors
     blocks = (whitening.main, *whitening.others)
-    names = tuple(whitening.problem.spec.family.auxiliary)
+    names = tuple(whitening.problem.spec.auxiliary)
     reduced = reduce_rows(whitening.problem.spec, whitening.problem.design)
-    family = reduced.spec.family_name, reduced.spec.link_name
-    mode = whitening.estimate.parameters
+    family = reduced.spec.family_name, links_of(reduced.spec)
     variances = variances_of(blocks, priors, *_standard_deviations(whitening, blocks))
-    beta_priors = prior_table(priors[f"beta[{name}]"] for name in whitening.problem.design.coefficients)
+    beta_priors = prior_table(priors[key] for key in whitening.estimate.layout.coefficients)
     auxiliary_prior = prior_table(priors[name] for name in names)
     kernel = kernel_of(*family)
     if variances is None or beta_priors is None or auxiliary_prior is None:
@@ -63,7 +63,7 @@ def whitened_density(whitening: Whitening) -> Density | None:
         cross_column=whitening.cross[1],
         cross=whitening.cross[2],
         blocks=_other_blocks(blocks),
-        growth=np.array([(np.log(mode.auxiliary[n]), 0.5 * whitening.powers[n]) for n in names]).reshape(-1, 2),
+        growth=_growth(whitening),
         stream=np.empty((0, 0), dtype=np.float32),
         written=np.zeros(2, dtype=np.int64),
         seeds=np.empty(0, dtype=np.int64),
@@ -121,17 +121,25 @@ def _other_blocks(blocks: tuple[RandomBlock, ...]) -> np.ndarray:
 
 
 def _start(whitening: Whitening, variances: Variances, blocks: tuple[RandomBlock, ...]) -> np.ndarray:
-    """The mode: ratios of L, log auxiliary parameters, and 0 for standard deviations and all that is white."""
+    """The mode: ratios of L, free coordinates of constants, and 0 for standard deviations and all that is white."""
     mode = whitening.estimate.parameters
     L = np.concatenate([mode.L[block.group].ravel() for block in blocks])
     rows = [L[place : place + size] for place, size in zip(variances.place, variances.size, strict=True)]
     free = [np.append(row[:-1] / row[-1], 0.0) for row in rows]
-    auxiliary = np.log([mode.auxiliary[name] for name in whitening.problem.spec.family.auxiliary])
-    return np.concatenate([*free, auxiliary, np.zeros(len(whitening.fixed_and_others.pull) + whitening.R.size)])
+    white = np.zeros(len(whitening.fixed_and_others.pull) + whitening.R.size)
+    return np.concatenate([*free, _growth(whitening)[:, 0], white])
+
+
+def _growth(whitening: Whitening) -> np.ndarray:
+    """Of constants: free coordinate at the mode, half the rate of the growth, where it lies [constant, 3]."""
+    mode, records = whitening.estimate.parameters.auxiliary, whitening.problem.spec.auxiliary
+    free = whitening.estimate.layout.constants
+    rows = [(free[n].forward(mode[n]), 0.5 * whitening.powers[n], KINDS[one.support]) for n, one in records.items()]
+    return np.array(rows, dtype=float).reshape(-1, 3)
 
 
 def _kept(design: Design, blocks: tuple[RandomBlock, ...], auxiliary: tuple[str, ...]) -> Iterator[Kept]:
-    yield Kept("beta", ("coefficient",), (len(design.coefficients),))
+    yield from (Kept(one.variable, (one.dim,), (len(one.coefficients),)) for one in design.predictors.fixed)
     for block in blocks:
         level, effect, d, q = block.level_dim, block.effect_dim, len(block.effects), len(block.levels)
         yield Kept(f"sd_{block.group}", (effect,), (d,))

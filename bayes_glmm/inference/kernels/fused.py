@@ -46,10 +46,9 @@ def fused_likelihood(
     key = spec.family_name, links_of(spec)
     kernel = kernel_of(*key)
     order = row_order(design)
-    coefficients = []
-    for one in design.predictors.fixed:
-        own = beta[one.parameter]
-        coefficients += [*([] if own is None else [own]), *([np.ones(1)] if one.offset.any() else [])]
+    fixed = design.predictors.fixed
+    coefficients = [beta[one.parameter] for one in fixed if beta[one.parameter] is not None]
+    coefficients += [np.ones(1) for one in fixed if one.offset.any()]
     effects = [pt.as_tensor(u[block.group]).ravel() for block in design.blocks]
     return FusedLogLikelihood("design", *key)(
         *response_inputs(kernel, design, order),

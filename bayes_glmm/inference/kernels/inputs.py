@@ -20,15 +20,13 @@ def predictor_inputs(design: Design, order: np.ndarray) -> tuple[np.ndarray, np.
     """X [coefficient, row], Z [term, row], index [term, row] and target [coefficient + term], rows in the order given.
 
     Coefficients are those of one predictor after the other. A term is one effect of one grouping factor; ``index`` is
-    its position among the effects of all factors, each factor's [level, effect] raveled, one after the other. An offset
-    is a last row of its predictor's X, whose coefficient is 1. ``target`` is the predictor that each enters.
+    its position among the effects of all factors, each factor's [level, effect] raveled, one after the other. Offsets
+    are last rows of X, whose coefficient is 1. ``target`` is the predictor that each enters.
     """
-    parameters = design.predictors.parameters
-    X, of_column = [], []
-    for k, one in enumerate(design.predictors.fixed):
-        own = [*one.X.T, *([one.offset] if one.offset.any() else [])]
-        X += own
-        of_column += [k] * len(own)
+    parameters, fixed = design.predictors.parameters, design.predictors.fixed
+    columns = [(k, column) for k, one in enumerate(fixed) for column in one.X.T]
+    columns += [(k, one.offset) for k, one in enumerate(fixed) if one.offset.any()]
+    of_column, X = [k for k, _ in columns], [column for _, column in columns]
     Z, index, of_term, count = [], [], [], 0
     for block in design.blocks:
         effects = len(block.effects)
