@@ -21,7 +21,7 @@ from bayes_glmm.errors import DataError, choices, rows_text
 if TYPE_CHECKING:
     from formulae.matrices import CommonEffectsMatrix
 
-    from bayes_glmm.spec import Formula
+    from bayes_glmm.spec import Formula, ModelSpec
 
 
 @dataclass(frozen=True)
@@ -241,6 +241,12 @@ def predictor_columns(formulas: Iterable[Formula]) -> tuple[str, ...]:
         offset = [arithmetic(formula.offset)] if formula.offset else []
         found += [column for expression in (*_expressions(formula), *offset) for column in columns_of(expression)]
     return tuple(dict.fromkeys(found))
+
+
+def mean_columns(spec: ModelSpec) -> tuple[str, ...]:
+    """Columns of the fixed effects that the mean of the response depends on, without repeats."""
+    formulas = [formula for name, formula in spec.predicted.items() if name in spec.family.mean.reads]
+    return tuple(dict.fromkeys(column for formula in formulas for column in columns_of(formula.fixed)))
 
 
 def _expressions(formula: Formula) -> tuple[str, ...]:

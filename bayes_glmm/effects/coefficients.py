@@ -23,7 +23,8 @@ from bayes_glmm.effects.integrate import variance_of_predictor
 from bayes_glmm.effects.patterns import distinct, draw_slices
 from bayes_glmm.effects.readings import READINGS, mean_response
 from bayes_glmm.effects.tidy import Estimates, tidy
-from bayes_glmm.errors import SpecError
+from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.names import LOCATION
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import fixed_predictor
 from bayes_glmm.summaries import Interval, IntervalKind
@@ -35,12 +36,16 @@ POPULATION_AVERAGED = READINGS["integrated"].label
 APPROXIMATE = "population-averaged (approximation)"
 
 
-def coefficients(posterior: Posterior, level: float = 0.95, interval: IntervalKind = "eti") -> Estimates:
+def coefficients(
+    posterior: Posterior, parameter: str = LOCATION, level: float = 0.95, interval: IntervalKind = "eti"
+) -> Estimates:
     """The fixed effects beta: effects within a group, at its u.
 
     Parameters
     ----------
     posterior : Posterior
+    parameter : str
+        Whose predictor: ``"mu"``, or a further parameter with a formula, such as ``"sigma"``.
     level : float
         Posterior probability of the interval, between 0 and 1.
     interval : {"eti", "hdi"}
@@ -50,10 +55,17 @@ def coefficients(posterior: Posterior, level: float = 0.95, interval: IntervalKi
     -------
     Estimates
         Labels: ``coefficient``, ``effect`` ("conditional").
+
+    Raises
+    ------
+    SpecError
+        For a parameter without a formula.
     """
-    return _side_by_side(
-        posterior, {CONDITIONAL: posterior.beta}, Interval(level, interval), "Conditional coefficients"
-    )
+    known = posterior.design.predictors.parameters
+    if parameter not in known:
+        raise SpecError(f"The model has no formula of {parameter!r}.", advice=choices(parameter, known))
+    values = {CONDITIONAL: posterior.coefficients(parameter)}
+    return _side_by_side(posterior, values, Interval(level, interval), "Conditional coefficients", parameter)
 
 
 def marginal_coefficients(posterior: Posterior, level: float = 0.95, interval: IntervalKind = "eti") -> Estimates:
@@ -144,10 +156,13 @@ def project(posterior: Posterior, predictor: Callable[..., np.ndarray]) -> np.nd
     return np.concatenate(parts)
 
 
-def _side_by_side(posterior: Posterior, values: dict[str, np.ndarray], interval: Interval, what: str) -> Estimates:
-    names = posterior.design.coefficients
+def _side_by_side(
+    posterior: Posterior, values: dict[str, np.ndarray], interval: Interval, what: str, parameter: str = LOCATION
+) -> Estimates:
+    names = posterior.design.predictors.of(parameter).coefficients
     labels = pd.DataFrame([(name, effect) for name in names for effect in values], columns=["coefficient", "effect"])
     draws = np.stack(list(values.values()), axis=2).reshape(len(posterior.beta), -1)
     spec = posterior.spec
-    description = f"{what} of {posterior.design.response} ({spec.family_name}, {spec.link_name} scale)."
+    of = posterior.design.response if parameter == LOCATION else parameter
+    description = f"{what} of {of} ({spec.family_name}, {spec.link_of(parameter).name} scale)."
     return tidy(draws, labels, interval, posterior.sample_shape, description, null=0.0)

@@ -18,6 +18,7 @@ from bayes_glmm.effects.predictions import Scale, predict
 from bayes_glmm.effects.spread import r_squared, response_icc, response_variance
 from bayes_glmm.effects.tidy import Estimates
 from bayes_glmm.effects.variance import variance
+from bayes_glmm.names import LOCATION
 from bayes_glmm.summaries import IntervalKind
 
 BOTH = ("integrated", "zero")
@@ -117,9 +118,11 @@ class EffectMethods(ABC):
             weights=weights, part=part,
         )  # fmt: skip
 
-    def coefficients(self, *, level: float = 0.95, interval: IntervalKind = "eti") -> Estimates:
+    def coefficients(
+        self, parameter: str = LOCATION, *, level: float = 0.95, interval: IntervalKind = "eti"
+    ) -> Estimates:
         """Conditional coefficients; see :func:`bayes_glmm.effects.coefficients`."""
-        return self._ask(coefficients, level=level, interval=interval)
+        return self._ask(coefficients, parameter, level=level, interval=interval)
 
     def marginal_coefficients(self, *, level: float = 0.95, interval: IntervalKind = "eti") -> Estimates:
         """Coefficients of the marginal model; see :func:`bayes_glmm.effects.marginal_coefficients`."""

@@ -90,10 +90,11 @@ def _random_effects(posterior: Posterior, block: RandomBlock, interval: Interval
         summarise(posterior.u(block.group)[:, :, k], labels, interval)[SHOWN].to_numpy()
         for k in range(len(block.effects))
     ]
-    label = "u" if posterior.spec.link_name == "identity" else f"u ({posterior.spec.link_name} scale)"
+    links = [posterior.spec.link_of(parameter).name for parameter in block.parameters]
+    labels_of_axes = ["u" if link == "identity" else f"u ({link} scale)" for link in links]
     return [
         Panel(effect, label, {CONDITIONAL: values}, null=0.0)
-        for effect, values in zip(block.effects, tables, strict=True)
+        for effect, label, values in zip(block.effects, labels_of_axes, tables, strict=True)
     ]
 
 

@@ -19,6 +19,7 @@ from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.answer import Answer
 from bayes_glmm.report.section import Section
 from bayes_glmm.report.sections import SECTIONS
+from bayes_glmm.spec import ModelSpec
 
 
 def render(
@@ -66,8 +67,8 @@ def render(
             (section.title, section.anchor, _rendered(section, posterior, found, given)) for section in SECTIONS
         ]
     return page(
-        title=title or str(spec.formula),
-        subtitle=f"{family} model with {spec.link_name} link" + (f": {spec.formula}" if title else ""),
+        title=title or _formulas(spec),
+        subtitle=f"{family} model with {_links(spec)}" + (f": {_formulas(spec)}" if title else ""),
         facts=[f"{len(posterior.design.y):,} rows", *_groups(posterior), f"{chains} × {draws:,} draws"],
         sections=[part for part in rendered if part[2]],
         path=path,
@@ -143,3 +144,12 @@ def _policy(style: str, script: str) -> str:
 
 def _groups(posterior: Posterior) -> list[str]:
     return [f"{len(block.levels):,} levels of {block.group}" for block in posterior.design.blocks]
+
+
+def _formulas(spec: ModelSpec) -> str:
+    return "; ".join(map(str, spec.predicted.values()))
+
+
+def _links(spec: ModelSpec) -> str:
+    further = "".join(f", {link} link of {name}" for name, link in spec.links.items())
+    return f"{spec.link_name} link{further}"

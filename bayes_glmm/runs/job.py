@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Design, Priors, Problem, build_design, resolve_priors
-from bayes_glmm.design.encode import label_columns
-from bayes_glmm.design.expressions import columns_of
+from bayes_glmm.design.encode import label_columns, mean_columns
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families import get_family, link_of
 from bayes_glmm.inference import COORDINATES, ENGINES, Settings
@@ -154,7 +153,7 @@ def _read_effects(config: Config, spec: ModelSpec, design: Design, document: Doc
     if config.effects is None:
         exists = spec.link.averaged is not None or spec.link.strip > 0
         readings = ["integrated", "zero"] if exists else ["zero"]
-        return tuple(EffectSection(compare=name, random_effects=readings) for name in columns_of(spec.formula.fixed))
+        return tuple(EffectSection(compare=name, random_effects=readings) for name in mean_columns(spec))
     posterior = posterior_at(
         spec,
         design.data,

@@ -85,6 +85,7 @@ def make_design_pass(kernel: Kernel) -> Callable[..., Any]:
     rows_pass, shared = _make_rows_pass(kernel), kernel.shared
     constants = tuples(kernel.constants)
     log, plus, size = constants.log, constants.plus, BLOCK * kernel.predictors
+    last = size - BLOCK  # where the rows of the last predictor begin
 
     @fused
     @named(kernel.row.__name__)
@@ -99,7 +100,8 @@ def make_design_pass(kernel: Kernel) -> Callable[..., Any]:
             block[:] = 0.0
             _add_columns(block, stop - start, X, target, start, beta)
             _add_effects(block, stop - start, Z, index, target[len(X) :], start, u)
-            block_value, block_slope = rows_pass(y[start:stop], trials[start:stop], block, BLOCK, a, log_a)
+            rows = block[: last + stop - start]
+            block_value, block_slope = rows_pass(y[start:stop], trials[start:stop], rows, BLOCK, a, log_a)
             value += block_value
             slope = plus(slope, block_slope)
             _sum_columns(block, stop - start, X, target, start, beta_gradient)
@@ -171,7 +173,7 @@ def _make_rows_pass(kernel: Kernel) -> Callable[..., Any]:
         @fused
         @named(kernel.row.__name__)
         def all_rows(y, trials, rows, stride, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
-            return together(y, trials, rows[: len(y)], a, log_a)
+            return together(y, trials, rows, a, log_a)
 
         return all_rows
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 from markupsafe import Markup
 
 from bayes_glmm.effects import Estimates, coefficients, marginal_coefficients
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.figures import forest
-from bayes_glmm.report.html import figure, paragraph, side_by_side
+from bayes_glmm.report.html import figure, heading, paragraph, side_by_side
 from bayes_glmm.report.sections.population import readings
 from bayes_glmm.report.words import caption_of, summary_of
 
@@ -33,7 +35,18 @@ def render_coefficients(posterior: Posterior) -> Markup:
     if len(slopes):
         parts.append(_forest(slopes, posterior.spec.link_name, caption_of(found)))
     parts.append(side_by_side(frame, ["coefficient"]) + paragraph("{summary}", kind="note", summary=summary_of(found)))
-    return Markup("").join(parts)
+    return Markup("").join([*parts, *_further(posterior)])
+
+
+def _further(posterior: Posterior) -> Iterator[Markup]:
+    """The coefficients of further parameters."""
+    spec = posterior.spec
+    for name in spec.formulas:
+        title = spec.family.auxiliary[name].title or name
+        text = "Coefficients of the {title} are on the {link} scale, and conditional."
+        yield heading(f"{title[:1].upper()}{title[1:]}")
+        yield paragraph(text, title=title, link=spec.link_of(name).name)
+        yield side_by_side(coefficients(posterior, name).table, ["coefficient"])
 
 
 def _forest(frame: pd.DataFrame, link: str, caption: str) -> Markup:

@@ -34,7 +34,7 @@ def render_cross_check(posterior: Posterior) -> Markup:
 def _pictured(found: CrossCheck) -> pd.DataFrame:
     """Some coefficients but the intercept, those with the largest range of estimates in posterior sds first."""
     rows = found.table[found.table["effect"].isin([CONDITIONAL, POPULATION_AVERAGED])]
-    rows = rows[rows["parameter"] != "Intercept"]
+    rows = rows[~rows["parameter"].str.fullmatch(r"(\w+_)?Intercept")]
     by = rows.groupby(["parameter", "effect"], sort=False)
     span = (by["estimate"].max() - by["estimate"].min()) / by["sd"].first()
     order = span.groupby("parameter", sort=False).max().sort_values(ascending=False, kind="stable")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from bayes_glmm.design.expressions import columns_of
+from bayes_glmm.design.encode import mean_columns
 from bayes_glmm.plots import curves
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.figures import saved
@@ -21,7 +21,7 @@ _HOW = (
 
 def render_curves(posterior: Posterior) -> Markup:
     """One figure per variable, for the first few."""
-    variables = columns_of(posterior.spec.formula.fixed)
+    variables = mean_columns(posterior.spec)
     if not variables or not posterior.design.blocks:
         return paragraph("Curves need a variable and a grouping factor; the model has no such pair.")
     average = " and the population-averaged mean" if AVERAGED in readings(posterior) else ""

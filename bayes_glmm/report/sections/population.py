@@ -8,9 +8,10 @@ from dataclasses import replace
 import pandas as pd
 from markupsafe import Markup
 
-from bayes_glmm.design.expressions import columns_of
+from bayes_glmm.design.encode import mean_columns
 from bayes_glmm.effects import Estimates, compare
 from bayes_glmm.effects.contrasts import contrasts_of
+from bayes_glmm.names import LOCATION
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.answer import Answer
 from bayes_glmm.report.effect_parts import effect_rows, effects_figure, effects_table, figure_words, sentences
@@ -38,6 +39,7 @@ _WHY = {
     "inverse": "the mean of an inverse is not the inverse of a mean",
 }
 
+_OTHERWISE = "the mean of a curve is not the curve of a mean"
 _HOW = (
     "Every row of the data is set to one value of the variable, then to the other, with its other columns unchanged. "
     "The predicted means are averaged over all rows and compared. <code>{call}</code> returns the same numbers."
@@ -49,7 +51,7 @@ def render_population(
 ) -> Markup:
     """The default comparisons of the variables that no answer is about: sentences, a figure, the table."""
     asked = {answer.variable for answer in answers}
-    variables = [name for name in columns_of(posterior.spec.formula.fixed) if name not in asked]
+    variables = [name for name in mean_columns(posterior.spec) if name not in asked]
     if not variables:
         return Markup("") if answers else paragraph("The model has no variables whose effect could be compared.")
     found = compared(posterior, variables[:VARIABLES], comparisons)
@@ -124,5 +126,5 @@ def explanation(posterior: Posterior) -> Markup:
         "group whose random effects are 0. Under the {link} link the two differ: {why}. Use the first for decisions "
         "about many groups, the second for one typical group.",
         mean=scale_of(posterior).mean, groups=groups, link=link,
-        why=_WHY.get(link, "the mean of a curve is not the curve of a mean"),
+        why=_WHY.get(link if posterior.spec.family.mean.reads == (LOCATION,) else "", _OTHERWISE),
     )  # fmt: skip
