@@ -43,8 +43,9 @@ class Family:
         namespace that the values live in.
     draw : function
         ``(rng, y, at) -> values``; NumPy, broadcasting. Reads the trials of ``y`` and not its values.
-    distribution : function
-        ``(pm, name, y, at, dims) -> random variable``; ``pm`` is the PyMC module.
+    distribution : function, optional
+        ``(pm, name, y, at, dims) -> random variable``; ``pm`` is the PyMC module. Without one the model in PyMC has a
+        distribution made of ``log_density`` and ``draw``.
     mean : Functional
         Its mean, of one trial where there are trials; the location unless another is given.
     """
@@ -56,7 +57,7 @@ class Family:
     variance: Callable[..., Any]
     log_density: Callable[..., Any]
     draw: Callable[..., np.ndarray]
-    distribution: Callable[..., Any]
+    distribution: Callable[..., Any] | None = None
     mean: Functional = MEAN
 
     @property

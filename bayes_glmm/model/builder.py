@@ -12,6 +12,7 @@ import pytensor.tensor as pt
 from bayes_glmm.design import Design, Predictor, Priors, Problem, RandomBlock, dimension_labels
 from bayes_glmm.families import Response
 from bayes_glmm.model.random_effects import contribution, random_effects
+from bayes_glmm.model.response import add_response
 from bayes_glmm.model.variables import scalar_variable, vector_variable
 from bayes_glmm.names import canonical_coefficients, canonical_dim
 from bayes_glmm.numerics.functions import pytensor_functions
@@ -24,14 +25,14 @@ Likelihood = Callable[[ModelSpec, Design, Coefficients, Mapping[str, Any], Mappi
 def plain_likelihood(
     spec: ModelSpec, design: Design, beta: Coefficients, u: Mapping[str, Any], auxiliary: Mapping[str, Any]
 ) -> None:
-    """Add the response to the model in context, as PyMC's distribution of the family."""
+    """Add the response to the model in context, as the family's distribution."""
     eta = {
         one.parameter: linear_predictor(one, design.blocks, beta[one.parameter], u) for one in design.predictors.fixed
     }
     at = spec.at(eta, auxiliary, pytensor_functions())
     values = design.y.astype(np.int64) if spec.family.discrete else design.y
     trials = None if design.trials is None else design.trials.astype(np.int64)
-    spec.family.distribution(pm, design.response_variable, Response(values, trials), at, "row")
+    add_response(spec.family, design.response_variable, Response(values, trials), at)
 
 
 def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood) -> pm.Model:

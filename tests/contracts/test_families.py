@@ -107,6 +107,7 @@ def _compiled(family_name: str, link: str):
     n = trials if family.response.trials else None
     with pm.Model():
         at = family.at({"mu": (eta, LINKS[link])}, _auxiliary(family), pytensor_functions())
+        assert family.distribution is not None
         variable = family.distribution(pm, "y", Response(np.ones(3 * len(TAILS)), n), at, None)
     value = pm.logp(variable, y)
     return pm.compile([y, eta, trials], [value, pt.grad(value.sum(), eta)], on_unused_input="ignore")

@@ -17,7 +17,19 @@ import numpy as np
 from scipy import special
 
 from bayes_glmm.families import FAMILIES, LINKS, Family, Link, Response
-from bayes_glmm.inference.kernels.elementary import elementary, erfcx, exp, expit, log_gamma, softplus, where
+from bayes_glmm.inference.kernels.elementary import (
+    elementary,
+    erfc,
+    erfcx,
+    exp,
+    expit,
+    expm1,
+    log,
+    log1p,
+    log_gamma,
+    softplus,
+    where,
+)
 from bayes_glmm.inference.kernels.entries import KERNELS, Kernel
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.numerics.source import SOURCE, Line, Program, Symbol
@@ -25,9 +37,9 @@ from bayes_glmm.spec import ModelSpec
 
 # what lines call: scalars in compiled loops, arrays where data are prepared
 _SCALARS: dict[str, Any] = {
-    **{name: getattr(math, name) for name in ("log", "log1p", "expm1", "sqrt", "tan", "erfc")},
-    **{"arctan2": math.atan2, "exp": exp, "expit": expit, "softplus": softplus, "erfcx": erfcx},
-    **{"log_gamma": log_gamma, "where": where},
+    **{"sqrt": math.sqrt, "tan": math.tan, "arctan2": math.atan2},
+    **{"exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "erfc": erfc, "erfcx": erfcx},
+    **{"expit": expit, "softplus": softplus, "log_gamma": log_gamma, "where": where},
 }
 _ARRAYS: dict[str, Any] = {name: getattr(NUMPY, name) for name in _SCALARS if name != "log_gamma"} | {
     "log_gamma": lambda x: (special.gammaln(x), special.digamma(x))
