@@ -20,6 +20,7 @@ FAMILY_SYNONYMS: dict[str, str] = {
     **dict.fromkeys(("nbinom", "nbinom2", "nb", "nb2", "negbin", "negbinom", "negbinomial"), "negative_binomial"),
     **dict.fromkeys(("negativebinomial", "negativebinomial2", "negbinomial2"), "negative_binomial"),
     **dict.fromkeys(("pois",), "poisson"),
+    **dict.fromkeys(("zip", "zipoisson", "zeroinflatedpoisson"), "zero_inflated_poisson"),
     **dict.fromkeys(("bernoullilogit", "bern"), "bernoulli"),
     **dict.fromkeys(("betar", "betareg", "betafamily"), "beta"),
 }
@@ -45,8 +46,7 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"quasi", "A quasi-likelihood has no posterior. Name a family."),
     (
         r"(zi|zero|zero.*inflated.*|hurdle.*|trunc.*|zip|zinb|zib).*|.*(hurdle|zeroinflated|inflated)",
-        "Zero-inflated, hurdle and truncated families are not supported. For counts write family='poisson' or "
-        "family='negative_binomial'.",
+        "Zero-inflated families but zero_inflated_poisson, hurdle and truncated families are not supported.",
     ),
     (
         r"ordered.*|ordinal.*|cumulative.*|acat|sratio|cratio|clmm?|polr|oprobit|ologit|proportionalodds",

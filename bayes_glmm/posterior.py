@@ -324,7 +324,8 @@ def posterior_of(
     )
     for given, known in known_names:
         if unknown := [name for name in given if name not in known]:
-            raise DataError(f"The model has no {unknown[0]!r}.", advice=choices(unknown[0], known))
+            advice = choices(unknown[0], known) if known else "It has none of this kind."
+            raise DataError(f"The model has no {unknown[0]!r}.", advice=advice)
     fixed = {location.parameter: beta} | {one.parameter: (further or {}).get(one.parameter) for one in others}
     variables: dict[str, Any] = {}
     coords: dict[str, Any] = {"chain": [0], "draw": np.arange(n)}

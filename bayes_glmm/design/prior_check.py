@@ -348,7 +348,7 @@ def check_keys(keys: Collection[str], parameters: Mapping[str, str]) -> None:
     """
     meanings: dict[str, dict[str, list[str]]] = {}  # key -> kind and level of what it addresses -> such parameters
     for parameter, of in parameters.items():
-        kind = "coefficient" if is_coefficient(parameter) else parameter.partition("[")[0].partition("_")[0]
+        kind = f"coefficient of {of}" if is_coefficient(parameter) else parameter.partition("[")[0].partition("_")[0]
         for rank, level in enumerate(addresses(parameter, of)):
             for key in level:
                 meanings.setdefault(key, {}).setdefault(f"{kind} {rank}", []).append(parameter)

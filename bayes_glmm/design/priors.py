@@ -88,7 +88,7 @@ class Priors:
             {
                 "parameter": list(self.entries),
                 "prior": [brief(prior) for prior in self.entries.values()],
-                "source": [self.sources[name] for name in self.entries],
+                "source": [self.sources.get(name, "") for name in self.entries],
             }
         )
 
@@ -303,10 +303,17 @@ def _sizes(design: Design, block: RandomBlock) -> np.ndarray:
 def _effect_source(design: Design, canonical: Canonical, name: str) -> str:
     """Where the default of a standard deviation or of correlations holds."""
     for block in design.blocks:
-        of_block = name == f"corr_{block.group}" or name.startswith(f"sd_{block.group}[")
-        if of_block and canonical.carried(block.group):
-            means = zip(block.effects, canonical.means[block.group], strict=True)
-            return "default, at " + ", ".join(f"{effect} = {mean:.5g}" for effect, mean in means if mean)
+        named = zip(block.effects, block.parameters, canonical.means[block.group], strict=True)
+        means = {effect: (parameter, mean) for effect, parameter, mean in named}
+        effect = name.removeprefix(f"sd_{block.group}[").removesuffix("]")
+        if name == f"corr_{block.group}":
+            shown = [(one, mean) for one, (_, mean) in means.items() if mean]
+        elif name == f"sd_{block.group}[{effect}]" and effect in means:
+            shown = [(one, mean) for one, (of, mean) in means.items() if mean and of == means[effect][0]]
+        else:
+            continue
+        if shown:
+            return "default, at " + ", ".join(f"{one} = {mean:.5g}" for one, mean in shown)
     return "default"
 
 

@@ -214,7 +214,8 @@ def _grade(comparison: Comparison) -> Verdict:
 def wider_family(posterior: Posterior) -> str:
     """What to try where the spread is off."""
     return {
-        "poisson": 'try family="negative_binomial", or an effect that varies by row, (1 | row)',
+        "poisson": 'try family="negative_binomial", for zeros alone "zero_inflated_poisson", or an effect that varies '
+        "by row, (1 | row)",
         "binomial": "try an effect that varies by row, (1 | row)",
         "gaussian": 'try family="student_t", or a transform of the response',
     }.get(posterior.spec.family_name, "try another family, or more of the structure of the data as random effects")

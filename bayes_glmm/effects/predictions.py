@@ -37,7 +37,7 @@ from bayes_glmm.summaries import Interval, IntervalKind, functional_of_outcomes
 Scale = Literal["response", "link", "outcome"]
 _SCALES = {
     "response": "{what} of {y}",
-    "link": "Linear predictor of {y} ({link} scale)",
+    "link": "Linear predictor of {of} ({link} scale)",
     "outcome": "New {y}",
 }
 
@@ -119,7 +119,9 @@ def predict(
     repeated = rows.loc[rows.index.repeat(len(chosen))].reset_index(drop=True)
     labels = beside(repeated, effect=[reading.label for reading in chosen] * len(rows))
     link = posterior.spec.link_of(of.factor).name
-    what = _SCALES[scale].format(y=posterior.design.response, link=link, what=of.title[:1].upper() + of.title[1:])
+    response, title = posterior.design.response, of.title[:1].upper() + of.title[1:]
+    whose = response if part == "mean" else of.factor
+    what = _SCALES[scale].format(y=response, of=whose, link=link, what=title)
     beyond = beyond_data(posterior.design, [rows])
     readings_text = ", ".join(reading.label for reading in chosen)
     return tidy(

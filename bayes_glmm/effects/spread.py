@@ -33,6 +33,8 @@ from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import at, fixed_predictor, spread_draws
 from bayes_glmm.summaries import Interval, IntervalKind
 
+_WHY = "its effects enter several parameters of the mean; variance() has the standard deviations of each."
+
 
 def response_variance(
     posterior: Posterior, newdata: pd.DataFrame | None = None, level: float = 0.95, interval: IntervalKind = "eti"
@@ -68,15 +70,19 @@ def response_variance(
     mean, total = response_moments(posterior, predictors, every)
     plain = _plain_variance(posterior, predictors, mean, every)
     found = {("mean", ""): mean, ("variance", ""): total, ("dispersion", ""): total / plain}
+    several = [block.group for block in design.blocks if _several(posterior, predictors, block.group)]
     for block in design.blocks:
-        found["correlation", block.group] = _shared_variance(posterior, predictors, block.group, mean, every) / total
+        if block.group not in several:
+            shared = _shared_variance(posterior, predictors, block.group, mean, every)
+            found["correlation", block.group] = shared / total
     shown = rows[[column for column in model_columns(design) if column in rows.columns]]
     repeated = shown.loc[shown.index.repeat(len(found))].reset_index(drop=True)
     quantities, factors = zip(*found, strict=True)
     labels = beside(repeated, quantity=quantities * len(rows), group=factors * len(rows))
     draws = np.stack(list(found.values()), axis=2).reshape(len(every), -1)
     description = f"Spread of {design.response} over the random effects, response scale."
-    return tidy(draws, labels, asked, posterior.sample_shape, description)
+    notes = (f"The correlation within {' and '.join(several)} is not there: {_WHY}",) if several else ()
+    return tidy(draws, labels, asked, posterior.sample_shape, description, notes=notes)
 
 
 def response_icc(
@@ -191,6 +197,13 @@ def response_moments(posterior: Posterior, predictors: Predictors, draws: np.nda
     return mean, expect(posterior, squared, predictors, eta, draws) - mean**2
 
 
+def _several(posterior: Posterior, predictors: Predictors, group: str) -> bool:
+    """Whether effects of a factor enter other parameters that the mean depends on than its location."""
+    own, _ = split_blocks(predictors, [group])
+    others = [name for name in posterior.spec.family.mean.reads if name != LOCATION]
+    return any(block.of(name) for block in own.blocks for name in others)
+
+
 def _at_zero(posterior: Posterior, predictors: Predictors, draws: np.ndarray) -> dict[str, np.ndarray]:
     """The linear predictor of each parameter at u = 0."""
     return {name: fixed_predictor(posterior, predictors, draws, name) for name in predictors.parameters}
@@ -207,12 +220,8 @@ def _shared_variance(
     """Var(E(h | u_g)) [draw, row]."""
     spec, asked = posterior.spec, posterior.spec.family.mean
     own, others = split_blocks(predictors, [group])
-    moving = [name for name in asked.reads if any(block.of(name) for block in own.blocks)]
-    if moving not in ([], [LOCATION]):
-        raise SpecError(
-            f"The correlation within {group} is not there: its effects enter {', '.join(moving)}.",
-            advice="variance() has the standard deviations of each.",
-        )
+    if _several(posterior, predictors, group):
+        raise SpecError(f"The correlation within {group} is not there: {_WHY}")
     rows = own.take(np.zeros(1, int)) if same_variance(own) else own
     sd = np.sqrt(variance_of_predictor(posterior, rows, draws=draws))
     eta = _at_zero(posterior, predictors, draws)

@@ -66,7 +66,9 @@ def variance(posterior: Posterior, level: float = 0.95, interval: IntervalKind =
     labels = pd.DataFrame([row[:3] for row in rows], columns=["group", "quantity", "term"])
     total = int(np.prod(posterior.sample_shape))
     draws = np.stack([row[3] for row in rows], axis=1) if rows else np.empty((total, 0))
-    description = f"Variation between groups, {posterior.spec.link_name} scale."
+    spec = posterior.spec
+    further = "".join(f", {spec.link_of(name).name} scale of {name}" for name in spec.formulas)
+    description = f"Variation between groups, {spec.link_name} scale{further}."
     return tidy(draws, labels, Interval(level, interval), posterior.sample_shape, description)
 
 

@@ -9,7 +9,9 @@ from bayes_glmm.families.functional import product
 from bayes_glmm.families.kind import COUNT
 from bayes_glmm.families.parameter import PHI, ZI, Parameter
 
-_MEAN = Parameter("mu", ("log", "identity", "sqrt"), "positive", of_response=True)
+_MEAN = Parameter(
+    "mu", ("log", "identity", "sqrt"), "positive", title="mean without excess zeros (mu)", of_response=True
+)
 _LARGEST = 1e18  # a mean above any that an integer count can be drawn for: the mean itself is as good a count
 
 

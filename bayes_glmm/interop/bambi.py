@@ -50,7 +50,17 @@ def from_bambi(model: bambi.Model) -> GLMM:
     family = _FAMILIES.get(model.family.name, model.family.name)
     formula = _independent_effects(parse_formula(model.formula.main))
     if model.formula.additionals:
-        raise SpecError("Distributional models of Bambi have no counterpart.", str(model.formula.additionals[0]))
+        raise SpecError(
+            "Formulas of further parameters are not taken over from Bambi.",
+            str(model.formula.additionals[0]),
+            'Write them here: bg.GLMM(["y ~ x", "sigma ~ x"], data).',
+        )
+    if model.family.name.startswith(("zero_inflated", "hurdle")):
+        raise SpecError(
+            "Families with excess zeros are not taken over from Bambi, whose psi is 1 - zi.",
+            f"family {model.family.name!r}",
+            "Write them here: bg.GLMM(formula, data, family='zero_inflated_poisson').",
+        )
     spec = ModelSpec.from_formula(str(formula), family, model.family.link[model.family.likelihood.parent].name)
     design = build_design(spec, model.data)
     priors = _coefficient_priors(model, design) | _sd_priors(model, design)

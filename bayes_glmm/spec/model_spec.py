@@ -138,6 +138,7 @@ class ModelSpec:
         _check_text("family", family)
         found = get_family(family)
         links = _links(found, formulas, link)
+        formulas = {name: formulas[name] for name in links if name in formulas}
         if formula.trials is not None and not found.response.trials:
             raise SpecError(f"The {family} family takes no trials.", str(formula), "Use family='binomial'.")
         if formula.trials is None and found.response.trials:
@@ -252,7 +253,9 @@ def read_formulas(formula: Formulas, formulas: Mapping[str, str] | None = None) 
     further += [parse_formula(f"{name} ~ {right}") for name, right in (formulas or {}).items()]
     found: dict[str, Formula] = {}
     for one in further:
-        if one.response in found or one.trials:
+        if one.trials:
+            raise SpecError("Only a response has trials.", str(one), f"Write {one.response} ~ ...")
+        if one.response in found:
             raise SpecError(f"{one.response!r} has two formulas.", str(one), "Give a parameter of the family once.")
         found[one.response] = one
     return first, found
@@ -272,7 +275,7 @@ def _links(family: Family, formulas: Mapping[str, Formula], link: Links) -> dict
     if not isinstance(link, Mapping):
         _check_text("link", link)
         link = {} if link is None else {location: link}
-    predicted = (location, *formulas)
+    predicted = (location, *(name for name in family.auxiliary if name in formulas))
     for name in link:
         if name not in predicted:
             raise SpecError(

@@ -77,15 +77,17 @@ def draw_priors(problem: Problem, draws: int, seed: int) -> Posterior:
         warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS", UserWarning)
         plain = build_model(problem)
         groups = [block.group for block in design.blocks]
-        names = [*(f"{kind}_{group}" for kind in "Gu" for group in groups), *spec.family.auxiliary]
-        names += ["beta"] if design.coefficients else []
+        fixed = design.predictors.fixed
+        names = [*(f"{kind}_{group}" for kind in "Gu" for group in groups), *spec.auxiliary]
+        names += [one.variable for one in fixed if one.coefficients]
         # a few hundred draws are not worth a compiler
         mode = Mode(linker="py", optimizer="fast_compile")
         drawn = pm.draw([plain[name] for name in names], draws=draws, mode=mode, random_seed=seed)
     found = dict(zip(names, drawn, strict=True))
-    beta = found.get("beta", np.empty((draws, 0)))
+    beta, *further = (found.get(one.variable, np.empty((draws, 0))) for one in fixed)
     G, u = ({group: found[f"{kind}_{group}"] for group in groups} for kind in "Gu")
-    prior = posterior_of(problem, beta, G, {name: found[name] for name in spec.family.auxiliary}, u)
+    named = dict(zip(design.predictors.parameters[1:], further, strict=True))
+    prior = posterior_of(problem, beta, G, {name: found[name] for name in spec.auxiliary}, u, named)
     return replace(prior, priors=problem.priors)
 
 

@@ -39,9 +39,9 @@ def test_samples_of_a_gaussian_model_are_its_closed_form(effects: int, monkeypat
     spec = ModelSpec.from_formula("y ~ x + (1 | g)")
     found = averaged(GroupIntegrals(spec, Response(y), np.array([0, 4])), Rows(eta, A, {"sigma": np.array([[0.7]])}))
     for rows, value in zip((slice(0, 4), slice(4, 9)), found, strict=True):
-        V = A[0, rows] @ A[0, rows].T + 0.49 * np.eye(len(y[rows]))
+        V = A[0, 0, rows] @ A[0, 0, rows].T + 0.49 * np.eye(len(y[rows]))
         # 3000 x 64 points with an efficiency of a third to a half
-        assert stats.multivariate_normal.logpdf(y[rows], eta[0, rows], V) == pytest.approx(value, abs=0.02)
+        assert stats.multivariate_normal.logpdf(y[rows], eta[0, 0, rows], V) == pytest.approx(value, abs=0.02)
 
 
 @pytest.mark.parametrize("family", ["bernoulli", "poisson"])

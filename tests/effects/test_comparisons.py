@@ -161,9 +161,9 @@ def test_rows_alike_are_worked_out_once(monkeypatch: pytest.MonkeyPatch):
     seen = []
     plain = averages.mean_response
 
-    def counted(posterior, predictors, *rest):
+    def counted(posterior, predictors, *rest, **named):
         seen.append(len(predictors))
-        return plain(posterior, predictors, *rest)
+        return plain(posterior, predictors, *rest, **named)
 
     monkeypatch.setattr(averages, "mean_response", counted)
     data = logistic().design.data

@@ -47,6 +47,7 @@ RESPONSES = {
     "beta": ["share"],
     "poisson": ["k", "i"],
     "negative_binomial": ["k"],
+    "zero_inflated_poisson": ["k"],
 }
 EDITS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "none": keep,

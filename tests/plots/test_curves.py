@@ -113,7 +113,7 @@ def _made_up(family: str, link: str) -> Posterior:
     data["n"] = 3
     left = "p(y, n)" if kind == "successes" else "y"
     spec = ModelSpec.from_formula(f"{left} ~ x + (x | g)", family=family, link=link)
-    auxiliary = dict.fromkeys(FAMILIES[family].auxiliary, 2.0)
+    auxiliary = {name: 0.2 if one.support == "unit" else 2.0 for name, one in FAMILIES[family].auxiliary.items()}
     return posterior_at(spec, data, [[2.0, 0.1], [2.1, 0.12]], {"g": [[0.04, 0.0], [0.0, 0.01]]}, auxiliary)
 
 
