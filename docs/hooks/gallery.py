@@ -17,6 +17,7 @@ from bayes_glmm.effects.columns import columns_of_table
 from bayes_glmm.runs.config import read_config
 from bayes_glmm.runs.schema import Config
 from bayes_glmm.runs.show import side_by_side
+from bayes_glmm.spec import ModelSpec
 
 PAGE, PLACE = "gallery.md", "<!-- reports -->"
 _SHOWN = ("difference", "odds_ratio")  # of the ways to compare two means
@@ -53,7 +54,7 @@ def _runs(folder: Path) -> list[Path]:
 def _part(path: Path, folder: Path, there: set[str]) -> str:
     """What a config asks; what its run answers, where there is one."""
     config, name = read_config(path)[0], path.stem
-    lines = [f"## {config.title} {{ #{name} }}", f"*{_question(path)}*", f"`{config.model.formula}`, {_family(config)}"]
+    lines = [f"## {config.title} {{ #{name} }}", f"*{_question(path)}*", f"{_formulas(config)}, {_family(config)}"]
     report, picture, command = f"gallery/{name}.html", f"gallery/{name}.png", f"`bayes-glmm run configs/{path.name}`"
     if report not in there:
         return "\n\n".join([*lines, f"Made by {command}."])
@@ -68,6 +69,12 @@ def _question(path: Path) -> str:
     """The comment that a config begins with, up to an empty one."""
     lines = [line.removeprefix("#").strip() for line in path.read_text(encoding="utf-8").splitlines()]
     return " ".join(lines[: lines.index("")])
+
+
+def _formulas(config: Config) -> str:
+    """The formula of each parameter that has one."""
+    spec = ModelSpec.from_dict(config.model.model_dump(exclude_none=True))
+    return ", ".join(f"`{formula}`" for formula in spec.predicted.values())
 
 
 def _family(config: Config) -> str:
