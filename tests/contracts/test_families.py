@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from bayes_glmm.families import FAMILIES, LINKS, Family, Response
+from bayes_glmm.names import PARAMETERS
 from bayes_glmm.numerics.functions import NUMPY, pytensor_functions
 from bayes_glmm.spec import Prior
 
@@ -210,3 +211,8 @@ def test_default_priors_are_pymc_distributions(family: Family) -> None:
         distribution = getattr(pm, prior.distribution).dist(*prior.positional, **dict(prior.keyword))
         assert np.isfinite(pm.logp(distribution, 0.7).eval())
         assert pm.logp(distribution, -0.7).eval() == -np.inf  # scales, shapes and degrees of freedom are positive
+
+
+def test_names_of_parameters_are_reserved_for_them() -> None:
+    """A column called like one is ``beta[sigma]`` in priors, a factor called like one gets a suffix in draws."""
+    assert {name for family in FAMILIES.values() for name in family.auxiliary} == set(PARAMETERS)
