@@ -9,12 +9,12 @@ formulas and tables; its dimension or variable gets a suffix.
 
 from __future__ import annotations
 
-# variables named after a grouping factor, or after a parameter
-KINDS = ("u_", "z_", "sd_", "sd_at_centre_", "G_", "corr_", "chol_", "beta_", "b_", "coefficient_", "canonical_")
+KINDS = ("u_", "z_", "sd_", "sd_at_centre_", "G_", "corr_", "chol_")  # variables named after a grouping factor
 LOCATION = "mu"  # its variables go without a name of their own
 PARAMETERS = ("sigma", "phi", "nu", "zi")  # further parameters of families
 DIMENSIONS = ("chain", "draw", "row", "coefficient", "canonical")
-RESERVED = frozenset((*DIMENSIONS, *PARAMETERS, "beta", "b"))
+_OF_PARAMETERS = [f"{kind}_{name}" for kind in ("beta", "b", "coefficient", "canonical") for name in PARAMETERS]
+RESERVED = frozenset((*DIMENSIONS, *PARAMETERS, "beta", "b", *_OF_PARAMETERS))
 
 
 def coefficients(parameter: str) -> str:
