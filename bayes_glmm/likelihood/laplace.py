@@ -85,6 +85,8 @@ def _gradient(likelihood: Likelihood, parameters: Parameters, modes: Modes) -> P
 
 def _between(own: np.ndarray, values: np.ndarray, predictors: int) -> np.ndarray:
     """The h [predictor, predictor, row], from P^-1 a and a [predictor row, own effect]."""
+    if predictors == 1:
+        return np.einsum("ij,ij->i", own, values)[None, None]
     shape = predictors, len(own) // predictors, own.shape[1]
     one, other = own.reshape(shape), values.reshape(shape)
     return np.einsum("kij,lij->kli", one, other)

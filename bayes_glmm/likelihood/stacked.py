@@ -106,7 +106,7 @@ class Curvature:
     def times(self, values: np.ndarray) -> np.ndarray:
         """W_i times the entries of each row [predictor row, ...]."""
         if self.predictors == 1:
-            return (self.W[0, 0] * values.T).T
+            return self.W[0, 0].reshape(-1, *(1,) * (values.ndim - 1)) * values
         return np.einsum("kli,li...->ki...", self.W, self._apart(values)).reshape(values.shape)
 
     def _product(self, subscripts: str, values: np.ndarray) -> np.ndarray:
