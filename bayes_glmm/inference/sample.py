@@ -15,6 +15,7 @@ import xarray as xr
 
 from bayes_glmm.design import Design, Problem
 from bayes_glmm.draws import to_written
+from bayes_glmm.errors import SpecError
 from bayes_glmm.inference.chains import in_folder
 from bayes_glmm.inference.cluster import on_cluster
 from bayes_glmm.inference.collector import only_new_objects
@@ -54,10 +55,12 @@ def sample(problem: Problem, settings: Settings, chains: Path | None = None, cli
     Raises
     ------
     SpecError
-        For an unknown engine, unknown coordinates, or a prior that cannot be.
+        For an unknown engine, unknown coordinates, a prior that cannot be, or a model without parameters.
     SamplingError
         If the engine is not installed, or the cluster is lost.
     """
+    if not problem.priors.entries:
+        raise SpecError("The model has nothing to estimate.", str(problem.spec), "Leave the intercept in: y ~ 1.")
     engine = get_engine(settings.engine)
     if client is not None:
         engine = replace(engine, draw=on_cluster(engine.draw, client))

@@ -88,6 +88,8 @@ def prepare(formula: str, family: str, link: str | None, edit: str, priors: dict
     try:
         model = GLMM(formula, EDITS[edit](frame()), family=family, link=link, priors=priors)
         assert all(found.advice for found in model.findings)
+        if not model.priors.entries:
+            return "nothing to estimate"
         assert model.pymc.initial_point()
     except GLMMError:
         return "an error"
@@ -126,6 +128,12 @@ def test_some_models(model: tuple[str, str, str | None, str, dict[str, str]]) ->
 def test_many_models(model: tuple[str, str, str | None, str, dict[str, str]]) -> None:
     with within(60):
         event(prepare(*model))
+
+
+def test_a_model_without_parameters_is_refused_in_words() -> None:
+    model = GLMM("b ~ 0", frame(), family="bernoulli")
+    with pytest.raises(GLMMError, match="nothing to estimate"):
+        model.fit(draws=10, tune=10, chains=1, seed=1, progress=False)
 
 
 @pytest.mark.parametrize(
