@@ -20,8 +20,11 @@ class Answer:
         comparisons.
     estimates : Estimates
         What ``compare``, ``slopes`` or ``predict`` returned, with intervals of 95 %.
+    part : str
+        What of the response was asked for.
     """
 
     question: str
     variable: str
     estimates: Estimates
+    part: str = "mean"

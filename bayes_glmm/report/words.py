@@ -32,10 +32,14 @@ class Scale:
     unit: str = ""
 
 
-def scale_of(posterior: Posterior) -> Scale:
-    """The scale of the mean of the response: probabilities differ by percentage points."""
+def scale_of(posterior: Posterior, part: str = "mean") -> Scale:
+    """The scale of the mean of the response, or another part of it: probabilities differ by percentage points."""
     design, kind = posterior.design, posterior.spec.family.response
     response = design.response.strip("`")
+    if part != "mean":
+        asked = posterior.spec.family.parts[part]
+        name = f"{asked.title} of {response}"
+        return Scale(name, 100.0, POINTS) if asked.range == "unit" else Scale(name)
     if kind.trials:
         return Scale(f'probability of "{response}"', 100.0, POINTS)
     if kind.is_binary:

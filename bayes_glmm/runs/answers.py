@@ -45,7 +45,8 @@ def answers_of(posterior: Posterior, effects: Sequence[EffectSection]) -> dict[s
     found: dict[str, Answer] = {}
     for effect in effects:
         variable = str(effect.compare or effect.slopes or "")
-        found[_free_name(effect.name, found)] = Answer(question(posterior, effect), variable, answer(posterior, effect))
+        estimates = answer(posterior, effect)
+        found[_free_name(effect.name, found)] = Answer(question(posterior, effect), variable, estimates, effect.part)
     return found
 
 
@@ -73,8 +74,7 @@ def question(posterior: Posterior, effect: EffectSection) -> str:
 
     if effect.question:
         return effect.question
-    asked = posterior.spec.family.parts[effect.part]
-    mean = scale_of(posterior).mean if effect.part == "mean" else f"{asked.title} of {posterior.design.response}"
+    mean = scale_of(posterior, effect.part).mean
     within = f", by {_and(effect.by)}" if effect.by else ""
     match effect.kind:
         case "compare":

@@ -46,4 +46,4 @@ def write_figures(
     (folder / "predictive.svg").write_bytes(predictive_figure(posterior)[0])
     for name, answer in answers.items():
         rows = one_reading_each(effect_rows(answer.estimates.table, bool(answer.variable)))
-        (folder / f"{name}.svg").write_bytes(effects_figure(rows, scale_of(posterior)))
+        (folder / f"{name}.svg").write_bytes(effects_figure(rows, scale_of(posterior, answer.part)))

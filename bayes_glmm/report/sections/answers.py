@@ -25,8 +25,8 @@ def render_answers(posterior: Posterior, answers: Sequence[Answer] = ()) -> Mark
     """Each question with sentences, a figure and its table; nothing without questions."""
     if not answers:
         return Markup("")
-    scale = scale_of(posterior)
-    return Markup("").join([*(_answer(answer, scale) for answer in answers), explanation(posterior)])
+    parts = [_answer(answer, scale_of(posterior, answer.part)) for answer in answers]
+    return Markup("").join([*parts, explanation(posterior)])
 
 
 def _answer(answer: Answer, scale: Scale) -> Markup:

@@ -50,7 +50,7 @@ def render_population(
     posterior: Posterior, answers: Sequence[Answer] = (), comparisons: Sequence[Estimates] = ()
 ) -> Markup:
     """The default comparisons of the variables that no answer is about: sentences, a figure, the table."""
-    asked = {answer.variable for answer in answers}
+    asked = {answer.variable for answer in answers if answer.part == "mean"}
     variables = [name for name in mean_columns(posterior.spec) if name not in asked]
     if not variables:
         return Markup("") if answers else paragraph("The model has no variables whose effect could be compared.")
