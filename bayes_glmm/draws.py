@@ -8,6 +8,8 @@ import numpy as np
 import xarray as xr
 
 from bayes_glmm.design import Canonical, Design, Predictor, RandomBlock
+from bayes_glmm.design.thresholds import thresholds_of
+from bayes_glmm.names import ADJACENT, LOCATION, THRESHOLD, canonical_coefficients, canonical_dim, step
 
 _CHUNK = 4_000_000  # numbers of random effects carried at once
 
@@ -28,6 +30,8 @@ def to_written(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.Dat
         columns = canonical.fixed[one.parameter]
         if not columns.is_identity:
             data = _with_coefficients(data, columns.to_written(_values(data, one.variable)), one)
+    if design.thresholds:
+        data = with_thresholds(data, design)
     for block in design.blocks:
         if canonical.carried(block.group):
             data = _carried(data, block, canonical.A[block.group])
@@ -40,11 +44,28 @@ def to_canonical(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.D
         columns = canonical.fixed[one.parameter]
         if not columns.is_identity:
             data = _with_coefficients(data, columns.to_canonical(_values(data, one.variable)), one)
+    if design.thresholds:
+        data = with_thresholds(data, design)
     for block in design.blocks:
         if canonical.carried(block.group):
             back = canonical.inverse(block.group)
             data = _carried(data.copy(deep=True), block, back)
     return data
+
+
+def with_thresholds(data: xr.Dataset, design: Design) -> xr.Dataset:
+    """Draws with the thresholds that go with their intercept, in place of steps and of what samplers alone need."""
+    names = [step(k) for k in range(2, len(design.categories))]
+    if THRESHOLD in data:
+        steps = np.diff(_values(data, THRESHOLD), axis=-1)
+    else:
+        intercept = _values(data, design.predictors.location.variable)[..., :1]
+        steps = np.concatenate([intercept[..., :0], *(_values(data, name)[..., None] for name in names)], axis=-1)
+    own = [canonical_coefficients(LOCATION), canonical_dim(LOCATION), f"{THRESHOLD}_at_centre"]
+    data = data.drop_vars([*names, *own, THRESHOLD], errors="ignore")
+    found = thresholds_of(_values(data, design.predictors.location.variable)[..., 0], steps)
+    data = data.assign({THRESHOLD: (("chain", "draw", ADJACENT), found)})
+    return data.assign_coords({ADJACENT: list(design.thresholds)})
 
 
 def with_covariance(data: xr.Dataset, block: RandomBlock, G: np.ndarray) -> xr.Dataset:

@@ -23,6 +23,7 @@ FAMILY_SYNONYMS: dict[str, str] = {
     **dict.fromkeys(("zip", "zipoisson", "zeroinflatedpoisson"), "zero_inflated_poisson"),
     **dict.fromkeys(("bernoullilogit", "bern"), "bernoulli"),
     **dict.fromkeys(("betar", "betareg", "betafamily"), "beta"),
+    **dict.fromkeys(("ordinal", "ordered", "clm", "clmm", "polr", "ologit", "proportionalodds"), "cumulative"),
 }
 """Names without case, ``_``, ``.`` and ``-`` -> the family of the same likelihood."""
 
@@ -48,10 +49,9 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
         r"(zi|zero|zero.*inflated.*|hurdle.*|trunc.*|zip|zinb|zib).*|.*(hurdle|zeroinflated|inflated)",
         "Zero-inflated families but zero_inflated_poisson, hurdle and truncated families are not supported.",
     ),
-    (
-        r"ordered.*|ordinal.*|cumulative.*|acat|sratio|cratio|clmm?|polr|oprobit|ologit|proportionalodds",
-        "Ordinal families are not supported.",
-    ),
+    (r"oprobit|orderedprobit", "Write family='cumulative', link='probit'."),
+    (r"ordered.*|ordinal.*|cumulative.*|clmm2", "Write family='cumulative'."),
+    (r"acat|sratio|cratio", "Of the ordinal families only the cumulative is supported: family='cumulative'."),
     (
         r"categorical|multinom.*|dirichlet.*|softmax|mlogit",
         "Families of more than two categories are not supported.",
@@ -79,7 +79,7 @@ def family_synonym(name: str) -> str:
     ('negative_binomial', 'gamma')
     """
     plain = _plain(name)
-    ours = ("gaussian", "gamma", "bernoulli", "beta", "poisson")
+    ours = ("gaussian", "gamma", "bernoulli", "beta", "poisson", "cumulative")
     return plain if plain in ours else FAMILY_SYNONYMS.get(plain, name)
 
 

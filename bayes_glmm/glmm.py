@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -41,7 +42,7 @@ class GLMM:
     data : DataFrame
     family : str
         ``gaussian``, ``student_t``, ``gamma``, ``bernoulli``, ``binomial``, ``beta``, ``poisson``,
-        ``negative_binomial`` or ``zero_inflated_poisson``.
+        ``negative_binomial``, ``zero_inflated_poisson``, or ``cumulative`` for ordered categories.
     link : str or mapping of parameter to str, optional
         A link of the family; its usual one by default. Of further parameters by name: ``{"zi": "probit"}``.
     priors : mapping of str to str or Prior, optional
@@ -94,6 +95,7 @@ class GLMM:
         else:
             self.spec = ModelSpec.from_formula(formula, family or "gaussian", link, priors, formulas)
         self.design = build_design(self.spec, data, missing)
+        self.spec = self.spec.of(self.design.categories)
         self.priors = resolve_priors(self.spec, self.design)
 
     @cached_property
@@ -117,7 +119,10 @@ class GLMM:
         """Draws from the prior and of responses under it: groups ``prior`` and ``prior_predictive``."""
         import pymc as pm
 
-        return pm.sample_prior_predictive(draws, model=self.pymc, random_seed=seed)
+        with warnings.catch_warnings():
+            # of draws that Python makes
+            warnings.filterwarnings("ignore", "Numba will use object mode", UserWarning)
+            return pm.sample_prior_predictive(draws, model=self.pymc, random_seed=seed)
 
     def fit(
         self,

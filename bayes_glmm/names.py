@@ -3,7 +3,7 @@
 ``beta [coefficient]``, the location's, and ``beta_sigma [coefficient_sigma]`` of a further parameter with a formula;
 for each grouping factor g ``u_g``, ``z_g`` [g, g_effect], ``sd_g [g_effect]``, ``G_g`` and ``corr_g`` [g_effect,
 g_effect_2], where an effect of a further parameter is called ``sigma_x``; parameters without a formula as scalars; the
-response along ``row``. A grouping factor or a response with a name that the schema has for something else keeps it in
+response along ``row``; thresholds of ordered categories as ``threshold [adjacent]``. A grouping factor or a response with a name that the schema has for something else keeps it in
 formulas and tables; its dimension or variable gets a suffix.
 """
 
@@ -12,9 +12,10 @@ from __future__ import annotations
 KINDS = ("u_", "z_", "sd_", "sd_at_centre_", "G_", "corr_", "chol_")  # variables named after a grouping factor
 LOCATION = "mu"  # its variables go without a name of their own
 PARAMETERS = ("sigma", "phi", "nu", "zi")  # further parameters of families
-DIMENSIONS = ("chain", "draw", "row", "coefficient", "canonical")
+THRESHOLD, ADJACENT = "threshold", "adjacent"  # between ordered categories, and the dimension along them
+DIMENSIONS = ("chain", "draw", "row", "coefficient", "canonical", ADJACENT)
 _OF_PARAMETERS = [f"{kind}_{name}" for kind in ("beta", "b", "coefficient", "canonical") for name in PARAMETERS]
-RESERVED = frozenset((*DIMENSIONS, *PARAMETERS, "beta", "b", *_OF_PARAMETERS))
+RESERVED = frozenset((*DIMENSIONS, *PARAMETERS, "beta", "b", THRESHOLD, *_OF_PARAMETERS))
 
 
 def coefficients(parameter: str) -> str:
@@ -42,6 +43,11 @@ def effect(parameter: str, column: str) -> str:
     return column if parameter == LOCATION else f"{parameter}_{column}"
 
 
+def step(category: int) -> str:
+    """The constant that is the distance from the threshold before to that of a category."""
+    return f"{THRESHOLD}_step_{category}"
+
+
 def level_dim(group: str) -> str:
     """The dimension along the levels of a grouping factor."""
     return f"{group}_level" if _taken(group) else group
@@ -67,5 +73,11 @@ def _of(name: str, parameter: str) -> str:
     return name if parameter == LOCATION else f"{name}_{parameter}"
 
 
+def threshold(between: str) -> str:
+    """The key of a threshold's prior: ``threshold[low|high]``."""
+    return f"{THRESHOLD}[{between}]"
+
+
 def _taken(name: str) -> bool:
-    return name in RESERVED or name.startswith(KINDS) or "_effect" in name or name.endswith(("_level", "_response"))
+    kind = name.startswith((*KINDS, f"{THRESHOLD}_step_"))
+    return kind or name in RESERVED or "_effect" in name or name.endswith(("_level", "_response"))

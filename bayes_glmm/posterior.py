@@ -2,7 +2,8 @@
 
 The variables of ``draws.posterior`` and their dims: ``beta [coefficient]``; for each grouping factor g
 ``u_g [g, g_effect]``, ``sd_g [g_effect]``, ``G_g [g_effect, g_effect_2]``, where effects are correlated
-``corr_g [g_effect, g_effect_2]``; the family's auxiliary parameters as scalars.
+``corr_g [g_effect, g_effect_2]``; the family's auxiliary parameters as scalars; ``threshold [adjacent]`` of ordered
+categories, of which the first is less the intercept of ``beta``.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from bayes_glmm import names
 from bayes_glmm.design import Design, Priors, Problem, build_design, resolve_priors
 from bayes_glmm.design.canonical import without_coefficients
 from bayes_glmm.design.prior_record import from_record, to_record
-from bayes_glmm.draws import to_canonical, with_covariance
+from bayes_glmm.draws import to_canonical, with_covariance, with_thresholds
 from bayes_glmm.errors import DataError, GLMMError, SpecError, choices
 from bayes_glmm.files import check_no_link, whole_folder
+from bayes_glmm.names import ADJACENT, THRESHOLD
 from bayes_glmm.netcdf import read_tree, write_tree
 from bayes_glmm.parquet import read_frame, write_frame
 from bayes_glmm.spec import ModelSpec
@@ -120,7 +122,10 @@ class Posterior:
     @property
     def auxiliary(self) -> dict[str, np.ndarray]:
         """The parameters without a formula, each [draw]."""
-        return {name: self.array(name) for name in self.spec.auxiliary}
+        steps = self.spec.family.steps
+        distances = np.diff(self.array(THRESHOLD), axis=1).T if steps else ()
+        found = dict(zip(steps, distances, strict=True))
+        return {name: found[name] if name in found else self.array(name) for name in self.spec.auxiliary}
 
     @property
     def sample_shape(self) -> tuple[int, int]:
@@ -191,6 +196,7 @@ def load_posterior(folder: str | Path) -> Posterior:
     try:
         spec = ModelSpec.from_dict(model["model"])
         design = replace(build_design(spec, data), dropped=model.get("dropped", 0))
+        spec = spec.of(design.categories)
         priors = resolve_priors(spec, design)
     except GLMMError as error:
         raise DataError(f"The saved model does not hold: {error}", str(folder / MODEL), _DAMAGED) from error
@@ -218,7 +224,9 @@ def _check_draws(spec: ModelSpec, design: Design, draws: xr.DataTree, path: Path
     fixed = design.predictors.fixed
     labels: dict[str, tuple[str, ...]] = {one.dim: one.coefficients for one in fixed}
     dims: dict[str, tuple[str, ...]] = {one.variable: (one.dim,) for one in fixed}
-    dims |= dict.fromkeys(spec.auxiliary, ())
+    dims |= {name: () for name in spec.auxiliary if name not in spec.family.steps}
+    if design.thresholds:
+        labels[ADJACENT], dims[THRESHOLD] = design.thresholds, (ADJACENT,)
     for block in design.blocks:
         g, effect = block.group, block.effect_dim
         labels |= {block.level_dim: block.levels, effect: block.effects}
@@ -291,6 +299,7 @@ def posterior_at(
         As :func:`~bayes_glmm.design.build_design`, and for arrays that do not fit the model.
     """
     design = build_design(spec, data)
+    spec = spec.of(design.categories)
     return posterior_of(Problem(spec, design, resolve_priors(spec, design)), beta, G, auxiliary, u, further)
 
 
@@ -350,6 +359,8 @@ def posterior_of(
             drawn(f"u[{g!r}]", effects_at, levels, effects),
         )
     data = xr.Dataset(variables, coords)
+    if design.thresholds:
+        data = with_thresholds(data, design)
     for block in design.blocks:
         data = with_covariance(data, block, covariances[block.group])
     tree = xr.DataTree.from_dict({"posterior": data})

@@ -192,10 +192,10 @@ def _of_posterior(posterior: Posterior) -> pd.DataFrame:
 
 
 def _of_fit(fit: ApproxFit, averaged: bool) -> pd.DataFrame:
-    half = 1.96 * fit.standard_errors
-    columns = {"estimate": fit.beta, "sd": fit.standard_errors, "lower": fit.beta - half, "upper": fit.beta + half}
+    found = fit.coefficients_with_errors
+    half = 1.96 * found["sd"]
     effect = POPULATION_AVERAGED if averaged else CONDITIONAL
-    parts = [pd.DataFrame({"effect": effect, "parameter": fit.layout.terms} | columns)]
+    parts = [found.assign(effect=effect, lower=found["estimate"] - half, upper=found["estimate"] + half)]
     if not averaged:
         fewer = replace(fit, draws=DRAWS)
         marginal = _coefficients(fewer.posterior)

@@ -10,6 +10,7 @@ import pandas as pd
 from bayes_glmm.approx.profile import surface_of, with_first
 from bayes_glmm.approx.result import ApproxFit
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.numerics.free import Free
 from bayes_glmm.summaries import check_level
 
 METHODS = ("wald", "profile")
@@ -66,12 +67,22 @@ def _wald(fit: ApproxFit, level: float) -> np.ndarray:
     from scipy import stats
 
     reach = stats.norm.isf(0.5 * (1.0 - level)) * np.array([-1.0, 1.0])
-    rest = slice(fit.layout.theta.stop, None)
     sds = np.array([_log_sd(fit, row) for row in fit.layout.rows]).reshape(-1, 2)
-    logs = np.vstack([sds, np.column_stack([fit.x[rest], np.sqrt(np.diagonal(fit.covariance)[rest])])])
     with np.errstate(over="ignore"):
-        positive = np.exp(logs[:, :1] + reach * logs[:, 1:])
-    return np.vstack([fit.beta[:, None] + reach * fit.standard_errors[:, None], positive])
+        positive = np.exp(sds[:, :1] + reach * sds[:, 1:])
+    errors = np.sqrt(np.diagonal(fit.covariance))
+    constants = [
+        [free.back(float(fit.x[j] + side * errors[j])) for side in reach] for j, free in _constants(fit).values()
+    ]
+    found = fit.coefficients_with_errors
+    coefficients = found["estimate"].to_numpy()[:, None] + reach * found["sd"].to_numpy()[:, None]
+    return np.vstack([coefficients, positive, np.array(constants).reshape(-1, 2)])
+
+
+def _constants(fit: ApproxFit) -> dict[str, tuple[int, Free]]:
+    """Where the free coordinate of each constant that the summary shows stands, and how to come back from it."""
+    found = {name: (fit.layout.theta.stop + k, free) for k, (name, free) in enumerate(fit.layout.constants.items())}
+    return {name: found[name] for name in found if name not in fit.spec.family.steps}
 
 
 def _log_sd(fit: ApproxFit, row: np.ndarray) -> tuple[float, float]:
@@ -88,6 +99,8 @@ def _profile(fit: ApproxFit, level: float) -> np.ndarray:
     """Lower and upper ends [parameter, 2], in the order of the summary."""
     from scipy import stats
 
+    if fit.design.thresholds:
+        raise SpecError("Thresholds have no profile intervals.", advice="Use method='wald'.")
     quantile = float(stats.chi2.ppf(level, 1))
     surface, theta = surface_of(fit), fit.layout.theta
     beta = [surface.interval(j, quantile) for j in range(theta.start)]
@@ -97,5 +110,6 @@ def _profile(fit: ApproxFit, level: float) -> np.ndarray:
             first = with_first(fit, block, effect)
             j = first.layout.names.index(f"L_{block.group}[{name}, {name}]")
             sds.append(surface_of(first).interval(j, quantile, positive=True))
-    auxiliary = [np.exp(surface.interval(j, quantile)) for j in range(theta.stop, len(fit.x))]
+    ends = [(free, surface.interval(j, quantile)) for j, free in _constants(fit).values()]
+    auxiliary = [[free.back(float(end)) for end in interval] for free, interval in ends]
     return np.array([*beta, *sds, *auxiliary])

@@ -6,7 +6,7 @@ Gaussian around the estimates in the coordinates of the search, random effects f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -16,12 +16,14 @@ import pandas as pd
 import xarray as xr
 
 from bayes_glmm.design import Canonical, Design, Priors, Problem
+from bayes_glmm.design.thresholds import thresholds_of
 from bayes_glmm.draws import to_written
 from bayes_glmm.effects import EffectMethods, Estimates
 from bayes_glmm.effects.columns import beside
 from bayes_glmm.effects.tidy import at_point
 from bayes_glmm.likelihood import Layout, Parameters
 from bayes_glmm.likelihood.estimate import LogLikelihood
+from bayes_glmm.names import threshold
 from bayes_glmm.posterior import Posterior, posterior_of
 from bayes_glmm.spec import ModelSpec
 
@@ -133,6 +135,25 @@ class ApproxFit(EffectMethods):
         """Of beta [coefficient]."""
         return np.sqrt(np.diagonal(self.covariance)[self.layout.beta])
 
+    @property
+    def coefficients_with_errors(self) -> pd.DataFrame:
+        """Name, estimate and standard error of all coefficients; of ordered categories thresholds for the intercept."""
+        found = list(zip(self.layout.terms, self.beta, self.standard_errors, strict=True))
+        if self.design.thresholds:
+            found = [*self._thresholds(), *found[1:]]
+        return pd.DataFrame(found, columns=["parameter", "estimate", "sd"])
+
+    def _thresholds(self) -> Iterator[tuple[str, float, float]]:
+        names, steps = self.design.thresholds, self.spec.family.steps
+        sizes = np.array([self.parameters.auxiliary[name] for name in steps])
+        values = thresholds_of(self.beta[0], sizes)
+        slope = np.zeros((len(names), len(self.x)))  # in x, which has the logarithms of the steps
+        slope[:, 0] = -1.0
+        start = self.layout.theta.stop
+        slope[1:, start : start + len(steps)] = np.tril(np.broadcast_to(sizes, (len(steps),) * 2))
+        errors = np.sqrt(np.einsum("kj,jl,kl->k", slope, self.covariance, slope))
+        yield from zip(map(threshold, names), values.tolist(), errors.tolist(), strict=True)
+
     def G(self, group: str) -> np.ndarray:
         """Covariance of the random effects of a group [effect, effect]."""
         return self.parameters.G(group)
@@ -155,7 +176,7 @@ class ApproxFit(EffectMethods):
         """One row a parameter: its kind, estimate and, for coefficients, standard error and z value."""
         rows = [
             ("coefficient", name, value, error, value / error)
-            for name, value, error in zip(self.layout.terms, self.beta, self.standard_errors, strict=True)
+            for name, value, error in self.coefficients_with_errors.itertuples(index=False, name=None)
         ]
         nothing = float("nan")
         for block in self.layout.blocks:
@@ -173,7 +194,8 @@ class ApproxFit(EffectMethods):
                     for j, b in enumerate(block.effects)
                     if i < j
                 ]
-        rows += [("auxiliary", name, value, nothing, nothing) for name, value in self.parameters.auxiliary.items()]
+        own = [name for name in self.parameters.auxiliary if name not in self.spec.family.steps]
+        rows += [("auxiliary", name, self.parameters.auxiliary[name], nothing, nothing) for name in own]
         return pd.DataFrame(rows, columns=["kind", "parameter", "estimate", "standard error", "z"])
 
     def ranef(self, group: str) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design.block import RandomBlock
+from bayes_glmm.design.categories import check_intercept, read_categories
 from bayes_glmm.design.check import check_design, check_finite, check_response
 from bayes_glmm.design.design import Design, Predictors
 from bayes_glmm.design.encode import Encoder, FixedEncoder, group_labels, label_columns, predictor_columns
@@ -56,9 +57,13 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     check_number_texts(rows[list(inputs)], labels)
     if (named := formula.response.strip("`")) in rows:
         check_number_texts(rows[[named]], labels)
-    y, success = read_response(spec, rows)
+    ordered = spec.family.response.ordered
+    y, categories = read_categories(spec, rows) if ordered else (np.empty(0), ())
+    y, success = (y, None) if ordered else read_response(spec, rows)
     trials = None if formula.trials is None else read_trials(formula.trials, rows)
     built = [_build_fixed(parameter, one, rows) for parameter, one in formulas.items()]
+    if ordered:
+        check_intercept(spec, built[0][1].coefficients)
     effects, blocks = _build_blocks(formulas, rows)
     design = Design(
         response=formula.response,
@@ -70,6 +75,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         dropped=len(data) - len(rows),
         encoder=Encoder(tuple(fixed for fixed, _, _ in built), effects, inputs),
         aliased=built[0][2],
+        categories=categories,
     )
     check_response(spec.family, design)
     check_design(design)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -108,6 +109,8 @@ class Design:
         Makes the same columns for new rows.
     aliased : tuple of str
         Columns of the location that were left out because they depend on earlier ones.
+    categories : tuple of str
+        Names of the response's categories, in order; ``y`` has their numbers 1, 2, ...
     """
 
     response: str
@@ -119,6 +122,7 @@ class Design:
     dropped: int
     encoder: Encoder
     aliased: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
 
     @property
     def response_variable(self) -> str:
@@ -129,6 +133,11 @@ class Design:
     def observed(self) -> Response:
         """The observed values [row] and their numbers of trials."""
         return Response(self.y, self.trials)
+
+    @property
+    def thresholds(self) -> tuple[str, ...]:
+        """Names of the thresholds between ordered categories: ``low|high``."""
+        return tuple(f"{low}|{high}" for low, high in itertools.pairwise(self.categories))
 
     @property
     def coefficients(self) -> tuple[str, ...]:

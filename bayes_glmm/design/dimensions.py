@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from bayes_glmm.design.design import Design
+from bayes_glmm.names import ADJACENT
 
 
 def dimension_labels(design: Design) -> dict[str, list]:
     """Labels of every dimension of the model."""
     coords: dict[str, list] = {"row": list(range(len(design.y)))}
+    if design.thresholds:
+        coords[ADJACENT] = list(design.thresholds)
     coords |= {one.dim: list(one.coefficients) for one in design.predictors.fixed}
     for block in design.blocks:
         coords[block.level_dim] = list(block.levels)

@@ -15,7 +15,7 @@ import numpy as np
 
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.foreign import DISTRIBUTIONS
-from bayes_glmm.names import LOCATION, PARAMETERS
+from bayes_glmm.names import LOCATION, PARAMETERS, THRESHOLD
 from bayes_glmm.spec import Prior
 
 Support = Literal["real", "positive", "unit", "correlation"]
@@ -105,7 +105,7 @@ def is_coefficient(parameter: str) -> bool:
 
 def support_of(parameter: str) -> Support:
     """The values that a parameter can have: all, those above 0, or a correlation matrix."""
-    if is_coefficient(parameter):
+    if is_coefficient(parameter) or parameter.startswith(THRESHOLD):
         return "real"
     return "correlation" if parameter.startswith("corr_") else "positive"
 
@@ -327,7 +327,7 @@ def addresses(parameter: str, of: str = LOCATION) -> tuple[tuple[str, ...], ...]
         return (parameter, f"{prefix}{kind}[{inside.removeprefix(f'{of}_')}"), *of_all
     if kind.startswith("corr_"):
         return ((parameter,), ("corr",))
-    return ((parameter,),)
+    return ((parameter,), (THRESHOLD,)) if kind == THRESHOLD else ((parameter,),)
 
 
 def check_keys(keys: Collection[str], parameters: Mapping[str, str]) -> None:

@@ -20,6 +20,8 @@ phi, nu                    InverseGamma(0.4, 0.3),       see ``families.paramete
                            Gamma(2, 0.1)
 a further parameter with   Normal(g(m), S), the span's   m the median of its constant's prior; S and the scale of sds
 a formula                  Normal(0, S^2 P^-1)           are in its record
+thresholds                 the density of h, in order    flat over the probabilities of the categories at the centre of
+                                                         the columns; they take the intercept's place
 =========================  ============================  ==============================================================
 
 These priors are the same in every coding of the data: shifted or rescaled covariates, other reference levels, powers or
@@ -45,8 +47,9 @@ from bayes_glmm.design.prior_check import addresses, check_keys, check_priors, k
 from bayes_glmm.design.prior_text import brief, span_source, weight_of_the_prior
 from bayes_glmm.design.scale import REACH, middle_of, predictor_scale, root_mean_square, spread, weights
 from bayes_glmm.design.start import check_start
+from bayes_glmm.design.thresholds import check_thresholds, reflected, threshold_priors, threshold_sources
 from bayes_glmm.errors import SpecError
-from bayes_glmm.names import LOCATION
+from bayes_glmm.names import LOCATION, threshold
 from bayes_glmm.spec import ModelSpec, Prior
 
 
@@ -82,6 +85,11 @@ class Priors:
         return self.entries[parameter]
 
     @property
+    def thresholds(self) -> tuple[Prior, ...]:
+        """The priors of thresholds of ordered categories, each of its own and all together in order."""
+        return tuple(prior for name, prior in self.entries.items() if name.startswith(threshold("")[:-1]))
+
+    @property
     def table(self) -> pd.DataFrame:
         """One row per parameter: its prior as text, and where it comes from."""
         return pd.DataFrame(
@@ -108,6 +116,7 @@ def resolve_priors(spec: ModelSpec, design: Design) -> Priors:
     """
     check_keys(spec.priors, _addressed(spec, design))
     given = _given(spec, design)
+    check_thresholds(given, design.thresholds)
     centred = {f"{one.variable}[{CENTRE}]": _at_centre(spec, one) for one in design.predictors.fixed}
     for one in design.predictors.fixed:
         if centred[f"{one.variable}[{CENTRE}]"] is not None and f"{one.variable}[Intercept]" in given:
@@ -127,11 +136,14 @@ def default_spans(spec: ModelSpec, design: Design) -> dict[str, DefaultSpan]:
 
 
 def _own(design: Design, given: Mapping[str, Prior]) -> dict[str, list[str]]:
-    """Coefficients with a prior of their own, by parameter."""
-    return {
+    """Coefficients with a prior of their own, by parameter; the constant with those of thresholds."""
+    found = {
         one.parameter: [name for name in one.coefficients if f"{one.variable}[{name}]" in given]
         for one in design.predictors.fixed
     }
+    if any(threshold(name) in given for name in design.thresholds):
+        found[LOCATION].append("Intercept")
+    return found
 
 
 def _given(spec: ModelSpec, design: Design) -> dict[str, Prior]:
@@ -156,12 +168,17 @@ def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Pr
         columns, default = canonical.fixed[one.parameter], defaults[one.parameter]
         own = _scalars(spec, design, one, given, columns, default)
         marginals = dict(_marginals(one, columns, own))
+        if design.thresholds and one.parameter == LOCATION:
+            marginals = {name: marginals[name] for name in list(marginals)[1:]}
+            entries |= threshold_priors(spec, design, given)
+            sources |= threshold_sources(design, given, columns.constant is not None)
         source = span_source(one, default, columns.centre)
         sources |= {name: "given, at x = 0" if name in given else source for name in marginals}
         if _at_centre(spec, one) is not None:
             named = (f"{one.variable}[Intercept]", f"{one.variable}[{CENTRE}]")
             sources |= {name: f"given, {CENTRE}" for name in named if name in marginals}
         scalars, entries = scalars | own, entries | marginals
+    scalars |= {name: Prior("HalfFlat") for name in spec.family.steps}
     for name, prior in _others(spec, design):
         entries[name] = given.get(name, prior)
         sources[name] = "given" if name in given else _effect_source(design, canonical, name)
@@ -173,19 +190,22 @@ def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Pr
 
 def _parameters(spec: ModelSpec, design: Design) -> Iterator[tuple[str, str]]:
     """The names of all parameters and whose predictor they belong to, in the order in which they are shown."""
+    yield from ((threshold(name), LOCATION) for name in design.thresholds)
     for one in design.predictors.fixed:
-        yield from ((f"{one.variable}[{name}]", one.parameter) for name in one.coefficients)
+        names = one.coefficients[1:] if design.thresholds and one.parameter == LOCATION else one.coefficients
+        yield from ((f"{one.variable}[{name}]", one.parameter) for name in names)
     for block in design.blocks:
         named = zip(block.effects, block.parameters, strict=True)
         yield from ((f"sd_{block.group}[{effect}]", parameter) for effect, parameter in named)
         if block.correlated:
             yield f"corr_{block.group}", LOCATION
-    yield from ((name, LOCATION) for name in spec.auxiliary)
+    yield from ((name, LOCATION) for name in spec.auxiliary if name not in spec.family.steps)
 
 
 def _addressed(spec: ModelSpec, design: Design) -> dict[str, str]:
     """The parameters that a prior can be set for: all, and intercepts at the centre of their columns."""
-    constants = [one for one in design.predictors.fixed if constant_in(one.X) is not None]
+    fixed = design.predictors.fixed[bool(design.thresholds) :]  # which stand for the location's intercept
+    constants = [one for one in fixed if constant_in(one.X) is not None]
     return dict(_parameters(spec, design)) | {f"{one.variable}[{CENTRE}]": one.parameter for one in constants}
 
 
@@ -206,6 +226,9 @@ def _scalars(
             "Keep one of them.",
         )
     reach = _reach(spec, design, predictor, default)
+    if design.thresholds and predictor.parameter == LOCATION:  # the first of them is less the intercept
+        first, *_ = threshold_priors(spec, design, given).values()
+        given = {**given, f"{variable}[Intercept]": reflected(first)}
     free = np.array([f"{variable}[{name}]" not in given for name in predictor.coefficients], dtype=bool)
     about = middle_of(spec, design, predictor.parameter)
     mean = np.zeros(len(free)) if a is None else np.linalg.solve(columns.T, about * a * free)
@@ -286,7 +309,8 @@ def _others(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Prior]]:
         if block.correlated:
             yield f"corr_{block.group}", Prior("LKJ", keyword=(("eta", 2),))
     for name, record in spec.auxiliary.items():
-        yield name, Prior.parse(record.prior.format(scale=repr(spread(spec, design))))
+        if name not in spec.family.steps:
+            yield name, Prior.parse(record.prior.format(scale=repr(spread(spec, design))))
 
 
 def _sizes(design: Design, block: RandomBlock) -> np.ndarray:

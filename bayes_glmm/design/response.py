@@ -72,9 +72,9 @@ def _more_than_two(spec: ModelSpec, column: pd.Series, levels: list[str]) -> Dat
     shown = f"{', '.join(map(repr, levels[:5]))}{' ...' if len(levels) > 5 else ''}"
     what = f"with levels {shown}; the {spec.family_name} family needs {spec.family.response.support_text}."
     where = f"column {column.name!r}"
-    missing = "Families for ordered or for more than two categories are not supported."
+    missing = "For ordered categories write family='cumulative'; for others there is no family."
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return DataError(f"The response is categorical, {what}", where, f"{missing} Model a numeric or 0/1 column.")
+        return DataError(f"The response is categorical, {what}", where, missing)
     name = spec.formula.response
     event = f"Name the level that counts as 1, with family='bernoulli': {name}['{levels[-1]}'] ~ ..."
     return DataError(f"The response is text {what}", where, f"{event} {missing}")

@@ -59,6 +59,8 @@ def parameters(posterior: Posterior, per_level: bool = True, given: bool = False
 def _entries(posterior: Posterior, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """Which entries of a variable stand for a parameter of their own."""
     kept = np.ones(shape, bool)
+    if name == posterior.design.predictors.location.variable and posterior.design.thresholds:
+        kept[0] = False  # less the first threshold
     if not name.startswith("corr_"):
         return kept
     patterns = {block.group: block.pattern for block in posterior.design.blocks}

@@ -24,7 +24,7 @@ from bayes_glmm.effects.patterns import distinct, draw_slices
 from bayes_glmm.effects.readings import READINGS, mean_response
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.names import LOCATION
+from bayes_glmm.names import LOCATION, THRESHOLD, threshold
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import fixed_predictor
 from bayes_glmm.summaries import Interval, IntervalKind
@@ -64,8 +64,11 @@ def coefficients(
     known = posterior.design.predictors.parameters
     if parameter not in known:
         raise SpecError(f"The model has no formula of {parameter!r}.", advice=choices(parameter, known))
-    values = {CONDITIONAL: posterior.coefficients(parameter)}
-    return _side_by_side(posterior, values, Interval(level, interval), "Conditional coefficients", parameter)
+    beta, asked = posterior.coefficients(parameter), Interval(level, interval)
+    if parameter == LOCATION and posterior.design.thresholds:
+        both = {CONDITIONAL: np.hstack([posterior.array(THRESHOLD), beta[:, 1:]])}
+        return _side_by_side(posterior, both, asked, "Thresholds and conditional coefficients")
+    return _side_by_side(posterior, {CONDITIONAL: beta}, asked, "Conditional coefficients", parameter)
 
 
 def marginal_coefficients(posterior: Posterior, level: float = 0.95, interval: IntervalKind = "eti") -> Estimates:
@@ -87,8 +90,15 @@ def marginal_coefficients(posterior: Posterior, level: float = 0.95, interval: I
     Raises
     ------
     SpecError
-        For a link under which the population-averaged mean does not exist.
+        For a link under which the population-averaged mean does not exist; for ordered categories, whose averaged
+        probabilities have no coefficients in common.
     """
+    if posterior.design.thresholds:
+        raise SpecError(
+            "Averaged over the population, a variable moves each threshold by its own amount: there are no marginal "
+            "coefficients.",
+            advice="Use compare(part='at_least', estimands='odds_ratio').",
+        )
     asked = Interval(level, interval)
     both = {CONDITIONAL: posterior.beta, POPULATION_AVERAGED: _averaged(posterior)}
     return _side_by_side(posterior, both, asked, "Conditional and population-averaged coefficients")
@@ -160,6 +170,8 @@ def _side_by_side(
     posterior: Posterior, values: dict[str, np.ndarray], interval: Interval, what: str, parameter: str = LOCATION
 ) -> Estimates:
     names = posterior.design.predictors.of(parameter).coefficients
+    if parameter == LOCATION and posterior.design.thresholds:  # in place of the intercept
+        names = (*map(threshold, posterior.design.thresholds), *names[1:])
     labels = pd.DataFrame([(name, effect) for name in names for effect in values], columns=["coefficient", "effect"])
     draws = np.stack(list(values.values()), axis=2).reshape(len(posterior.beta), -1)
     spec = posterior.spec

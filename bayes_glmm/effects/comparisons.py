@@ -15,13 +15,15 @@ import pandas as pd
 
 from bayes_glmm.design.extrapolation import beyond_data
 from bayes_glmm.effects.averages import averaging, described, labelled, repeats
+from bayes_glmm.effects.categories import of_each_part
 from bayes_glmm.effects.contrasts import contrasts_of, meant_for
-from bayes_glmm.effects.estimands import chosen_estimands, chosen_part
+from bayes_glmm.effects.estimands import chosen_estimands
 from bayes_glmm.effects.grid import check_variable, factor_columns, with_value
 from bayes_glmm.effects.patterns import not_determined
-from bayes_glmm.effects.readings import readings
+from bayes_glmm.effects.readings import Reading, readings
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.errors import SpecError
+from bayes_glmm.families import Functional
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.summaries import Interval, IntervalKind
 
@@ -42,7 +44,7 @@ def compare(
     seed: int = 0,
     keep: str | Sequence[str] = (),
     weights: str | np.ndarray | None = None,
-    part: str = "mean",
+    part: str | None = None,
 ) -> Estimates:
     """Compare averaged means at two values of a variable.
 
@@ -73,13 +75,13 @@ def compare(
         As :func:`~bayes_glmm.effects.predictions.predict`.
     weights : str or array [row], optional
         How much each row counts in the averages, such as survey weights: a column of the rows, or the numbers.
-    part : str
+    part : str, optional
         What is averaged and compared, as :func:`~bayes_glmm.effects.predictions.predict`.
 
     Returns
     -------
     Estimates
-        Labels: ``variable``, ``contrast``, the ``by`` columns, ``estimand``, ``effect``.
+        Labels: ``variable``, ``contrast``, the ``by`` columns, of categories ``category``, ``estimand``, ``effect``.
 
     Raises
     ------
@@ -102,8 +104,29 @@ def compare(
     0   1 vs 0  population-averaged   -0.1336
     1   1 vs 0  conditional (u = 0)   -0.2877
     """
-    chosen, of = readings(random_effects, posterior.design, keep), chosen_part(part, posterior.spec)
-    wanted, asked = chosen_estimands(estimands, posterior.spec, of), Interval(level, interval)
+    chosen, asked = readings(random_effects, posterior.design, keep), Interval(level, interval)
+
+    def compared(of: Functional) -> Estimates:
+        return _compared(posterior, variable, contrast, newdata, by, chosen, estimands, asked, seed, weights, of)
+
+    return of_each_part(posterior, part, compared)
+
+
+def _compared(
+    posterior: Posterior,
+    variable: str,
+    contrast: Any,
+    newdata: pd.DataFrame | None,
+    by: str | Sequence[str] | None,
+    chosen: Sequence[Reading],
+    estimands: str | Sequence[str],
+    asked: Interval,
+    seed: int,
+    weights: str | np.ndarray | None,
+    of: Functional,
+) -> Estimates:
+    """Averages of a functional, compared."""
+    wanted = chosen_estimands(estimands, posterior.spec, of)
     contrasts = contrasts_of(posterior.design, variable, contrast)
     wanted = meant_for(wanted, contrasts, variable)
     rows, groups, average = averaging(posterior, chosen, newdata, by, weights, seed, of)
@@ -151,7 +174,7 @@ def slopes(
     seed: int = 0,
     keep: str | Sequence[str] = (),
     weights: str | np.ndarray | None = None,
-    part: str = "mean",
+    part: str | None = None,
 ) -> Estimates:
     """Average slope of the mean in a numeric variable: the average over rows of d mean / d x.
 
@@ -166,7 +189,7 @@ def slopes(
     Returns
     -------
     Estimates
-        Labels: ``variable``, the ``by`` columns, ``effect``. Unit: response per unit of x.
+        Labels: ``variable``, the ``by`` columns, of categories ``category``, ``effect``. Unit: response per unit of x.
 
     Raises
     ------
@@ -175,12 +198,30 @@ def slopes(
     DataError
         For missing columns and unknown levels.
     """
-    design, chosen = posterior.design, readings(random_effects, posterior.design, keep)
-    asked = Interval(level, interval)
-    check_variable(design, variable)
-    if variable in factor_columns(design):
+    chosen, asked = readings(random_effects, posterior.design, keep), Interval(level, interval)
+    check_variable(posterior.design, variable)
+    if variable in factor_columns(posterior.design):
         raise SpecError(f"{variable!r} is categorical and has no slope.", advice="Use compare().")
-    of = chosen_part(part, posterior.spec)
+
+    def slope(of: Functional) -> Estimates:
+        return _slope(posterior, variable, newdata, by, chosen, asked, seed, weights, of)
+
+    return of_each_part(posterior, part, slope)
+
+
+def _slope(
+    posterior: Posterior,
+    variable: str,
+    newdata: pd.DataFrame | None,
+    by: str | Sequence[str] | None,
+    chosen: Sequence[Reading],
+    asked: Interval,
+    seed: int,
+    weights: str | np.ndarray | None,
+    of: Functional,
+) -> Estimates:
+    """The average slope of a functional."""
+    design = posterior.design
     rows, groups, average = averaging(posterior, chosen, newdata, by, weights, seed, of)
     x = rows[variable].to_numpy(float)
     h = STEP * (float(np.std(design.data[variable].to_numpy(float))) or 1.0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.families import Functional
+from bayes_glmm.families import CATEGORY, Functional
 from bayes_glmm.spec import ModelSpec
 
 
@@ -84,18 +84,27 @@ ESTIMANDS: dict[str, Estimand] = {
 }
 
 
-def chosen_part(part: str, spec: ModelSpec) -> Functional:
-    """What is asked of the response.
+def default_part(spec: ModelSpec) -> str:
+    """What is asked of a response where nothing is named: its mean, of categories the probability of each."""
+    return CATEGORY if spec.family.categories else spec.family.mean.name
+
+
+def chosen_parts(part: str | None, spec: ModelSpec, categories: Sequence[str] = ()) -> dict[str, Functional]:
+    """What is asked of the response, by category; of one number under an empty name.
 
     Raises
     ------
     SpecError
-        For a name that is not one of the family's ``parts``.
+        For a name that is not one of the family's ``parts``, or ``by_category``.
     """
-    parts = spec.family.parts
-    if part not in parts:
-        raise SpecError(f"A {spec.family_name} response has no part {part!r}.", advice=choices(str(part), parts))
-    return parts[part]
+    name, family = default_part(spec) if part is None else part, spec.family
+    if name in family.by_category:
+        pairs = zip(categories, family.by_category[name], strict=True)
+        return {label: functional for label, functional in pairs if functional is not None}
+    if name not in family.parts:
+        known = [*family.by_category, *family.parts]
+        raise SpecError(f"A {spec.family_name} response has no part {part!r}.", advice=choices(str(part), known))
+    return {"": family.parts[name]}
 
 
 def mean_range(spec: ModelSpec) -> str:

@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.effects.averages import averaging, described
-from bayes_glmm.effects.contrasts import contrasts_of, meant_for
-from bayes_glmm.effects.estimands import ESTIMANDS, chosen_estimands, chosen_part
-from bayes_glmm.effects.readings import readings
+from bayes_glmm.effects.categories import of_each_part
+from bayes_glmm.effects.contrasts import Contrast, Trend, contrasts_of, meant_for
+from bayes_glmm.effects.estimands import ESTIMANDS, Estimand, chosen_estimands
+from bayes_glmm.effects.readings import Reading, readings
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.errors import SpecError
+from bayes_glmm.families import Functional
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.summaries import Interval, IntervalKind
 
@@ -39,7 +41,7 @@ def interact(
     seed: int = 0,
     keep: str | Sequence[str] = (),
     weights: str | np.ndarray | None = None,
-    part: str = "mean",
+    part: str | None = None,
 ) -> Estimates:
     """Change of a comparison between two values of a moderator, both set for all rows.
 
@@ -68,17 +70,38 @@ def interact(
     DataError
         For missing columns and unknown levels.
     """
-    design, chosen = posterior.design, readings(random_effects, posterior.design, keep)
-    of = chosen_part(part, posterior.spec)
-    wanted = tuple(item for item in chosen_estimands(estimands, posterior.spec, of) if item.name in _CHANGE)
-    asked = Interval(level, interval)
+    chosen, asked = readings(random_effects, posterior.design, keep), Interval(level, interval)
     if variable == moderator:
         raise SpecError(f"{variable!r} cannot be its own moderator.", advice="Name two columns.")
-    if not wanted:
-        raise SpecError("An interaction has no such estimand.", advice=f"Valid: {', '.join(_CHANGE)}.")
-    contrasts = contrasts_of(design, variable, contrast)
-    moderators = contrasts_of(design, moderator, moderator_contrast)
-    wanted = meant_for(meant_for(wanted, contrasts, variable), moderators, moderator)
+    contrasts = contrasts_of(posterior.design, variable, contrast)
+    moderators = contrasts_of(posterior.design, moderator, moderator_contrast)
+
+    def changed(of: Functional) -> Estimates:
+        wanted = tuple(item for item in chosen_estimands(estimands, posterior.spec, of) if item.name in _CHANGE)
+        if not wanted:
+            raise SpecError("An interaction has no such estimand.", advice=f"Valid: {', '.join(_CHANGE)}.")
+        fitting = meant_for(meant_for(wanted, contrasts, variable), moderators, moderator)
+        names = variable, moderator
+        return _changed(posterior, names, contrasts, moderators, newdata, chosen, fitting, asked, seed, weights, of)
+
+    return of_each_part(posterior, part, changed)
+
+
+def _changed(
+    posterior: Posterior,
+    names: tuple[str, str],
+    contrasts: Sequence[Contrast | Trend],
+    moderators: Sequence[Contrast | Trend],
+    newdata: pd.DataFrame | None,
+    chosen: Sequence[Reading],
+    wanted: Sequence[Estimand],
+    asked: Interval,
+    seed: int,
+    weights: str | np.ndarray | None,
+    of: Functional,
+) -> Estimates:
+    """The change of comparisons of a functional by the first variable with the second."""
+    design, (variable, moderator) = posterior.design, names
     rows, _, average = averaging(posterior, chosen, newdata, None, weights, seed, of)
     means = {}
     for at in dict.fromkeys(setting for item in moderators for setting in item.settings):

@@ -45,7 +45,7 @@ class EffectMethods(ABC):
         interval: IntervalKind = "eti",
         seed: int = 0,
         keep: str | Sequence[str] = (),
-        part: str = "mean",
+        part: str | None = None,
     ) -> Estimates:
         """Means or outcomes of rows; see :func:`bayes_glmm.effects.predict`."""
         return self._ask(
@@ -66,7 +66,7 @@ class EffectMethods(ABC):
         seed: int = 0,
         keep: str | Sequence[str] = (),
         weights: str | np.ndarray | None = None,
-        part: str = "mean",
+        part: str | None = None,
     ) -> Estimates:
         """What changing a variable changes, on average; see :func:`bayes_glmm.effects.compare`."""
         return self._ask(
@@ -86,7 +86,7 @@ class EffectMethods(ABC):
         seed: int = 0,
         keep: str | Sequence[str] = (),
         weights: str | np.ndarray | None = None,
-        part: str = "mean",
+        part: str | None = None,
     ) -> Estimates:
         """Average derivative of the mean; see :func:`bayes_glmm.effects.slopes`."""
         return self._ask(
@@ -109,7 +109,7 @@ class EffectMethods(ABC):
         seed: int = 0,
         keep: str | Sequence[str] = (),
         weights: str | np.ndarray | None = None,
-        part: str = "mean",
+        part: str | None = None,
     ) -> Estimates:
         """How a comparison changes with a second variable; see :func:`bayes_glmm.effects.interact`."""
         return self._ask(

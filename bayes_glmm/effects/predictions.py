@@ -13,8 +13,8 @@ from bayes_glmm.design import Design, Predictors
 from bayes_glmm.design.expressions import arithmetic, columns_of
 from bayes_glmm.design.extrapolation import beyond_data
 from bayes_glmm.design.response import read_trials
+from bayes_glmm.effects.categories import of_each_part
 from bayes_glmm.effects.columns import beside
-from bayes_glmm.effects.estimands import chosen_part
 from bayes_glmm.effects.grid import collapse, given_rows, model_columns, observed
 from bayes_glmm.effects.patterns import draw_slices, encode, not_determined
 from bayes_glmm.effects.readings import (
@@ -29,7 +29,7 @@ from bayes_glmm.effects.readings import (
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.effects.unseen import with_unseen_groups
 from bayes_glmm.errors import DataError, SpecError, choices
-from bayes_glmm.families import Response
+from bayes_glmm.families import Functional, Response
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import values_at
 from bayes_glmm.summaries import Interval, IntervalKind, functional_of_outcomes
@@ -51,7 +51,7 @@ def predict(
     interval: IntervalKind = "eti",
     seed: int = 0,
     keep: str | Sequence[str] = (),
-    part: str = "mean",
+    part: str | None = None,
 ) -> Estimates:
     """Predict at rows.
 
@@ -80,14 +80,17 @@ def predict(
     keep : str or sequence of str
         Grouping factors at whose own levels to stay, while the others are read so: with ``keep="school"``,
         ``integrated`` is the average over the doctors of each row's own school.
-    part : str
-        What to predict: ``"mean"``, a parameter of the family (``"sigma"``, ``"zi"``; ``"mu"`` where that is not the
-        mean), or of counts ``"zero"``, the probability of a zero.
+    part : str, optional
+        What to predict: ``"mean"``, the default of numbers; a parameter of the family (``"sigma"``, ``"zi"``; ``"mu"``
+        where that is not the mean); of counts ``"zero"``, the probability of a zero. Of ordered categories
+        ``"category"``, the default, the probability of each; ``"at_least"``, that of each or a higher one; or
+        ``"mean"``, the mean of their numbers 1, 2, ...
 
     Returns
     -------
     Estimates
-        Labels: the columns that the model uses, ``n`` where rows were taken together, ``effect``.
+        Labels: the columns that the model uses, ``n`` where rows were taken together, of categories ``category``,
+        ``effect``. Probabilities of categories are posterior means, which add up to 1.
 
     Raises
     ------
@@ -100,9 +103,32 @@ def predict(
     asked = Interval(level, interval)
     if scale not in _SCALES:
         raise SpecError(f"A prediction cannot be on the scale {scale!r}.", advice=choices(scale, _SCALES))
-    of = chosen_part(part, posterior.spec)
-    if scale == "outcome" and part != "mean":
-        raise SpecError(f"New responses have no part {part!r}.", advice="Use scale='response'.")
+    if scale == "outcome":
+        if part not in (None, "mean"):
+            raise SpecError(f"New responses have no part {part!r}.", advice="Use scale='response'.")
+        part = "mean"
+
+    def predicted(of: Functional) -> Estimates:
+        return _predicted(posterior, newdata, chosen, scale, asked, seed, of)
+
+    return of_each_part(posterior, part, predicted)
+
+
+def _predicted(
+    posterior: Posterior,
+    newdata: pd.DataFrame | None,
+    chosen: Sequence[Reading],
+    scale: Scale,
+    asked: Interval,
+    seed: int,
+    of: Functional,
+) -> Estimates:
+    """A functional of the response, or new responses, at rows."""
+    by_category = of.name in posterior.spec.family.by_category
+    if scale == "link" and posterior.spec.family.categories:
+        raise SpecError(
+            "The categories have no linear predictor of their own.", "scale='link'", "Use scale='response'."
+        )
     rows, trials = _rows(posterior, newdata, chosen, scale)
     posterior = with_unseen_groups(posterior, rows, chosen, seed)
     predictors = encode(posterior.design, rows, kept_factors(chosen))
@@ -120,7 +146,7 @@ def predict(
     labels = beside(repeated, effect=[reading.label for reading in chosen] * len(rows))
     link = posterior.spec.link_of(of.factor).name
     response, title = posterior.design.response, of.title[:1].upper() + of.title[1:]
-    whose = response if part == "mean" else of.factor
+    whose = response if of.name == "mean" else of.factor
     what = _SCALES[scale].format(y=response, of=whose, link=link, what=title)
     beyond = beyond_data(posterior.design, [rows])
     readings_text = ", ".join(reading.label for reading in chosen)
@@ -130,7 +156,7 @@ def predict(
         asked,
         posterior.sample_shape,
         f"{what}, {readings_text}.",
-        functional=functional_of_outcomes(posterior.spec) if scale == "outcome" else "median",
+        functional=functional_of_outcomes(posterior.spec) if scale == "outcome" else "mean" if by_category else "median",
         notes=(
             *_unused_groups(posterior.design, newdata, chosen),
             *([beyond] if beyond else []),

@@ -61,7 +61,8 @@ def variance(posterior: Posterior, level: float = 0.95, interval: IntervalKind =
     3  median odds ratio     6.738
     """
     rows = [row for block in posterior.design.blocks for row in _parameters(posterior, block)]
-    rows += [("residual", name, "", value) for name, value in posterior.auxiliary.items()]
+    own = (name for name in posterior.auxiliary if name not in posterior.spec.family.steps)
+    rows += [("residual", name, "", posterior.auxiliary[name]) for name in own]
     rows += [*_shares(posterior), *_median_odds_ratios(posterior)]
     labels = pd.DataFrame([row[:3] for row in rows], columns=["group", "quantity", "term"])
     total = int(np.prod(posterior.sample_shape))
@@ -132,7 +133,7 @@ def latent_residual(posterior: Posterior) -> np.ndarray | None:
     if spec.formulas:
         return None
     total = int(np.prod(posterior.sample_shape))
-    if spec.family.response.events and spec.link_name in LATENT_VARIANCE:
+    if spec.family.response.of_latent and spec.link_name in LATENT_VARIANCE:
         return np.full(total, LATENT_VARIANCE[spec.link_name])
     if spec.family.response.range == "real" and spec.link_name == "identity":
         return np.asarray(spec.family.variance_of(np.zeros(total), posterior.auxiliary), float)
@@ -150,7 +151,7 @@ def _shares(posterior: Posterior) -> Iterator[Row]:
 
 
 def _median_odds_ratios(posterior: Posterior) -> Iterator[Row]:
-    if posterior.spec.link_name != "logit" or not posterior.spec.family.response.events:
+    if posterior.spec.link_name != "logit" or not posterior.spec.family.response.of_latent:
         return
     for block in posterior.design.blocks:
         if "Intercept" in block.effects:

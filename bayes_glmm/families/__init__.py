@@ -6,11 +6,13 @@ from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families.continuous import GAMMA, GAUSSIAN, STUDENT_T
 from bayes_glmm.families.counts import NEGATIVE_BINOMIAL, POISSON, ZERO_INFLATED_POISSON
 from bayes_glmm.families.family import Family as Family
+from bayes_glmm.families.functional import CATEGORY as CATEGORY
 from bayes_glmm.families.functional import Functional as Functional
 from bayes_glmm.families.kind import ResponseKind as ResponseKind
 from bayes_glmm.families.link import LINKS as LINKS
 from bayes_glmm.families.link import Link as Link
 from bayes_glmm.families.link import get_link as get_link
+from bayes_glmm.families.ordered import CUMULATIVE
 from bayes_glmm.families.parameter import Parameter as Parameter
 from bayes_glmm.families.proportions import BERNOULLI, BETA, BINOMIAL
 from bayes_glmm.families.response import Response as Response
@@ -29,8 +31,10 @@ FAMILIES: dict[str, Family] = {
         POISSON,
         NEGATIVE_BINOMIAL,
         ZERO_INFLATED_POISSON,
+        CUMULATIVE,
     )
 }
+"""Of categories with the fewest that there can be."""
 
 
 def get_family(name: str) -> Family:
@@ -47,6 +51,13 @@ def get_family(name: str) -> Family:
         advice = family_advice(str(name), FAMILIES) or choices(name, FAMILIES, alike=0.8)
         raise SpecError(f"There is no family {name!r}.", advice=advice)
     return FAMILIES[known]
+
+
+def family_of_key(key: str) -> Family:
+    """The family of a :attr:`Family.key`."""
+    name = key.rstrip("0123456789")
+    record, categories = FAMILIES[name], key.removeprefix(name)
+    return record.with_categories(int(categories)) if record.with_categories and categories else record
 
 
 def link_of(family: Family, parameter: str, link: str | None = None) -> Link:

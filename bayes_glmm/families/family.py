@@ -8,7 +8,7 @@ it varies, how likely it is, and how it is drawn.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,14 @@ class Family:
         distribution made of ``log_density`` and ``draw``.
     mean : Functional
         Its mean, of one trial where there are trials; the location unless another is given.
+    with_categories : function, optional
+        ``(number of categories) -> Family``, of a family of categories.
+    categories : int
+        How many categories the response has; 0 of numbers.
+    by_category : mapping of str to tuple of Functional or None
+        What can be asked of each category, in their order, by name; None where it is known.
+    steps : tuple of str
+        The parameters that are distances from one threshold of ordered categories to the next.
     """
 
     name: str
@@ -59,6 +67,15 @@ class Family:
     draw: Callable[..., np.ndarray]
     distribution: Callable[..., Any] | None = None
     mean: Functional = MEAN
+    with_categories: Callable[[int], Family] | None = None
+    categories: int = 0
+    by_category: Mapping[str, tuple[Functional | None, ...]] = field(default_factory=dict)
+    steps: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Its name, with the number of categories where it has some: what tables of compiled code go by."""
+        return f"{self.name}{self.categories or ''}"
 
     @property
     def location(self) -> Parameter:
@@ -77,7 +94,9 @@ class Family:
 
     @property
     def parts(self) -> dict[str, Functional]:
-        """What can be asked of the response, by name: its mean, its parameters, and of counts the share of zeros."""
+        """What can be asked of the response as one number, by name: its mean, its parameters, of counts the share of zeros."""
+        if self.categories:
+            return {self.mean.name: self.mean}
         asked = [self.mean, *map(of_parameter, self.parameters[self.mean.reads == (self.location.name,) :])]
         if self.response.is_count:
             reads = tuple(parameter.name for parameter in self.parameters)

@@ -53,3 +53,4 @@ def of_parameter(parameter: Parameter) -> Functional:
 
 
 MEAN = Functional("mean", "mean", ("mu",), lambda at: at["mu"].value, factor="mu")
+CATEGORY = "category"  # the part that is asked of categories by default

@@ -28,6 +28,8 @@ class ResponseKind:
         Whether it counts events of a known number of trials, so that its mean is their probability.
     trials : bool
         Whether each row has a number of trials.
+    ordered : bool
+        Whether it is one of several ordered categories, numbered 1, 2, ...
     """
 
     name: str
@@ -37,11 +39,17 @@ class ResponseKind:
     discrete: bool = False
     events: bool = False
     trials: bool = False
+    ordered: bool = False
 
     @property
     def is_binary(self) -> bool:
         """Whether it is one event that happens or does not."""
         return self.events and not self.trials
+
+    @property
+    def of_latent(self) -> bool:
+        """Whether it says between which thresholds a latent variable lies: an event, or an ordered category."""
+        return self.events or self.ordered
 
     @property
     def is_count(self) -> bool:
@@ -78,4 +86,12 @@ COUNT = ResponseKind(
     "whole numbers 0, 1, 2, ...",
     "positive",
     discrete=True,
+)
+ORDERED = ResponseKind(
+    "ordered",
+    lambda y, trials: ~(np.isfinite(y) & (y >= 1) & (y == np.floor(y))),
+    "ordered categories",
+    "real",
+    discrete=True,
+    ordered=True,
 )

@@ -23,6 +23,7 @@ from bayes_glmm.inference.coordinates import get_coordinates
 from bayes_glmm.inference.engines import get_engine
 from bayes_glmm.inference.machine import machine
 from bayes_glmm.inference.settings import Settings
+from bayes_glmm.names import THRESHOLD
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.spec import ModelSpec
 
@@ -90,7 +91,7 @@ def sample(problem: Problem, settings: Settings, chains: Path | None = None, cli
 def _names(spec: ModelSpec, design: Design) -> list[str]:
     """The variables of a posterior, in the order in which people read them."""
     of_groups = [f"{kind}_{block.group}" for block in design.blocks for kind in ("sd", "corr", "G", "u", "z")]
-    return [*(one.variable for one in design.predictors.fixed), *of_groups, *spec.auxiliary]
+    return [THRESHOLD, *(one.variable for one in design.predictors.fixed), *of_groups, *spec.auxiliary]
 
 
 def _ordered(data: xr.Dataset, names: list[str]) -> xr.Dataset:

@@ -65,6 +65,9 @@ def whitened_model(whitening: Whitening) -> pm.Model:
         if beta is not None:
             keys = whitening.estimate.layout.coefficients
             pm.Potential("log_prior_beta", log_density([priors[key] for key in keys], beta))
+        if priors.thresholds[1:] and beta is not None:
+            later = pt.cumsum(pt.stack(list(auxiliary.values()))) - beta[0]
+            pm.Potential("log_prior_thresholds", log_density(priors.thresholds[1:], later))
         fast_likelihood(spec, design, fixed, u, auxiliary)
     _start_at_the_mode(whitening, model)
     return model

@@ -118,6 +118,9 @@ DENSITIES: dict[str, Density] = {
 class LogPrior:
     """The log prior density over the coordinates y; correlations without the constant of the LKJ distribution.
 
+    Thresholds are -beta_0 and that plus sums of steps, whose coordinates are logarithms. Their density lacks the constant
+    that their order makes.
+
     Attributes
     ----------
     layout : Layout
@@ -142,6 +145,7 @@ class LogPrior:
             density, slope = log_density(self.priors[name], number)
             value += density + math.log(free.slope(number))
             gradient[j] = slope * free.slope(number) + free.bend(number)
+        value += self._thresholds(y, gradient)
         for row, (prior, power) in zip(self.layout.rows, self._rows(), strict=True):
             sd, squares = math.exp(min(y[row[-1]], 350.0)), float(y[row[:-1]] @ y[row[:-1]])
             density, slope = log_density(prior, sd)
@@ -149,6 +153,17 @@ class LogPrior:
             gradient[row[-1]] = slope * sd + 1.0
             gradient[row[:-1]] = -power * y[row[:-1]] / (1.0 + squares)
         return (value, gradient) if np.isfinite(value) else (-np.inf, np.zeros_like(y))
+
+    def _thresholds(self, y: np.ndarray, gradient: np.ndarray) -> float:
+        """What the priors of thresholds but the first, which is less the first coefficient, add."""
+        value, threshold, start = 0.0, -float(y[0]) if len(y) else 0.0, self.layout.theta.stop
+        for k, prior in enumerate(self.priors.thresholds[1:]):
+            threshold += math.exp(min(float(y[start + k]), 350.0))
+            density, slope = log_density(prior, threshold)
+            value += density
+            gradient[0] -= slope
+            gradient[start : start + k + 1] += slope * np.exp(y[start : start + k + 1])
+        return value
 
     def _rows(self) -> Iterator[tuple[Prior, float]]:
         """Of each row of each L: the prior of its standard deviation, and the power of C_kk."""

@@ -13,8 +13,9 @@ from bayes_glmm.design import Design, Predictor, Priors, Problem, RandomBlock, d
 from bayes_glmm.families import Response
 from bayes_glmm.model.random_effects import contribution, random_effects
 from bayes_glmm.model.response import add_response
+from bayes_glmm.model.thresholds import ordered_thresholds
 from bayes_glmm.model.variables import scalar_variable, vector_variable
-from bayes_glmm.names import canonical_coefficients, canonical_dim
+from bayes_glmm.names import ADJACENT, LOCATION, THRESHOLD, canonical_coefficients, canonical_dim
 from bayes_glmm.numerics.functions import pytensor_functions
 from bayes_glmm.spec import ModelSpec
 
@@ -49,7 +50,8 @@ def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood)
     pm.Model
         With ``beta [coefficient]``, where default priors are of the span ``beta = T b``, ``b [canonical]``, and
         ``beta_sigma [coefficient_sigma]`` of each further parameter with a formula; for each
-        grouping factor g ``sd_g``, ``G_g``, ``z_g``, ``u_g`` and where correlated ``corr_g``; auxiliary parameters; the
+        grouping factor g ``sd_g``, ``G_g``, ``z_g``, ``u_g`` and where correlated ``corr_g``; auxiliary parameters;
+        ``threshold [adjacent]`` of ordered categories; the
         response under its own name along ``row``.
 
     Raises
@@ -60,8 +62,9 @@ def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood)
     spec, design, priors = problem.spec, problem.design, problem.priors
     with pm.Model(coords=_labels(problem)) as model:
         beta = {one.parameter: fixed_effects(one, priors) for one in design.predictors.fixed}
+        steps = _steps(spec, model)
         u = {block.group: random_effects(block, priors) for block in design.blocks}
-        auxiliary = auxiliary_parameters(spec, priors)
+        auxiliary = auxiliary_parameters(spec, priors, steps)
         add_likelihood(spec, design, beta, u, auxiliary)
     return model
 
@@ -69,13 +72,18 @@ def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood)
 def _labels(problem: Problem) -> dict[str, list]:
     labels = dimension_labels(problem.design)
     fixed = problem.priors.canonical.fixed.items()
-    return labels | {canonical_dim(name): list(one.names) for name, one in fixed if not one.is_identity}
+    labels |= {canonical_dim(name): list(one.names) for name, one in fixed if not one.is_identity}
+    if problem.design.thresholds:
+        labels[canonical_dim(LOCATION)] = list(problem.priors.canonical.location.names[1:])
+    return labels
 
 
 def fixed_effects(predictor: Predictor, priors: Priors) -> pt.TensorVariable | None:
     """Add the coefficients of a parameter, as ``beta``, to the model in context; None where it has none."""
     if not predictor.coefficients:
         return None
+    if priors.thresholds and predictor.parameter == LOCATION:
+        return _below_thresholds(predictor, priors)
     columns = priors.canonical.fixed[predictor.parameter]
     scalars = [priors.scalars[f"{predictor.variable}[{name}]"] for name in columns.names]
     if columns.is_identity:
@@ -83,6 +91,27 @@ def fixed_effects(predictor: Predictor, priors: Priors) -> pt.TensorVariable | N
     name, dim = canonical_coefficients(predictor.parameter), canonical_dim(predictor.parameter)
     b = vector_variable(name, columns.names, scalars, dim, "real")
     return pm.Deterministic(predictor.variable, pt.dot(columns.T, b), dims=predictor.dim)
+
+
+def _below_thresholds(predictor: Predictor, priors: Priors) -> pt.TensorVariable:
+    """Add ``threshold`` and the coefficients, whose intercept is less the first threshold, to the model in context."""
+    columns = priors.canonical.location
+    at_zero = columns.constant is None
+    threshold = ordered_thresholds(THRESHOLD if at_zero else f"{THRESHOLD}_at_centre", priors.thresholds)
+    b = -threshold[:1]
+    if names := columns.names[1:]:
+        scalars = [priors.scalars[f"{predictor.variable}[{name}]"] for name in names]
+        slopes = vector_variable(canonical_coefficients(LOCATION), names, scalars, canonical_dim(LOCATION), "real")
+        b = pt.concatenate([b, slopes])
+    beta = pm.Deterministic(predictor.variable, pt.dot(columns.T, b), dims=predictor.dim)
+    if not at_zero:
+        pm.Deterministic(THRESHOLD, threshold - threshold[0] - beta[0], dims=ADJACENT)
+    return beta
+
+
+def _steps(spec: ModelSpec, model: pm.Model) -> dict[str, Any]:
+    """The distances of thresholds that are in the model, by name."""
+    return {name: model[THRESHOLD][k + 1] - model[THRESHOLD][k] for k, name in enumerate(spec.family.steps)}
 
 
 def fixed_predictor(X: np.ndarray, offset: np.ndarray, beta: pt.TensorVariable | None) -> pt.TensorVariable:
@@ -104,6 +133,12 @@ def linear_predictor(
     return eta
 
 
-def auxiliary_parameters(spec: ModelSpec, priors: Priors) -> dict[str, pt.TensorVariable]:
-    """Add the parameters without a formula to the model in context."""
-    return {name: scalar_variable(name, priors[name], one.support) for name, one in spec.auxiliary.items()}
+def auxiliary_parameters(
+    spec: ModelSpec, priors: Priors, known: Mapping[str, pt.TensorVariable] | None = None
+) -> dict[str, pt.TensorVariable]:
+    """Add the parameters without a formula to the model in context, those excepted that follow from others."""
+    found = dict(known or {})
+    for name, one in spec.auxiliary.items():
+        if name not in found:
+            found[name] = scalar_variable(name, priors[name], one.support)
+    return {name: found[name] for name in spec.auxiliary}

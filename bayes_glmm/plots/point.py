@@ -18,6 +18,7 @@ from bayes_glmm.design import Design
 from bayes_glmm.effects.effective import typical_covariance
 from bayes_glmm.effects.grid import check_variable, factor_columns, levels, model_columns, reference_grid
 from bayes_glmm.errors import SpecError
+from bayes_glmm.names import THRESHOLD
 from bayes_glmm.posterior import Posterior
 
 POINTS = 121  # of a curve
@@ -32,7 +33,9 @@ def at_posterior_medians(posterior: Posterior, copies: int = 1) -> Posterior:
     copies : int
         How many draws: as many fresh groups does ``predict(..., random_effects="new")`` then give.
     """
-    needed = [*(one.variable for one in posterior.design.predictors.fixed), *posterior.spec.auxiliary]
+    own = [name for name in posterior.spec.auxiliary if name not in posterior.spec.family.steps]
+    needed = [*(one.variable for one in posterior.design.predictors.fixed), *own]
+    needed += [THRESHOLD] if posterior.design.thresholds else []
     needed += [f"{kind}_{block.group}" for block in posterior.design.blocks for kind in ("G", "u")]
     point = posterior.draws["posterior"].to_dataset()[needed].median(("chain", "draw"))
     for block in posterior.design.blocks:

@@ -20,11 +20,11 @@ class Answer:
         comparisons.
     estimates : Estimates
         What ``compare``, ``slopes`` or ``predict`` returned, with intervals of 95 %.
-    part : str
-        What of the response was asked for.
+    part : str or None
+        What of the response was asked for; None for what is asked by default.
     """
 
     question: str
     variable: str
     estimates: Estimates
-    part: str = "mean"
+    part: str | None = None

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from bayes_glmm.effects import Estimates
+from bayes_glmm.effects.estimands import chosen_parts, default_part
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.html import number
 
@@ -32,12 +33,12 @@ class Scale:
     unit: str = ""
 
 
-def scale_of(posterior: Posterior, part: str = "mean") -> Scale:
+def scale_of(posterior: Posterior, part: str | None = None) -> Scale:
     """The scale of the mean of the response, or another part of it: probabilities differ by percentage points."""
     design, kind = posterior.design, posterior.spec.family.response
     response = design.response.strip("`")
-    if part != "mean":
-        asked = posterior.spec.family.parts[part]
+    if (part or default_part(posterior.spec)) != "mean":
+        asked = next(iter(chosen_parts(part, posterior.spec, design.categories).values()))
         name = f"{asked.title} of {response}"
         return Scale(name, 100.0, POINTS) if asked.range == "unit" else Scale(name)
     if kind.trials:

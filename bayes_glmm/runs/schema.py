@@ -142,7 +142,7 @@ class EffectSection(Section):
         Population-averaged, and conditional at u = 0, by default.
     keep : str or list of str, optional
         Grouping factors at whose own levels to stay.
-    part : str
+    part : str, optional
         What of the response is asked for; see :func:`bayes_glmm.effects.predict`.
     question : str, optional
         The question in words: the title of the answer in the report. Without it the title is made from the other keys.
@@ -155,7 +155,7 @@ class EffectSection(Section):
     by: Names | None = None
     random_effects: Names = ["integrated", "zero"]
     keep: Names = []
-    part: str = "mean"
+    part: str | None = None
     question: str | None = None
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bayes_glmm.errors import SpecError, choices
@@ -37,6 +37,8 @@ class ModelSpec:
         Of further parameters of the family; those without one are constants.
     links : dict of str to str
         The link of each further parameter with a formula.
+    categories : int
+        How many categories the response has in the data; 0 of numbers, and before there are data.
 
     Examples
     --------
@@ -51,6 +53,7 @@ class ModelSpec:
     priors: dict[str, Prior] = field(default_factory=dict)
     formulas: dict[str, Formula] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    categories: int = field(default=0, compare=False)
 
     @classmethod
     def from_formula(
@@ -179,8 +182,9 @@ class ModelSpec:
 
     @property
     def family(self) -> Family:
-        """The family record."""
-        return get_family(self.family_name)
+        """The family record, with the number of categories of the data."""
+        record = get_family(self.family_name)
+        return record.with_categories(self.categories) if record.with_categories and self.categories else record
 
     @property
     def link(self) -> Link:
@@ -210,7 +214,7 @@ class ModelSpec:
     @property
     def defined_everywhere(self) -> bool:
         """Whether every linear predictor has a mean that the family can have."""
-        needed = self.family.response.range
+        needed = self.family.location.support
         return self.link.range in ("real", "positive") if needed == "real" else self.link.range == needed
 
     def at(self, eta: Mapping[str, Any], auxiliary: Mapping[str, Any], f: Functions) -> dict[str, Value]:
@@ -226,6 +230,10 @@ class ModelSpec:
             The namespace that all of them live in.
         """
         return self.family.at({name: (one, self.link_of(name)) for name, one in eta.items()}, auxiliary, f)
+
+    def of(self, categories: Sequence[str]) -> ModelSpec:
+        """The same for data with these categories of the response; itself for a response of numbers."""
+        return replace(self, categories=len(categories)) if categories else self
 
     def __str__(self) -> str:
         formulas = "; ".join(map(str, self.predicted.values()))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayes_glmm.inference.densities.priors import constant_at, constant_density, prior_density
+from bayes_glmm.inference.densities.priors import constant_at, constant_density, prior_density, thresholds_density
 from bayes_glmm.inference.densities.products import add_product_transposed
 from bayes_glmm.inference.densities.records import inlined, integer_vector, matrix, short_integer_matrix, vector
 from bayes_glmm.inference.densities.rows import rows_value
@@ -33,6 +33,8 @@ class FixedData(NamedTuple):
     root : array [parameter, parameter]
     kinds : integers [constant]
         Where each constant lies.
+    thresholds : array [threshold - 1, 5]
+        Priors of thresholds of ordered categories but the first, whose constants are steps.
     """
 
     y: np.ndarray
@@ -48,6 +50,7 @@ class FixedData(NamedTuple):
     mode: np.ndarray
     root: np.ndarray
     kinds: np.ndarray
+    thresholds: np.ndarray
 
 
 @inlined
@@ -62,6 +65,7 @@ def density(x, gradient, table):  # type: ignore[no-untyped-def] # pragma: no co
         a[k] = constant_at(data.kinds[k], free[p + k])[0]
     slopes = np.zeros(columns + len(a))
     value = data.remainder[0] + rows_value(table, coefficients, np.zeros(0), a, slopes)
+    value += thresholds_density(data.thresholds, coefficients, a, slopes, slopes[columns:])
     slope = np.empty(p + m)
     for c in range(p):
         own, own_slope = prior_density(data.beta_priors[c], free[c])
@@ -93,6 +97,7 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
         mode=vector(table, 10),
         root=matrix(table, 11),
         kinds=integer_vector(table, 12),
+        thresholds=matrix(table, 13),
     )
 
 

@@ -32,14 +32,15 @@ def fixed_density(problem: Problem) -> Density | None:
     of_beta = [priors[f"{one.variable}[{name}]"] for one in design.predictors.fixed for name in one.coefficients]
     beta_priors = prior_table(of_beta)
     auxiliary_priors = prior_table(priors[name] for name in spec.auxiliary)
+    thresholds = prior_table(priors.thresholds[1:])
     bounded = any(prior.distribution not in ON_THE_REAL_LINE for prior in of_beta)
-    if beta_priors is None or auxiliary_priors is None or bounded or not len(beta_priors) + len(auxiliary_priors):
+    if beta_priors is None or auxiliary_priors is None or thresholds is None or bounded or not len(beta_priors) + len(auxiliary_priors):
         return None
     found = _mode(problem)
     if found is None:
         return None
     reduced = reduce_rows(spec, design)
-    family = reduced.spec.family_name, links_of(reduced.spec)
+    family = reduced.spec.family.key, links_of(reduced.spec)
     order = np.arange(len(reduced.design.y))
     data = FixedData(
         *response_inputs(kernel_of(*family), reduced.design, order),
@@ -50,6 +51,7 @@ def fixed_density(problem: Problem) -> Density | None:
         mode=found[0],
         root=found[1],
         kinds=np.array([KINDS[one.support] for one in spec.auxiliary.values()], dtype=np.int64),
+        thresholds=thresholds,
     )
     return Density(
         value=Part("fixed density"),

@@ -97,6 +97,23 @@ def prior_density(row, x):  # type: ignore[no-untyped-def] # pragma: no cover
     return constant, 0.0
 
 
+@numba.njit(nogil=True, error_model="numpy")
+def thresholds_density(priors, beta, a, slope, a_slope):  # type: ignore[no-untyped-def] # pragma: no cover
+    """What the priors of the second and later thresholds add; derivatives in beta and a are added to their slopes.
+
+    The first is less the first coefficient, and each later one a step a above the one before.
+    """
+    value, threshold = 0.0, 0.0
+    for k in range(len(priors)):
+        threshold += a[k]
+        own, own_slope = prior_density(priors[k], threshold - beta[0])
+        value += own
+        slope[0] -= own_slope
+        for j in range(k + 1):
+            a_slope[j] += own_slope
+    return value
+
+
 @numba.njit(nogil=True, error_model="numpy", forceinline=True)
 def constant_at(kind, x):  # type: ignore[no-untyped-def] # pragma: no cover
     """A constant at its free coordinate, and its derivative; as :data:`~bayes_glmm.numerics.free.FREE` has them."""

@@ -23,7 +23,7 @@ import numpy as np
 
 from bayes_glmm.inference.densities.levels import make_level_back, make_level_forward
 from bayes_glmm.inference.densities.others import others_back, others_forward
-from bayes_glmm.inference.densities.priors import LARGEST_LOG, constant_at, constant_density, prior_density
+from bayes_glmm.inference.densities.priors import LARGEST_LOG, constant_at, constant_density, prior_density, thresholds_density
 from bayes_glmm.inference.densities.products import subtract_sparse, subtract_sparse_transposed
 from bayes_glmm.inference.densities.records import (
     inlined,
@@ -70,6 +70,8 @@ class WhitenedData(NamedTuple):
     growth : array [constant, 3]
         The free coordinate of each constant of the family at the mode, the rate at which log sqrt(s) moves with it, and
         where it lies.
+    thresholds : array [threshold - 1, 5]
+        Priors of thresholds of ordered categories but the first, whose constants are steps.
     stream : array [draw, random effect], 32 bits
         Where u goes instead of into the draw; without rows if it goes into the draw.
     written : integers [2]
@@ -102,6 +104,7 @@ class WhitenedData(NamedTuple):
     cross: np.ndarray
     blocks: np.ndarray
     growth: np.ndarray
+    thresholds: np.ndarray
     stream: np.ndarray
     written: np.ndarray
     seeds: np.ndarray
@@ -144,6 +147,7 @@ def make_density(d: int) -> Callable[..., Any]:
         value = rows_value(table, at.coefficients, at.u, at.a, slopes)
         slope, u_slope, a_slope = slopes[:p], slopes[ends[0] : ends[1]], slopes[ends[1] :]
         value += data.remainder[0] + at.log_jacobian
+        value += thresholds_density(data.thresholds, at.beta, at.a, slope, a_slope)
 
         L_slope, sd_slope = np.zeros(len(at.L)), np.zeros(len(at.sd))
         r_slope = np.empty(q * d)
@@ -211,9 +215,10 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
         cross=vector(table, 28),
         blocks=integer_matrix(table, 29),
         growth=matrix(table, 30),
-        stream=single_matrix(table, 31),
-        written=integer_vector(table, 32),
-        seeds=integer_vector(table, 33),
+        thresholds=matrix(table, 31),
+        stream=single_matrix(table, 32),
+        written=integer_vector(table, 33),
+        seeds=integer_vector(table, 34),
     )
 
 

@@ -33,12 +33,13 @@ def whitened_density(whitening: Whitening) -> Density | None:
     blocks = (whitening.main, *whitening.others)
     names = tuple(whitening.problem.spec.auxiliary)
     reduced = reduce_rows(whitening.problem.spec, whitening.problem.design)
-    family = reduced.spec.family_name, links_of(reduced.spec)
+    family = reduced.spec.family.key, links_of(reduced.spec)
     variances = variances_of(blocks, priors, *_standard_deviations(whitening, blocks))
     beta_priors = prior_table(priors[key] for key in whitening.estimate.layout.coefficients)
     auxiliary_prior = prior_table(priors[name] for name in names)
+    thresholds = prior_table(priors.thresholds[1:])
     kernel = kernel_of(*family)
-    if variances is None or beta_priors is None or auxiliary_prior is None:
+    if variances is None or beta_priors is None or auxiliary_prior is None or thresholds is None:
         return None
     design = _main_first(reduced.design, blocks)
     order = row_order(design)
@@ -64,6 +65,7 @@ def whitened_density(whitening: Whitening) -> Density | None:
         cross=whitening.cross[2],
         blocks=_other_blocks(blocks),
         growth=_growth(whitening),
+        thresholds=thresholds,
         stream=np.empty((0, 0), dtype=np.float32),
         written=np.zeros(2, dtype=np.int64),
         seeds=np.empty(0, dtype=np.int64),

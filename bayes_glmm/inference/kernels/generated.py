@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from bayes_glmm.families import FAMILIES, LINKS, Family, Link, Response
+from bayes_glmm.families import LINKS, Family, Link, Response, family_of_key
 from bayes_glmm.inference.kernels.elementary import (
     elementary,
     erfc,
@@ -69,13 +69,13 @@ def predicted_links(family: Family, links: str) -> dict[str, Link]:
 
 @cache
 def kernel_of(family: str, links: str) -> Kernel:
-    """The kernel of a family under some links, written by hand or from its density."""
+    """The kernel of a family, by its key, under some links, written by hand or from its density."""
     return KERNELS.get((family, links)) or generated(family, links)
 
 
 def generated(family: str, links: str) -> Kernel:
     """The kernel that the family's own log density gives."""
-    record = FAMILIES[family]
+    record = family_of_key(family)
     program = Program()
     one = Symbol(program, "(1.0)")
     y, n = (Symbol(program, name, _DATA) for name in ("y", "n"))

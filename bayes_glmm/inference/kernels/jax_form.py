@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax.scipy import special
 from pytensor.link.jax.dispatch import jax_funcify
 
-from bayes_glmm.families import FAMILIES, Response
+from bayes_glmm.families import Response, family_of_key
 from bayes_glmm.inference.kernels.generated import predicted_links
 from bayes_glmm.inference.kernels.loops import FORMS
 from bayes_glmm.inference.kernels.operation import FusedLogLikelihood
@@ -31,7 +31,7 @@ JAX = Functions(
 
 @jax_funcify.register(FusedLogLikelihood)
 def _jax_form(op: FusedLogLikelihood, **_: Any) -> Callable[..., Any]:
-    form, family = FORMS[op.form], FAMILIES[op.family]
+    form, family = FORMS[op.form], family_of_key(op.family)
     links = predicted_links(family, op.links)
     constants = [name for name in family.auxiliary if name not in links]
 

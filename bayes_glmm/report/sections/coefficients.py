@@ -8,6 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from bayes_glmm.effects import Estimates, coefficients, marginal_coefficients
+from bayes_glmm.names import threshold
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.figures import forest
 from bayes_glmm.report.html import figure, heading, paragraph, side_by_side
@@ -19,7 +20,7 @@ def render_coefficients(posterior: Posterior) -> Markup:
     """A sentence, the forest, the table."""
     if not posterior.design.coefficients:
         return paragraph("The model has no fixed effects.")
-    both = len(readings(posterior)) == 2
+    both = len(readings(posterior)) == 2 and not posterior.design.thresholds
     found: Estimates = marginal_coefficients(posterior) if both else coefficients(posterior)
     frame = found.table
     text = "Coefficients are on the {link} scale, per unit of each column."
@@ -31,7 +32,8 @@ def render_coefficients(posterior: Posterior) -> Markup:
             "columns."
         )
     parts = [paragraph(text, link=posterior.spec.link_name)]
-    slopes = frame[frame["coefficient"] != "Intercept"]
+    constants = ["Intercept", *map(threshold, posterior.design.thresholds)]
+    slopes = frame[~frame["coefficient"].isin(constants)]
     if len(slopes):
         parts.append(_forest(slopes, posterior.spec.link_name, caption_of(found)))
     parts.append(side_by_side(frame, ["coefficient"]) + paragraph("{summary}", kind="note", summary=summary_of(found)))

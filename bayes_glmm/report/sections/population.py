@@ -11,6 +11,7 @@ from markupsafe import Markup
 from bayes_glmm.design.encode import mean_columns
 from bayes_glmm.effects import Estimates, compare
 from bayes_glmm.effects.contrasts import contrasts_of
+from bayes_glmm.effects.estimands import default_part
 from bayes_glmm.names import LOCATION
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.answer import Answer
@@ -50,7 +51,7 @@ def render_population(
     posterior: Posterior, answers: Sequence[Answer] = (), comparisons: Sequence[Estimates] = ()
 ) -> Markup:
     """The default comparisons of the variables that no answer is about: sentences, a figure, the table."""
-    asked = {answer.variable for answer in answers if answer.part == "mean"}
+    asked = {answer.variable for answer in answers if answer.part in (None, default_part(posterior.spec))}
     variables = [name for name in mean_columns(posterior.spec) if name not in asked]
     if not variables:
         return Markup("") if answers else paragraph("The model has no variables whose effect could be compared.")

@@ -1,0 +1,83 @@
+"""The response as numbers 1, ..., K of ordered categories, in the order that the data declare."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bayes_glmm.design.expressions import response_column
+from bayes_glmm.errors import DataError, SpecError
+from bayes_glmm.spec import ModelSpec
+
+MOST = 50  # categories
+_SHOWN = 4
+
+
+def read_categories(spec: ModelSpec, rows: pd.DataFrame) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The number of each row's category [row], and the names of the categories that occur, in order.
+
+    Numbers are in their own order, an ordered categorical in its own.
+
+    Raises
+    ------
+    DataError
+        For text without an order, numbers that are not whole, one category, and more than 50.
+    """
+    response = spec.formula.response
+    name = response.strip("`")
+    column = rows[name] if name in rows.columns else pd.Series(response_column(response, rows))
+    where = f"column {name!r}"
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
+        column = column.cat.remove_unused_categories()
+        levels, codes = [str(one) for one in column.cat.categories], column.cat.codes.to_numpy()
+    elif pd.api.types.is_numeric_dtype(column):
+        values, codes = np.unique(column.to_numpy(float), return_inverse=True)
+        if bad := [value for value in values if value != np.floor(value)]:
+            what = f"The {spec.family_name} family needs ordered categories; found {bad[0]:g}, which is no whole number."
+            raise DataError(what, where, "Cut the numbers into categories, pd.cut(), or use a family of numbers.")
+        levels = [f"{value:.0f}" for value in values]
+    else:
+        raise DataError(
+            "The order of the categories is not known.", where, _how_to_order(name, sorted(map(str, column.unique())))
+        )
+    if len(levels) < 2 or len(levels) > MOST:
+        found = "one category" if len(levels) < 2 else f"{len(levels)} categories; {MOST} can be fitted"
+        raise DataError(f"The response has {found}.", where, "Check the column, or use a family of numbers.")
+    return codes.astype(float) + 1.0, tuple(levels)
+
+
+def _how_to_order(name: str, levels: list[str]) -> str:
+    shown = ", ".join(map(repr, levels[:_SHOWN])) + (", ..." if len(levels) > _SHOWN else "")
+    return (
+        f"Say it: data[{name!r}] = pd.Categorical(data[{name!r}], [{shown}], ordered=True), lowest first; in YAML under "
+        "data: categories:."
+    )
+
+
+def check_intercept(spec: ModelSpec, coefficients: tuple[str, ...]) -> None:
+    """The formula has its constant, which the thresholds stand for.
+
+    Raises
+    ------
+    SpecError
+    """
+    if "Intercept" not in coefficients:
+        raise SpecError(
+            "The thresholds stand for the intercept, which the formula leaves out.",
+            str(spec.formula),
+            "Leave out 0 +: thresholds and levels cannot be told apart otherwise.",
+        )
+
+
+def unused_categories(spec: ModelSpec, data: pd.DataFrame) -> list[str]:
+    """Categories that are declared, or whole numbers between others, and in no row."""
+    name = spec.formula.response.strip("`")
+    if name not in data.columns:
+        return []
+    column = data[name]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return [str(level) for level in column.cat.categories if not (column == level).any()]
+    found = np.unique(column.to_numpy(float))
+    if found[-1] - found[0] > MOST:
+        return []
+    return [f"{value:.0f}" for value in np.setdiff1d(np.arange(found[0], found[-1] + 1.0), found)]

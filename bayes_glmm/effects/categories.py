@@ -1,0 +1,53 @@
+"""Answers for each category of the response, side by side: one question, asked of one functional a category."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_glmm.effects.columns import columns_of_table, free_name
+from bayes_glmm.effects.estimands import chosen_parts
+from bayes_glmm.effects.tidy import Estimates
+from bayes_glmm.families import Functional
+from bayes_glmm.posterior import Posterior
+
+CATEGORY = "category"
+
+
+def of_each_part(posterior: Posterior, part: str | None, ask: Callable[[Functional], Estimates]) -> Estimates:
+    """The answer to a question about a part of the response; about each category where it has some.
+
+    Raises
+    ------
+    SpecError
+        For a part that the response does not have.
+    """
+    found = chosen_parts(part, posterior.spec, posterior.design.categories)
+    answers = {label: ask(functional) for label, functional in found.items()}
+    return answers[""] if "" in answers else side_by_side(answers)
+
+
+def side_by_side(answers: Mapping[str, Estimates]) -> Estimates:
+    """The answers for all categories in one table, those that differ in the category alone below each other.
+
+    The column ``category`` stands before those of the estimand and of the reading of the random effects.
+    """
+    parts = list(answers.values())
+    first = columns_of_table(parts[0].table)
+    place, name = len(first.labels), free_name(CATEGORY, parts[0].table.columns)
+    tables = []
+    for label, part in answers.items():
+        table = part.table.copy()
+        table.insert(place, name, label)
+        tables.append(table)
+    order = np.argsort(np.concatenate([np.arange(len(table)) for table in tables]), kind="stable")
+    draws = np.concatenate([part.draws.to_numpy() for part in parts], axis=2)[..., order]
+    stacked = xr.DataArray(
+        draws, dims=parts[0].draws.dims, coords={"estimate": np.arange(draws.shape[2])}, name=parts[0].draws.name
+    )
+    table = pd.concat(tables, ignore_index=True).iloc[order].reset_index(drop=True)
+    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    return Estimates(table, stacked, parts[0].description, notes)

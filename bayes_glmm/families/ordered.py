@@ -1,0 +1,137 @@
+r"""Families of ordered categories 1, ..., K: cumulative.
+
+P(y <= k | u) = h(c_k - eta) with thresholds c_1 < ... < c_{K-1}, h the inverse of the link (McCullagh 1980). A linear
+predictor with an intercept b, eta + b, and thresholds moved by it say the same; so what computes has an intercept, -c_1,
+as other families do, and the steps from one threshold to the next, which are positive constants. What people read has
+the thresholds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from bayes_glmm.families.family import Family
+from bayes_glmm.families.functional import CATEGORY, Functional
+from bayes_glmm.families.kind import ORDERED
+from bayes_glmm.families.parameter import Parameter
+from bayes_glmm.families.response import Response
+from bayes_glmm.families.value import At, Value
+from bayes_glmm.names import step
+from bayes_glmm.numerics.functions import NUMPY
+
+# flat over the probabilities of the categories: densities of h, in order; of cloglog with its mean and sd
+THRESHOLD_PRIORS = {
+    "logit": "Logistic(mu=0, s=1)",
+    "probit": "Normal(mu=0, sigma=1)",
+    "cloglog": "Normal(mu=-0.5772, sigma=1.2825)",
+    "cauchit": "Cauchy(alpha=0, beta=1)",
+}
+_PREDICTOR = Parameter("mu", ("logit", "probit", "cloglog", "cauchit"), "unit")
+
+
+@cache
+def cumulative(categories: int) -> Family:
+    """The cumulative family with that many categories, 2 at least."""
+    steps = tuple(step(k) for k in range(2, categories))
+    reads = ("mu", *steps)
+
+    def shares(at: At) -> list[Any]:
+        """P(y <= k) for k = 1, ..., K - 1."""
+        threshold, found = 0.0, []
+        for name in (None, *steps):
+            threshold = threshold if name is None else threshold + at[name].value
+            found.append(_below(threshold, at).value)
+        return found
+
+    def mean(at: At) -> Any:
+        return categories - sum(shares(at))
+
+    def variance(at: At) -> Any:
+        # y = K - (number of thresholds above), and E of its square by sums of P(y <= k)
+        below = shares(at)
+        square = sum((2 * (categories - k) - 1) * share for k, share in enumerate(below, start=1))
+        return square - sum(below) ** 2
+
+    def draw(rng: np.random.Generator, y: Response, at: At) -> np.ndarray:
+        below = np.broadcast_arrays(*shares(at))
+        uniform = rng.uniform(size=below[0].shape)
+        return 1.0 + np.sum([uniform > share for share in below], axis=0)
+
+    log_density = _log_density(categories, steps)
+
+    def category(k: int) -> Functional:
+        def value(at: At) -> Any:
+            return np.exp(log_density(Response(float(k)), at, NUMPY))
+
+        return Functional(CATEGORY, "probability of each category", reads, value, range="unit")
+
+    def at_least(k: int) -> Functional:
+        def value(at: At) -> Any:
+            return _below(sum(at[name].value for name in steps[: k - 2]), at).complement
+
+        return Functional("at_least", "probability of at least each category", reads, value, range="unit")
+
+    return Family(
+        "cumulative",
+        title="cumulative",
+        parameters=(_PREDICTOR, *(_step(name) for name in steps)),
+        response=ORDERED,
+        variance=variance,
+        log_density=log_density,
+        draw=draw,
+        mean=Functional("mean", "mean score", reads, mean, range="real"),
+        with_categories=cumulative,
+        categories=categories,
+        by_category={
+            CATEGORY: tuple(category(k) for k in range(1, categories + 1)),
+            "at_least": (None, *(at_least(k) for k in range(2, categories + 1))),
+        },
+        steps=steps,
+    )
+
+
+def _step(name: str) -> Parameter:
+    return Parameter(name, (), "positive", "HalfFlat()", title="distance of two thresholds", middle=1.0)
+
+
+def _below(threshold: Any, at: At) -> Value:
+    """P(y <= k) at the k-th threshold less the first."""
+    mu = at["mu"]
+    return Value(threshold - mu.eta, mu.link, mu.f)
+
+
+def _log_density(categories: int, steps: Sequence[str]) -> Callable[..., Any]:
+    """Log P(y = k) = log(P(y <= k) - P(y < k)), as accurate in both tails as the link is.
+
+    With logits a and b of the two, log(expit(a) - expit(b)) = log(1 - e^(b - a)) - log(1 + e^-a) - log(1 + e^b).
+    """
+
+    def log_density(y: Response, at: At, f: Any) -> Any:
+        k = y.values
+        above, below = (_passed(k - shift, steps, at, f) for shift in (0.5, 1.5))
+        upper, lower = _below(above, at).logit, _below(below, at).logit
+        value = -f.where(k > categories - 0.5, 0.0, f.softplus(-upper)) - f.where(k < 1.5, 0.0, f.softplus(lower))
+        if not steps:
+            return value
+        # under the logit link eta is in neither: the term is the same in all rows of a category
+        distance = above - below if at["mu"].link.name == "logit" else upper - lower
+        inner = f.where(k > 1.5, f.where(k > categories - 0.5, 1.0, distance), 1.0)
+        between = f.where(k > 1.5, f.where(k > categories - 0.5, 0.0, f.log(-f.expm1(-inner))), 0.0)
+        return value + between
+
+    return log_density
+
+
+def _passed(k: Any, steps: Sequence[str], at: At, f: Any) -> Any:
+    """The sum of the steps up to a category, threshold by threshold."""
+    total = 0.0 * k
+    for j, name in enumerate(steps, start=2):
+        total = total + f.where(k > j - 1.0, at[name].value, 0.0)
+    return total
+
+
+CUMULATIVE = cumulative(2)
