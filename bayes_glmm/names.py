@@ -2,9 +2,10 @@
 
 ``beta [coefficient]``, the location's, and ``beta_sigma [coefficient_sigma]`` of a further parameter with a formula;
 for each grouping factor g ``u_g``, ``z_g`` [g, g_effect], ``sd_g [g_effect]``, ``G_g`` and ``corr_g`` [g_effect,
-g_effect_2], where an effect of a further parameter is called ``sigma_x``; parameters without a formula as scalars; the
-response along ``row``; thresholds of ordered categories as ``threshold [adjacent]``. A grouping factor or a response with a name that the schema has for something else keeps it in
-formulas and tables; its dimension or variable gets a suffix.
+g_effect_2], where an effect of a further parameter is called ``sigma_x``; parameters without a formula as scalars;
+thresholds of ordered categories as ``threshold [adjacent]``; the response along ``row``. A grouping factor or a
+response with a name that the schema has for something else keeps it in formulas and tables; its dimension or variable
+gets a suffix.
 """
 
 from __future__ import annotations

@@ -33,7 +33,9 @@ def read_categories(spec: ModelSpec, rows: pd.DataFrame) -> tuple[np.ndarray, tu
     elif pd.api.types.is_numeric_dtype(column):
         values, codes = np.unique(column.to_numpy(float), return_inverse=True)
         if bad := [value for value in values if value != np.floor(value)]:
-            what = f"The {spec.family_name} family needs ordered categories; found {bad[0]:g}, which is no whole number."
+            what = (
+                f"The {spec.family_name} family needs ordered categories; found {bad[0]:g}, which is no whole number."
+            )
             raise DataError(what, where, "Cut the numbers into categories, pd.cut(), or use a family of numbers.")
         levels = [f"{value:.0f}" for value in values]
     else:
@@ -48,9 +50,9 @@ def read_categories(spec: ModelSpec, rows: pd.DataFrame) -> tuple[np.ndarray, tu
 
 def _how_to_order(name: str, levels: list[str]) -> str:
     shown = ", ".join(map(repr, levels[:_SHOWN])) + (", ..." if len(levels) > _SHOWN else "")
+    column = f"data[{name!r}]"
     return (
-        f"Say it: data[{name!r}] = pd.Categorical(data[{name!r}], [{shown}], ordered=True), lowest first; in YAML under "
-        "data: categories:."
+        f"Write {column} = pd.Categorical({column}, [{shown}], ordered=True), lowest first; in YAML data: categories:."
     )
 
 

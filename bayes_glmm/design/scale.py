@@ -24,7 +24,8 @@ def weights(design: Design) -> np.ndarray:
 def middle(spec: ModelSpec, design: Design) -> float:
     """The constant mu0 that, added to the offset, gives the data's mean: sum w h(mu0 + offset) = sum y.
 
-    Of ordered categories that of being above the first. 0 where no constant does, as for a negative mean under the log link.
+    Of ordered categories that of being above the first. 0 where no constant does, as for a negative mean under the log
+    link.
     """
     w, offset = weights(design), design.offset
     mean = float((design.y > 1).mean()) if design.categories else float(design.y.sum() / w.sum())

@@ -147,6 +147,7 @@ def _predicted(
     link = posterior.spec.link_of(of.factor).name
     response, title = posterior.design.response, of.title[:1].upper() + of.title[1:]
     whose = response if of.name == "mean" else of.factor
+    of_outcomes = functional_of_outcomes(posterior.spec) if scale == "outcome" else None
     what = _SCALES[scale].format(y=response, of=whose, link=link, what=title)
     beyond = beyond_data(posterior.design, [rows])
     readings_text = ", ".join(reading.label for reading in chosen)
@@ -156,7 +157,7 @@ def _predicted(
         asked,
         posterior.sample_shape,
         f"{what}, {readings_text}.",
-        functional=functional_of_outcomes(posterior.spec) if scale == "outcome" else "mean" if by_category else "median",
+        functional=of_outcomes or ("mean" if by_category else "median"),
         notes=(
             *_unused_groups(posterior.design, newdata, chosen),
             *([beyond] if beyond else []),

@@ -94,7 +94,7 @@ class Family:
 
     @property
     def parts(self) -> dict[str, Functional]:
-        """What can be asked of the response as one number, by name: its mean, its parameters, of counts the share of zeros."""
+        """What can be asked of the response as one number: its mean, its parameters, of counts the share of zeros."""
         if self.categories:
             return {self.mean.name: self.mean}
         asked = [self.mean, *map(of_parameter, self.parameters[self.mean.reads == (self.location.name,) :])]

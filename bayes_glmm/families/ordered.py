@@ -1,9 +1,8 @@
 r"""Families of ordered categories 1, ..., K: cumulative.
 
-P(y <= k | u) = h(c_k - eta) with thresholds c_1 < ... < c_{K-1}, h the inverse of the link (McCullagh 1980). A linear
-predictor with an intercept b, eta + b, and thresholds moved by it say the same; so what computes has an intercept, -c_1,
-as other families do, and the steps from one threshold to the next, which are positive constants. What people read has
-the thresholds.
+P(y <= k | u) = h(c_k - eta) with thresholds c_1 < ... < c_{K-1}, h the inverse of the link (McCullagh 1980). Thresholds
+that move together are an intercept of eta. So what computes has an intercept, -c_1, as other families do, and the steps
+from one threshold to the next, which are positive constants; what people read has the thresholds.
 """
 
 from __future__ import annotations

@@ -93,7 +93,11 @@ def integral_for(spec: ModelSpec, design: Design) -> Integral | None:
     a is about exp(-2 pi d / a) and exp(-2 pi^2 s^2 / a^2): the nodes follow from the smaller of d / 3.5 and s, for the
     most informative group and the largest plausible sd of the effects. The error itself is measured at the draws.
     """
-    if spec.formulas or spec.categories or any(parameter.support != "positive" for parameter in spec.auxiliary.values()):
+    if (
+        spec.formulas
+        or spec.categories
+        or any(parameter.support != "positive" for parameter in spec.auxiliary.values())
+    ):
         return None
     if len(design.blocks) != 1 or len(design.blocks[0].effects) != 1 or not spec.defined_everywhere:
         return None

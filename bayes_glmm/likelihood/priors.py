@@ -118,8 +118,8 @@ DENSITIES: dict[str, Density] = {
 class LogPrior:
     """The log prior density over the coordinates y; correlations without the constant of the LKJ distribution.
 
-    Thresholds are -beta_0 and that plus sums of steps, whose coordinates are logarithms. Their density lacks the constant
-    that their order makes.
+    Thresholds are -beta_0 and that plus sums of steps, whose coordinates are logarithms. Their density lacks the
+    constant that their order makes.
 
     Attributes
     ----------

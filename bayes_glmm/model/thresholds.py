@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,7 @@ _NAMES: dict[str, dict[str, float]] = {
     "Laplace": {"mu": 0.0, "b": 1.0},
     "Logistic": {"mu": 0.0, "s": 1.0},
 }
-_DRAWS = {
+_DRAWS: dict[str, Callable[..., float]] = {
     "Normal": lambda rng, mu, sigma: rng.normal(mu, sigma),
     "StudentT": lambda rng, nu, mu, sigma: mu + sigma * rng.standard_t(nu),
     "Cauchy": lambda rng, alpha, beta: alpha + beta * rng.standard_cauchy(),

@@ -34,7 +34,13 @@ def fixed_density(problem: Problem) -> Density | None:
     auxiliary_priors = prior_table(priors[name] for name in spec.auxiliary)
     thresholds = prior_table(priors.thresholds[1:])
     bounded = any(prior.distribution not in ON_THE_REAL_LINE for prior in of_beta)
-    if beta_priors is None or auxiliary_priors is None or thresholds is None or bounded or not len(beta_priors) + len(auxiliary_priors):
+    if (
+        beta_priors is None
+        or auxiliary_priors is None
+        or thresholds is None
+        or bounded
+        or not len(beta_priors) + len(auxiliary_priors)
+    ):
         return None
     found = _mode(problem)
     if found is None:

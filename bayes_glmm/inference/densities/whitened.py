@@ -23,7 +23,13 @@ import numpy as np
 
 from bayes_glmm.inference.densities.levels import make_level_back, make_level_forward
 from bayes_glmm.inference.densities.others import others_back, others_forward
-from bayes_glmm.inference.densities.priors import LARGEST_LOG, constant_at, constant_density, prior_density, thresholds_density
+from bayes_glmm.inference.densities.priors import (
+    LARGEST_LOG,
+    constant_at,
+    constant_density,
+    prior_density,
+    thresholds_density,
+)
 from bayes_glmm.inference.densities.products import subtract_sparse, subtract_sparse_transposed
 from bayes_glmm.inference.densities.records import (
     inlined,
