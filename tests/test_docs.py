@@ -27,7 +27,9 @@ README = ROOT / "README.md"
 CONFIG = ROOT / "docs" / "reference" / "config.md"
 TUTORIALS = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
-SAMPLED = [README, *TUTORIALS, ROOT / "docs" / "how-to" / "compare.md"]  # with NUTS and as many draws as they say
+HOW_TO = ROOT / "docs" / "how-to"
+# with NUTS and as many draws as they say
+SAMPLED = [README, *TUTORIALS, HOW_TO / "compare.md", HOW_TO / "ordered-categories.md"]
 SHORT = [page for page in PAGES if page not in SAMPLED and any(b.language == "python" for b in blocks_of(page))]
 NUMBER = re.compile(r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?")
 CHECKED = re.compile(r"^ +(pass|look|fail|-) +(.+?)(?:  .*)?$")
@@ -188,7 +190,8 @@ def test_commands_parse() -> None:
 def test_configs_hold(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     columns = {"drug": rng.integers(0, 2, 60), "age": rng.normal(50.0, 9.0, 60), "clinic": np.arange(60) % 6}
-    data = pd.DataFrame({"cured": rng.integers(0, 5, 60), "treated": 5, **columns})
+    pain = np.resize(["none", "mild", "severe"], 60)
+    data = pd.DataFrame({"cured": rng.integers(0, 5, 60), "treated": 5, "pain": pain, **columns})
     data.to_csv(tmp_path / "trial.csv", index=False)
     for block in blocks("yaml"):
         (tmp_path / "config.yaml").write_text(block.code, encoding="utf-8")

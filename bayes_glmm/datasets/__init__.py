@@ -12,6 +12,7 @@ from bayes_glmm.datasets.tables import abortion as abortion
 from bayes_glmm.datasets.tables import clinics as clinics
 from bayes_glmm.datasets.tables import seeds as seeds
 from bayes_glmm.datasets.tables import spinal as spinal
+from bayes_glmm.datasets.tables import wine as wine
 from bayes_glmm.errors import DataError, choices
 
 DATASETS: dict[str, Dataset] = {
@@ -52,6 +53,12 @@ DATASETS: dict[str, Dataset] = {
             function=spinal,
             title="Spinal pain at two visits: 126 patients",
             source="A 2 x 2 table used in teaching; first publication not known to us",
+        ),
+        Dataset(
+            "wine",
+            function=wine,
+            title="Bitterness of eight bottles of wine in five ordered categories: nine judges",
+            source="Randall (1989), Biometrical Journal 31, 781-793",
         ),
     )
 }

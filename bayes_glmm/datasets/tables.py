@@ -41,6 +41,18 @@ _SEEDS = {
     ("O73", "bean"): ((8, 16), (10, 30), (8, 28), (23, 45), (0, 4)),
     ("O73", "cucumber"): ((3, 12), (22, 41), (15, 30), (32, 51), (3, 7)),
 }
+# Ratings of bitterness by judge, bottle by bottle: two cold without contact, two cold with it, then the four warm ones.
+_WINE = (
+    (2, 3, 3, 4, 4, 4, 5, 5),
+    (1, 2, 1, 3, 2, 3, 5, 4),
+    (2, 3, 3, 2, 5, 5, 4, 4),
+    (3, 2, 3, 2, 3, 2, 5, 3),
+    (2, 3, 4, 3, 3, 3, 3, 3),
+    (3, 2, 3, 2, 2, 4, 5, 4),
+    (1, 1, 2, 2, 2, 3, 2, 3),
+    (2, 2, 2, 3, 3, 3, 3, 4),
+    (1, 2, 3, 2, 3, 2, 4, 4),
+)
 
 
 def abortion() -> pd.DataFrame:
@@ -172,5 +184,37 @@ def seeds() -> pd.DataFrame:
             "extract": pd.Categorical(extract, ["bean", "cucumber"]),
             "germinated": germinated,
             "n": n,
+        }
+    )
+
+
+def wine() -> pd.DataFrame:
+    """Bitterness of eight bottles of white wine, each rated by the same nine judges.
+
+    Returns
+    -------
+    DataFrame
+        One row per judge and bottle, 72 in all: ``judge`` (1 to 9), ``bottle`` (1 to 8), ``temp`` (cold, warm) and
+        ``contact`` (no, yes), and ``rating``, ordered from 1, the least bitter, to 5. References: cold, no. The grapes
+        were crushed cold or warm, and the juice had contact with their skins or not; two bottles per combination.
+
+    Notes
+    -----
+    Randall (1989), The analysis of sensory data by generalised linear model, Biometrical Journal 31, 781-793. The table
+    is ``wine`` in R's package ordinal.
+
+    Examples
+    --------
+    >>> wine().groupby(["temp", "rating"], observed=False).size().unstack().values.tolist()
+    [[5, 16, 13, 2, 0], [0, 6, 13, 10, 7]]
+    """
+    judges, bottles = len(_WINE), len(_WINE[0])
+    return pd.DataFrame(
+        {
+            "judge": np.repeat(np.arange(1, judges + 1), bottles),
+            "bottle": np.tile(np.arange(1, bottles + 1), judges),
+            "temp": pd.Categorical(np.tile(np.repeat(["cold", "warm"], 4), judges), ["cold", "warm"]),
+            "contact": pd.Categorical(np.tile(np.repeat(["no", "yes"], 2), 2 * judges), ["no", "yes"]),
+            "rating": pd.Categorical(np.ravel(_WINE), range(1, 6), ordered=True),
         }
     )

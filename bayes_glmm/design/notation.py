@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bayes_glmm.design.block import RandomBlock
 from bayes_glmm.design.design import Design
@@ -41,7 +41,9 @@ _DISTRIBUTIONS = {
     "poisson": "Poisson(μ_i)",
     "negative_binomial": "NegBinomial(mean μ_i, shape φ)",
     "zero_inflated_poisson": "ZeroInflatedPoisson(zi, μ_i)",
+    "cumulative": "Cumulative({categories})",
 }
+_ENDS = 3  # categories shown on each side of the dots where there are many
 
 
 def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...]:
@@ -56,8 +58,8 @@ def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...
     Returns
     -------
     tuple of str
-        First the response, then the linear predictor, the random effects, and one prior a line. Lines that begin with
-        spaces continue the one above.
+        First the response, of ordered categories with P(y <= k), then the linear predictor, the random effects, and one
+        prior per line. Lines that begin with spaces continue the one above.
 
     Examples
     --------
@@ -75,6 +77,7 @@ def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...
     """
     return (
         _response(spec, design),
+        *_below_thresholds(spec, design),
         *(line for one in design.predictors.fixed for line in _predictor(spec, design, one)),
         *(line for block in design.blocks for line in _random_effects(block, _letter(design, block))),
         *_priors(priors),
@@ -87,6 +90,8 @@ def _priors(priors: Priors) -> Iterator[str]:
         where = priors.sources[name].partition(", at ")[2]
         held = f"   (at {where})" if where and where != "x = 0" else ""
         yield f"{_symbol(name)} ~ {brief(prior)}{held}"
+    if len(priors.thresholds) > 1:
+        yield "Priors of thresholds: those above, restricted to increasing order."
     span = next((source for source in priors.sources.values() if source.startswith("default, span of")), "")
     if span and not priors.canonical.is_identity:
         text = f"Priors of β: marginal, as written; jointly those of the {span.removeprefix('default, ')}."
@@ -96,22 +101,51 @@ def _priors(priors: Priors) -> Iterator[str]:
 
 def _response(spec: ModelSpec, design: Design) -> str:
     """The likelihood; families that are not in the table go by their name."""
-    name = (
-        f"[{design.response} = {design.success}]" if design.success and "[" not in design.response else design.response
-    )
     trials = spec.formula.trials or "1"
     trials = trials if trials.isdigit() else f"{_braced(trials)}_i"
     pattern = _DISTRIBUTIONS.get(spec.family_name, f"{spec.family.title}(μ_i)")
     for parameter in spec.formulas:  # of each row its own
         symbol = _GREEK.get(parameter, parameter)
         pattern = re.sub(rf"(?<![\w]){re.escape(symbol)}(?![A-Za-z_])", f"{symbol}_i", pattern)
-    given = " | u" if design.blocks else ""
-    return f"{_braced(name)}_i{given} ~ {pattern.format(trials=trials)}"
+    categories = _listed(design.categories, " < ")
+    return f"{_response_symbol(design)}{_given(design)} ~ {pattern.format(trials=trials, categories=categories)}"
+
+
+def _response_symbol(design: Design) -> str:
+    """The response of a row, with the level that counts as 1 where it is text."""
+    named = design.success and "[" not in design.response
+    name = f"[{design.response} = {design.success}]" if named else design.response
+    return f"{_braced(name)}_i"
+
+
+def _given(design: Design) -> str:
+    """The condition of a distribution given the random effects, where there are some."""
+    return " | u" if design.blocks else ""
+
+
+def _below_thresholds(spec: ModelSpec, design: Design) -> Iterator[str]:
+    """How thresholds and linear predictor give P(y <= k); nothing for a response without thresholds."""
+    if design.thresholds:
+        probability = f"P({_response_symbol(design)} ≤ k{_given(design)})"
+        lower = _listed(design.categories[:-1], ", ")
+        yield f"{_linked(spec.link_name, probability)} = threshold[k|k+1] − η_i,  k = {lower}"
+
+
+def _listed(names: Sequence[str], between: str) -> str:
+    """Join names in their order; of many, only the first and last."""
+    shown = [*names[:_ENDS], "…", *names[-_ENDS:]] if len(names) > 2 * _ENDS + 1 else names
+    return between.join(shown)
+
+
+def _linked(link: str, argument: str) -> str:
+    """Write a link with its argument."""
+    return _LINKS.get(link, f"{link}(μ_i)").replace("μ_i", argument)
 
 
 def _predictor(spec: ModelSpec, design: Design, predictor: Predictor) -> Iterator[str]:
     beta, parameter = _symbol(predictor.variable), predictor.parameter
-    names = predictor.coefficients
+    at_thresholds = bool(design.thresholds) and predictor is design.predictors.location
+    names = predictor.coefficients[at_thresholds:]  # the thresholds stand for the intercept
     terms = [f"{beta}[{name}]" if name == "Intercept" else f"{beta}[{name}] {_braced(name)}_i" for name in names]
     offset = spec.predicted[parameter].offset
     if offset is not None:
@@ -126,8 +160,8 @@ def _predictor(spec: ModelSpec, design: Design, predictor: Predictor) -> Iterato
             )
             column = effect.removeprefix(effect_name(parameter, ""))
             terms.append(u if column == "Intercept" else f"{u} {_braced(column)}_i")
-    link, symbol = spec.link_of(parameter).name, _GREEK.get(parameter, parameter)
-    left = f"{_LINKS.get(link, f'{link}(μ_i)').replace('μ', symbol)} = "
+    symbol = f"{_GREEK.get(parameter, parameter)}_i"
+    left = ("η_i" if at_thresholds else _linked(spec.link_of(parameter).name, symbol)) + " = "
     line = left + (" + ".join(terms) or "0")
     if len(terms) <= _LISTED and len(line) <= _WIDTH:
         yield line

@@ -17,6 +17,7 @@ from bayes_glmm.datasets import (
     simulate_hospital,
     simulate_sleep,
     spinal,
+    wine,
 )
 from bayes_glmm.errors import DataError
 
@@ -96,6 +97,26 @@ def test_seeds_equals_the_published_file(shared):
     published = pd.read_csv(shared / "data" / "seeds.csv").assign(extract=lambda table: table["extract"].str.lower())
     expected = published[["plate", "seed", "extract", "r", "n"]].to_numpy().tolist()
     assert expected == seeds()[["plate", "seed", "extract", "germinated", "n"]].astype(object).to_numpy().tolist()
+
+
+def test_wine_has_the_printed_counts_of_each_cell():
+    table = wine()
+    counts = table.groupby(["temp", "contact", "rating"], observed=False).size().unstack()
+    assert counts.index.tolist() == [("cold", "no"), ("cold", "yes"), ("warm", "no"), ("warm", "yes")]
+    assert counts.to_numpy().tolist() == [[4, 9, 5, 0, 0], [1, 7, 8, 2, 0], [0, 5, 8, 3, 2], [0, 1, 5, 7, 5]]
+    bottles = table.groupby(["temp", "contact"], observed=True)["bottle"].unique()
+    assert np.stack(bottles.to_list()).tolist() == [[1, 2], [3, 4], [5, 6], [7, 8]]
+
+
+def test_wine_has_its_ratings_in_order():
+    rating = wine()["rating"]
+    assert rating.cat.ordered
+    assert rating.cat.categories.tolist() == [1, 2, 3, 4, 5]
+
+
+def test_wine_equals_the_published_file(shared):
+    published = pd.read_csv(shared / "data" / "wine.csv")[["judge", "bottle", "temp", "contact", "rating"]]
+    assert published.to_numpy().tolist() == wine().astype(object).to_numpy().tolist()
 
 
 def test_simulated_hospital_has_the_stated_shape_and_truth():

@@ -12,6 +12,16 @@ from bayes_glmm.families import FAMILIES
 from bayes_glmm.spec import ModelSpec
 
 
+def lines_of_categories(formula: str, y: list, link: str | None = None, **priors: str) -> tuple[str, ...]:
+    """Of a response in ordered categories; x has the mean 40."""
+    rows = {"x": np.linspace(30, 50, 24), "g": np.tile(["p", "q", "r"], 8), "f": np.repeat(["s", "t"], 12)}
+    data = pd.DataFrame(rows).assign(y=pd.Categorical(np.resize(y, 24), list(dict.fromkeys(y)), ordered=True))
+    spec = ModelSpec.from_formula(formula, family="cumulative", link=link, priors=priors)
+    design = build_design(spec, data)
+    spec = spec.of(design.categories)
+    return equations(spec, design, resolve_priors(spec, design))
+
+
 def lines_of(formula: str, family: str = "gaussian", link: str | None = None, **priors: str) -> tuple[str, ...]:
     rng = np.random.default_rng(0)
     data = pd.DataFrame({name: rng.normal(size=24) for name in ("x", "w", "v", "a", "b", "c")})
@@ -74,9 +84,56 @@ def test_every_family_and_link_has_its_words(family: str) -> None:
         formula = "p(y, n) ~ x + (1 | g)" if FAMILIES[family].response.trials else "y ~ x + (1 | g)"
         lines = lines_of(formula, family, link)
         assert lines[0].startswith("y_i | u ~ ")
-        assert "μ_i" in lines[1].split(" = ")[0]
+        left = "P(y_i ≤ k | u)" if FAMILIES[family].response.ordered else "μ_i"
+        assert left in lines[1].split(" = ")[0]
         spec = ModelSpec.from_formula(formula, family=family, link=link)
         for parameter in spec.family.auxiliary:
             symbol = {"sigma": "σ", "phi": "φ", "nu": "ν", "zi": "zi"}[parameter]
             assert symbol in lines[0]
             assert any(line.startswith(f"{symbol} ~ ") for line in lines)
+
+
+def test_ordered_categories_have_thresholds_and_no_intercept() -> None:
+    lines = lines_of_categories("y ~ x + f + (1 | g)", ["low", "mid", "high"])
+    assert lines[:6] == (
+        "y_i | u ~ Cumulative(low < mid < high)",
+        "logit(P(y_i ≤ k | u)) = threshold[k|k+1] − η_i,  k = low, mid",
+        "η_i = β[x] x_i + β[f[t]] f[t]_i + u_g[j(i)]",
+        "u_g[j] ~ Normal(0, sd_g²),  j = 1, …, 3 levels of g",
+        "threshold[low|mid] ~ Logistic(mu=0, s=1)   (at the centre)",
+        "threshold[mid|high] ~ Logistic(mu=0, s=1)   (at the centre)",
+    )
+    assert not any("Intercept" in line for line in lines if line.startswith(("η", "β")))
+    assert "Priors of thresholds: those above, restricted to increasing order." in lines
+
+
+def test_priors_that_are_given_for_thresholds_hold_at_zero() -> None:
+    lines = lines_of_categories("y ~ x", [1, 2, 3], threshold="Normal(0, 3)")
+    assert lines[0] == "y_i ~ Cumulative(1 < 2 < 3)"
+    assert lines[1] == "logit(P(y_i ≤ k)) = threshold[k|k+1] − η_i,  k = 1, 2"
+    assert {"threshold[1|2] ~ Normal(0, 3)", "threshold[2|3] ~ Normal(0, 3)"} < set(lines)
+
+
+def test_two_categories_have_one_threshold_without_an_order() -> None:
+    lines = lines_of_categories("y ~ 1", ["no", "yes"])
+    assert lines == (
+        "y_i ~ Cumulative(no < yes)",
+        "logit(P(y_i ≤ k)) = threshold[k|k+1] − η_i,  k = no",
+        "η_i = 0",
+        "threshold[no|yes] ~ Logistic(mu=0, s=1)",
+    )
+
+
+def test_the_middle_of_many_categories_is_left_out() -> None:
+    lines = lines_of_categories("y ~ x", list(range(1, 12)), "cloglog")
+    assert lines[0] == "y_i ~ Cumulative(1 < 2 < 3 < … < 9 < 10 < 11)"
+    assert lines[1] == "log(−log(1 − P(y_i ≤ k))) = threshold[k|k+1] − η_i,  k = 1, 2, 3, …, 8, 9, 10"
+    assert sum(line.startswith("threshold[") for line in lines) == 10
+
+
+@pytest.mark.parametrize(
+    ("link", "left"),
+    [("probit", "Φ⁻¹(P(y_i ≤ k))"), ("cauchit", "tan(π(P(y_i ≤ k) − ½))")],
+)
+def test_a_link_is_applied_to_the_probability_of_at_most_a_category(link: str, left: str) -> None:
+    assert lines_of_categories("y ~ x", [1, 2, 3], link)[1].startswith(f"{left} = threshold[k|k+1] − η_i")
