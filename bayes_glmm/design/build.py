@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design.block import RandomBlock
-from bayes_glmm.design.categories import check_intercept, read_categories
+from bayes_glmm.design.categories import check_intercept, declared, read_categories
 from bayes_glmm.design.check import check_design, check_finite, check_response
 from bayes_glmm.design.design import Design, Predictors
 from bayes_glmm.design.encode import Encoder, FixedEncoder, group_labels, label_columns, predictor_columns
@@ -58,6 +58,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     if (named := formula.response.strip("`")) in rows:
         check_number_texts(rows[[named]], labels)
     ordered = spec.family.response.ordered
+    rows = declared(spec, data, rows) if ordered else rows
     y, categories = read_categories(spec, rows) if ordered else (np.empty(0), ())
     y, success = (y, None) if ordered else read_response(spec, rows)
     trials = None if formula.trials is None else read_trials(formula.trials, rows)

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.design.design import Design
 from bayes_glmm.design.expressions import response_column
+from bayes_glmm.design.finding import Finding
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.spec import ModelSpec
 
 MOST = 50  # categories
 _SHOWN = 4
+
+
+def declared(spec: ModelSpec, data: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the response as the data declare it: in order or not, with the categories that no row has."""
+    name = spec.formula.response.strip("`")
+    if name not in rows or not isinstance(data[name].dtype, pd.CategoricalDtype):
+        return rows
+    kind, used = data[name].cat, rows[name].cat.categories
+    is_text = all(isinstance(level, str) for level in used)  # which intervals have become, too
+    levels = [str(level) if is_text else level for level in kind.categories]
+    return rows.assign(**{name: rows[name].cat.set_categories(levels, ordered=kind.ordered)})
 
 
 def read_categories(spec: ModelSpec, rows: pd.DataFrame) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -71,15 +86,24 @@ def check_intercept(spec: ModelSpec, coefficients: tuple[str, ...]) -> None:
         )
 
 
-def unused_categories(spec: ModelSpec, data: pd.DataFrame) -> list[str]:
+def unused_categories(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """Categories that are declared, or whole numbers between others, and in no row."""
     name = spec.formula.response.strip("`")
-    if name not in data.columns:
-        return []
-    column = data[name]
+    if not design.categories or name not in design.data.columns:
+        return
+    column = design.data[name]
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return [str(level) for level in column.cat.categories if not (column == level).any()]
-    found = np.unique(column.to_numpy(float))
-    if found[-1] - found[0] > MOST:
-        return []
-    return [f"{value:.0f}" for value in np.setdiff1d(np.arange(found[0], found[-1] + 1.0), found)]
+        unused = [str(level) for level in column.cat.categories if not (column == level).any()]
+    else:
+        found = np.unique(column.to_numpy(float))
+        between = np.arange(found[0], found[-1] + 1.0) if np.ptp(found) <= MOST else found
+        unused = [f"{value:.0f}" for value in np.setdiff1d(between, found)]
+    if unused:
+        several = len(unused) > 1
+        yield Finding(
+            "unused_categories",
+            f"No row has {'categories' if several else 'category'} {', '.join(unused)} of {design.response}: the model "
+            f"is of the others, and {'their' if several else 'its'} probability is 0.",
+            f"column {name!r}",
+            "Read it so, or merge neighbouring categories where they mean much the same.",
+        )

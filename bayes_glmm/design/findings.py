@@ -13,6 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
+from bayes_glmm.design.categories import unused_categories
 from bayes_glmm.design.check import dependent
 from bayes_glmm.design.design import Design, RandomBlock
 from bayes_glmm.design.encode import label_columns
@@ -72,6 +73,8 @@ def _separation(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     if names:
         if kind.is_count:
             sides = "zeros from other counts"
+        elif kind.ordered:
+            sides = "lower from higher categories"
         elif separated_completely(design):
             sides = "all failures from all successes (complete separation)"
         else:
@@ -343,4 +346,5 @@ FINDINGS: tuple[Callable[[ModelSpec, Design], Iterator[Finding]], ...] = (
     _scales,
     _number_texts,
     _row_coefficients,
+    unused_categories,
 )

@@ -5,7 +5,9 @@ rows, x_i'd = 0 in all rows that are mixed, and is not 0 everywhere, the likelih
 s_i x_i'd > 0 everywhere the separation is *complete*, else *quasi-complete* (Albert & Anderson 1984, Biometrika 71,
 1-10). The same holds for the marginal likelihood of a GLMM, since it holds for each value of the random effects. For
 counts under a log link rows with a zero take the part of failures, the others that of mixed rows (Correia, Guimarães &
-Zylkin 2019). Whether there is such a direction is a linear programme (Konis 2007, thesis, University of Oxford).
+Zylkin 2019). A row of an ordered category is a success at the threshold below it, x_i'd - c_{k-1} >= 0, and a failure
+at that above, with thresholds as further unknowns. Whether there is such a direction is a linear programme (Konis
+2007, thesis, University of Oxford).
 """
 
 from __future__ import annotations
@@ -36,15 +38,33 @@ def separated(design: Design, response: ResponseKind = BINARY) -> tuple[str, ...
     """
     if not response.discrete:
         return ()
-    side, X = _sides(design, response), _scaled(design.X)
-    left = list(range(X.shape[1]))
+    X = _scaled(design.X)
     free = np.ptp(X, axis=0) == 0 if len(X) else np.zeros(0, bool)
+    if response.ordered:
+        side, X, free = _at_thresholds(design.y, X, free)
+    else:
+        side = _sides(design, response)
+    left = list(range(X.shape[1]))
     found: list[int] = []
     # what separates is set aside and looked for again: each round finds one way to do it
     while new := [left[j] for j in _separating(side, X[:, left], free[left])]:
         found += new
         left = [j for j in left if j not in new]
     return tuple(design.coefficients[j] for j in sorted(found))
+
+
+def _at_thresholds(y: np.ndarray, X: np.ndarray, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sides and columns of each row at the thresholds around its category, with which columns are constants.
+
+    Columns of the thresholds, all of which are constants, follow those of X; the constant of X is among them.
+    """
+    thresholds = int(y.max()) - 1
+    below, above = np.flatnonzero(y > 1), np.flatnonzero(y <= thresholds)
+    rows = np.concatenate([below, above])
+    at = np.concatenate([y[below] - 2, y[above] - 1]).astype(int)
+    side = np.repeat([1.0, -1.0], [len(below), len(above)])
+    columns = np.hstack([np.where(constant, 0.0, X[rows]), -np.eye(thresholds)[at]])
+    return side, columns, np.concatenate([constant, np.ones(thresholds, bool)])
 
 
 def separated_completely(design: Design) -> bool:

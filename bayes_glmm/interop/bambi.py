@@ -19,6 +19,7 @@ from bayes_glmm.design import Design, build_design
 from bayes_glmm.design.canonical import CENTRE
 from bayes_glmm.errors import SpecError
 from bayes_glmm.glmm import GLMM
+from bayes_glmm.names import THRESHOLD, threshold
 from bayes_glmm.spec import ModelSpec, Prior, parse_formula
 from bayes_glmm.spec.formula import Formula
 
@@ -66,7 +67,11 @@ def from_bambi(model: bambi.Model) -> GLMM:
     priors = _coefficient_priors(model, design) | _sd_priors(model, design)
     names = _AUXILIARY.get(family, {})
     for name, component in model.marginal_parameters.items():
-        priors[names.get(name, name)] = _prior(component.prior)
+        if name == THRESHOLD:
+            keys = map(threshold, design.thresholds)
+            priors |= {key: _prior(component.prior, k) for k, key in enumerate(keys)}
+        else:
+            priors[names.get(name, name)] = _prior(component.prior)
     return GLMM(replace(spec, priors=priors), model.data)
 
 
@@ -117,6 +122,8 @@ def _prior(prior: Any, k: int = 0) -> Prior:
     """A Bambi prior with numbers for arguments; the k-th where they are vectors."""
     arguments = []
     for name, value in prior.args.items():
+        if name == "transform":  # to increasing order, which ours have too
+            continue
         if hasattr(value, "args"):
             raise SpecError(f"The prior {prior} has a hyperprior, which has no counterpart here.")
         values = np.atleast_1d(np.asarray(value, float)).ravel()

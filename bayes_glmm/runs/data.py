@@ -170,7 +170,7 @@ def _factor(data: pd.DataFrame, column: str, levels: list) -> pd.Categorical:
         found = ", ".join(map(repr, sorted(present, key=str)[:20]))
         wrong = f"has no level {unknown[0]!r}" if unknown else f"also has the level {unlisted[0]!r}"
         raise DataError(f"The column {column!r} {wrong}.", advice=f"List its levels in the order wanted: {found}.")
-    return pd.Categorical(data[column], categories=[as_read[_key(level)] for level in levels])
+    return pd.Categorical(data[column], [as_read[_key(level)] for level in levels], ordered=True)
 
 
 def _key(level: object) -> tuple[bool, object]:

@@ -264,7 +264,7 @@ def _check(problem: Problem, replications: int, ranked: int, settings: Settings)
     SpecError
     """
     for name, prior in problem.canonical.priors.entries.items():
-        if prior.distribution in IMPROPER:
+        if prior.distribution in IMPROPER and name not in problem.spec.family.steps:  # whose thresholds have priors
             raise SpecError(
                 f"Nothing can be drawn from {prior}, which is no proper prior.",
                 f"prior of {name}",

@@ -16,6 +16,7 @@ from bayes_glmm.design import Problem
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.errors import SpecError
 from bayes_glmm.families import Response
+from bayes_glmm.names import THRESHOLD
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior, posterior_of
 from bayes_glmm.predictive import at, replicate
@@ -78,12 +79,16 @@ def draw_priors(problem: Problem, draws: int, seed: int) -> Posterior:
         plain = build_model(problem)
         groups = [block.group for block in design.blocks]
         fixed = design.predictors.fixed
-        names = [*(f"{kind}_{group}" for kind in "Gu" for group in groups), *spec.auxiliary]
+        names = [*(f"{kind}_{group}" for kind in "Gu" for group in groups)]
+        names += [THRESHOLD] if design.thresholds else []
+        names += [name for name in spec.auxiliary if name not in spec.family.steps]
         names += [one.variable for one in fixed if one.coefficients]
         # a few hundred draws are not worth a compiler
         mode = Mode(linker="py", optimizer="fast_compile")
         drawn = pm.draw([plain[name] for name in names], draws=draws, mode=mode, random_seed=seed)
     found = dict(zip(names, drawn, strict=True))
+    if design.thresholds:
+        found |= dict(zip(spec.family.steps, np.diff(found[THRESHOLD]).T, strict=True))
     beta, *further = (found.get(one.variable, np.empty((draws, 0))) for one in fixed)
     G, u = ({group: found[f"{kind}_{group}"] for group in groups} for kind in "Gu")
     named = dict(zip(design.predictors.parameters[1:], further, strict=True))

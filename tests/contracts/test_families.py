@@ -10,13 +10,14 @@ import pytest
 from scipy import stats
 
 from bayes_glmm.families import FAMILIES, LINKS, Family, Response
-from bayes_glmm.names import PARAMETERS
+from bayes_glmm.names import PARAMETERS, step
 from bayes_glmm.numerics.functions import NUMPY, pytensor_functions
 from bayes_glmm.spec import Prior
+from tests.families import BY_NAME, EACH
 
-PAIRS = [(family, link) for family in FAMILIES.values() for link in family.links]
+PAIRS = [(family, link) for family in EACH for link in family.links]
 EVERY = pytest.mark.parametrize(("family", "link"), PAIRS, ids=[f"{family.name}-{link}" for family, link in PAIRS])
-EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
+EVERY_FAMILY = pytest.mark.parametrize("family", EACH, ids=BY_NAME.keys())
 # pairs whose mean is inside the support for every linear predictor, so that a sampler may step anywhere
 ORDINARY = [
     (family, link)
@@ -31,6 +32,7 @@ VALID = {
     "successes": np.array([0.0, 3.0, 5.0]),
     "count": np.array([0.0, 1.0, 17.0]),
     "fraction": np.array([0.03, 0.5, 0.96]),
+    "ordered": np.array([1.0, 3.0, 4.0]),
 }
 INVALID = {
     "real": [np.nan, np.inf, -np.inf],
@@ -39,8 +41,9 @@ INVALID = {
     "successes": [np.nan, np.inf, -1.0, 0.5, 6.0],
     "count": [np.nan, np.inf, -1.0, 0.5],
     "fraction": [np.nan, np.inf, 0.0, 1.0, -0.1, 1.1],
+    "ordered": [np.nan, np.inf, 0.0, -1.0, 1.5],
 }
-AUXILIARY = {"sigma": 1.3, "nu": 12.5, "phi": 2.4, "zi": 0.3}
+AUXILIARY = {"sigma": 1.3, "nu": 12.5, "phi": 2.4, "zi": 0.3, step(2): 0.8, step(3): 1.9}
 TRIALS = np.array([4.0, 5.0, 5.0])
 TAILS = np.array([-700.0, -300.0, -40.0, -38.0, -9.0, 5.0, 9.0, 37.0, 40.0, 300.0, 700.0])
 
@@ -55,6 +58,21 @@ class ZeroInflated:
         return np.log(np.where(y == 0, self.zi, 0.0) + (1.0 - self.zi) * self.counts.pmf(y))
 
 
+class Ordered:
+    """A latent distribution of SciPy about eta, cut at the first threshold 0 and those above it."""
+
+    def __init__(self, latent: Any, eta: np.ndarray, thresholds: list[float]) -> None:
+        self.latent, self.eta, self.cuts = latent, eta, np.array([-np.inf, *thresholds, np.inf])
+
+    def logpmf(self, y: np.ndarray) -> np.ndarray:
+        k = y.astype(int)
+        upper, lower = self.cuts[k] - self.eta, self.cuts[k - 1] - self.eta
+        right = upper + lower > 0  # the tail in which a difference keeps its digits
+        below, above = self.latent.cdf(upper) - self.latent.cdf(lower), self.latent.sf(lower) - self.latent.sf(upper)
+        return np.log(np.where(right, above, below))
+
+
+LATENT = {"logit": stats.logistic, "probit": stats.norm, "cloglog": stats.gumbel_l, "cauchit": stats.cauchy}
 # the distributions in SciPy's parametrisation
 SCIPY: dict[str, Any] = {
     "gaussian": lambda mu, aux, n: stats.norm(mu, aux["sigma"]),
@@ -69,6 +87,12 @@ SCIPY: dict[str, Any] = {
 }
 
 
+def _scipys(family: Family, link: str, eta: np.ndarray, trials: np.ndarray | None) -> Any:
+    if family.categories:
+        return Ordered(LATENT[link], eta, [0.0, *np.cumsum([AUXILIARY[name] for name in family.steps])])
+    return SCIPY[family.name](LINKS[link].inverse(eta, NUMPY), _auxiliary(family), trials)
+
+
 def _auxiliary(family: Family) -> dict[str, Any]:
     # arrays: PyTensor would take a Python float that float32 holds exactly for a float32
     return {name: np.array(AUXILIARY[name]) for name in family.auxiliary}
@@ -77,7 +101,7 @@ def _auxiliary(family: Family) -> dict[str, Any]:
 def _predictors(family: Family, link: str) -> np.ndarray:
     """Linear predictors whose mean lies inside the support."""
     rng = np.random.default_rng(7)
-    if family.response.range == "unit":
+    if family.location.support == "unit":
         return LINKS[link].forward(rng.uniform(0.02, 0.98, 11), NUMPY)
     if family.response.range == "real" and LINKS[link].range == "real":
         return rng.normal(0, 3, 11)
@@ -103,14 +127,16 @@ def _compiled(family_name: str, link: str):
     import pymc as pm
     import pytensor.tensor as pt
 
-    family = FAMILIES[family_name]
+    family = BY_NAME[family_name]
     y, eta, trials = pt.dvector("y"), pt.dvector("eta"), pt.dvector("trials")
     n = trials if family.response.trials else None
     with pm.Model():
-        at = family.at({"mu": (eta, LINKS[link])}, _auxiliary(family), pytensor_functions())
-        assert family.distribution is not None
-        variable = family.distribution(pm, "y", Response(np.ones(3 * len(TAILS)), n), at, None)
-    value = pm.logp(variable, y)
+        f = pytensor_functions()
+        at = family.at({"mu": (eta, LINKS[link])}, _auxiliary(family), f)
+        if family.distribution is None:
+            value = family.log_density(Response(y, n), at, f)
+        else:
+            value = pm.logp(family.distribution(pm, "y", Response(np.ones(3 * len(TAILS)), n), at, None), y)
     return pm.compile([y, eta, trials], [value, pt.grad(value.sum(), eta)], on_unused_input="ignore")
 
 
@@ -121,7 +147,7 @@ def _likelihood(family: Family, link: str, y: np.ndarray, eta: np.ndarray, trial
 @EVERY
 def test_log_density_is_scipys(family: Family, link: str) -> None:
     y, eta, trials = _rows(family, _predictors(family, link))
-    distribution = SCIPY[family.name](LINKS[link].inverse(eta, NUMPY), _auxiliary(family), trials)
+    distribution = _scipys(family, link, eta, trials)
     expected = distribution.logpmf(y) if family.discrete else distribution.logpdf(y)
     np.testing.assert_allclose(_log_density(family, link, y, eta, trials), expected, rtol=1e-10, atol=1e-12)
 
@@ -162,9 +188,10 @@ def test_draws_have_the_stated_mean_and_variance(family: Family, link: str) -> N
         trials = np.full(size, n) if family.response.trials else None
         at = family.at({"mu": (np.full(size, eta), LINKS[link])}, aux, NUMPY)
         draws = np.asarray(family.draw(rng, Response(None, trials), at), float)
-        mu = LINKS[link].inverse(eta, NUMPY)
-        variance = n * family.variance_of(mu, aux)
-        np.testing.assert_allclose(n * family.variance(at), variance, rtol=1e-12)
+        variance = n * np.broadcast_to(family.variance(at), size)[0]
+        if not family.categories:
+            mu = LINKS[link].inverse(eta, NUMPY)
+            assert variance == pytest.approx(n * family.variance_of(mu, aux), rel=1e-12)
         centred = draws - n * family.mean.value(at)
         # 5 Monte Carlo standard errors, that of the variance from the fourth moment of the draws themselves
         assert abs(centred.mean()) <= 5 * np.sqrt(variance / size)
@@ -206,7 +233,9 @@ def test_support_accepts_what_can_be_and_rejects_what_cannot(family: Family) -> 
 def test_default_priors_are_pymc_distributions(family: Family) -> None:
     import pymc as pm
 
-    for parameter in family.auxiliary.values():
+    for name, parameter in family.auxiliary.items():
+        if name in family.steps:  # whose thresholds have priors
+            continue
         prior = Prior.parse(parameter.prior.format(scale="1.5"))
         distribution = getattr(pm, prior.distribution).dist(*prior.positional, **dict(prior.keyword))
         assert np.isfinite(pm.logp(distribution, 0.7).eval())

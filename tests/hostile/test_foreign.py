@@ -88,6 +88,7 @@ def test_a_column_of_that_name_is_the_column(name: str) -> None:
         *((name, "student_t") for name in ("student", "t", "Student")),
         *((name, "gaussian") for name in ("normal", "Gaussian")),
         ("Gamma", "gamma"),
+        *((name, "cumulative") for name in ("ordinal", "ordered", "clm", "clmm", "polr")),
     ],
 )
 def test_families_of_the_same_likelihood(name: str, ours: str) -> None:
@@ -105,7 +106,8 @@ def test_families_of_the_same_likelihood(name: str, ours: str) -> None:
         ("Gamma(link=log)", "Write family='gamma', link='log'"),
         ("binomial('probit')", "Write family='binomial', link='probit'"),
         ("lognormal", "log(y) ~"),
-        *((name, "Ordinal families are not supported") for name in ("ordered", "cumulative", "acat", "sratio", "polr")),
+        *((name, "only the cumulative is supported") for name in ("acat", "sratio", "cratio")),
+        *((name, "Write family='cumulative'") for name in ("ordered_probit", "ordinal_logistic", "clmm2")),
         *((name, "Zero-inflated") for name in ("zinb", "zero_inflated_beta", "zeroinflated.negbinomial")),
         *((name, "Zero-inflated") for name in ("hurdle_gamma", "truncated_poisson", "zi_binomial")),
         *((name, "two categories") for name in ("categorical", "multinomial")),
@@ -160,7 +162,7 @@ def test_an_ordered_response_is_not_sent_to_bernoulli() -> None:
         data = put(f=pd.Categorical(list("abc") * 10, ordered=ordered))
         with pytest.raises(DataError) as caught:
             Case("", "f ~ x", data, None, "").build()
-        assert "not supported" in caught.value.advice
+        assert "For ordered categories write family='cumulative'" in caught.value.advice
         assert "bernoulli" not in str(caught.value)
 
 

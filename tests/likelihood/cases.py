@@ -33,6 +33,7 @@ def data() -> pd.DataFrame:
     }
     frame = pd.DataFrame({"x": rng.normal(size=n), **factors, **responses})
     frame["successes"] = rng.binomial(frame["trials"], 0.4)
+    frame["ordered"] = rng.integers(1, 5, n)
     return frame
 
 
@@ -58,4 +59,4 @@ def parameters(of: Likelihood, seed: int = 0) -> Parameters:
         L[block.group] = full if block.correlated else np.diag(np.diagonal(full))
     positive = of.spec.link.range in ("positive", "nonzero") or of.spec.link_name == "identity"
     beta = np.array([0.4 if positive else 0.1, 0.2])
-    return Parameters(beta, L, {name: _AUXILIARY[name] for name in of.spec.family.auxiliary})
+    return Parameters(beta, L, {name: _AUXILIARY.get(name, 0.7) for name in of.spec.family.auxiliary})
