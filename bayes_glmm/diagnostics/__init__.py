@@ -74,6 +74,7 @@ CHECKS: tuple[CheckEntry, ...] = (
     CheckEntry("zeros", group="predictive", function=predictive.check_zeros),
     CheckEntry("max", group="predictive", function=predictive.check_max),
     CheckEntry("dispersion", group="predictive", function=predictive.check_dispersion),
+    CheckEntry("categories", group="predictive", function=predictive.check_categories),
     CheckEntry("groups", group="predictive", function=predictive.check_groups),
     CheckEntry("serial", group="predictive", function=predictive.check_serial),
     CheckEntry("loo", group="loo", function=loo.check_loo),

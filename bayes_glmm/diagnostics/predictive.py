@@ -4,14 +4,17 @@ For a statistic T and replicates y_rep of the posterior predictive distribution,
 P(T(y_rep) > T(y)), ties half (Gelman, Meng & Stern 1996, Statistica Sinica 6, 733-807); T may also look at the
 parameters. It lies near 0.5 under a true model, nearer than a uniform number would.
 
+Of many statistics, such as the shares of all categories, some are unusual by chance. Their tail areas allow for that:
+half the probability that the most unusual of them is as unusual in replicated data (Westfall & Young 1993, max T).
+
 Two statistics look where a GLMM can be wrong: Pearson residuals given u (dispersion, serial correlation within groups);
 and group means, replicated with **new** groups u ~ N(0, G), since the groups' own u would reproduce any spread of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -25,6 +28,8 @@ SOURCE = "Gelman, Carlin, Stern, Dunson, Vehtari & Rubin (2013), Bayesian Data A
 LOOK, FAIL = 0.01, 0.001  # tail areas; the second together with a difference that matters in practice
 MATTERS = 0.1  # a difference of 10 % of the statistic, or of a tenth of a standard deviation for a mean
 SEED = 20210
+SHOWN = 10  # statistics that a check shows though they are as replicated
+THIRDS_DRAWS = 100  # that decide which rows have a low or a high predictor
 VALUES = 10_000_000  # replicated values held at once
 
 Statistic = Callable[[np.ndarray], np.ndarray]  # responses [draw, row] -> [draw]
@@ -41,12 +46,15 @@ class Comparison:
         ``observed`` changes with the draw where the statistic looks at the parameters.
     scale : float
         What a difference is measured by; the replicates' mean by default.
+    among_many : float, optional
+        The tail area that allows for the number of statistics, where this is one of many.
     """
 
     label: str
     observed: np.ndarray
     replicated: np.ndarray
     scale: float | None = None
+    among_many: float | None = None
 
     @property
     def p(self) -> float:
@@ -55,8 +63,8 @@ class Comparison:
 
     @property
     def tail(self) -> float:
-        """The smaller of p and 1 - p."""
-        return min(self.p, 1.0 - self.p)
+        """The smaller of p and 1 - p; of one of many statistics that which allows for their number."""
+        return min(self.p, 1.0 - self.p) if self.among_many is None else self.among_many
 
     @property
     def difference(self) -> float:
@@ -73,6 +81,8 @@ class Comparison:
 
 def check_mean(posterior: Posterior) -> Check | Skipped:
     """The mean of the response; for successes of trials, their share."""
+    if posterior.spec.family.categories:
+        return Skipped("mean", "Mean of the response", "The shares of the categories decide it.")
     share, spread = _response(posterior)
     found = _compare(posterior, "all rows", lambda y: share(y).mean(axis=1), spread)
     advice = "The mean is off: check the offset, the link, and priors that pull the intercept."
@@ -84,6 +94,8 @@ def check_sd(posterior: Posterior) -> Check | Skipped:
     name, title = "sd", "SD of the response"
     if posterior.spec.family.response.is_binary:
         return Skipped(name, title, "The mean of 0/1 responses decides their sd.")
+    if posterior.spec.family.categories:
+        return Skipped(name, title, "The shares of the categories decide it.")
     share, _ = _response(posterior)
     found = _compare(posterior, "all rows", lambda y: share(y).std(axis=1))
     return _check(
@@ -111,6 +123,8 @@ def check_max(posterior: Posterior) -> Check | Skipped:
     """The largest response, for counts and for continuous responses; also the smallest on the real line."""
     name, title = "max", "Extremes"
     range_of_mean = posterior.spec.family.response.range
+    if posterior.spec.family.categories:
+        return Skipped(name, title, "The first and the last category are the extremes of all data.")
     if range_of_mean == "unit":
         return Skipped(name, title, "The response is bounded on both sides.")
     spread = float(np.std(posterior.design.y)) if range_of_mean == "real" else None
@@ -124,6 +138,28 @@ def check_max(posterior: Posterior) -> Check | Skipped:
         if outward
         else f"The {worst.label} response lies less far out than the model's: see whether the response is limited "
         f"or cut off, and {narrower(posterior)}."
+    )
+    return _check(name, title, found, advice)
+
+
+def check_categories(posterior: Posterior) -> Check | Skipped:
+    """The share of each category: in all rows, which thresholds fit, and in thirds of the rows by linear predictor."""
+    name, title = "categories", "Shares of categories"
+    if not posterior.spec.family.categories:
+        return Skipped(name, title, "")
+    y, replicated = posterior.design.y[None], replicate(posterior, _draws(posterior), SEED)
+    found = []
+    for where, rows in _thirds(posterior).items():
+        for k, category in enumerate(posterior.design.categories, start=1):
+            observed, shares = ((values[:, rows] == k).mean(axis=1) for values in (y, replicated))
+            middle = float(shares.mean())
+            spread = float(np.sqrt(middle * (1.0 - middle))) or 1.0
+            found.append(Comparison(f"{category} in {where}", observed, shares, spread))
+    found = _among_many(found)
+    worst = min(found, key=lambda comparison: comparison.tail)
+    advice = (
+        f"Rows of {worst.label} are {_more(worst)} frequent than the model makes them: see whether the effect of a "
+        "covariate is not linear or differs between thresholds, and try another link."
     )
     return _check(name, title, found, advice)
 
@@ -152,6 +188,8 @@ def check_groups(posterior: Posterior) -> Check | Skipped:
 def check_dispersion(posterior: Posterior) -> Check | Skipped:
     """Mean squared Pearson residual given u: above that of the replicates the family is too narrow, below too wide."""
     name, title = "dispersion", "Over-dispersion ratio"
+    if posterior.spec.family.categories:
+        return Skipped(name, title, "Single categories carry no dispersion.")
     if not posterior.spec.family.response.counted:
         return Skipped(name, title, "The family has its own dispersion, or single 0/1 responses that carry none.")
     observed, replicated = (np.square(residuals).mean(axis=1) for residuals in _pearson(posterior))
@@ -187,13 +225,38 @@ def check_serial(posterior: Posterior) -> Check | Skipped:
     return _check(name, title, found, advice)
 
 
+def _thirds(posterior: Posterior) -> dict[str, np.ndarray]:
+    """Positions of all rows, and of those in the thirds by linear predictor at u = 0, where it differs between rows."""
+    rows = {"all rows": np.arange(len(posterior.design.y))}
+    fitted = fixed_predictor(posterior, posterior.design.predictors, spread_draws(posterior, THIRDS_DRAWS)).mean(axis=0)
+    third = np.searchsorted(np.quantile(fitted, [1 / 3, 2 / 3]), fitted)
+    if third.min() == third.max():
+        return rows
+    names = ("the lowest third", "the middle third", "the highest third")
+    return rows | {name: np.flatnonzero(third == k) for k, name in enumerate(names) if (third == k).any()}
+
+
+def _among_many(found: Sequence[Comparison]) -> list[Comparison]:
+    """The same with tail areas that allow for the number of statistics."""
+    replicated = np.column_stack([each.replicated for each in found])
+    observed = np.array([each.observed.mean() for each in found])
+    middle, sd = replicated.mean(axis=0), replicated.std(axis=0).clip(1e-12)  # of shares that are always the same
+    most = (np.abs(replicated - middle) / sd).max(axis=1)
+    distances = np.abs(observed - middle) / sd
+    return [
+        replace(each, among_many=0.5 * float(np.mean(most >= distance - 1e-9)))
+        for each, distance in zip(found, distances, strict=True)
+    ]
+
+
 def _check(name: str, title: str, found: list[Comparison], advice: str) -> Check:
     """The verdict of the most extreme comparison."""
     found = sorted(found, key=lambda comparison: comparison.tail)
     verdicts = [_grade(comparison) for comparison in found]
     verdict: Verdict = "fail" if "fail" in verdicts else "look" if "look" in verdicts else "pass"
     columns = ["statistic", "value", "p", "observed", "replicated", "lower", "upper"]
-    evidence = pd.DataFrame([comparison.row for comparison in found], columns=columns)
+    shown = [comparison for i, comparison in enumerate(found) if i < SHOWN or comparison.tail < LOOK]
+    evidence = pd.DataFrame([comparison.row for comparison in shown], columns=columns)
     worst = evidence.iloc[0]
     label = "" if len(found) == 1 and worst["statistic"] == "all rows" else f"{worst['statistic']}: "
     return Check(

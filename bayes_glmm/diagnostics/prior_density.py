@@ -6,12 +6,17 @@ prior of their own but N(0, G), which is part of the model.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.spec import Prior
+
+if TYPE_CHECKING:
+    from pytensor.tensor import TensorVariable
 
 
 def log_density(prior: Prior, values: np.ndarray) -> np.ndarray:
@@ -24,13 +29,45 @@ def log_density(prior: Prior, values: np.ndarray) -> np.ndarray:
     values : array
     """
     import pymc as pm
-    from pytensor.compile.mode import Mode
+
+    return _evaluated(pm.logp(_distribution(prior), values))
+
+
+def log_threshold_density(prior: Prior, k: int, total: int, values: np.ndarray) -> np.ndarray:
+    """The log density of the k-th of several thresholds that have the same prior in order, up to a constant.
+
+    That of an order statistic: f(x) F(x)^(k - 1) (1 - F(x))^(total - k).
+
+    Parameters
+    ----------
+    prior : Prior
+        Of each threshold, were they not in order.
+    k : int
+        1 for the lowest.
+    total : int
+    values : array
+    """
+    import pymc as pm
+
+    below = _evaluated(pm.logcdf(_distribution(prior), values))
+    with np.errstate(divide="ignore"):
+        above = np.log(-np.expm1(below))
+    return log_density(prior, values) + (k - 1) * below + (total - k) * above
+
+
+def _distribution(prior: Prior) -> TensorVariable:
+    import pymc as pm
 
     positional = [np.array(value, float) for value in prior.positional]
     keyword = {name: np.array(value, float) for name, value in prior.keyword}
-    distribution = getattr(pm, prior.distribution).dist(*positional, **keyword)
+    return getattr(pm, prior.distribution).dist(*positional, **keyword)
+
+
+def _evaluated(graph: TensorVariable) -> np.ndarray:
+    from pytensor.compile.mode import Mode
+
     # one evaluation is not worth a compiler
-    return pm.logp(distribution, values).eval(mode=Mode(linker="py", optimizer="fast_compile"))
+    return graph.eval(mode=Mode(linker="py", optimizer="fast_compile"))
 
 
 def log_correlation_density(posterior: Posterior, block: RandomBlock, first: int, values: np.ndarray) -> np.ndarray:

@@ -85,7 +85,7 @@ def left_out(posterior: Posterior, rows: np.ndarray | None = None, seed: int = S
         v = rng.random(len(some))
         # y takes part as one more draw: no value is 0 or 1, and those of equal weights are exactly uniform
         pit = (len(draws) * (below + v * tied) + v) / (len(draws) + 1)
-        parts.append((pit, (weights * at[family.location.name].value).sum(axis=0), k))
+        parts.append((pit, (weights * family.mean.value(at)).sum(axis=0), k))
     pit, fitted, pareto_k = (np.concatenate(part) for part in zip(*parts, strict=True))
     return LeftOut(pit, fitted, pareto_k, good_k(len(draws)))
 

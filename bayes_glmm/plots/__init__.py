@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bayes_glmm.plots.categories import categories as categories
 from bayes_glmm.plots.contrasts import contrasts as contrasts
 from bayes_glmm.plots.contrasts_by import contrasts_by as contrasts_by
 from bayes_glmm.plots.curves import curves as curves

@@ -16,8 +16,9 @@ from bayes_glmm.effects.grid import collapse
 from bayes_glmm.effects.predictions import predict
 from bayes_glmm.effects.tidy import Estimates
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.plots.grid import axes_of, label_panels, shape_of
 from bayes_glmm.plots.notes import annotate, estimates_text
-from bayes_glmm.plots.point import at_posterior_medians, is_discrete, mean_text, others_of, panels_of, readings_of
+from bayes_glmm.plots.point import at_posterior_medians, held_of, is_discrete, mean_text, panels_of, readings_of
 from bayes_glmm.plots.style import (
     CONDITIONAL,
     DASHES,
@@ -99,27 +100,24 @@ def curves(
     design = posterior.design
     panels = panels_of(design, variable, at, PANELS)
     discrete = is_discrete(design, variable) or len(panels[0]) < 3
-    estimates = [predict(posterior, rows, readings_of(posterior), level=level, interval=interval) for rows in panels]
+    asked: dict[str, Any] = {"level": level, "interval": interval, "part": "mean"}
+    estimates = [predict(posterior, rows, readings_of(posterior), **asked) for rows in panels]
     single = [group_means(posterior, rows, groups, random_effects, seed) for rows in panels]
     thin = f"{len(single[0])} groups {KINDS[random_effects]}"
-    changed = [name for name in at or {} if name != variable and pd.concat(panels)[name].nunique() > 1]
-    fixed = {name: value for name, value in others_of(design, panels[0], variable).items() if name not in changed}
+    changed, fixed = held_of(design, panels, variable, at)
     tall = 0.9 + 0.42 * len(panels[0]) if discrete else 3.6
-    columns = len(panels) if len(panels) <= 3 else 2 if len(panels) == 4 else 3
-    lines = -(-len(panels) // columns)
+    lines, columns = shape_of(len(panels))
 
     def plot(figure: Figure) -> None:
-        grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
-        for axes in grid.ravel()[len(panels) :]:
-            axes.set_visible(False)
-        for axes, rows, table, values in zip(grid.ravel(), panels, estimates, single, strict=False):
+        found = axes_of(figure, len(panels))
+        for axes, rows, table, values in zip(found, panels, estimates, single, strict=True):
             (_points if discrete else _lines)(axes, rows[variable], table, values, thin)
             if changed:
                 axes.set_title(fit(settings({name: rows[name].iloc[0] for name in changed}), 90 // columns))
         names = (mean_text(posterior), variable) if discrete else (variable, mean_text(posterior))
-        _label(grid, len(panels), *names, tall)
+        label_panels(found, *names, tall)
         if not discrete and posterior.spec.link.range != "unit":
-            _fit_vertically(grid[0, 0], posterior, estimates, single)
+            _fit_vertically(found[0], posterior, estimates, single)
         if fixed:
             small_print(figure, f"at {settings(fixed)}")
         legend(figure)
@@ -133,13 +131,13 @@ def group_means(posterior: Posterior, rows: pd.DataFrame, groups: int, kind: str
     if not factors or groups == 0:
         return np.empty((0, len(rows)))
     if kind == "new":
-        drawn = predict(at_posterior_medians(posterior, groups), rows, "new", seed=seed)
+        drawn = predict(at_posterior_medians(posterior, groups), rows, "new", seed=seed, part="mean")
         return drawn.draws.to_numpy()[0]
     columns = dict.fromkeys(column for group in factors for column in group.split(":") if column not in rows)
     found = collapse(posterior.design.data, list(columns))[list(columns)]
     chosen = np.sort(np.random.default_rng(seed).permutation(len(found))[:groups])
     crossed = found.iloc[chosen].merge(rows, how="cross")
-    known = predict(at_posterior_medians(posterior), crossed, "known")
+    known = predict(at_posterior_medians(posterior), crossed, "known", part="mean")
     return known.draws.to_numpy().reshape(len(chosen), len(rows))
 
 
@@ -189,17 +187,6 @@ def _texts(x: pd.Series, estimates: Estimates) -> list[str]:
         estimates_text(f"{x.name} = {number(at)}", {effect: rows[i] for effect, rows in values.items()})
         for i, at in enumerate(x)
     ]
-
-
-def _label(grid: np.ndarray, panels: int, horizontal: str, vertical: str, tall: float) -> None:
-    """Names of the axes: below the lowest panel of each column, left of the first."""
-    columns = grid.shape[1]
-    for i, axes in enumerate(grid.ravel()[:panels]):
-        if i + columns >= panels:
-            axes.set_xlabel(fit(horizontal, 90 // columns))
-            axes.tick_params(labelbottom=True)
-        if i % columns == 0:
-            axes.set_ylabel(fit(vertical, max(8, int(9 * tall))))
 
 
 def _fit_vertically(axes: Axes, posterior: Posterior, estimates: list[Estimates], single: list[np.ndarray]) -> None:

@@ -107,7 +107,7 @@ def _group_means(
         raise SpecError("Groups are drawn at one value of each column.", "at", "Give one value a column.")
     columns = [column for column in block.group.split(":") if column not in typical]
     rows = collapse(design.data, columns)[columns].merge(typical, how="cross") if columns else typical
-    asked: dict[str, Any] = {"level": interval.level, "interval": interval.kind}
+    asked: dict[str, Any] = {"level": interval.level, "interval": interval.kind, "part": "mean"}
     inside = in_our_names(predict(posterior, rows, "zero", keep=block.group, **asked).table)
     index = next(each for each in encode(design, rows).blocks if each.group == block.group).index
     overall = in_our_names(predict(posterior, typical, readings_of(posterior), **asked).table)

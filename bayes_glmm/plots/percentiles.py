@@ -1,6 +1,6 @@
 """How far the random effects move the mean, beside how far the predictors do: histograms on one common axis.
 
-Each panel is a histogram over the data's rows of the mean h(x'b + z_p s), s^2 = z'Gz the variance of the row's random
+Each panel is a histogram over the data's rows of the mean at x'b + z_p s, s^2 = z'Gz the variance of the row's random
 part and z_p the p-th percentile of the standard normal. Within a panel only the predictors vary; from panel to panel
 only u does; in the last both do, and the mean of that histogram is population-averaged.
 """
@@ -8,17 +8,21 @@ only u does; in the last both do, and the mean of that histogram is population-a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from bayes_glmm.design import Predictors
 from bayes_glmm.effects.averages import counterfactual_rows
-from bayes_glmm.effects.integrate import average_over_normal, variance_of_predictor
-from bayes_glmm.effects.patterns import distinct, encode
+from bayes_glmm.effects.expect import expect, value_of
+from bayes_glmm.effects.integrate import variance_of_predictor
+from bayes_glmm.effects.patterns import distinct, encode, split_blocks
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.names import LOCATION
 from bayes_glmm.plots.point import at_posterior_medians, mean_text, readings_of
 from bayes_glmm.plots.style import AVERAGED, CONDITIONAL, DASHES, FAINT, INK, compose, fit, legend, number
 from bayes_glmm.posterior import Posterior
@@ -74,21 +78,16 @@ def percentiles(
     if not len(at) or not all(0.0 < percentile < 100.0 for percentile in at):
         raise SpecError(f"Percentiles cannot be {list(at)}.", "at", "Give numbers between 0 and 100.")
     rows = counterfactual_rows(posterior.design, newdata)
-    eta, sd, counts = rows_at_medians(posterior, rows, group)
-    link = posterior.spec.link
-
-    def means(z: np.ndarray) -> np.ndarray:
-        with np.errstate(over="ignore", divide="ignore"):
-            return np.asarray(link.inverse(eta + z[:, None] * sd, NUMPY), float)  # [percentile, row]
-
+    at_medians = rows_at_medians(posterior, rows, group)
+    counts, means = at_medians.counts, at_medians.means
     chosen = means(ndtri(np.asarray(at, float) / 100.0))
     everywhere = means(ndtri((np.arange(EVENLY) + 0.5) / EVENLY))
     zero = means(np.zeros(1))
-    averaged = float(np.average(average_over_normal(link, eta, sd**2), weights=counts)) if _exists(posterior) else None
+    averaged = float(np.average(at_medians.averaged, weights=counts)) if _exists(posterior) else None
     conditional = float(np.average(zero[0], weights=counts))
     names = ["predictors alone (u = 0)", *(f"percentile {number(p)} of u" for p in at), "all percentiles of u"]
     panels = [zero, *(values[None] for values in chosen), everywhere]
-    edges = _edges(np.concatenate([chosen, zero, everywhere]), link.range, averaged)
+    edges = _edges(np.concatenate([chosen, zero, everywhere]), posterior, averaged)
 
     def plot(figure: Figure) -> None:
         grid = figure.subplots(len(panels), 1, sharex=True)
@@ -108,29 +107,69 @@ def percentiles(
     return compose(plot, height=1.1 + 0.72 * len(panels))
 
 
-def rows_at_medians(
-    posterior: Posterior, rows: pd.DataFrame, group: str | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Linear predictor at u = 0, sd of its random part, and count of each distinct row, at posterior medians [row]."""
-    point = at_posterior_medians(posterior)
+@dataclass(frozen=True)
+class RowsAtMedians:
+    """Distinct rows at posterior median parameters.
+
+    Attributes
+    ----------
+    point : Posterior
+        One draw.
+    predictors : Predictors
+        Of the rows, with the grouping factors that vary.
+    counts : array [row]
+        How many rows each stands for.
+    """
+
+    point: Posterior
+    predictors: Predictors
+    counts: np.ndarray
+
+    @cached_property
+    def eta(self) -> dict[str, np.ndarray]:
+        """Linear predictors at u = 0, by parameter [1, row]."""
+        names = self.predictors.parameters
+        return {name: fixed_predictor(self.point, self.predictors, parameter=name) for name in names}
+
+    def means(self, z: np.ndarray) -> np.ndarray:
+        """Means of the response where the random part of the location is z of its sds [percentile, row]."""
+        sd = np.sqrt(variance_of_predictor(self.point, self.predictors)[0])
+        moved = {**self.eta, LOCATION: self.eta[LOCATION] + z[:, None] * sd}
+        return value_of(self.point, self.point.spec.family.mean, moved, slice(None))
+
+    @property
+    def averaged(self) -> np.ndarray:
+        """Population-averaged means [row]."""
+        return expect(self.point, self.point.spec.family.mean, self.predictors, self.eta)[0]
+
+
+def rows_at_medians(posterior: Posterior, rows: pd.DataFrame, group: str | None = None) -> RowsAtMedians:
+    """The distinct rows among these, where all grouping factors vary or one of them."""
     predictors, position = distinct(encode(posterior.design, rows))
-    variance = variance_of_predictor(point, predictors, None if group is None else [group])
-    return fixed_predictor(point, predictors)[0], np.sqrt(variance[0]), np.bincount(position)
+    if group is not None:
+        predictors, _ = split_blocks(predictors, [group])
+    return RowsAtMedians(at_posterior_medians(posterior), predictors, np.bincount(position))
 
 
 def _exists(posterior: Posterior) -> bool:
     return "integrated" in readings_of(posterior)
 
 
-def _edges(values: np.ndarray, kind: str, averaged: float | None) -> np.ndarray:
+def _edges(values: np.ndarray, posterior: Posterior, averaged: float | None) -> np.ndarray:
     """Bins common to all panels, with room for the population-averaged mean."""
+    kind = posterior.spec.link.range
+    if kind == "unit":
+        return np.linspace(*_ends(posterior), BINS + 1)
     finite = values[np.isfinite(values)]
     low, high = float(finite.min()), float(np.quantile(finite, 1.0 if kind == "real" else TAIL))
     if averaged is not None:
         high = max(high, averaged + 0.05 * (averaged - low))
-    if kind == "unit":
-        low, high = 0.0, 1.0
     return np.linspace(low, high if high > low else low + 1.0, BINS + 1)
+
+
+def _ends(posterior: Posterior) -> tuple[float, float]:
+    """Where the mean lies under a link onto (0, 1): there, or between the first and the last category."""
+    return (1.0, float(posterior.spec.family.categories)) if posterior.spec.family.categories else (0.0, 1.0)
 
 
 def _histogram(axes: Axes, values: np.ndarray, counts: np.ndarray, edges: np.ndarray, name: str, colour: str) -> None:

@@ -6,7 +6,7 @@ population-averaged curves are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -92,14 +92,28 @@ def panels_of(design: Design, variable: str, at: Mapping[str, Any] | None, most:
     return panels
 
 
-def others_of(design: Design, rows: pd.DataFrame, variable: str) -> dict[str, Any]:
-    """The other columns and what they are set to."""
-    return {name: rows[name].iloc[0] for name in model_columns(design) if name != variable}
+def held_of(
+    design: Design, panels: Sequence[pd.DataFrame], variable: str, at: Mapping[str, Any] | None
+) -> tuple[list[str], dict[str, Any]]:
+    """The columns that differ between panels; and the other columns but the variable with what they are set to."""
+    changed = [name for name in at or {} if name != variable and pd.concat(panels)[name].nunique() > 1]
+    rows = panels[0]
+    others = [name for name in model_columns(design) if name != variable and name not in changed]
+    return changed, {name: rows[name].iloc[0] for name in others}
 
 
 def mean_text(posterior: Posterior) -> str:
-    """What the mean is, in words."""
+    """What the mean is, in words.
+
+    Of ordered categories with names of their own, the numbers of the lowest and the highest: ``mean category of pain
+    (1 = none to 4 = severe)``.
+    """
     kind, response = posterior.spec.family.response, posterior.design.response.strip("`")
+    if kind.ordered:
+        names = posterior.design.categories
+        own = [str(k) for k in range(1, len(names) + 1)]
+        ends = (own[0], own[-1]) if own == list(names) else (f"1 = {names[0]}", f"{own[-1]} = {names[-1]}")
+        return f"mean category of {response} ({ends[0]} to {ends[1]})"
     if kind.is_binary:
         return f"probability of {response} = {posterior.design.success or 1}"
     return f"probability of success, {response}" if kind.trials else f"mean of {response}"

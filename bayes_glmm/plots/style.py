@@ -27,6 +27,8 @@ _LOOKS = {  # by the start of a reading's label: colour and marker
     "conditional": (CONDITIONAL, "o"),
     "": (INK, "o"),  # what is no reading
 }
+# from low to high by hue and lightness: each is seen on a white and on a black page, none is blue or orange as above
+_SEQUENCE = ("#7e4ac2", "#4f67c6", "#2382ba", "#13929e", "#31a080", "#58a451")
 WIDTH = 8.6  # inches
 LEGIBLE = 60  # rows that can have a line of their own
 DASHES = (0, (4, 2.5))
@@ -73,6 +75,20 @@ def is_averaged(effect: str) -> bool:
 def colour_of(effect: str) -> str:
     """The colour of a reading, the same in every figure."""
     return _look(effect)[0]
+
+
+def sequential(count: int) -> list[str]:
+    """Colours of ordered things, from the lowest to the highest.
+
+    Examples
+    --------
+    >>> sequential(3)
+    ['#7e4ac2', '#1b8aac', '#58a451']
+    """
+    known = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in _SEQUENCE], float)
+    places = np.linspace(0.0, len(known) - 1.0, count)
+    channels = [np.interp(places, np.arange(len(known)), channel) for channel in known.T]
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in np.rint(channels).astype(int).T]
 
 
 def _look(effect: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ class EffectRows:
     ----------
     ours : DataFrame
         ``effect`` (the reading), ``estimate``, ``lower``, ``upper``, further numbers; of comparisons and slopes also
-        ``variable``, of comparisons ``contrast`` and ``estimand``.
+        ``variable``, of comparisons ``contrast`` and ``estimand``; of categories ``category``, as it is written.
     data : DataFrame
         Columns of the data: where each estimate holds. The same rows.
     """
@@ -80,6 +80,14 @@ def effect_rows(table: pd.DataFrame, compared: bool) -> EffectRows:
     return EffectRows(frame, table.iloc[:, labels].reset_index(drop=True))
 
 
+def of_categories(rows: EffectRows, scale: Scale) -> EffectRows:
+    """The rows with categories of the response, the last column of their labels, as the scale writes them."""
+    if not scale.category:
+        return rows
+    written = [scale.category.format(name) for name in rows.data.iloc[:, -1]]
+    return EffectRows(rows.ours.assign(category=written), rows.data.iloc[:, :-1])
+
+
 def one_reading_each(rows: EffectRows) -> EffectRows:
     """The rows without readings that equal the first one, as under the identity link."""
     readings = rows.ours["effect"]
@@ -90,46 +98,82 @@ def one_reading_each(rows: EffectRows) -> EffectRows:
 
 
 def sentences(rows: EffectRows, scale: Scale) -> Markup:
-    """Differences or slopes in words, one list item per contrast and condition."""
+    """Differences or slopes in words, one list item per contrast and condition, within it one per category."""
     rows = rows[rows.ours["estimand"] == "difference"] if "estimand" in rows.ours else rows
-    keys = _names(rows)[0]
-    items: dict[str, list[pd.Series]] = {}
-    for key, (_, row) in zip(keys, rows.ours.iterrows(), strict=True):
-        items.setdefault(key, []).append(row)
-    where = dict(zip(keys, map(settings, rows.data.to_dict("records")), strict=True))
-    shown = [_sentence(items[key], where[key], scale) for key in list(items)[:SENTENCES]]
+    by_category = "category" in rows.ours
+    items: dict[str, list[dict[str, Any]]] = {}
+    for key, record in zip(_names(rows, by_category=False)[0], _records(rows), strict=True):
+        items.setdefault(key, []).append(record)
+    each = _categories if by_category else _sentence
+    shown = list(items)[: max(1, 2 * SENTENCES // rows.ours["category"].nunique()) if by_category else SENTENCES]
     more = len(items) - len(shown)
     rest = paragraph("The table below has {n} more.", kind="note", n=more) if more else Markup("")
-    return Markup("<ul>{}</ul>").format(Markup("").join(Markup("<li>{}.</li>").format(item) for item in shown)) + rest
+    listed = Markup("").join(Markup("<li>{}</li>").format(each(items[key], scale)) for key in shown)
+    return Markup("<ul>{}</ul>").format(listed) + rest
 
 
-def _sentence(readings: Sequence[pd.Series], where: str, scale: Scale) -> Markup:
+def _records(rows: EffectRows) -> list[dict[str, Any]]:
+    """Each row in our names, with ``where`` it holds."""
+    where = list(map(settings, rows.data.to_dict("records")))
+    return [
+        {str(name): value for name, value in record.items()}
+        for record in rows.ours.assign(where=where).to_dict("records")
+    ]
+
+
+def _sentence(readings: Sequence[Mapping[str, Any]], scale: Scale) -> Markup:
     """A contrast in words, reading by reading."""
     first = readings[0]
-    trend = f"{first['contrast']} trend of the " if "contrast" in first and " vs " not in first["contrast"] else ""
-    lead = _contrast(first) if "contrast" in first else f"per unit of {first['variable']}"
+    return Markup("{}: {}.").format(_lead(first), _said(readings, scale, f"the {_trend_of(first)}{scale.mean} is "))
+
+
+def _categories(readings: Sequence[Mapping[str, Any]], scale: Scale) -> Markup:
+    """A contrast in words, category by category."""
+    first = readings[0]
+    items: dict[str, list[Mapping[str, Any]]] = {}
+    for record in readings:
+        items.setdefault(record["category"], []).append(record)
+    each = [Markup("<li>{}: {}.</li>").format(name, _said(found, scale, "")) for name, found in items.items()]
+    return Markup("{}: the {}{} is").format(_lead(first), _trend_of(first), scale.mean) + Markup("<ul>{}</ul>").format(
+        Markup("").join(each)
+    )
+
+
+def _lead(record: Mapping[str, Any]) -> Markup:
+    """What is compared, and where."""
+    lead = _contrast(record) if "contrast" in record else f"per unit of {record['variable']}"
+    return Markup("<strong>{}</strong>{}").format(lead, f" ({record['where']})" if record["where"] else "")
+
+
+def _trend_of(record: Mapping[str, Any]) -> str:
+    """The name of a trend over ordered values; empty for a difference."""
+    return f"{record['contrast']} trend of the " if "contrast" in record and " vs " not in record["contrast"] else ""
+
+
+def _said(readings: Sequence[Mapping[str, Any]], scale: Scale, subject: str) -> Markup:
+    """The change by each reading, the first with its subject and the probability of its direction."""
     parts = [
         Markup("{}, {}{}").format(
             _marked(str(row["effect"])),
-            "" if position else f"the {trend}{scale.mean} is ",
-            _trend(row, scale) if trend else _change(row, scale, "" if position else _certain(row)),
+            "" if position else subject,
+            _trend(row, scale) if _trend_of(row) else _change(row, scale, "" if position else _certain(row)),
         )
         for position, row in enumerate(readings)
     ]
-    return Markup("<strong>{}</strong>{}: ").format(lead, f" ({where})" if where else "") + Markup("; ").join(parts)
+    return Markup("; ").join(parts)
 
 
-def _change(row: pd.Series, scale: Scale, more: str) -> str:
+def _change(row: Mapping[str, Any], scale: Scale, more: str) -> str:
     estimate, lower, upper = (float(row[name]) for name in _SHOWN)
     return change(estimate, lower, upper, scale, more).replace(" %", "\u00a0%")
 
 
-def _certain(row: pd.Series) -> str:
+def _certain(row: Mapping[str, Any]) -> str:
     side = "higher" if row["estimate"] > 0 else "lower"
     return f"; probability that it is {side}: {certainty(float(row['probability']))}" if row["estimate"] else ""
 
 
-def _trend(row: pd.Series, scale: Scale) -> Markup:
+def _trend(row: Mapping[str, Any], scale: Scale) -> Markup:
     """A weighted sum, which has a sign and no direction."""
     middle, low, high = (float(row[name]) * scale.factor for name in _SHOWN)
     unit = f" {scale.unit}" if scale.unit else ""
@@ -182,12 +226,15 @@ def estimand_title(estimand: str, scale: Scale) -> str:
     return title.replace("means", "probabilities") if scale.unit == POINTS else title
 
 
-def _names(rows: EffectRows) -> tuple[list[str], str]:
+def _names(rows: EffectRows, by_category: bool = True) -> tuple[list[str], str]:
     """A name per row, the same for its estimands and readings alone; and what all rows have in common.
 
     Names are numbered where different rows have the same one, such as the values 1 and "1" of a column.
     """
     where = [settings(record) for record in rows.data.drop(columns="n", errors="ignore").to_dict("records")]
+    if by_category and "category" in rows.ours:
+        pairs = zip(where, rows.ours["category"], strict=True)
+        where = [", ".join(filter(None, pair)) for pair in pairs]
     contrasts = [_contrast(record) for record in rows.ours.to_dict("records")]
     common = contrasts[0] if any(where) and len(set(contrasts)) == 1 else ""
     names = (
@@ -223,6 +270,8 @@ def effects_table(rows: EffectRows) -> Markup:
     if "contrast" in ours:
         columns.append(("contrast", first.ours["contrast"].tolist()))
     columns += [(str(name), [plain(value) for value in first.data[name]]) for name in first.data]
+    if "category" in ours:
+        columns.append(("category", first.ours["category"].tolist()))
     if "estimand" in ours:
         columns.append(("estimand", [name.replace("_", " ") for name in first.ours["estimand"]]))
     for reading in readings:

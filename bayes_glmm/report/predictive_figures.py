@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_glmm.plots.notes import annotate, interval_text, short
-from bayes_glmm.plots.style import FAINT, INK, LEGIBLE, QUIET
+from bayes_glmm.plots.style import FAINT, INK, LEGIBLE, QUIET, fit
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import fixed_predictor, replicate, spread_draws
 from bayes_glmm.report.figures import draw
@@ -29,6 +29,8 @@ def predictive_figure(posterior: Posterior) -> tuple[bytes, str, str]:
     draws = int(np.clip(VALUES // len(design.y), 20, REPLICATES))
     replicated = replicate(posterior, draws, SEED)
     kind = posterior.spec.family.response
+    if posterior.spec.family.categories:
+        return _categories(posterior, replicated)
     if kind.is_count:
         return _counts(design.response, design.y, replicated)
     if kind.events:
@@ -79,6 +81,48 @@ def _counts(name: str, y: np.ndarray, replicated: np.ndarray) -> tuple[bytes, st
         "counts that the model does not expect."
     )
     return draw(plot, height=3.4), alt, caption
+
+
+def _categories(posterior: Posterior, replicated: np.ndarray) -> tuple[bytes, str, str]:
+    """Observed shares of the categories as bars, replicated ones as intervals."""
+    design = posterior.design
+    names, number = design.categories, np.arange(1, len(design.categories) + 1)
+    observed = (design.y[:, None] == number).mean(axis=0)
+    shares = np.column_stack([(replicated == k).mean(axis=1) for k in number])
+    low, high = np.quantile(shares, [0.025, 0.975], axis=0)
+    middle = shares.mean(axis=0)
+    texts = [
+        f"{design.response} = {names[i]}\nobserved {short(observed[i])}\nreplicated "
+        + interval_text(middle[i], low[i], high[i])
+        for i in range(len(names))
+    ]
+    width = 90 // len(names)
+    upright = max(map(len, names)) > 2 * width  # names that need more than two lines below their bars
+
+    def plot(canvas: Figure) -> None:
+        axes = canvas.subplots()
+        axes.bar(number, observed, width=0.7, color=FAINT, edgecolor=REPLICATED, linewidth=0.6, label="observed")
+        axes.vlines(number, low, high, color=INK, linewidth=2, label="replicated: 95 % of data sets")
+        axes.plot(number, middle, "o", color=INK, markersize=4)
+        annotate(axes, "column", texts, number)
+        axes.set_xticks(number, [fit(name, 24 if upright else max(width, 3), 2) for name in names])
+        axes.tick_params(axis="x", length=0, labelrotation=90 if upright else 0)
+        axes.set_ylim(0, None)
+        axes.set_xlabel(fit(design.response, 90))
+        axes.set_ylabel("share of rows")
+        canvas.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
+
+    outside = int(((observed < low) | (observed > high)).sum())
+    alt = (
+        f"Bars of the share of each category of {design.response}, with 95 % intervals of replicated data: "
+        f"{outside} of {len(names)} bars end outside."
+    )
+    caption = (
+        "Bars: the share of each category in the data. Dots and lines: the mean and 95 % of its shares in data sets "
+        "that the fitted model replicates. The thresholds fit the shares in all rows; the table below also shows those "
+        "in thirds of the rows, by linear predictor at u = 0."
+    )
+    return draw(plot, height=3.2), alt, caption
 
 
 def _span(start: int, width: int, last: bool) -> str:

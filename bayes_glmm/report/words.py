@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from bayes_glmm.effects import Estimates
 from bayes_glmm.effects.estimands import chosen_parts, default_part
+from bayes_glmm.plots.point import mean_text
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.html import number
 
 POINTS = "percentage points"
+_CATEGORY = {"at_least": "{response} = {{}} or higher"}  # by part of the response, where it is not one category alone
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,14 @@ class Scale:
         The factor of differences: 100 for percentage points.
     unit : str
         The unit of differences; empty for that of the response.
+    category : str
+        How one of the categories of the response is written, such as ``rating = {}``; empty for one number.
     """
 
     mean: str
     factor: float = 1.0
     unit: str = ""
+    category: str = ""
 
 
 def scale_of(posterior: Posterior, part: str | None = None) -> Scale:
@@ -39,8 +44,14 @@ def scale_of(posterior: Posterior, part: str | None = None) -> Scale:
     response = design.response.strip("`")
     if (part or default_part(posterior.spec)) != "mean":
         asked = next(iter(chosen_parts(part, posterior.spec, design.categories).values()))
+        written = (
+            _CATEGORY.get(asked.name, "{response} = {{}}") if asked.name in posterior.spec.family.by_category else ""
+        )
+        category = written.format(response=response.replace("{", "{{").replace("}", "}}"))
         name = f"{asked.title} of {response}"
-        return Scale(name, 100.0, POINTS) if asked.range == "unit" else Scale(name)
+        return Scale(name, 100.0, POINTS, category) if asked.range == "unit" else Scale(name, category=category)
+    if kind.ordered:
+        return Scale(mean_text(posterior))
     if kind.trials:
         return Scale(f'probability of "{response}"', 100.0, POINTS)
     if kind.is_binary:

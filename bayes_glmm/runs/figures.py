@@ -33,6 +33,7 @@ def write_figures(
     from bayes_glmm.report.effect_parts import (
         effect_rows,
         effects_figure,
+        of_categories,
         one_reading_each,
     )  # Matplotlib takes a second
     from bayes_glmm.report.figures import forest
@@ -45,5 +46,6 @@ def write_figures(
     (folder / "coefficients.svg").write_bytes(forest(coefficients.assign(row=coefficients["coefficient"]), xlabel))
     (folder / "predictive.svg").write_bytes(predictive_figure(posterior)[0])
     for name, answer in answers.items():
-        rows = one_reading_each(effect_rows(answer.estimates.table, bool(answer.variable)))
-        (folder / f"{name}.svg").write_bytes(effects_figure(rows, scale_of(posterior, answer.part)))
+        scale = scale_of(posterior, answer.part)
+        rows = one_reading_each(of_categories(effect_rows(answer.estimates.table, bool(answer.variable)), scale))
+        (folder / f"{name}.svg").write_bytes(effects_figure(rows, scale))

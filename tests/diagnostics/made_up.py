@@ -13,12 +13,14 @@ import pandas as pd
 import xarray as xr
 
 from bayes_glmm.design import build_design, resolve_priors
+from bayes_glmm.names import step
 from bayes_glmm.posterior import Posterior, posterior_at
 from bayes_glmm.spec import ModelSpec, Prior
 
 CHAINS, DRAWS = 4, 500
 LEVELS, ROWS = 30, 20
 FORMULA = "y ~ x + (x | g)"
+STEPS = 1.0  # from one threshold to the next
 G = np.array([[0.25, 0.03], [0.03, 0.09]])
 
 
@@ -33,6 +35,7 @@ def data_of(family: str, rng: np.random.Generator) -> tuple[pd.DataFrame, np.nda
         "poisson": lambda: rng.poisson(np.exp(eta)),
         "bernoulli": lambda: rng.binomial(1, 1 / (1 + np.exp(-eta))),
         "binomial": lambda: rng.binomial(12, 1 / (1 + np.exp(-eta))),
+        "cumulative": lambda: 1 + (eta[:, None] + rng.logistic(size=(g.size, 1)) > STEPS * np.arange(4)).sum(axis=1),
     }[family]()
     return pd.DataFrame({"y": y, "x": x, "g": [f"g{i:02d}" for i in g], "n": 12}), u
 
@@ -44,12 +47,13 @@ def good(family: str = "gaussian", seed: int = 3) -> Posterior:
     formula = FORMULA.replace("y ~", "p(y, n) ~") if family == "binomial" else FORMULA
     n = CHAINS * DRAWS
     spread = 1.0 + 0.05 * rng.normal(size=(n, 1, 1))
+    constants = {"gaussian": ["sigma"], "cumulative": [step(k) for k in (2, 3, 4)]}.get(family, [])
     posterior = posterior_at(
         ModelSpec.from_formula(formula, family=family),
         data,
         beta=np.array([1.0, 0.5]) + 0.03 * rng.normal(size=(n, 2)),
         G={"g": G * spread + np.diag([0.01, 0.0]) * rng.random((n, 1, 1))},
-        auxiliary={"sigma": 1.0 + 0.03 * rng.normal(size=n)} if family == "gaussian" else {},
+        auxiliary={name: 1.0 + 0.03 * rng.normal(size=n) for name in constants},
         u={"g": u + 0.02 * rng.normal(size=(n, *u.shape))},
     )
     resampled = {"k_hat": 0.3, "good_k": 0.7, "integration_error": 0.02}
@@ -112,6 +116,9 @@ def wild(posterior: Posterior, rng: np.random.Generator) -> np.ndarray:
             y = ((np.arange(y.size) % ROWS > ROWS / 2) & (shift > 0)).astype(float)
         case "binomial":
             y = 12.0 * ((np.arange(y.size) % ROWS > ROWS / 2) & (shift > 0))
+        case "cumulative":
+            y = 1.0 + 4.0 * ((np.arange(y.size) % ROWS > ROWS / 2) & (shift > 0))
+            y[:5] = np.arange(1.0, 6.0)  # every category is in some row
     return y
 
 

@@ -103,7 +103,15 @@ def test_several_values_of_another_column_give_panels() -> None:
         assert list(expected) == list(upward(axes, ZERO))
 
 
-RESPONSES = {"real": 0.5, "positive": 1.0, "binary": 0.0, "successes": 1.0, "count": 1.0, "fraction": 0.25}
+RESPONSES = {
+    "real": 0.5,
+    "positive": 1.0,
+    "binary": 0.0,
+    "successes": 1.0,
+    "count": 1.0,
+    "fraction": 0.25,
+    "ordered": 1.0,
+}
 
 
 def _made_up(family: str, link: str) -> Posterior:

@@ -12,6 +12,7 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.names import step
 from bayes_glmm.posterior import Posterior, posterior_at
 from bayes_glmm.report import SECTIONS, render
 from bayes_glmm.spec import ModelSpec
@@ -101,10 +102,12 @@ def case(
         "beta": rng.beta(2.0, 3.0, size=rows),
         "poisson": rng.poisson(3.0, size=rows),
         "negative_binomial": rng.poisson(3.0, size=rows),
+        "cumulative": rng.integers(1, 5, size=rows),
     }[family]
     formula = formula.replace("y ~", "p(y, n) ~") if family == "binomial" else formula
     spec = ModelSpec.from_formula(formula, family=family, link=link)
-    auxiliary = {"sigma": 1.0, "phi": 2.0, "nu": 8.0, "zi": 0.2}
+    auxiliary = {"sigma": 1.0, "phi": 2.0, "nu": 8.0, "zi": 0.2, step(2): 1.0, step(3): 1.2}
+    constants = (step(2), step(3)) if family == "cumulative" else spec.family.auxiliary
     small = 0.01 if link == "inverse" else 1.0
     G = {
         term.group: small * np.eye(2 if "x" in term.effects else 1) * (0.2 + 0.1 * rng.random((60, 1, 1)))
@@ -117,7 +120,7 @@ def case(
         data,
         np.pad(beta, (0, size - 1)) + 0.1 * rng.normal(size=(60, size)),
         G,
-        {name: auxiliary[name] * (1 + 0.05 * rng.random(60)) for name in spec.family.auxiliary},
+        {name: auxiliary[name] * (1 + 0.05 * rng.random(60)) for name in constants},
     )
 
 
@@ -139,4 +142,5 @@ POSTERIORS = {
     "bernoulli": lambda: case("bernoulli", "y ~ x + f + (1 | g)", f=np.tile(WORDS, 16)),
     "poisson": lambda: case("poisson", "y ~ x + offset(log(n)) + (x | g)"),
     "crossed": lambda: case("gaussian", "y ~ x + f + (1 | g) + (1 | h)", f=np.tile(WORDS, 16), h=np.repeat(WORDS, 16)),
+    "cumulative": lambda: case("cumulative", "y ~ x + f + (1 | g)", f=np.tile(WORDS, 16)),
 }

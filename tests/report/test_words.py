@@ -84,11 +84,20 @@ def test_draws_that_are_not_finite_have_no_direction() -> None:
         ("binomial", 'probability of "y"', 100.0),
         ("poisson", "mean of y", 1.0),
         ("beta", "mean of y", 1.0),
+        ("cumulative", "probability of each category of y", 100.0),
     ],
 )
 def test_the_mean_has_a_name(family: str, mean: str, factor: float) -> None:
     scale = scale_of(case(family))
     assert (mean, factor) == (scale.mean, scale.factor)
+
+
+def test_categories_are_written_as_the_part_asks() -> None:
+    posterior = case("cumulative")
+    assert "y = {}" == scale_of(posterior).category
+    assert "y = {} or higher" == scale_of(posterior, "at_least").category
+    assert Scale("mean category of y (1 to 4)") == scale_of(posterior, "mean")
+    assert "" == scale_of(case("poisson"), "zero").category
 
 
 def test_the_event_of_a_text_response_is_named() -> None:

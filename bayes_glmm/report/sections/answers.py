@@ -13,6 +13,7 @@ from bayes_glmm.report.effect_parts import (
     effects_figure,
     effects_table,
     figure_words,
+    of_categories,
     one_reading_each,
     sentences,
 )
@@ -30,7 +31,7 @@ def render_answers(posterior: Posterior, answers: Sequence[Answer] = ()) -> Mark
 
 
 def _answer(answer: Answer, scale: Scale) -> Markup:
-    rows = one_reading_each(effect_rows(answer.estimates.table, bool(answer.variable)))
+    rows = one_reading_each(of_categories(effect_rows(answer.estimates.table, bool(answer.variable)), scale))
     alt = f"{answer.question} Shown: {figure_words(rows, scale)}"
     picture = figure(effects_figure(rows, scale), alt, caption_of(answer.estimates))
     numbers = effects_table(rows) + paragraph("{summary}", kind="note", summary=summary_of(answer.estimates))

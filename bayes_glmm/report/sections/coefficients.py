@@ -15,6 +15,12 @@ from bayes_glmm.report.html import figure, heading, paragraph, side_by_side
 from bayes_glmm.report.sections.population import readings
 from bayes_glmm.report.words import caption_of, summary_of
 
+_THRESHOLDS = (
+    " A positive coefficient makes higher categories more probable. Thresholds are on the same scale and separate "
+    "adjacent categories: the higher the linear predictor, the more probable are the categories above a threshold. All "
+    "are <span class='conditional'>conditional</span>: they compare rows of one group, whatever its random effects are."
+)
+
 
 def render_coefficients(posterior: Posterior) -> Markup:
     """A sentence, the forest, the table."""
@@ -31,11 +37,15 @@ def render_coefficients(posterior: Posterior) -> Markup:
             "marginal model, which a GEE estimates: the population-averaged mean on the link scale, projected on the "
             "columns."
         )
+    if posterior.design.thresholds:
+        text += _THRESHOLDS
     parts = [paragraph(text, link=posterior.spec.link_name)]
     constants = ["Intercept", *map(threshold, posterior.design.thresholds)]
     slopes = frame[~frame["coefficient"].isin(constants)]
     if len(slopes):
-        parts.append(_forest(slopes, posterior.spec.link_name, caption_of(found)))
+        kept = "The thresholds are" if posterior.design.thresholds else "The intercept is"
+        caption = f"{caption_of(found)} {kept} in the table only."
+        parts.append(_forest(slopes, posterior.spec.link_name, caption))
     parts.append(side_by_side(frame, ["coefficient"]) + paragraph("{summary}", kind="note", summary=summary_of(found)))
     return Markup("").join([*parts, *_further(posterior)])
 
@@ -55,4 +65,4 @@ def _forest(frame: pd.DataFrame, link: str, caption: str) -> Markup:
     svg = forest(frame.assign(row=frame["coefficient"]), f"coefficient, {link} scale")
     effects = " and ".join(dict.fromkeys(frame["effect"]))
     alt = f"Coefficients on the {link} scale with 95 % intervals, {effects}; numbers in the table below."
-    return figure(svg, alt, f"{caption} The intercept is in the table only.")
+    return figure(svg, alt, caption)

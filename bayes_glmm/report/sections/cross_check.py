@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from bayes_glmm.approx import CrossCheck, cross_check
 from bayes_glmm.effects.coefficients import CONDITIONAL, POPULATION_AVERAGED
+from bayes_glmm.names import THRESHOLD
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.figures import forest
 from bayes_glmm.report.html import bullets, details, figure, number, paragraph, table
@@ -32,9 +33,9 @@ def render_cross_check(posterior: Posterior) -> Markup:
 
 
 def _pictured(found: CrossCheck) -> pd.DataFrame:
-    """Some coefficients but the intercept, those with the largest range of estimates in posterior sds first."""
+    """Some slopes, those with the largest range of estimates in posterior sds first."""
     rows = found.table[found.table["effect"].isin([CONDITIONAL, POPULATION_AVERAGED])]
-    rows = rows[~rows["parameter"].str.fullmatch(r"(\w+_)?Intercept")]
+    rows = rows[~rows["parameter"].str.fullmatch(rf"(\w+_)?Intercept|{THRESHOLD}\[.*\]")]
     by = rows.groupby(["parameter", "effect"], sort=False)
     span = (by["estimate"].max() - by["estimate"].min()) / by["sd"].first()
     order = span.groupby("parameter", sort=False).max().sort_values(ascending=False, kind="stable")

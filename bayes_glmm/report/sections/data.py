@@ -25,6 +25,8 @@ def render_data(posterior: Posterior) -> Markup:
 def _response(posterior: Posterior) -> Markup:
     design, kind = posterior.design, posterior.spec.family.response
     y = design.y
+    if posterior.spec.family.categories:
+        return _categories(design)
     if kind.is_binary:
         event = f"{design.response} = {design.success or 1}"
         share = f"{y.mean():.1%}"
@@ -43,11 +45,26 @@ def _response(posterior: Posterior) -> Markup:
     )  # fmt: skip
 
 
+def _categories(design: Design) -> Markup:
+    """Rows and shares of each category, in their order."""
+    counts = np.bincount(design.y.astype(int), minlength=len(design.categories) + 1)[1:]
+    text = "{name}: {n} categories from {low} to {high}."
+    names = design.categories
+    return paragraph(text, name=design.response, n=len(names), low=names[0], high=names[-1]) + table(
+        {
+            str(design.response): list(names),
+            "rows": counts.tolist(),
+            "share": [f"{count / len(design.y):.1%}" for count in counts],
+        }.items()
+    )
+
+
 def _groups(design: Design) -> Markup:
     trials = np.ones(len(design.y)) if design.trials is None else design.trials
     sizes = [np.bincount(block.index, minlength=len(block.levels)) for block in design.blocks]
     means = [np.bincount(b.index, design.y) / np.bincount(b.index, trials) for b in design.blocks]
     what = "mean" if design.trials is None else "share"
+    what = "mean category" if design.categories else what
     return table(
         [
             ("group", [block.group for block in design.blocks]),

@@ -15,7 +15,14 @@ from bayes_glmm.effects.estimands import default_part
 from bayes_glmm.names import LOCATION
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.answer import Answer
-from bayes_glmm.report.effect_parts import effect_rows, effects_figure, effects_table, figure_words, sentences
+from bayes_glmm.report.effect_parts import (
+    effect_rows,
+    effects_figure,
+    effects_table,
+    figure_words,
+    of_categories,
+    sentences,
+)
 from bayes_glmm.report.html import details, figure, paragraph
 from bayes_glmm.report.words import caption_of, scale_of
 
@@ -43,7 +50,7 @@ _WHY = {
 _OTHERWISE = "the mean of a curve is not the curve of a mean"
 _HOW = (
     "Every row of the data is set to one value of the variable, then to the other, with its other columns unchanged. "
-    "The predicted means are averaged over all rows and compared. <code>{call}</code> returns the same numbers."
+    "The predictions are averaged over all rows and compared. <code>{call}</code> returns the same numbers."
 )
 
 
@@ -57,7 +64,7 @@ def render_population(
         return Markup("") if answers else paragraph("The model has no variables whose effect could be compared.")
     found = compared(posterior, variables[:VARIABLES], comparisons)
     table, scale = pd.concat([estimates.table for estimates in found], ignore_index=True), scale_of(posterior)
-    rows = effect_rows(table, compared=True)
+    rows = of_categories(effect_rows(table, compared=True), scale)
     parts = [
         Markup("") if answers else explanation(posterior),
         sentences(rows, scale),

@@ -31,10 +31,11 @@ def render_predictive(posterior: Posterior, checks: Checks) -> Markup:
         "P(replicated > observed)": [f"{row['p']:.3f}" for _, row in rows],
         "verdict": [badge(item.verdict) for item, _ in rows],
     }
+    among_many = " The verdict on the shares of categories allows for their number."
     explained = paragraph(
         "Each statistic of the data beside the same statistic of replicated data. Group means are replicated with new "
         "groups from N(0, G), the other statistics with the estimated groups. A probability near 0 or 1 means that the "
-        "model rarely produces such a statistic.",
+        "model rarely produces such a statistic." + among_many * bool(posterior.spec.family.categories),
         kind="note",
     )
     return figure(svg, alt, caption) + table(columns.items()) + explained + _loo(posterior)

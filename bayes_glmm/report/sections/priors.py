@@ -10,8 +10,9 @@ from bayes_glmm.design import RandomBlock
 from bayes_glmm.design.prior_text import brief
 from bayes_glmm.diagnostics import sensitivity
 from bayes_glmm.diagnostics.parameters import parameters
-from bayes_glmm.diagnostics.prior_density import log_correlation_density, log_density
+from bayes_glmm.diagnostics.prior_density import log_correlation_density, log_density, log_threshold_density
 from bayes_glmm.diagnostics.sensitivity import THRESHOLD, judged
+from bayes_glmm.names import threshold
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.html import badge, details, figure, paragraph, table
 from bayes_glmm.report.prior_figures import Before, before_and_after
@@ -61,12 +62,15 @@ def _before(posterior: Posterior, label: str, draws: np.ndarray, sensitive: floa
 
 
 def _support(posterior: Posterior, label: str) -> tuple[float, float]:
-    if label.startswith("beta["):
+    if label.startswith("beta[") or label in _thresholds(posterior):
         return -np.inf, np.inf
     return (-1.0, 1.0) if label.startswith("corr_") else (0.0, np.inf)
 
 
 def _log_prior(posterior: Posterior, label: str, grid: np.ndarray) -> np.ndarray:
+    if label in _thresholds(posterior):
+        names = _thresholds(posterior)
+        return log_threshold_density(posterior.priors[label], 1 + names.index(label), len(names), grid)
     if label in posterior.priors.entries:
         return log_density(posterior.priors[label], grid)
     block, first = _correlation(posterior, label)
@@ -74,8 +78,18 @@ def _log_prior(posterior: Posterior, label: str, grid: np.ndarray) -> np.ndarray
 
 
 def _has_prior(posterior: Posterior, label: str) -> bool:
-    """Whether a parameter's own prior has a closed form: that of an intercept far from the centre need not."""
+    """Whether a parameter's own prior has a closed form: that of an intercept far from the centre need not.
+
+    Nor need those of thresholds in order with priors that differ.
+    """
+    if label in _thresholds(posterior):
+        return len(set(posterior.priors.thresholds)) == 1
     return label in posterior.priors.entries or label.startswith("corr_")
+
+
+def _thresholds(posterior: Posterior) -> list[str]:
+    """Labels of the thresholds, in order."""
+    return [threshold(name) for name in posterior.design.thresholds]
 
 
 def _correlation(posterior: Posterior, label: str) -> tuple[RandomBlock, int]:
@@ -89,6 +103,8 @@ def _correlation(posterior: Posterior, label: str) -> tuple[RandomBlock, int]:
 
 def _prior_text(posterior: Posterior, label: str) -> str:
     entries = posterior.priors.entries
+    if label in _thresholds(posterior):
+        return f"{brief(entries[label])}, in order"
     if not _has_prior(posterior, label):
         return "that of the intercept at the centre, carried to x = 0"
     return brief(entries[label] if label in entries else entries[label.partition("[")[0]])
