@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from bayes_glmm.errors import SpecError as SpecError
     from bayes_glmm.families import FAMILIES as FAMILIES
     from bayes_glmm.families import LINKS as LINKS
+    from bayes_glmm.families import Family as Family
+    from bayes_glmm.families import Parameter as Parameter
     from bayes_glmm.glmm import GLMM as GLMM
     from bayes_glmm.glmm import Fit as Fit
     from bayes_glmm.glmm import load as load
@@ -32,7 +34,7 @@ __version__ = version("bayes-glmm")
 
 _NAMES = {
     "errors": ("ConfigError", "DataError", "GLMMError", "SamplingError", "SpecError"),
-    "families": ("FAMILIES", "LINKS"),
+    "families": ("FAMILIES", "LINKS", "Family", "Parameter"),
     "glmm": ("GLMM", "Fit", "load"),
     "interop": ("from_bambi",),
     "posterior": ("Posterior",),

@@ -52,10 +52,8 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"oprobit|orderedprobit", "Write family='cumulative', link='probit'."),
     (r"ordered.*|ordinal.*|cumulative.*|clmm2", "Write family='cumulative'."),
     (r"acat|sratio|cratio", "Of the ordinal families only the cumulative is supported: family='cumulative'."),
-    (
-        r"categorical|multinom.*|dirichlet.*|softmax|mlogit",
-        "Families of more than two categories are not supported.",
-    ),
+    (r"categorical.*|multinom.*|softmax|mlogit|mclogit", "Write family='categorical', with one row per choice."),
+    (r"dirichlet.*", "Families of shares of several categories are not supported."),
     (
         r"lognormal|loggaussian|lnorm",
         "Write log(y) ~ ... with family='gaussian'; effects are then those on log(y).",

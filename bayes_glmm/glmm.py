@@ -16,6 +16,7 @@ import pandas as pd
 from bayes_glmm import effects
 from bayes_glmm.design import Design, Finding, Priors, Problem, build_design, findings, resolve_priors
 from bayes_glmm.errors import SpecError
+from bayes_glmm.families import Family
 from bayes_glmm.posterior import Posterior, load_posterior
 from bayes_glmm.predictive import log_likelihood, replicate
 from bayes_glmm.spec import ModelSpec, Prior
@@ -40,9 +41,10 @@ class GLMM:
         that of the response: ``["y ~ x + (1 |i| g)", "sigma ~ z + (1 |i| g)"]``; effects with the same name between
         two bars are correlated. A ModelSpec brings its own family, link and priors.
     data : DataFrame
-    family : str
+    family : str or Family
         ``gaussian``, ``student_t``, ``gamma``, ``bernoulli``, ``binomial``, ``beta``, ``poisson``,
-        ``negative_binomial``, ``zero_inflated_poisson``, or ``cumulative`` for ordered categories.
+        ``negative_binomial``, ``zero_inflated_poisson``, or ``cumulative`` for ordered categories. Or a :class:`Family`
+        of your own: see :func:`bayes_glmm.families.check_family`.
     link : str or mapping of parameter to str, optional
         A link of the family; its usual one by default. Of further parameters by name: ``{"zi": "probit"}``.
     priors : mapping of str to str or Prior, optional
@@ -82,7 +84,7 @@ class GLMM:
         self,
         formula: str | Sequence[str] | ModelSpec,
         data: pd.DataFrame,
-        family: str | None = None,
+        family: str | Family | None = None,
         link: str | Mapping[str, str] | None = None,
         priors: Mapping[str, str | Prior] | None = None,
         missing: Literal["error", "drop"] = "error",
@@ -302,12 +304,18 @@ def _notes(found: Iterable[Finding]) -> list[str]:
     return ["", "Findings", *lines] if lines else []
 
 
-def load(folder: str | Path) -> Fit:
+def load(folder: str | Path, family: Family | None = None) -> Fit:
     """Read a saved fit.
+
+    Parameters
+    ----------
+    folder : str or Path
+    family : Family, optional
+        The family of a model with a family of your own: files have its name, and no code.
 
     Raises
     ------
     DataError
-        If the folder does not hold one.
+        If the folder does not hold one; if its family is missing, or another than the one given.
     """
-    return Fit(load_posterior(folder))
+    return Fit(load_posterior(folder, family))

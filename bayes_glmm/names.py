@@ -1,6 +1,7 @@
 """Names of the variables and dimensions of the draws: one schema, in which the names of the data always win.
 
-``beta [coefficient]``, the location's, and ``beta_sigma [coefficient_sigma]`` of a further parameter with a formula;
+``beta [coefficient]``, the location's, and ``beta_sigma [coefficient_sigma]`` of a further parameter with a formula,
+``beta_mub`` of a category that has a predictor of its own;
 for each grouping factor g ``u_g``, ``z_g`` [g, g_effect], ``sd_g [g_effect]``, ``G_g`` and ``corr_g`` [g_effect,
 g_effect_2], where an effect of a further parameter is called ``sigma_x``; parameters without a formula as scalars;
 thresholds of ordered categories as ``threshold [adjacent]``; the response along ``row``. A grouping factor or a
@@ -80,5 +81,6 @@ def threshold(between: str) -> str:
 
 
 def _taken(name: str) -> bool:
-    kind = name.startswith((*KINDS, f"{THRESHOLD}_step_"))
+    of_categories = (f"{kind}_{LOCATION}" for kind in ("beta", "b", "coefficient", "canonical"))
+    kind = name.startswith((*KINDS, f"{THRESHOLD}_", *of_categories))
     return kind or name in RESERVED or "_effect" in name or name.endswith(("_level", "_response"))

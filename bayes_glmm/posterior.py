@@ -26,6 +26,8 @@ from bayes_glmm.design.canonical import without_coefficients
 from bayes_glmm.design.prior_record import from_record, to_record
 from bayes_glmm.draws import to_canonical, with_covariance, with_thresholds
 from bayes_glmm.errors import DataError, GLMMError, SpecError, choices
+from bayes_glmm.families import Family
+from bayes_glmm.families.own_record import from_own_record, to_own_record
 from bayes_glmm.files import check_no_link, whole_folder
 from bayes_glmm.names import ADJACENT, THRESHOLD
 from bayes_glmm.netcdf import read_tree, write_tree
@@ -87,7 +89,7 @@ class Posterior:
     @property
     def beta(self) -> np.ndarray:
         """Fixed effects of the location [draw, coefficient]."""
-        return self.array("beta")
+        return self.array(self.design.predictors.location.variable)
 
     def coefficients(self, parameter: str) -> np.ndarray:
         """Fixed effects of a parameter with a formula [draw, coefficient]."""
@@ -159,6 +161,8 @@ class Posterior:
             "priors": to_record(self.priors),
             "provenance": self.provenance,
         }
+        if self.spec.own is not None:
+            model["own family"] = to_own_record(self.spec.own)
         with whole_folder(target) as partial:
             write_tree(partial / DRAWS, self.draws)
             write_frame(partial / DATA, self.design.data)
@@ -166,14 +170,20 @@ class Posterior:
         return Path(folder)
 
 
-def load_posterior(folder: str | Path) -> Posterior:
+def load_posterior(folder: str | Path, family: Family | None = None) -> Posterior:
     """Read what :meth:`Posterior.save` wrote; of the folder of a run, its ``posterior``.
+
+    Parameters
+    ----------
+    folder : str or Path
+    family : Family, optional
+        That of a model with a user's own family: files have its name, and no code.
 
     Raises
     ------
     DataError
         If the folder does not hold a saved posterior, or one of another format; if a file is damaged, or does not fit
-        the others.
+        the others; if a user's own family is missing, or another than the one given.
     """
     folder = Path(folder)
     if (folder / "posterior").is_dir():
@@ -191,10 +201,14 @@ def load_posterior(folder: str | Path) -> Posterior:
             str(folder / MODEL),
             "Read it with the version of bayes_glmm named under 'provenance'.",
         )
+    mapping = model["model"]
+    if family is not None or "own family" in model:
+        from_own_record(family, model.get("own family"), folder / MODEL)
+        mapping = mapping | {"family": family}
     data = _read(folder / DATA, read_frame)
     draws = read_tree(folder / DRAWS, _DAMAGED)
     try:
-        spec = ModelSpec.from_dict(model["model"])
+        spec = ModelSpec.from_dict(mapping)
         design = replace(build_design(spec, data), dropped=model.get("dropped", 0))
         spec = spec.of(design.categories)
         priors = resolve_priors(spec, design)

@@ -220,6 +220,8 @@ def _coefficients(posterior: Posterior) -> pd.DataFrame:
         found = coefficients(posterior)
     table = found.table.assign(sd=found.draws.to_numpy().reshape(-1, len(found.table)).std(axis=0))
     table = table.rename(columns=names).drop(columns=["probability", "mcse"])
+    location = posterior.design.predictors.location.parameter
+    table["parameter"] = [effect_name(location, name) for name in table["parameter"]]
     return pd.concat([table, *_further(posterior)], ignore_index=True)
 
 

@@ -13,6 +13,7 @@ from bayes_glmm.datasets.tables import clinics as clinics
 from bayes_glmm.datasets.tables import seeds as seeds
 from bayes_glmm.datasets.tables import spinal as spinal
 from bayes_glmm.datasets.tables import wine as wine
+from bayes_glmm.datasets.tables import womenlf as womenlf
 from bayes_glmm.errors import DataError, choices
 
 DATASETS: dict[str, Dataset] = {
@@ -59,6 +60,12 @@ DATASETS: dict[str, Dataset] = {
             function=wine,
             title="Bitterness of eight bottles of wine in five ordered categories: nine judges",
             source="Randall (1989), Biometrical Journal 31, 781-793",
+        ),
+        Dataset(
+            "womenlf",
+            function=womenlf,
+            title="Work outside the home (none, part time, full time) of 263 married Canadian women",
+            source="Social Change in Canada Project 1977; Fox (1997), Applied Regression Analysis",
         ),
     )
 }

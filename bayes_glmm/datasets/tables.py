@@ -53,6 +53,60 @@ _WINE = (
     (2, 2, 2, 3, 3, 3, 3, 4),
     (1, 2, 3, 2, 3, 2, 4, 4),
 )
+# Incomes of husbands by region and presence of children: of women who do not work, work part time, work full time.
+_WOMENLF = {
+    ("Atlantic", "absent"): (
+        "17",
+        "6",
+        "11 16",
+    ),
+    ("Atlantic", "present"): (
+        "1 1 3 7 9 9 9 9 15 15 15 17 19 19 23 23 23 23 45",
+        "9 11 11",
+        "5 9 17 17",
+    ),
+    ("BC", "absent"): (
+        "5 13 15 19 19 28",
+        "12 12",
+        "6 13 13 13 15 27",
+    ),
+    ("BC", "present"): (
+        "7 9 13 13 15 19 23 23",
+        "8 11 15 15 19 28",
+        "16",
+    ),
+    ("Ontario", "absent"): (
+        "9 9 9 9 13 13 19 35 35 35",
+        "19 28",
+        "9 9 9 9 9 11 13 13 13 14 14 15 15 15 18 18 20 22 24 27 28",
+    ),
+    ("Ontario", "present"): (
+        "3 5 7 7 7 7 9 9 9 13 13 13 13 13 13 14 14 15 15 15 15 15 15 15 15 15 15 15 17 17 17 17 17 17 17 19 19 19 "
+        "19 19 19 19 23 23 23 23 23 23 23 26 28 28 28 45",
+        "4 5 9 9 9 10 13 14 15 19 19 23 30 38 38",
+        "7 11 11 13 17 17",
+    ),
+    ("Prairie", "absent"): (
+        "",
+        "23",
+        "1 1 10 15",
+    ),
+    ("Prairie", "present"): (
+        "9 9 11 11 11 13 13 13 13 13 17 17 17 17 19 23 23",
+        "10 10 13 13 13",
+        "5 5 7 14",
+    ),
+    ("Quebec", "absent"): (
+        "5 9 11 11 13 15 23 23 23",
+        "15",
+        "2 3 5 5 6 10 10 11 11 11 15 15 16",
+    ),
+    ("Quebec", "present"): (
+        "5 7 7 7 9 11 11 11 11 11 13 13 13 13 13 13 13 15 15 15 15 15 15 15 15 17 19 19 19 19 28",
+        "9 17 19 23 23 23",
+        "3 5 5 6 20",
+    ),
+}
 
 
 def abortion() -> pd.DataFrame:
@@ -217,4 +271,39 @@ def wine() -> pd.DataFrame:
             "contact": pd.Categorical(np.tile(np.repeat(["no", "yes"], 2), 2 * judges), ["no", "yes"]),
             "rating": pd.Categorical(np.ravel(_WINE), range(1, 6), ordered=True),
         }
+    )
+
+
+def womenlf() -> pd.DataFrame:
+    """Work outside the home of 263 married Canadian women, with the incomes of their husbands.
+
+    Returns
+    -------
+    DataFrame
+        One row per woman: ``partic`` (not.work, parttime, fulltime; categories without an order), ``hincome``, the
+        husband's income in thousands of dollars, ``children`` in the household (absent, present) and ``region`` of
+        Canada (Atlantic, BC, Ontario, Prairie, Quebec). References: not.work, absent.
+
+    Notes
+    -----
+    From a survey of 1977, the Social Change in Canada Project of York University. Analysed in Fox (1997), Applied
+    Regression Analysis, Linear Models, and Related Methods. The table is ``Womenlf`` in R's package carData, which has
+    its rows in another order.
+
+    Examples
+    --------
+    >>> womenlf().groupby(["children", "partic"], observed=True).size().unstack().values.tolist()
+    [[26, 7, 46], [129, 35, 20]]
+    """
+    statuses = ("not.work", "parttime", "fulltime")
+    rows = [
+        (status, int(income), children, region)
+        for (region, children), cell in _WOMENLF.items()
+        for status, incomes in zip(statuses, cell, strict=True)
+        for income in incomes.split()
+    ]
+    table = pd.DataFrame(rows, columns=["partic", "hincome", "children", "region"])
+    return table.assign(
+        partic=pd.Categorical(table["partic"], statuses),
+        children=pd.Categorical(table["children"], ["absent", "present"]),
     )

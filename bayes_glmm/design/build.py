@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design.block import RandomBlock
-from bayes_glmm.design.categories import check_intercept, declared, read_categories
+from bayes_glmm.design.categories import between, check_intercept, declared, read_categories
 from bayes_glmm.design.check import check_design, check_finite, check_response
 from bayes_glmm.design.design import Design, Predictors
 from bayes_glmm.design.encode import Encoder, FixedEncoder, group_labels, label_columns, predictor_columns
@@ -47,23 +47,23 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         For missing columns or values, responses outside the family's support, more columns than rows, and grouping
         factors with one level.
     """
-    formula, formulas = spec.formula, spec.predicted
-    inputs = predictor_columns(formulas.values())
+    formula, family = spec.formula, spec.family
+    inputs = predictor_columns(spec.predicted.values())
     groups = tuple(dict.fromkeys(column for term in spec.random for column in term.columns))
     _check_names(spec, inputs, groups)
-    labels = label_columns(formulas.values())
+    labels = label_columns(spec.predicted.values())
     rows = complete_rows(data, (*response_columns(spec), *inputs), groups, missing, labels)
     check_levels(rows[list(inputs)])
     check_number_texts(rows[list(inputs)], labels)
     if (named := formula.response.strip("`")) in rows:
         check_number_texts(rows[[named]], labels)
-    ordered = spec.family.response.ordered
-    rows = declared(spec, data, rows) if ordered else rows
-    y, categories = read_categories(spec, rows) if ordered else (np.empty(0), ())
-    y, success = (y, None) if ordered else read_response(spec, rows)
+    rows = declared(spec, data, rows) if family.categories else rows
+    y, categories = read_categories(spec, rows) if family.categories else (np.empty(0), ())
+    y, success = (y, None) if family.categories else read_response(spec, rows)
+    formulas = spec.of(categories).predicted
     trials = None if formula.trials is None else read_trials(formula.trials, rows)
     built = [_build_fixed(parameter, one, rows) for parameter, one in formulas.items()]
-    if ordered:
+    if family.response.ordered:
         check_intercept(spec, built[0][1].coefficients)
     effects, blocks = _build_blocks(formulas, rows)
     design = Design(
@@ -77,6 +77,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         encoder=Encoder(tuple(fixed for fixed, _, _ in built), effects, inputs),
         aliased=built[0][2],
         categories=categories,
+        thresholds=between(categories) if family.response.ordered else (),
     )
     check_response(spec.family, design)
     check_design(design)

@@ -24,7 +24,6 @@ from scipy import linalg
 from bayes_glmm.design.block import RandomBlock
 from bayes_glmm.design.design import Design
 from bayes_glmm.design.predictor import Predictor
-from bayes_glmm.names import LOCATION
 
 CENTRE = "Intercept[centre]"  # a linear predictor at the centre of its columns, u = 0
 
@@ -109,7 +108,7 @@ class Canonical:
     @property
     def location(self) -> Columns:
         """That of the location's fixed effects."""
-        return self.fixed[LOCATION]
+        return next(iter(self.fixed.values()))
 
     @property
     def T(self) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""The response as numbers 1, ..., K of ordered categories, in the order that the data declare."""
+"""The response as numbers 1, ..., K of categories, in the order that the data declare where the family needs one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -31,28 +32,34 @@ def declared(spec: ModelSpec, data: pd.DataFrame, rows: pd.DataFrame) -> pd.Data
 def read_categories(spec: ModelSpec, rows: pd.DataFrame) -> tuple[np.ndarray, tuple[str, ...]]:
     """The number of each row's category [row], and the names of the categories that occur, in order.
 
-    Numbers are in their own order, an ordered categorical in its own.
+    Numbers are in their own order, a categorical in its own, text in that of the alphabet.
 
     Raises
     ------
     DataError
-        For text without an order, numbers that are not whole, one category, and more than 50.
+        For numbers that are not whole, one category, more than 50, and an order that is needed and not known.
     """
+    ordered = spec.family.response.ordered
     response = spec.formula.response
     name = response.strip("`")
     column = rows[name] if name in rows.columns else pd.Series(response_column(response, rows))
     where = f"column {name!r}"
-    if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
+    if isinstance(column.dtype, pd.CategoricalDtype) and (column.cat.ordered or not ordered):
         column = column.cat.remove_unused_categories()
         levels, codes = [str(one) for one in column.cat.categories], column.cat.codes.to_numpy()
     elif pd.api.types.is_numeric_dtype(column):
         values, codes = np.unique(column.to_numpy(float), return_inverse=True)
         if bad := [value for value in values if value != np.floor(value)]:
             what = (
-                f"The {spec.family_name} family needs ordered categories; found {bad[0]:g}, which is no whole number."
+                f"The {spec.family_name} family needs {spec.family.response.support_text}; found {bad[0]:g}, which is "
+                "no whole number."
             )
             raise DataError(what, where, "Cut the numbers into categories, pd.cut(), or use a family of numbers.")
-        levels = [f"{value:.0f}" for value in values]
+        is_bool = pd.api.types.is_bool_dtype(column)
+        levels = [str(bool(value)) if is_bool else f"{value:.0f}" for value in values]
+    elif not ordered:
+        text = column.astype(str).astype("category").cat
+        levels, codes = [*text.categories], text.codes.to_numpy()
     else:
         raise DataError(
             "The order of the categories is not known.", where, _how_to_order(name, sorted(map(str, column.unique())))
@@ -60,7 +67,17 @@ def read_categories(spec: ModelSpec, rows: pd.DataFrame) -> tuple[np.ndarray, tu
     if len(levels) < 2 or len(levels) > MOST:
         found = "one category" if len(levels) < 2 else f"{len(levels)} categories; {MOST} can be fitted"
         raise DataError(f"The response has {found}.", where, "Check the column, or use a family of numbers.")
+    thresholds = between(levels)
+    if ordered and (alike := [name for name in thresholds if thresholds.count(name) > 1]):
+        raise DataError(
+            f"Two thresholds are called {alike[0]!r}.", where, "Rename a category that has a | in its name."
+        )
     return codes.astype(float) + 1.0, tuple(levels)
+
+
+def between(categories: Sequence[str]) -> tuple[str, ...]:
+    """Names of the thresholds between ordered categories: ``low|high``."""
+    return tuple(f"{low}|{high}" for low, high in itertools.pairwise(categories))
 
 
 def _how_to_order(name: str, levels: list[str]) -> str:
@@ -94,10 +111,12 @@ def unused_categories(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     column = design.data[name]
     if isinstance(column.dtype, pd.CategoricalDtype):
         unused = [str(level) for level in column.cat.categories if not (column == level).any()]
-    else:
+    elif spec.family.response.ordered:
         found = np.unique(column.to_numpy(float))
-        between = np.arange(found[0], found[-1] + 1.0) if np.ptp(found) <= MOST else found
-        unused = [f"{value:.0f}" for value in np.setdiff1d(between, found)]
+        all_between = np.arange(found[0], found[-1] + 1.0) if np.ptp(found) <= MOST else found
+        unused = [f"{value:.0f}" for value in np.setdiff1d(all_between, found)]
+    else:
+        unused = []
     if unused:
         several = len(unused) > 1
         yield Finding(

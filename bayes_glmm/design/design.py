@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -110,7 +109,9 @@ class Design:
     aliased : tuple of str
         Columns of the location that were left out because they depend on earlier ones.
     categories : tuple of str
-        Names of the response's categories, in order; ``y`` has their numbers 1, 2, ...
+        Names of the response's categories; ``y`` has their numbers 1, 2, ...
+    thresholds : tuple of str
+        Names of the thresholds between ordered categories: ``low|high``.
     """
 
     response: str
@@ -123,6 +124,7 @@ class Design:
     encoder: Encoder
     aliased: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
+    thresholds: tuple[str, ...] = ()
 
     @property
     def response_variable(self) -> str:
@@ -133,11 +135,6 @@ class Design:
     def observed(self) -> Response:
         """The observed values [row] and their numbers of trials."""
         return Response(self.y, self.trials)
-
-    @property
-    def thresholds(self) -> tuple[str, ...]:
-        """Names of the thresholds between ordered categories: ``low|high``."""
-        return tuple(f"{low}|{high}" for low, high in itertools.pairwise(self.categories))
 
     @property
     def coefficients(self) -> tuple[str, ...]:

@@ -24,7 +24,6 @@ from bayes_glmm.design.origin_findings import given_at_zero, mixed_slopes, uncen
 from bayes_glmm.design.priors import default_spans
 from bayes_glmm.design.separation import separated, separated_completely
 from bayes_glmm.errors import rows_text
-from bayes_glmm.names import LOCATION
 from bayes_glmm.spec import ModelSpec
 
 FEW_LEVELS = 5  # below, a variance is hardly learned: Gelman & Hill (2007), section 12.9
@@ -75,6 +74,8 @@ def _separation(spec: ModelSpec, design: Design) -> Iterator[Finding]:
             sides = "zeros from other counts"
         elif kind.ordered:
             sides = "lower from higher categories"
+        elif kind.nominal:
+            sides = "a category from others"
         elif separated_completely(design):
             sides = "all failures from all successes (complete separation)"
         else:
@@ -88,7 +89,11 @@ def _separation(spec: ModelSpec, design: Design) -> Iterator[Finding]:
             f'priors={{"beta[{names[0]}]": "Normal(0, {2.5 / _unit(design, names[0]):.3g})"}}, merge levels that have '
             "few rows, or read no more than the sign from the estimate.",
             weight="look",
-            parameters=tuple(f"beta[{name}]" for name in names),
+            parameters=tuple(
+                f"{one.variable}[{name}]"
+                for one in design.predictors.fixed[: len(design.categories) - 1 if kind.nominal else 1]
+                for name in names
+            ),
         )
 
 
@@ -258,7 +263,7 @@ def _aliased(spec: ModelSpec, design: Design) -> Iterator[Finding]:
 
 def _capped(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """Columns whose default prior was made narrower because a few rows lie far out in them."""
-    default = default_spans(spec, design)[LOCATION]
+    default = default_spans(spec, design)[design.predictors.location.parameter]
     narrow = {name: ratio for name, ratio in zip(default.columns, default.span.narrowed, strict=True) if ratio < NARROW}
     if narrow:
         rows = np.flatnonzero(default.span.capped)

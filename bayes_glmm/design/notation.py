@@ -42,6 +42,7 @@ _DISTRIBUTIONS = {
     "negative_binomial": "NegBinomial(mean μ_i, shape φ)",
     "zero_inflated_poisson": "ZeroInflatedPoisson(zi, μ_i)",
     "cumulative": "Cumulative({categories})",
+    "categorical": "Categorical({categories})",
 }
 _ENDS = 3  # categories shown on each side of the dots where there are many
 
@@ -58,8 +59,8 @@ def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...
     Returns
     -------
     tuple of str
-        First the response, of ordered categories with P(y <= k), then the linear predictor, the random effects, and one
-        prior per line. Lines that begin with spaces continue the one above.
+        First the response, of categories with P(y <= k) or log(P(y = k) / P(y = 1)), then the linear predictors, the
+        random effects, and one prior per line. Lines that begin with spaces continue the one above.
 
     Examples
     --------
@@ -78,6 +79,7 @@ def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...
     return (
         _response(spec, design),
         *_below_thresholds(spec, design),
+        *_against_reference(spec, design),
         *(line for one in design.predictors.fixed for line in _predictor(spec, design, one)),
         *(line for block in design.blocks for line in _random_effects(block, _letter(design, block))),
         *_priors(priors),
@@ -107,7 +109,7 @@ def _response(spec: ModelSpec, design: Design) -> str:
     for parameter in spec.formulas:  # of each row its own
         symbol = _GREEK.get(parameter, parameter)
         pattern = re.sub(rf"(?<![\w]){re.escape(symbol)}(?![A-Za-z_])", f"{symbol}_i", pattern)
-    categories = _listed(design.categories, " < ")
+    categories = _listed(design.categories, ", " if spec.family.response.nominal else " < ")
     return f"{_response_symbol(design)}{_given(design)} ~ {pattern.format(trials=trials, categories=categories)}"
 
 
@@ -129,6 +131,14 @@ def _below_thresholds(spec: ModelSpec, design: Design) -> Iterator[str]:
         probability = f"P({_response_symbol(design)} ≤ k{_given(design)})"
         lower = _listed(design.categories[:-1], ", ")
         yield f"{_linked(spec.link_name, probability)} = threshold[k|k+1] − η_i,  k = {lower}"
+
+
+def _against_reference(spec: ModelSpec, design: Design) -> Iterator[str]:
+    """How linear predictors give P(y = k); nothing for a response that has an order."""
+    if spec.family.response.nominal:
+        y, given = _response_symbol(design), _given(design)
+        reference, *others = design.categories
+        yield f"log(P({y} = k{given}) / P({y} = {reference}{given})) = η_k,i,  k = {_listed(others, ', ')}"
 
 
 def _listed(names: Sequence[str], between: str) -> str:
@@ -160,8 +170,7 @@ def _predictor(spec: ModelSpec, design: Design, predictor: Predictor) -> Iterato
             )
             column = effect.removeprefix(effect_name(parameter, ""))
             terms.append(u if column == "Intercept" else f"{u} {_braced(column)}_i")
-    symbol = f"{_GREEK.get(parameter, parameter)}_i"
-    left = ("η_i" if at_thresholds else _linked(spec.link_of(parameter).name, symbol)) + " = "
+    left = ("η_i" if at_thresholds else _left(spec, design, parameter)) + " = "
     line = left + (" + ".join(terms) or "0")
     if len(terms) <= _LISTED and len(line) <= _WIDTH:
         yield line
@@ -169,6 +178,14 @@ def _predictor(spec: ModelSpec, design: Design, predictor: Predictor) -> Iterato
     yield left + terms[0]
     indent = " " * (len(left) - 2)
     yield from (f"{indent}+ {term}" for term in terms[1:])
+
+
+def _left(spec: ModelSpec, design: Design, parameter: str) -> str:
+    """A parameter under its link; the linear predictor of a category by the name of the category."""
+    if spec.family.response.nominal:
+        number = design.predictors.parameters.index(parameter)
+        return f"η_{_braced(design.categories[1 + number])},i"
+    return _linked(spec.link_of(parameter).name, f"{_GREEK.get(parameter, parameter)}_i")
 
 
 def _random_effects(block: RandomBlock, letter: str) -> Iterator[str]:

@@ -312,7 +312,25 @@ def addresses(parameter: str, of: str = LOCATION) -> tuple[tuple[str, ...], ...]
     (('beta_sigma[x]', 'sigma.x'), ('beta_sigma', 'sigma.beta'))
     >>> addresses("sd_g[sigma_x]", "sigma")
     (('sd_g[sigma_x]', 'sigma.sd_g[x]'), ('sigma.sd_g',), ('sigma.sd',))
+
+    The predictor of a category, ``mub``, has those of all predictors too:
+
+    >>> addresses("beta_mub[x]", "mub")
+    (('beta_mub[x]', 'mub.x'), ('beta_mub', 'mub.beta'), ('x',), ('beta',))
     """
+    if is_of_category(of):
+        general = parameter.replace(f"beta_{of}[", "beta[", 1).replace(f"[{of}_", "[", 1)
+        of_all = tuple(keys[-1:] for keys in addresses(general)) if is_coefficient(parameter) else addresses(general)
+        return *_own_addresses(parameter, of), *of_all
+    return _own_addresses(parameter, of)
+
+
+def is_of_category(parameter: str) -> bool:
+    """Whether it is the predictor of a category of the response."""
+    return parameter != LOCATION and parameter.startswith(LOCATION)
+
+
+def _own_addresses(parameter: str, of: str) -> tuple[tuple[str, ...], ...]:
     kind, _, inside = parameter.partition("[")
     prefix = "" if of == LOCATION else f"{of}."
     if is_coefficient(parameter):
@@ -348,13 +366,16 @@ def check_keys(keys: Collection[str], parameters: Mapping[str, str]) -> None:
     """
     meanings: dict[str, dict[str, list[str]]] = {}  # key -> kind and level of what it addresses -> such parameters
     for parameter, of in parameters.items():
-        kind = f"coefficient of {of}" if is_coefficient(parameter) else parameter.partition("[")[0].partition("_")[0]
+        whose = LOCATION if is_of_category(of) else of
+        kind = f"coefficient of {whose}" if is_coefficient(parameter) else parameter.partition("[")[0].partition("_")[0]
         for rank, level in enumerate(addresses(parameter, of)):
             for key in level:
                 meanings.setdefault(key, {}).setdefault(f"{kind} {rank}", []).append(parameter)
     for key in keys:
         if key not in meanings:
-            raise SpecError(f"The model has no parameter {key!r} to set a prior for.", advice=choices(key, meanings))
+            stands = key.startswith("Intercept") and THRESHOLD in meanings
+            advice = "Thresholds stand for it: set 'threshold'." if stands else choices(key, meanings)
+            raise SpecError(f"The model has no parameter {key!r} to set a prior for.", advice=advice)
         full = f"beta[{key}]"
         if _is_ambiguous(meanings[key]) and full not in keys:
             other = next(name for names in meanings[key].values() for name in names if name != full)

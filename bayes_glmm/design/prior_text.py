@@ -63,15 +63,19 @@ def weight_of_the_prior(spec: ModelSpec, design: Design, described: DefaultSpan,
     """
     typical = reach * float(np.sqrt(np.average(described.span.leverage, weights=weights(design))))
     worst = reach * float(np.sqrt(described.span.leverage.max()))
-    with np.errstate(all="ignore"):
-        eta = middle(spec, design)
-        mu, slope = spec.link.inverse(eta, NUMPY), spec.link.derivative(eta, NUMPY)
-        unit = {name: spread(spec, design) if p.of_response else 3.0 for name, p in spec.family.auxiliary.items()}
-        rows = float(spec.family.variance_of(mu, unit) / (slope * reach) ** 2)
     allowed = (
         f"Prior sd of the linear predictor about its centre: {typical:.3g} in a typical row, {worst:.3g} in the most "
         "extreme row."
     )
+    if spec.family.categories:  # whose information has no closed form
+        return (allowed,)
+    with np.errstate(all="ignore"):
+        eta = middle(spec, design)
+        mu, slope = spec.link.inverse(eta, NUMPY), spec.link.derivative(eta, NUMPY)
+        further = spec.family.auxiliary.items()
+        plain = {name: one.middle if spec.own else 3.0 for name, one in further}
+        unit = {name: spread(spec, design) if one.of_response else plain[name] for name, one in further}
+        rows = float(spec.family.variance_of(mu, unit) / (slope * reach) ** 2)
     if not (np.isfinite(rows) and rows > 0):
         return (allowed,)
     return allowed, f"The default prior of the coefficients weighs as much as {rows:.2g} rows per direction."

@@ -43,7 +43,7 @@ from bayes_glmm.design.canonical import CENTRE, Canonical, Columns
 from bayes_glmm.design.canonical_columns import DefaultSpan, canonical_columns, constant_in
 from bayes_glmm.design.design import Design
 from bayes_glmm.design.predictor import Predictor
-from bayes_glmm.design.prior_check import addresses, check_keys, check_priors, key_of
+from bayes_glmm.design.prior_check import check_keys, check_priors, key_of
 from bayes_glmm.design.prior_text import brief, span_source, weight_of_the_prior
 from bayes_glmm.design.scale import REACH, middle_of, predictor_scale, root_mean_square, spread, weights
 from bayes_glmm.design.start import check_start
@@ -154,8 +154,8 @@ def _given(spec: ModelSpec, design: Design) -> dict[str, Prior]:
 
 def _at_centre(spec: ModelSpec, predictor: Predictor) -> Prior | None:
     """The prior that the specification sets for the intercept at the centre."""
-    keys = addresses(f"{predictor.variable}[{CENTRE}]", predictor.parameter)[0]
-    return next((spec.priors[key] for key in keys if key in spec.priors), None)
+    key = key_of(f"{predictor.variable}[{CENTRE}]", predictor.parameter, spec.priors)
+    return None if key is None else spec.priors[key]
 
 
 def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Priors:
@@ -183,7 +183,8 @@ def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Pr
         entries[name] = given.get(name, prior)
         sources[name] = "given" if name in given else _effect_source(design, canonical, name)
     check_start(spec, canonical.design(design), scalars)
-    default, location = defaults[LOCATION], design.predictors.location
+    location = design.predictors.location
+    default = defaults[location.parameter]
     notes = weight_of_the_prior(spec, design, default, _reach(spec, design, location, default))
     return Priors(entries, frozenset(given), canonical, scalars, sources, notes if default.columns else ())
 
@@ -238,7 +239,7 @@ def _scalars(
             scalars[f"{variable}[{name}]"] = given[f"{variable}[{written}]"]
         elif centred is not None and j == (columns.constant or 0):
             scalars[f"{variable}[{name}]"] = centred
-        elif j == columns.constant and predictor.parameter != LOCATION and (own := _intercept(spec, predictor)):
+        elif j == columns.constant and (own := _intercept(spec, predictor)):
             scalars[f"{variable}[{name}]"] = own
         else:
             scalars[f"{variable}[{name}]"] = _prior("Normal", mu=float(mean[j]), sigma=reach)
@@ -247,7 +248,7 @@ def _scalars(
 
 def _intercept(spec: ModelSpec, predictor: Predictor) -> Prior | None:
     """The default prior of a further parameter's intercept at the centre, where its record has one for its link."""
-    record = spec.family.auxiliary[predictor.parameter]
+    record = spec.family.parameter(predictor.parameter)
     own_link = spec.link_of(predictor.parameter).name == record.links[0]
     return Prior.parse(record.intercept) if record.intercept and own_link else None
 
@@ -255,7 +256,7 @@ def _intercept(spec: ModelSpec, predictor: Predictor) -> Prior | None:
 def _reach(spec: ModelSpec, design: Design, predictor: Predictor, default: DefaultSpan) -> float:
     """Prior sd S of a canonical coefficient."""
     if predictor.parameter != LOCATION:
-        return spec.family.auxiliary[predictor.parameter].reach
+        return spec.family.parameter(predictor.parameter).reach
     about_zero = default.constant is None and spec.link_name == "identity"
     return REACH * (root_mean_square(design) if about_zero else predictor_scale(spec, design))
 
@@ -301,7 +302,7 @@ def _in_constants(block: RandomBlock) -> np.ndarray:
 
 def _others(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Prior]]:
     """Defaults of standard deviations, correlations and constants."""
-    scale = {name: parameter.sd for name, parameter in spec.family.auxiliary.items()}
+    scale = {parameter.name: parameter.sd for parameter in spec.family.parameters}
     scale[LOCATION] = REACH * predictor_scale(spec, design)
     for block in design.blocks:
         for effect, parameter, size in zip(block.effects, block.parameters, _sizes(design, block), strict=True):

@@ -56,7 +56,11 @@ def middle_of(spec: ModelSpec, design: Design, parameter: str) -> float:
     """Where the default prior of a parameter's predictor has its middle: the data's, or the one in its record."""
     if parameter == LOCATION:
         return middle(spec, design)
-    record = spec.family.auxiliary[parameter]
+    if spec.family.shared_formula:  # the log odds of the category against the first
+        counts = np.bincount(design.y.astype(int), minlength=len(design.categories) + 1)[1:]
+        names = [one.name for one in spec.family.parameters]
+        return float(np.log(counts[1 + names.index(parameter)] / counts[0]))
+    record = spec.family.parameter(parameter)
     unit = spread(spec, design) if record.of_response else 1.0
     return float(spec.link_of(parameter).forward(record.middle * unit, NUMPY))
 

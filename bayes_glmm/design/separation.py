@@ -6,7 +6,8 @@ s_i x_i'd > 0 everywhere the separation is *complete*, else *quasi-complete* (Al
 1-10). The same holds for the marginal likelihood of a GLMM, since it holds for each value of the random effects. For
 counts under a log link rows with a zero take the part of failures, the others that of mixed rows (Correia, Guimarães &
 Zylkin 2019). A row of an ordered category is a success at the threshold below it, x_i'd - c_{k-1} >= 0, and a failure
-at that above, with thresholds as further unknowns. Whether there is such a direction is a linear programme (Konis
+at that above, with thresholds as further unknowns. A row of a category k without an order has x_i'(d_k - d_j) >= 0 for
+all j, with d_1 = 0. Whether there is such a direction is a linear programme (Konis
 2007, thesis, University of Oxford).
 """
 
@@ -42,6 +43,8 @@ def separated(design: Design, response: ResponseKind = BINARY) -> tuple[str, ...
     free = np.ptp(X, axis=0) == 0 if len(X) else np.zeros(0, bool)
     if response.ordered:
         side, X, free = _at_thresholds(design.y, X, free)
+    elif response.nominal:
+        side, X, free = _against_others(design.y, X, free)
     else:
         side = _sides(design, response)
     left = list(range(X.shape[1]))
@@ -50,7 +53,8 @@ def separated(design: Design, response: ResponseKind = BINARY) -> tuple[str, ...
     while new := [left[j] for j in _separating(side, X[:, left], free[left])]:
         found += new
         left = [j for j in left if j not in new]
-    return tuple(design.coefficients[j] for j in sorted(found))
+    columns = sorted({j % len(design.coefficients) for j in found})
+    return tuple(design.coefficients[j] for j in columns)
 
 
 def _at_thresholds(y: np.ndarray, X: np.ndarray, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -65,6 +69,20 @@ def _at_thresholds(y: np.ndarray, X: np.ndarray, constant: np.ndarray) -> tuple[
     side = np.repeat([1.0, -1.0], [len(below), len(above)])
     columns = np.hstack([np.where(constant, 0.0, X[rows]), -np.eye(thresholds)[at]])
     return side, columns, np.concatenate([constant, np.ones(thresholds, bool)])
+
+
+def _against_others(y: np.ndarray, X: np.ndarray, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sides and columns of each row's category against each other one, with which columns are constants.
+
+    The columns of X stand once for each category but the first.
+    """
+    rows = np.unique(np.column_stack([y, X]), axis=0)
+    own, X, last = rows[:, 0].astype(int), rows[:, 1:], int(y.max())
+    indicator = np.eye(last)[:, 1:]  # of a category, the first without one
+    pairs = [(own != other, indicator[own - 1] - indicator[other - 1]) for other in range(1, last + 1)]
+    columns = [(d[:, :, None] * X[:, None, :]).reshape(len(X), -1)[differ] for differ, d in pairs]
+    stacked = np.concatenate(columns)
+    return np.ones(len(stacked)), stacked, np.tile(constant, last - 1)
 
 
 def separated_completely(design: Design) -> bool:

@@ -86,7 +86,7 @@ def check_calibration(posterior: Posterior) -> Check | Skipped:
     """Do events happen as often as predicted? Asked of 0/1 responses and successes of trials."""
     name, title = "calibration", "Calibration of probabilities"
     if not posterior.spec.family.response.events:
-        return Skipped(name, title, "The response is no event.")
+        return Skipped(name, title, "Not applicable to this response.")
     if np.prod(posterior.sample_shape) < FEWEST:
         return Skipped(name, title, f"It takes {FEWEST} draws at least.")
     rows = checked_rows(posterior)

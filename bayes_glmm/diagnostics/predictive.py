@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -124,7 +125,7 @@ def check_max(posterior: Posterior) -> Check | Skipped:
     name, title = "max", "Extremes"
     range_of_mean = posterior.spec.family.response.range
     if posterior.spec.family.categories:
-        return Skipped(name, title, "The first and the last category are the extremes of all data.")
+        return Skipped(name, title, "Categories have no extremes that another data set could pass.")
     if range_of_mean == "unit":
         return Skipped(name, title, "The response is bounded on both sides.")
     spread = float(np.std(posterior.design.y)) if range_of_mean == "real" else None
@@ -149,18 +150,19 @@ def check_categories(posterior: Posterior) -> Check | Skipped:
         return Skipped(name, title, "")
     y, replicated = posterior.design.y[None], replicate(posterior, _draws(posterior), SEED)
     found = []
-    for where, rows in _thirds(posterior).items():
-        for k, category in enumerate(posterior.design.categories, start=1):
+    for k, (category, parameter) in enumerate(_predictor_of_each(posterior).items(), start=1):
+        for where, rows in _thirds(posterior, parameter).items():
             observed, shares = ((values[:, rows] == k).mean(axis=1) for values in (y, replicated))
             middle = float(shares.mean())
             spread = float(np.sqrt(middle * (1.0 - middle))) or 1.0
             found.append(Comparison(f"{category} in {where}", observed, shares, spread))
     found = _among_many(found)
     worst = min(found, key=lambda comparison: comparison.tail)
+    nominal = posterior.spec.family.response.nominal
     advice = (
         f"Rows of {worst.label} are {_more(worst)} frequent than the model makes them: see whether the effect of a "
-        "covariate is not linear or differs between thresholds, and try another link."
-    )
+        "covariate is not linear"
+    ) + (", and which covariates are missing." if nominal else " or differs between thresholds, and try another link.")
     return _check(name, title, found, advice)
 
 
@@ -169,13 +171,14 @@ def check_groups(posterior: Posterior) -> Check | Skipped:
     name, title = "groups", "Spread of group means"
     if not posterior.design.blocks:
         return Skipped(name, title, "The model has no groups.")
-    share = _response(posterior)[0]
     replicated = _replicate_new_groups(posterior)
     y = posterior.design.y[None]
     found = []
     for block in posterior.design.blocks:
-        observed, spread = (_group_means(share(values), block).std(axis=1) for values in (y, replicated))
-        found.append(Comparison(block.group, observed, spread))
+        for of, score in _scores(posterior).items():
+            observed, spread = (_group_means(score(values), block).std(axis=1) for values in (y, replicated))
+            found.append(Comparison(f"{block.group}{of}", observed, spread))
+    found = _among_many(found) if posterior.spec.family.response.nominal else found
     worst = min(found, key=lambda comparison: comparison.tail)
     advice = f"Means of {worst.label} differ {_more(worst)} than new groups from N(0, G) would: " + (
         "a covariate of the group is missing, the prior of its sd is too narrow, or its effects have heavy tails."
@@ -201,6 +204,8 @@ def check_dispersion(posterior: Posterior) -> Check | Skipped:
 def check_serial(posterior: Posterior) -> Check | Skipped:
     """Correlation of Pearson residuals, given u, of rows that follow each other in a group."""
     name, title = "serial", "Correlation within groups"
+    if posterior.spec.family.response.nominal:
+        return Skipped(name, title, "Categories without an order have no residuals.")
     residuals = list(_pearson(posterior))
     found = []
     for block in posterior.design.blocks:
@@ -225,10 +230,27 @@ def check_serial(posterior: Posterior) -> Check | Skipped:
     return _check(name, title, found, advice)
 
 
-def _thirds(posterior: Posterior) -> dict[str, np.ndarray]:
+def _scores(posterior: Posterior) -> dict[str, Statistic]:
+    """What group means are taken of: the response; of categories without an order whether it is each of them."""
+    if not posterior.spec.family.response.nominal:
+        return {"": _response(posterior)[0]}
+    return {f", {category}": partial(np.equal, k) for k, category in enumerate(posterior.design.categories, start=1)}
+
+
+def _predictor_of_each(posterior: Posterior) -> dict[str, str]:
+    """Whose linear predictor goes with each category: one for all where they have an order, the first has none else."""
+    known, categories = posterior.design.predictors.parameters, posterior.design.categories
+    own = ("", *known) if posterior.spec.family.response.nominal else known[:1] * len(categories)
+    return dict(zip(categories, own, strict=True))
+
+
+def _thirds(posterior: Posterior, parameter: str) -> dict[str, np.ndarray]:
     """Positions of all rows, and of those in the thirds by linear predictor at u = 0, where it differs between rows."""
     rows = {"all rows": np.arange(len(posterior.design.y))}
-    fitted = fixed_predictor(posterior, posterior.design.predictors, spread_draws(posterior, THIRDS_DRAWS)).mean(axis=0)
+    if not parameter:
+        return rows
+    draws = spread_draws(posterior, THIRDS_DRAWS)
+    fitted = fixed_predictor(posterior, posterior.design.predictors, draws, parameter).mean(axis=0)
     third = np.searchsorted(np.quantile(fitted, [1 / 3, 2 / 3]), fitted)
     if third.min() == third.max():
         return rows

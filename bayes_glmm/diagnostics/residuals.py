@@ -125,6 +125,8 @@ def check_pit(posterior: Posterior) -> Check | Skipped:
     name, title = "pit", "Uniformity, LOO-PIT"
     if np.prod(posterior.sample_shape) < FEWEST:
         return Skipped(name, title, f"It takes {FEWEST} draws at least.")
+    if posterior.spec.family.response.nominal:
+        return Skipped(name, title, "Categories without an order have no residuals.")
     found = left_out(posterior, checked_rows(posterior))
     if found.doubt:
         return Skipped(name, title, found.doubt)

@@ -26,8 +26,9 @@ def of_each_part(posterior: Posterior, part: str | None, ask: Callable[[Function
         For a part that the response does not have.
     """
     found = chosen_parts(part, posterior.spec, posterior.design.categories)
-    answers = {label: ask(functional) for label, functional in found.items()}
-    return answers[""] if "" in answers else side_by_side(answers)
+    if None in found:
+        return ask(found[None])
+    return side_by_side({str(label): ask(functional) for label, functional in found.items()})
 
 
 def side_by_side(answers: Mapping[str, Estimates]) -> Estimates:

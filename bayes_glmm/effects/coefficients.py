@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design.canonical_columns import conditioned
+from bayes_glmm.effects.estimands import require_mean
 from bayes_glmm.effects.integrate import variance_of_predictor
 from bayes_glmm.effects.patterns import distinct, draw_slices
 from bayes_glmm.effects.readings import READINGS, mean_response
@@ -37,15 +38,16 @@ APPROXIMATE = "population-averaged (approximation)"
 
 
 def coefficients(
-    posterior: Posterior, parameter: str = LOCATION, level: float = 0.95, interval: IntervalKind = "eti"
+    posterior: Posterior, parameter: str | None = None, level: float = 0.95, interval: IntervalKind = "eti"
 ) -> Estimates:
     """The fixed effects beta: effects within a group, at its u.
 
     Parameters
     ----------
     posterior : Posterior
-    parameter : str
-        Whose predictor: ``"mu"``, or a further parameter with a formula, such as ``"sigma"``.
+    parameter : str, optional
+        Whose predictor: that of the response by default, of the first one where each category has its own, or of a
+        further parameter with a formula, such as ``"sigma"``.
     level : float
         Posterior probability of the interval, between 0 and 1.
     interval : {"eti", "hdi"}
@@ -62,6 +64,7 @@ def coefficients(
         For a parameter without a formula.
     """
     known = posterior.design.predictors.parameters
+    parameter = known[0] if parameter is None else parameter
     if parameter not in known:
         raise SpecError(f"The model has no formula of {parameter!r}.", advice=choices(parameter, known))
     beta, asked = posterior.coefficients(parameter), Interval(level, interval)
@@ -69,6 +72,14 @@ def coefficients(
         both = {CONDITIONAL: np.hstack([posterior.array(THRESHOLD), beta[:, 1:]])}
         return _side_by_side(posterior, both, asked, "Thresholds and conditional coefficients")
     return _side_by_side(posterior, {CONDITIONAL: beta}, asked, "Conditional coefficients", parameter)
+
+
+def coefficients_by_predictor(posterior: Posterior) -> pd.DataFrame:
+    """The conditional coefficients of all linear predictors, below each other, with the column ``predictor`` first."""
+    found = {name: coefficients(posterior, name).table for name in posterior.design.predictors.parameters}
+    return pd.concat([table.assign(predictor=name) for name, table in found.items()], ignore_index=True)[
+        ["predictor", *next(iter(found.values())).columns]
+    ]
 
 
 def marginal_coefficients(posterior: Posterior, level: float = 0.95, interval: IntervalKind = "eti") -> Estimates:
@@ -93,6 +104,7 @@ def marginal_coefficients(posterior: Posterior, level: float = 0.95, interval: I
         For a link under which the population-averaged mean does not exist; for ordered categories, whose averaged
         probabilities have no coefficients in common.
     """
+    require_mean(posterior.spec)
     if posterior.design.thresholds:
         raise SpecError(
             "Averaged over the population, a variable moves each threshold by its own amount: there are no marginal "
@@ -130,6 +142,7 @@ def approximate_marginal_coefficients(
     SpecError
         For another link: it is exact for log and probit without approximation, and unknown elsewhere.
     """
+    require_mean(posterior.spec)
     asked = Interval(level, interval)
     if posterior.spec.link_name != "logit":
         raise SpecError(

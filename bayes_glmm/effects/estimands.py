@@ -84,13 +84,26 @@ ESTIMANDS: dict[str, Estimand] = {
 }
 
 
+def require_mean(spec: ModelSpec) -> None:
+    """The response has a mean.
+
+    Raises
+    ------
+    SpecError
+    """
+    if spec.family.response.nominal:
+        raise SpecError(
+            "Categories without an order have no mean.", str(spec), "Ask for their probabilities: predict(), compare()."
+        )
+
+
 def default_part(spec: ModelSpec) -> str:
     """What is asked of a response where nothing is named: its mean, of categories the probability of each."""
     return CATEGORY if spec.family.categories else spec.family.mean.name
 
 
-def chosen_parts(part: str | None, spec: ModelSpec, categories: Sequence[str] = ()) -> dict[str, Functional]:
-    """What is asked of the response, by category; of one number under an empty name.
+def chosen_parts(part: str | None, spec: ModelSpec, categories: Sequence[str] = ()) -> dict[str | None, Functional]:
+    """What is asked of the response, by category; of one number under None.
 
     Raises
     ------
@@ -104,7 +117,7 @@ def chosen_parts(part: str | None, spec: ModelSpec, categories: Sequence[str] = 
     if name not in family.parts:
         known = [*family.by_category, *family.parts]
         raise SpecError(f"A {spec.family_name} response has no part {part!r}.", advice=choices(str(part), known))
-    return {"": family.parts[name]}
+    return {None: family.parts[name]}
 
 
 def mean_range(spec: ModelSpec) -> str:

@@ -3,6 +3,8 @@ r"""Averages of a functional of the response over random effects: E[f(eta + u)],
 In this order, whichever applies first:
 
 - no random effect enters what f reads: f itself;
+- f is the probability of a category without an order: :mod:`~bayes_glmm.effects.softmax`;
+- f is a sum of probabilities P(y <= k) of ordered categories: the average of each, whose predictor is c_k - eta;
 - f is proportional to a parameter, and no random effect enters the rest of it: the average of that parameter, by a
   closed form of its link or the trapezoidal rule (:mod:`~bayes_glmm.effects.integrate`), times the rest;
 - the parameter has a log link: E[e^eta1 h(eta2)] = exp(m1 + V11 / 2) E[h(m2 + V12 + sqrt(V22) Z)], a tilt;
@@ -21,6 +23,7 @@ import numpy as np
 from bayes_glmm.design import Predictors
 from bayes_glmm.effects.integrate import average_over_normal, covariance_of_predictors, variance_of_predictor
 from bayes_glmm.effects.patterns import same_variance
+from bayes_glmm.effects.softmax import average_of_category
 from bayes_glmm.effects.table import Average, by_table
 from bayes_glmm.effects.trapezoid import expectation, plane_expectation
 from bayes_glmm.errors import SpecError
@@ -62,6 +65,13 @@ def expect(
     random = [name for name in functional.reads if name in eta and _varies(predictors, name)]
     if not random:
         return value_of(posterior, functional, eta, draws)
+    if posterior.spec.family.response.nominal:
+        of_each = posterior.spec.family.by_category[functional.name]
+        k = next(k for k, one in enumerate(of_each) if one is functional)
+        etas = [eta[name] for name in functional.reads]
+        return average_of_category(posterior, k, predictors, etas, functional.reads, draws)
+    if functional.events:
+        return _of_events(posterior, functional, predictors, eta, draws, random[0])
     if functional.factor not in random:
         return _plain(posterior, functional, predictors, eta, draws, random)
     rest = _rest(functional)
@@ -112,6 +122,17 @@ def over_effects(
         variance = variance_of_predictor(posterior, predictors.take(np.zeros(1, int)), None, draws, parameter)
         return by_table(average, link, eta, variance)
     return average(link, eta, variance_of_predictor(posterior, predictors, None, draws, parameter))
+
+
+def _of_events(
+    posterior: Posterior, functional: Functional, predictors: Predictors, eta: Eta, draws: Draws, name: str
+) -> np.ndarray:
+    """A constant and weights of P(y <= k), each averaged at its threshold less the linear predictor."""
+    known, total = values_at(posterior, eta, draws), np.full(eta[name].shape, functional.constant)
+    for weight, threshold in functional.events:
+        below = threshold(known) - eta[name]
+        total += weight * over_effects(posterior, average_over_normal, predictors, below, draws, name)
+    return total
 
 
 def _plain(

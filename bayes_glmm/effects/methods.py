@@ -18,7 +18,6 @@ from bayes_glmm.effects.predictions import Scale, predict
 from bayes_glmm.effects.spread import r_squared, response_icc, response_variance
 from bayes_glmm.effects.tidy import Estimates
 from bayes_glmm.effects.variance import variance
-from bayes_glmm.names import LOCATION
 from bayes_glmm.summaries import IntervalKind
 
 BOTH = ("integrated", "zero")
@@ -119,7 +118,7 @@ class EffectMethods(ABC):
         )  # fmt: skip
 
     def coefficients(
-        self, parameter: str = LOCATION, *, level: float = 0.95, interval: IntervalKind = "eti"
+        self, parameter: str | None = None, *, level: float = 0.95, interval: IntervalKind = "eti"
     ) -> Estimates:
         """Conditional coefficients; see :func:`bayes_glmm.effects.coefficients`."""
         return self._ask(coefficients, parameter, level=level, interval=interval)

@@ -21,6 +21,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.effects.estimands import require_mean
 from bayes_glmm.effects.patterns import distinct, draw_slices
 from bayes_glmm.effects.readings import READINGS, mean_response
 from bayes_glmm.effects.tidy import Estimates, tidy
@@ -56,6 +57,7 @@ def r_squared_nakagawa(posterior: Posterior, level: float = 0.95, interval: Inte
     SpecError
         For a family and link without a variance on that scale.
     """
+    require_mean(posterior.spec)
     asked = Interval(level, interval)
     residual = distribution_variance(posterior)
     fixed = fixed_variance(posterior)

@@ -17,6 +17,7 @@ import pandas as pd
 from scipy import special
 
 from bayes_glmm.effects.columns import beside
+from bayes_glmm.effects.estimands import require_mean
 from bayes_glmm.effects.expect import value_of
 from bayes_glmm.effects.grid import given_rows, means, model_columns
 from bayes_glmm.effects.integrate import variance_of_predictor
@@ -60,6 +61,7 @@ def group_percentiles(
     SpecError
         For a percentile that is not between 0 and 100, and for links that are not increasing (``inverse``, ``sqrt``).
     """
+    require_mean(posterior.spec)
     link, design, asked = posterior.spec.link, posterior.design, Interval(level, interval)
     if not all(0.0 < percentile < 100.0 for percentile in percentiles):
         raise SpecError("A percentile lies between 0 and 100.", advice="Give such as [10, 50, 90].")

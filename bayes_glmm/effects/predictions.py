@@ -15,6 +15,7 @@ from bayes_glmm.design.extrapolation import beyond_data
 from bayes_glmm.design.response import read_trials
 from bayes_glmm.effects.categories import of_each_part
 from bayes_glmm.effects.columns import beside
+from bayes_glmm.effects.estimands import require_mean
 from bayes_glmm.effects.grid import collapse, given_rows, model_columns, observed
 from bayes_glmm.effects.patterns import draw_slices, encode, not_determined
 from bayes_glmm.effects.readings import (
@@ -104,6 +105,7 @@ def predict(
     if scale not in _SCALES:
         raise SpecError(f"A prediction cannot be on the scale {scale!r}.", advice=choices(scale, _SCALES))
     if scale == "outcome":
+        require_mean(posterior.spec)
         if part not in (None, "mean"):
             raise SpecError(f"New responses have no part {part!r}.", advice="Use scale='response'.")
         part = "mean"
@@ -127,7 +129,9 @@ def _predicted(
     by_category = of.name in posterior.spec.family.by_category
     if scale == "link" and posterior.spec.family.categories:
         raise SpecError(
-            "The categories have no linear predictor of their own.", "scale='link'", "Use scale='response'."
+            "Probabilities of categories are not the inverse link of one predictor.",
+            "scale='link'",
+            "Use scale='response', or fit.coefficients().",
         )
     rows, trials = _rows(posterior, newdata, chosen, scale)
     posterior = with_unseen_groups(posterior, rows, chosen, seed)

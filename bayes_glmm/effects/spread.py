@@ -17,6 +17,7 @@ import pandas as pd
 
 from bayes_glmm.design import Predictors
 from bayes_glmm.effects.columns import beside
+from bayes_glmm.effects.estimands import require_mean
 from bayes_glmm.effects.expect import expect, over_effects, value_of
 from bayes_glmm.effects.grid import given_rows, means, model_columns
 from bayes_glmm.effects.integrate import variance_of_predictor
@@ -63,6 +64,7 @@ def response_variance(
     SpecError
         For a link under which the population-averaged mean does not exist.
     """
+    require_mean(posterior.spec)
     design, asked = posterior.design, Interval(level, interval)
     rows = means(design) if newdata is None else given_rows(newdata)
     predictors = encode(design, rows)
@@ -118,6 +120,7 @@ def response_icc(
     SpecError
         For a link under which the population-averaged mean does not exist.
     """
+    require_mean(posterior.spec)
     asked = Interval(level, interval)
     chosen, groups = spread_draws(posterior, draws), [block.group for block in posterior.design.blocks]
     patterns, position = distinct(posterior.design.predictors)
@@ -152,6 +155,7 @@ def r_squared(posterior: Posterior, level: float = 0.95, interval: IntervalKind 
         Label ``effect``: "conditional", the means given the rows' own groups explain; "population-averaged", the means
         with u integrated out explain, and variation between groups is part of the residual. ``draws`` has one chain.
     """
+    require_mean(posterior.spec)
     asked = Interval(level, interval)
     chosen = spread_draws(posterior, draws)
     patterns, position = distinct(posterior.design.predictors)

@@ -119,7 +119,7 @@ def expectation(function: Integrand, link: Link, eta: np.ndarray, sd: np.ndarray
     eta, sd : array of one shape
     """
     total: Any = np.zeros_like(eta)
-    for z, weight in _line(link, float(sd.max(initial=0.0))):
+    for z, weight in line(link, float(sd.max(initial=0.0))):
         total = total + weight * function(eta + sd * z)
     return total
 
@@ -147,7 +147,7 @@ def plane_expectation(
     widest = max(float(first.max(initial=0.0)), float(np.sqrt(V[..., 1, 1]).max(initial=0.0)))
     narrow = min(links, key=_strip)
     wide, fine = float(second.max(initial=0.0)), (PLANE_DIGITS, PLANE_REACH)
-    lines = list(_line(narrow, widest, *fine)), list(_line(links[1], wide, *fine))
+    lines = list(line(narrow, widest, *fine)), list(line(links[1], wide, *fine))
     total: Any = np.zeros_like(eta[0])
     for z, weight in lines[0]:
         own, moved = eta[0] + first * z, eta[1] + across * z
@@ -161,7 +161,7 @@ def _strip(link: Link) -> float:
     return _STRIPS.get(link.name, link.strip)
 
 
-def _line(link: Link, widest: float, digits: float = DIGITS, reach: float = REACH) -> Iterator[tuple[float, float]]:
+def line(link: Link, widest: float, digits: float = DIGITS, reach: float = REACH) -> Iterator[tuple[float, float]]:
     """Nodes and weights of the rule for functions of an h, for sds up to the widest."""
     step = float(_step(np.asarray(_strip(link) / max(widest, 1e-300)), 1.0, digits))
     last = math.ceil((reach + 2.0 * min(widest, 0.5 * FARTHEST)) / step)  # exp(2 eta) puts the peak at z = 2 sd

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.families.check import check_family as check_family
 from bayes_glmm.families.continuous import GAMMA, GAUSSIAN, STUDENT_T
 from bayes_glmm.families.counts import NEGATIVE_BINOMIAL, POISSON, ZERO_INFLATED_POISSON
 from bayes_glmm.families.family import Family as Family
 from bayes_glmm.families.functional import CATEGORY as CATEGORY
 from bayes_glmm.families.functional import Functional as Functional
+from bayes_glmm.families.functional import product as product
+from bayes_glmm.families.kind import BINARY as BINARY
+from bayes_glmm.families.kind import COUNT as COUNT
+from bayes_glmm.families.kind import FRACTION as FRACTION
+from bayes_glmm.families.kind import POSITIVE as POSITIVE
+from bayes_glmm.families.kind import REAL as REAL
+from bayes_glmm.families.kind import SUCCESSES as SUCCESSES
 from bayes_glmm.families.kind import ResponseKind as ResponseKind
 from bayes_glmm.families.link import LINKS as LINKS
 from bayes_glmm.families.link import Link as Link
 from bayes_glmm.families.link import get_link as get_link
 from bayes_glmm.families.ordered import CUMULATIVE
+from bayes_glmm.families.own import check_record
 from bayes_glmm.families.parameter import Parameter as Parameter
 from bayes_glmm.families.proportions import BERNOULLI, BETA, BINOMIAL
 from bayes_glmm.families.response import Response as Response
+from bayes_glmm.families.unordered import CATEGORICAL
 from bayes_glmm.families.value import Value as Value
 from bayes_glmm.foreign import family_advice, family_synonym
 
@@ -32,6 +42,7 @@ FAMILIES: dict[str, Family] = {
         NEGATIVE_BINOMIAL,
         ZERO_INFLATED_POISSON,
         CUMULATIVE,
+        CATEGORICAL,
     )
 }
 """Of categories with the fewest that there can be."""
@@ -49,15 +60,37 @@ def get_family(name: str) -> Family:
     if known not in FAMILIES:
         # most letters must agree: a beta-binomial is no misspelt binomial
         advice = family_advice(str(name), FAMILIES) or choices(name, FAMILIES, alike=0.8)
-        raise SpecError(f"There is no family {name!r}.", advice=advice)
+        own = "A family of your own is a bg.Family, and given in Python: family=my_family."
+        raise SpecError(f"There is no family {name!r}.", advice=f"{advice} {own}")
     return FAMILIES[known]
+
+
+def own_family(family: Family) -> Family | None:
+    """A user's own family, checked; None for one of the package, which goes by its name.
+
+    Raises
+    ------
+    SpecError
+        If the name is taken, or the record is not valid: see :func:`check_family`.
+    """
+    if FAMILIES.get(family.name) is family:
+        return None
+    known = family.name if family.name in FAMILIES else family_synonym(str(family.name))
+    if known in FAMILIES:
+        raise SpecError(
+            f"The name of a family is taken: {family.name!r} is the package's {known}.", advice="Give it another name."
+        )
+    check_record(family)
+    return family
 
 
 def family_of_key(key: str) -> Family:
     """The family of a :attr:`Family.key`."""
     name = key.rstrip("0123456789")
     record, categories = FAMILIES[name], key.removeprefix(name)
-    return record.with_categories(int(categories)) if record.with_categories and categories else record
+    if record.with_categories is None or not categories:
+        return record
+    return record.with_categories(tuple(str(k) for k in range(1, int(categories) + 1)))
 
 
 def link_of(family: Family, parameter: str, link: str | None = None) -> Link:

@@ -64,9 +64,9 @@ STUDENT_T = Family(
 
 
 def _gamma_log_density(y, at, f):  # type: ignore[no-untyped-def]
-    phi = at["phi"].value
-    log_rate = at["phi"].log - at["mu"].log
-    return phi * log_rate - f.gammaln(phi) + (phi - 1.0) * f.log(y.values) - f.exp(log_rate) * y.values
+    phi, log_mu = at["phi"].value, at["mu"].log
+    of_phi = phi * at["phi"].log - f.gammaln(phi) + (phi - 1.0) * f.log(y.values)
+    return of_phi - phi * (log_mu + y.values * f.exp(-log_mu))
 
 
 GAMMA = Family(

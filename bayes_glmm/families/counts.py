@@ -35,8 +35,8 @@ POISSON = Family(
 def _negative_binomial_log_density(y, at, f):  # type: ignore[no-untyped-def]
     phi = at["phi"].value
     log_odds = at["mu"].log - at["phi"].log  # y is binomial in form, with log odds log(mu / phi)
-    constant = f.gammaln(y.values + phi) - f.gammaln(phi) - f.gammaln(y.values + 1.0)
-    return constant - y.values * f.softplus(-log_odds) - phi * f.softplus(log_odds)
+    ways = f.log_rising(phi, y.values) - f.gammaln(y.values + 1.0)
+    return ways + f.log_binary(y.values, phi, log_odds)
 
 
 def _negative_binomial_draw(rng, y, at):  # type: ignore[no-untyped-def]

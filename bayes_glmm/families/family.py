@@ -49,13 +49,15 @@ class Family:
     mean : Functional
         Its mean, of one trial where there are trials; the location unless another is given.
     with_categories : function, optional
-        ``(number of categories) -> Family``, of a family of categories.
+        ``(labels) -> Family``, of a family of categories.
     categories : int
         How many categories the response has; 0 of numbers.
     by_category : mapping of str to tuple of Functional or None
         What can be asked of each category, in their order, by name; None where it is known.
     steps : tuple of str
         The parameters that are distances from one threshold of ordered categories to the next.
+    shared_formula : bool
+        Whether each parameter has the formula of the response.
     """
 
     name: str
@@ -67,15 +69,22 @@ class Family:
     draw: Callable[..., np.ndarray]
     distribution: Callable[..., Any] | None = None
     mean: Functional = MEAN
-    with_categories: Callable[[int], Family] | None = None
+    with_categories: Callable[[tuple[str, ...]], Family] | None = None
     categories: int = 0
     by_category: Mapping[str, tuple[Functional | None, ...]] = field(default_factory=dict)
     steps: tuple[str, ...] = ()
+    shared_formula: bool = False
 
     @property
     def key(self) -> str:
         """Its name, with the number of categories where it has some: what tables of compiled code go by."""
         return f"{self.name}{self.categories or ''}"
+
+    @property
+    def numbered(self) -> Family:
+        """The same with numbers for the labels of its categories: what compiled code is made of."""
+        labels = tuple(str(k) for k in range(1, self.categories + 1))
+        return self.with_categories(labels) if self.with_categories and labels else self
 
     @property
     def location(self) -> Parameter:
@@ -87,6 +96,10 @@ class Family:
         """Valid links of the location; the first is the default."""
         return self.location.links
 
+    def parameter(self, name: str) -> Parameter:
+        """The parameter of that name."""
+        return next(one for one in self.parameters if one.name == name)
+
     @property
     def auxiliary(self) -> dict[str, Parameter]:
         """The further parameters by name: constants, but where they have a formula of their own."""
@@ -96,7 +109,7 @@ class Family:
     def parts(self) -> dict[str, Functional]:
         """What can be asked of the response as one number: its mean, its parameters, of counts the share of zeros."""
         if self.categories:
-            return {self.mean.name: self.mean}
+            return {} if self.response.nominal else {self.mean.name: self.mean}
         asked = [self.mean, *map(of_parameter, self.parameters[self.mean.reads == (self.location.name,) :])]
         if self.response.is_count:
             reads = tuple(parameter.name for parameter in self.parameters)

@@ -30,6 +30,9 @@ class Functional:
         ``(at) -> value`` of what stands beside the factor, which does not read it; nothing where not given.
     range : {"real", "positive", "unit", ""}
         Where its values lie; that of the response's mean where it is empty.
+    constant, events : float, tuple of (float, function)
+        Of ordered categories: it is the constant, plus the weight of each event times P(y <= k), whose threshold the
+        function ``(at) -> c_k`` has.
     """
 
     name: str
@@ -39,6 +42,8 @@ class Functional:
     factor: str = ""
     rest: Callable[[At], Any] | None = None
     range: Literal["real", "positive", "unit", ""] = ""
+    constant: float = 0.0
+    events: tuple[tuple[float, Callable[[At], Any]], ...] = ()
 
 
 def product(factor: str, rest: Callable[[At], Any], reads: tuple[str, ...]) -> Functional:

@@ -30,6 +30,8 @@ class ResponseKind:
         Whether each row has a number of trials.
     ordered : bool
         Whether it is one of several ordered categories, numbered 1, 2, ...
+    nominal : bool
+        Whether it is one of several categories without an order, whose numbers 1, 2, ... have no mean.
     """
 
     name: str
@@ -40,6 +42,7 @@ class ResponseKind:
     events: bool = False
     trials: bool = False
     ordered: bool = False
+    nominal: bool = False
 
     @property
     def is_binary(self) -> bool:
@@ -95,3 +98,4 @@ ORDERED = ResponseKind(
     discrete=True,
     ordered=True,
 )
+UNORDERED = ResponseKind("unordered", ORDERED.support, "categories", "real", discrete=True, nominal=True)

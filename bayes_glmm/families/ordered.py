@@ -38,13 +38,15 @@ def cumulative(categories: int) -> Family:
     steps = tuple(step(k) for k in range(2, categories))
     reads = ("mu", *steps)
 
+    def threshold(k: int) -> Callable[[At], Any]:
+        """The k-th threshold, k = 1, ..., K - 1, less the first."""
+        return lambda at: sum((at[name].value for name in steps[: k - 1]), 0.0)
+
+    thresholds = [threshold(k) for k in range(1, categories)]
+
     def shares(at: At) -> list[Any]:
         """P(y <= k) for k = 1, ..., K - 1."""
-        threshold, found = 0.0, []
-        for name in (None, *steps):
-            threshold = threshold if name is None else threshold + at[name].value
-            found.append(_below(threshold, at).value)
-        return found
+        return [_below(c(at), at).value for c in thresholds]
 
     def mean(at: At) -> Any:
         return categories - sum(shares(at))
@@ -66,13 +68,17 @@ def cumulative(categories: int) -> Family:
         def value(at: At) -> Any:
             return np.exp(log_density(Response(float(k)), at, NUMPY))
 
-        return Functional(CATEGORY, "probability of each category", reads, value, range="unit")
+        upper, lower = thresholds[k - 1 : k], thresholds[k - 2 : k - 1] if k > 1 else []
+        events = (*((1.0, c) for c in upper), *((-1.0, c) for c in lower))
+        title, constant = "probability of each category", float(k == categories)
+        return Functional(CATEGORY, title, reads, value, range="unit", constant=constant, events=events)
 
     def at_least(k: int) -> Functional:
         def value(at: At) -> Any:
-            return _below(sum(at[name].value for name in steps[: k - 2]), at).complement
+            return _below(thresholds[k - 2](at), at).complement
 
-        return Functional("at_least", "probability of at least each category", reads, value, range="unit")
+        title, events = "probability of at least each category", ((-1.0, thresholds[k - 2]),)
+        return Functional("at_least", title, reads, value, range="unit", constant=1.0, events=events)
 
     return Family(
         "cumulative",
@@ -82,8 +88,16 @@ def cumulative(categories: int) -> Family:
         variance=variance,
         log_density=log_density,
         draw=draw,
-        mean=Functional("mean", "mean score", reads, mean, range="real"),
-        with_categories=cumulative,
+        mean=Functional(
+            "mean",
+            "mean score",
+            reads,
+            mean,
+            range="real",
+            constant=float(categories),
+            events=tuple((-1.0, c) for c in thresholds),
+        ),
+        with_categories=lambda labels: cumulative(len(labels)),
         categories=categories,
         by_category={
             CATEGORY: tuple(category(k) for k in range(1, categories + 1)),

@@ -18,7 +18,7 @@ _PROBABILITY = Parameter("mu", ("logit", "probit", "cloglog", "cauchit", "log", 
 def _binomial_log_density(y, at, f):  # type: ignore[no-untyped-def]
     n, successes, logit = 1.0 if y.trials is None else y.trials, y.values, at["mu"].logit
     constant = f.gammaln(n + 1.0) - f.gammaln(successes + 1.0) - f.gammaln(n - successes + 1.0)
-    return constant - successes * f.softplus(-logit) - (n - successes) * f.softplus(logit)
+    return constant + f.log_binary(successes, n - successes, logit)
 
 
 def _binomial_distribution(pm, name, y, at, dims):  # type: ignore[no-untyped-def]

@@ -1,238 +1,170 @@
 """What NUTS moves in: coordinates of one and the same posterior, handed back under the plain model's names.
 
 ``plain`` moves in beta, theta and the standardised effects z; ``integrated`` in beta and theta alone, or with the
-effects of smaller factors; ``whitened`` in all that there are, straightened by the Laplace approximation. ``auto``
-takes the integrated ones where the integral is cheap, the whitened ones else, the plain ones where neither can be, and
-says so in the provenance.
+effects of smaller factors; ``whitened`` in all that there are, straightened by the Laplace approximation. There are two
+ways to integrate effects out, and two to whiten: for models with and without random effects.
+
+Each way is a record in ``SYSTEMS``: its obstacle in words, if a model has one, and its cost. ``auto`` takes the
+cheapest one without an obstacle; a name takes the first of that name. A further system is one more record.
 """
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from bayes_glmm.design import Design, Priors, Problem
+from bayes_glmm.design import Problem
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.inference.chains import Groups, Target
+from bayes_glmm.inference.case import Case, Drawn
 from bayes_glmm.inference.engines import Engine
-from bayes_glmm.inference.integral import Integral, draw_effects, integral_for, quadrature_error
-from bayes_glmm.inference.natural import natural
 from bayes_glmm.inference.settings import Settings
-from bayes_glmm.inference.settled import settled
-from bayes_glmm.inference.whitening import Whitening, parabolas_are_exact, whitening_for
-
-if TYPE_CHECKING:
-    from bayes_glmm.inference.densities.density import Density
+from bayes_glmm.inference.systems import (
+    draw_fixed,
+    draw_marginal,
+    draw_plain,
+    draw_quadrature,
+    draw_whitened,
+)
+from bayes_glmm.inference.whitening import parabolas_are_exact
 
 log = logging.getLogger(__name__)
 
-Drawn = tuple[Groups, dict[str, Any]]
 Sampler = Callable[[Problem, Engine, Settings], Drawn]
-ATTEMPTS = 3  # each with twice the nodes
-WORST_QUADRATURE_ERROR = 0.01  # in log likelihood: the posterior density is then right to 1 %
-LONG_WARM_UP = 1000
 FEW_EFFECTS = 100  # of the largest factor: with fewer, whitening gave up to 1.8 times the effective draws a second
-SHORT_WARM_UP = 200  # where scales are known beforehand; 150 to 300 gave the same effective draws a gradient
+LAST_RESORT = 4.0  # the cost of plain coordinates: what costs more is for those who ask for it
 
 
-def sample_auto(problem: Problem, engine: Engine, settings: Settings) -> Drawn:
-    """Draw in the coordinates expected to mix best; the log says which and why."""
-    closed_form = parabolas_are_exact(problem.spec) and _most_effects(problem.design) > FEW_EFFECTS
-    integral = None if closed_form else integral_for(problem.spec, problem.design)
-    if integral is not None and integral.cheap:
-        log.info("Sampling in integrated coordinates: the integrals are %d values a gradient.", integral.cells)
-        return _sample_integrated(integral, problem.priors, engine, settings)
-    if (fixed := _sample_fixed(problem, engine, settings)) is not None:
-        return fixed
-    whitening, why = whitening_for(problem)
-    if whitening is None:
-        log.info("Sampling in plain coordinates: %s.", why)
-        drawn, how = sample_plain(problem, engine, settings)
-        return drawn, how | {"why": why}
-    density = _density(whitening, engine)
-    if closed_form and density is not None:
-        log.info("Sampling in integrated coordinates: the integrals have a closed form.")
-        return _sample_marginal(whitening, density, engine, settings)
-    log.info("Sampling in whitened coordinates: there is a Laplace approximation, and no integral is cheaper.")
-    return _sample_whitened(whitening, density, engine, settings)
+@dataclass(frozen=True)
+class Coordinates:
+    """A system of coordinates.
 
-
-def sample_plain(problem: Problem, engine: Engine, settings: Settings) -> Drawn:
-    """Draw in the coordinates of the plain model."""
-    from bayes_glmm.inference.kernels.fused import fast_likelihood
-    from bayes_glmm.model import build_model
-
-    drawn, how = _draw(build_model(problem, fast_likelihood), engine, settings, LONG_WARM_UP)
-    return drawn, {"coordinates": "plain"} | how
-
-
-def sample_whitened(problem: Problem, engine: Engine, settings: Settings) -> Drawn:
-    """Draw in coordinates whitened by the Laplace approximation.
-
-    Raises
-    ------
-    SpecError
-        If the model has none.
+    Attributes
+    ----------
+    name : str
+        What it is asked for by, and reported as; several systems may share one.
+    obstacle : function
+        ``Case -> str or None``: why a model cannot be sampled in it, in words.
+    cost : function
+        ``Case -> float``, in no unit: ``auto`` takes the least.
+    draw : function
+        ``Case -> (draws, how)``, where there is no obstacle.
+    reason : function
+        ``Case -> str``: why ``auto`` takes it, in words.
+    refusal, advice : str
+        What is said to those who ask for it where there is an obstacle, which stands for ``{obstacle}``.
     """
-    if (fixed := _sample_fixed(problem, engine, settings)) is not None:
-        return fixed
-    whitening, why = whitening_for(problem)
+
+    name: str
+    obstacle: Callable[[Case], str | None]
+    cost: Callable[[Case], float]
+    draw: Callable[[Case], Drawn]
+    reason: Callable[[Case], str]
+    refusal: str = ""
+    advice: str = ""
+
+
+def _many_exact(case: Case) -> bool:
+    """Whether effects have integrals in closed form, and enough of them for these to pay."""
+    return parabolas_are_exact(case.problem.spec) and case.most_effects > FEW_EFFECTS
+
+
+def _marginal_obstacle(case: Case) -> str | None:
+    if not parabolas_are_exact(case.problem.spec):
+        return "the integrals have no closed form"
+    whitening, why = case.whitening
     if whitening is None:
-        raise SpecError(
-            f"This model cannot be sampled in whitened coordinates: {why}.",
-            str(problem.spec.formula),
-            "Use coordinates='auto'.",
-        )
-    return _sample_whitened(whitening, _density(whitening, engine), engine, settings)
+        return why
+    return "there is no compiled density" if case.whitened_density is None else None
 
 
-def sample_integrated(problem: Problem, engine: Engine, settings: Settings) -> Drawn:
-    """Draw beta and theta with the random effects integrated out, then the random effects.
-
-    For Gaussian responses the integrals have a closed form, with effects of other factors than the largest among what
-    is drawn first. For others the error of the quadrature is measured at the draws; if it shows, the nodes are doubled
-    and the draws made anew. If it shows a third time, the plain coordinates take over.
-
-    Raises
-    ------
-    SpecError
-        If the integrals have no closed form, and the model has more than one random effect a group or would need too
-        many nodes.
-    """
-    whitening, _ = whitening_for(problem) if parabolas_are_exact(problem.spec) else (None, "")
-    density = None if whitening is None else _density(whitening, engine)
-    if whitening is not None and density is not None:
-        return _sample_marginal(whitening, density, engine, settings)
-    integral = integral_for(problem.spec, problem.design)
-    if integral is None:
-        raise SpecError(
-            "This model cannot be sampled in integrated coordinates.",
-            str(problem.spec.formula),
-            "They are for Gaussian responses (engine 'nutpie', priors without bounds), or for one grouping factor, one "
-            "effect a group and little data in each. Use coordinates='auto'.",
-        )
-    return _sample_integrated(integral, problem.priors, engine, settings)
+def _quadrature_cost(case: Case) -> float:
+    cheap = not _many_exact(case) and case.integral is not None and case.integral.cheap
+    return 1.0 if cheap else LAST_RESORT + 1.0
 
 
-COORDINATES: dict[str, Sampler] = {
-    "auto": sample_auto,
-    "plain": sample_plain,
-    "whitened": sample_whitened,
-    "integrated": sample_integrated,
+MARGINAL = Coordinates(
+    "integrated",
+    obstacle=_marginal_obstacle,
+    cost=lambda case: 0.0 if _many_exact(case) else LAST_RESORT + 1.0,
+    draw=draw_marginal,
+    reason=lambda case: "the integrals have a closed form",
+)
+QUADRATURE = Coordinates(
+    "integrated",
+    obstacle=lambda case: "the integrals take too many nodes or dimensions" if case.integral is None else None,
+    cost=_quadrature_cost,
+    draw=draw_quadrature,
+    reason=lambda case: f"the integrals are {case.integral.cells if case.integral else 0} values a gradient",
+    refusal="This model cannot be sampled in integrated coordinates.",
+    advice="They are for Gaussian responses (engine 'nutpie', priors without bounds), or for one grouping factor, one "
+    "effect a group and little data in each. Use coordinates='auto'.",
+)
+FIXED = Coordinates(
+    "whitened",
+    obstacle=lambda case: "there is no compiled density of fixed effects" if case.fixed_density is None else None,
+    cost=lambda case: 2.0,
+    draw=draw_fixed,
+    reason=lambda case: "there are no random effects",
+)
+WHITENED = Coordinates(
+    "whitened",
+    obstacle=lambda case: case.whitening[1] or None,
+    cost=lambda case: 3.0,
+    draw=draw_whitened,
+    reason=lambda case: "there is a Laplace approximation, and no integral is cheaper",
+    refusal="This model cannot be sampled in whitened coordinates: {obstacle}.",
+    advice="Use coordinates='auto'.",
+)
+PLAIN = Coordinates(
+    "plain",
+    obstacle=lambda case: None,
+    cost=lambda case: LAST_RESORT,
+    draw=draw_plain,
+    reason=lambda case: case.whitening[1],
+)
+
+SYSTEMS = (PLAIN, FIXED, WHITENED, MARGINAL, QUADRATURE)
+COORDINATES: Mapping[str, tuple[Coordinates, ...]] = {
+    "auto": SYSTEMS,
+    **{one.name: tuple(other for other in SYSTEMS if other.name == one.name) for one in SYSTEMS},
 }
+"""The systems that each name stands for."""
 
 
 def get_coordinates(name: str) -> Sampler:
-    """The coordinates of that name.
+    """The way to draw in the coordinates of that name.
 
     Raises
     ------
     SpecError
-        For a name that is not known.
+        For a name that is not known; from the way itself, if the model cannot be sampled in these coordinates.
     """
     if name not in COORDINATES:
         raise SpecError(f"There are no coordinates {name!r}.", advice=choices(name, COORDINATES))
-    return COORDINATES[name]
+
+    def sample(problem: Problem, engine: Engine, settings: Settings) -> Drawn:
+        case = Case(problem, engine, settings)
+        return _cheapest(case) if name == "auto" else _first(case, COORDINATES[name])
+
+    return sample
 
 
-def _density(whitening: Whitening, engine: Engine) -> Density | None:
-    """The compiled density over whitened coordinates where engine and model allow one."""
-    from bayes_glmm.inference.densities.whitened_inputs import whitened_density
-
-    return whitened_density(whitening) if engine.densities else None
-
-
-def _sample_fixed(problem: Problem, engine: Engine, settings: Settings) -> Drawn | None:
-    """Draw from the compiled density of a model without random effects; None where there is none."""
-    from bayes_glmm.inference.densities.fixed_inputs import fixed_density
-
-    if problem.design.blocks or not engine.densities or (density := fixed_density(problem)) is None:
-        return None
-    log.info("Sampling in whitened coordinates: there are no random effects.")
-    density.compile()
-    drawn, how = _draw(density, engine, settings, SHORT_WARM_UP)
-    return drawn, {"coordinates": "whitened"} | how
+def _cheapest(case: Case) -> Drawn:
+    """Draw in the system of least cost; the log says which and why."""
+    ranked = sorted(SYSTEMS, key=lambda one: one.cost(case))
+    chosen = next(one for one in ranked if one.obstacle(case) is None)
+    reason = chosen.reason(case)
+    log.info("Sampling in %s coordinates: %s.", chosen.name, reason)
+    drawn, how = chosen.draw(case)
+    return drawn, how | ({"why": reason} if chosen is PLAIN else {})
 
 
-def _sample_whitened(whitening: Whitening, density: Density | None, engine: Engine, settings: Settings) -> Drawn:
-    """Draw from the density, or where there is none from a PyMC model."""
-    if density is not None:
-        return _sample_density(whitening, density, "whitened", engine, settings)
-    from bayes_glmm.inference.whitened import whitened_model
-
-    drawn, how = _draw(whitened_model(whitening), engine, settings, SHORT_WARM_UP)
-    return natural(drawn, whitening.problem.design), {"coordinates": "whitened"} | how
-
-
-def _sample_marginal(whitening: Whitening, density: Density, engine: Engine, settings: Settings) -> Drawn:
-    """Draw without the main factor's effects, which are drawn with each draw that is kept."""
-    from bayes_glmm.inference.densities.whitened_inputs import without_main_effects
-
-    return _sample_density(whitening, without_main_effects(density, whitening), "integrated", engine, settings)
-
-
-def _most_effects(design: Design) -> int:
-    return max((len(block.levels) * len(block.effects) for block in design.blocks), default=0)
-
-
-def _sample_density(
-    whitening: Whitening, density: Density, coordinates: str, engine: Engine, settings: Settings
-) -> Drawn:
-    from bayes_glmm.inference.densities.stream import streamed, with_streamed
-
-    density.compile()
-    density = streamed(density, settings, engine.folder)
-    drawn, how = _draw(density, engine, settings, SHORT_WARM_UP)
-    drawn = with_streamed(drawn, density, (whitening.main, *whitening.others))
-    return natural(drawn, whitening.problem.design), {"coordinates": coordinates} | how
-
-
-def _sample_integrated(integral: Integral, priors: Priors, engine: Engine, settings: Settings) -> Drawn:
-    for _ in range(ATTEMPTS):
-        drawn, how = _draw(_integrated_target(integral, priors, engine), engine, settings, SHORT_WARM_UP)
-        drawn = natural(drawn, integral.design)
-        error = quadrature_error(integral, drawn["posterior"])
-        if error <= WORST_QUADRATURE_ERROR:
-            break
-        log.info("Quadrature error %.2g with %d nodes: sampling anew with twice as many.", error, integral.nodes)
-        integral = replace(integral, nodes=2 * integral.nodes - 1)
-    else:
-        log.warning("The quadrature does not settle: sampling in plain coordinates.")
-        return sample_plain(Problem(integral.spec, integral.design, priors), engine, settings)
-    drawn["posterior"] = draw_effects(integral, drawn["posterior"], settings.seed)
-    quadrature = {"nodes": integral.nodes, "quadrature_error": float(f"{error:.2g}")}
-    return drawn, {"coordinates": "integrated"} | quadrature | how
-
-
-def _integrated_target(integral: Integral, priors: Priors, engine: Engine) -> Target:
-    """The compiled density where engine and model allow one, else a PyMC model."""
-    from bayes_glmm.inference.densities.integrated_inputs import integrated_density
-
-    density = integrated_density(integral, priors) if engine.densities else None
-    if density is not None:
-        density.compile()
-        return density
-    from bayes_glmm.inference.integrated import integrated_model
-
-    return integrated_model(integral, priors)
-
-
-def _draw(target: Target, engine: Engine, settings: Settings, warm_up: int) -> Drawn:
-    """Draws, their warm-up (what was asked for; else a usual one, lengthened if it was too short) and its seconds."""
-    tune = settings.tune or warm_up
-    drawn, seconds = _timed(target, engine, replace(settings, tune=tune))
-    if settings.tune is None and warm_up < LONG_WARM_UP and not settled(drawn):
-        log.info("The chains have not settled after %d draws of warm-up: sampling anew with %d.", tune, LONG_WARM_UP)
-        tune = LONG_WARM_UP
-        drawn, more = _timed(target, engine, replace(settings, tune=tune))
-        seconds += more
-    return drawn, {"tune": tune, "seconds_of_sampling": round(seconds, 3)}
-
-
-def _timed(target: Target, engine: Engine, settings: Settings) -> tuple[Groups, float]:
-    engine.load()
-    start = time.perf_counter()
-    return engine.sample(target, settings), time.perf_counter() - start
+def _first(case: Case, systems: tuple[Coordinates, ...]) -> Drawn:
+    """Draw in the first system without an obstacle."""
+    for one in systems:
+        if one.obstacle(case) is None:
+            return one.draw(case)
+    last = systems[-1]
+    refusal = last.refusal.format(obstacle=last.obstacle(case))
+    raise SpecError(refusal, str(case.problem.spec.formula), last.advice)

@@ -15,7 +15,6 @@ from bayes_glmm.likelihood.factor import Elimination
 from bayes_glmm.likelihood.groups import Groups, groups_of
 from bayes_glmm.likelihood.random_part import RandomPart, random_part
 from bayes_glmm.likelihood.stacked import Stacked, stacked
-from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.numerics.jet import Jet, jet
 from bayes_glmm.numerics.series import SERIES, Series, variables
@@ -125,7 +124,7 @@ class Likelihood:
         For models with one predictor. ``which`` are the rows that the last axis of eta stands for.
         """
         moving, parameters = variables(eta, auxiliary, order)
-        at = self.spec.at({LOCATION: moving}, parameters, SERIES)
+        at = self.spec.at({self.spec.family.location.name: moving}, parameters, SERIES)
         with np.errstate(all="ignore"):  # a step too far shows as a density that is not finite
             return self.spec.family.log_density(self.design.observed[which], at, SERIES)
 
@@ -156,7 +155,8 @@ def check_one_predictor(spec: ModelSpec) -> None:
     """
     if spec.formulas:
         raise SpecError(
-            f"This approximation is for models with one formula; {', '.join(spec.formulas)} has one of its own.",
+            "This approximation is for models with one linear predictor; this one has those of "
+            f"{', '.join(spec.predicted)}.",
             str(spec),
             "Use bg.approx.laplace(model), or sample with model.fit().",
         )

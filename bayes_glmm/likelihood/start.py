@@ -41,7 +41,8 @@ def starting_parameters(likelihood: Likelihood) -> tuple[Parameters, np.ndarray]
     scale = 0.5 * spread if spec.link_name == "identity" and spec.family.response.range == "real" else 0.5
     L = {block.group: np.diag(_scales(block, scale) / _size(block.values)) for block in design.blocks}
     auxiliary = {name: spread if p.of_response else _INSIDE.get(p.support, 2.0) for name, p in spec.auxiliary.items()}
-    auxiliary |= dict(zip(spec.family.steps, starting_steps(design).tolist(), strict=True))
+    if design.thresholds:
+        auxiliary |= dict(zip(spec.family.steps, starting_steps(design).tolist(), strict=True))
     beta, precision = _joint_mode(likelihood, L, auxiliary)
     return Parameters(beta, L, auxiliary), precision
 

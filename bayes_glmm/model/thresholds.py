@@ -9,6 +9,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from bayes_glmm.errors import SpecError
 from bayes_glmm.model.variables import log_density
 from bayes_glmm.names import ADJACENT
 from bayes_glmm.spec import Prior
@@ -55,16 +56,24 @@ def _drawn(priors: Sequence[Prior], rng: np.random.Generator) -> np.ndarray:
     """One draw: those of one prior sorted, of several until they are in order."""
     alike = len(set(priors)) == 1
     for _ in range(_ATTEMPTS):
-        values = np.array([_DRAWS[prior.distribution](rng, *_arguments(prior)) for prior in priors])
+        values = np.array([_draw(prior, rng) for prior in priors])
         if alike or (np.diff(values) > 0).all():
             return np.sort(values)
-    raise NotImplementedError("Of thresholds with these priors hardly any are in order.")
+    raise SpecError("Of thresholds with these priors hardly any are in order.", "priors", "Set 'threshold' for all.")
 
 
-def _arguments(prior: Prior) -> list[float]:
+def _draw(prior: Prior, rng: np.random.Generator) -> float:
+    if prior.distribution not in _NAMES:
+        raise SpecError(
+            f"Nothing can be drawn from the prior {prior} of thresholds.", "priors", "Write a normal one: Normal(0, 2)."
+        )
     names = _NAMES[prior.distribution]
     given = dict(zip(names, prior.positional, strict=False)) | dict(prior.keyword)
-    return [float(given.get(name, default)) for name, default in names.items()]  # type: ignore[arg-type]
+    for precision in ("tau", "lam"):
+        if precision in given:
+            given["sigma"] = float(given[precision]) ** -0.5  # type: ignore[arg-type]
+    arguments = [float(given.get(name, default)) for name, default in names.items()]  # type: ignore[arg-type]
+    return _DRAWS[prior.distribution](rng, *arguments)
 
 
 _NAMES: dict[str, dict[str, float]] = {

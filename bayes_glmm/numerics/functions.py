@@ -39,6 +39,25 @@ class Functions:
     minimum: Function
     where: Function
     abs: Function
+    log_binary: Function
+    log_rising: Function
+
+
+def completed(**own: Function) -> Functions:
+    """A namespace from all its functions but the two that others make up.
+
+    ``log_binary(k, m, x)`` is k log p + m log(1 - p) with logit p = x, accurate in both tails; ``log_rising(x, k)`` is
+    log Gamma(x + k) - log Gamma(x), for whole k >= 0.
+    """
+    softplus, gammaln = own["softplus"], own["gammaln"]
+    return Functions(
+        **own,
+        log_binary=lambda k, m, x: -k * softplus(-x) - m * softplus(x),
+        log_rising=lambda x, k: gammaln(x + k) - gammaln(x),
+    )
+
+
+ELEMENTARY = tuple(name for name in Functions.__dataclass_fields__ if name not in ("log_binary", "log_rising"))
 
 
 def _softplus(x: Any) -> Any:
@@ -46,7 +65,7 @@ def _softplus(x: Any) -> Any:
     return np.logaddexp(0.0, x)
 
 
-NUMPY = Functions(
+NUMPY = completed(
     exp=np.exp,
     log=np.log,
     log1p=np.log1p,
@@ -72,7 +91,7 @@ def pytensor_functions() -> Functions:
     """The PyTensor namespace; a function because importing PyTensor takes seconds that most callers should not pay."""
     import pytensor.tensor as pt
 
-    return Functions(**{name: getattr(pt, name) for name in Functions.__dataclass_fields__})
+    return completed(**{name: getattr(pt, name) for name in ELEMENTARY})
 
 
 def log_normal_cdf(x: Any, f: Functions) -> Any:

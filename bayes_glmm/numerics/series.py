@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from bayes_glmm.numerics.functions import NUMPY, Functions
+from bayes_glmm.numerics.functions import NUMPY, completed
 
 Coefficients = tuple[Any, ...]  # None where a coefficient is 0 whatever the values are
 
@@ -266,7 +266,7 @@ def _value(x: Any) -> Any:
     return x.value if isinstance(x, Series) else x
 
 
-SERIES = Functions(
+SERIES = completed(
     exp=_elementary("exp", _exp),
     log=_elementary("log", _log),
     log1p=_elementary("log1p", _log1p),

@@ -8,11 +8,12 @@ arrays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from bayes_glmm.numerics.functions import NUMPY, Functions
 
@@ -93,6 +94,8 @@ class Symbol:
         Its derivative in each input that has one; those that are missing are 0.
     terms : tuple of (float, Symbol)
         What it is the sum of, with their signs; empty for itself alone.
+    factors : tuple of Symbol
+        What it is the product of; empty for itself alone.
     """
 
     program: Program
@@ -101,6 +104,7 @@ class Symbol:
     reads: tuple[str, ...] = ()
     tangents: dict[str, Symbol] = field(default_factory=dict)
     terms: tuple[tuple[float, Symbol], ...] = ()
+    factors: tuple[Symbol, ...] = ()
 
     __array_ufunc__ = None  # numbers of NumPy leave arithmetic to this class
 
@@ -116,8 +120,8 @@ class Symbol:
     def _write(self, code: str, *of: Symbol) -> Symbol:
         return self.program.write(code, of)[0]
 
-    def _with(self, value: Symbol, tangents: dict[str, Symbol], terms: Any = ()) -> Symbol:
-        return Symbol(self.program, value.name, value.depends, value.reads, tangents, tuple(terms))
+    def _with(self, value: Symbol, tangents: dict[str, Symbol], terms: Any = (), factors: Any = ()) -> Symbol:
+        return Symbol(self.program, value.name, value.depends, value.reads, tangents, tuple(terms), tuple(factors))
 
     def _chain(self, value: Symbol, slope: Callable[[], Symbol]) -> Symbol:
         """A function of this symbol alone, whose derivative is written where it is needed."""
@@ -125,6 +129,15 @@ class Symbol:
             return value
         by = slope()
         return self._with(value, {key: by._times(tangent) for key, tangent in self.tangents.items()})
+
+    def _along(self, operands: Sequence[Symbol], slopes: Sequence[Symbol]) -> Symbol:
+        """Return this value of a function of several symbols with the derivative in each."""
+        tangents: dict[str, Symbol] = {}
+        for operand, slope in zip(operands, slopes, strict=True):
+            for key, tangent in operand.tangents.items():
+                change = slope._times(tangent)
+                tangents[key] = tangents[key]._plus(change) if key in tangents else change
+        return self._with(self, tangents)
 
     def _times(self, other: Symbol) -> Symbol:
         """The product without its derivatives."""
@@ -174,7 +187,8 @@ class Symbol:
         for key, tangent in other.tangents.items():
             change = self._times(tangent)
             tangents[key] = tangents[key]._plus(change) if key in tangents else change
-        return self._with(self._times(other), tangents)
+        factors = (*(self.factors or (self,)), *(other.factors or (other,)))
+        return self._with(self._times(other), tangents, factors=factors)
 
     def __truediv__(self, other: Any) -> Symbol:
         return self._quotient(self.lift(other))
@@ -227,6 +241,22 @@ def _log_gamma(x: Any) -> Any:
     return x._chain(value, lambda: slope)
 
 
+def _log_binary(k: Any, m: Any, x: Any) -> Any:
+    lift = next(one for one in (k, m, x) if isinstance(one, Symbol)).lift
+    operands = [lift(one) for one in (k, m, x)]
+    code = f"log_binary({', '.join(one.name for one in operands)})"
+    value, *slopes = operands[0].program.write(code, operands, results=4)
+    return value._along(operands, slopes)
+
+
+def _log_rising(x: Any, k: Any) -> Any:
+    first, second = _both(x, k)
+    if second.tangents:
+        return _log_gamma(first + second) - _log_gamma(first)
+    value, slope = first.program.write(f"log_rising({first.name}, {second.name})", (first, second), results=2)
+    return first._chain(value, lambda: slope)
+
+
 def _where(condition: Symbol, a: Any, b: Any) -> Any:
     a, b = condition.lift(a), condition.lift(b)
     zero, tangents = condition.lift(0.0), {}
@@ -241,12 +271,12 @@ def _chosen(condition: Symbol, a: Symbol, b: Symbol) -> Symbol:
 
 def _larger(a: Any, b: Any) -> Any:
     first, second = _both(a, b)
-    return _where(first > second, first, second)
+    return _where(second > first, second, first)  # equal ones: the first, whose slope a limit of it has not
 
 
 def _smaller(a: Any, b: Any) -> Any:
     first, second = _both(a, b)
-    return _where(first < second, first, second)
+    return _where(second < first, second, first)
 
 
 def _both(a: Any, b: Any) -> tuple[Symbol, Symbol]:
@@ -290,4 +320,27 @@ SOURCE = Functions(
     minimum=_smaller,
     where=_where,
     abs=_function("abs", "where({x} > 0.0, 1.0, -1.0)"),
+    log_binary=_log_binary,
+    log_rising=_log_rising,
 )
+
+# what the lines call where they run on arrays
+ARRAYS: dict[str, Any] = {name: getattr(NUMPY, name) for name in Functions.__dataclass_fields__} | {
+    "log_gamma": lambda x: (special.gammaln(x), special.digamma(x)),
+    "log_rising": lambda x, k: (NUMPY.log_rising(x, k), special.digamma(x + k) - special.digamma(x)),
+    "log_binary": lambda k, m, x: (
+        NUMPY.log_binary(k, m, x),
+        -NUMPY.softplus(-x),
+        -NUMPY.softplus(x),
+        k * NUMPY.expit(-x) - m * NUMPY.expit(x),
+    ),
+}
+
+
+def value_of(symbol: Symbol, inputs: Mapping[str, Any]) -> Any:
+    """Return the value of a symbol where the inputs of its program have these values, numbers or arrays."""
+    names = ARRAYS | dict(inputs)
+    lines = symbol.program.lines_for(symbol.reads)
+    with np.errstate(all="ignore"):
+        exec("\n".join(map(str, lines)), names)  # the lines are those that this module writes
+        return eval(symbol.name, names)

@@ -1,4 +1,4 @@
-"""The probability of each category over a variable, population-averaged, from low categories to high ones by colour.
+"""The probability of each category over a variable, population-averaged, from the first category to the last by colour.
 
 At each value of the variable the probabilities of all categories add up to 1: where one rises, others fall.
 """
@@ -47,7 +47,7 @@ def categories(
     Parameters
     ----------
     posterior : Posterior
-        Of a family of categories, such as ``cumulative``.
+        Of a family of categories: ``cumulative``, ``categorical``.
     variable : str
         A column of the data. A number gives one curve per category; a factor, or a number with two values, gives points
         with intervals, the categories below each other within each value.

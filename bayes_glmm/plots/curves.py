@@ -18,7 +18,15 @@ from bayes_glmm.effects.tidy import Estimates
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.plots.grid import axes_of, label_panels, shape_of
 from bayes_glmm.plots.notes import annotate, estimates_text
-from bayes_glmm.plots.point import at_posterior_medians, held_of, is_discrete, mean_text, panels_of, readings_of
+from bayes_glmm.plots.point import (
+    at_posterior_medians,
+    held_of,
+    is_discrete,
+    mean_text,
+    panels_of,
+    readings_of,
+    require_mean,
+)
 from bayes_glmm.plots.style import (
     CONDITIONAL,
     DASHES,
@@ -89,7 +97,7 @@ def curves(
     Raises
     ------
     SpecError
-        For an unknown column or reading, fewer than no groups, or too many panels.
+        For an unknown column or reading, fewer than no groups, too many panels, or categories without an order.
     DataError
         For unknown levels.
     """
@@ -97,6 +105,7 @@ def curves(
         raise SpecError(f"Groups cannot be {random_effects!r}.", "random_effects", choices(random_effects, KINDS))
     if groups < 0:
         raise SpecError(f"There cannot be {groups} groups.", "groups", "Give 0 or more.")
+    require_mean(posterior)
     design = posterior.design
     panels = panels_of(design, variable, at, PANELS)
     discrete = is_discrete(design, variable) or len(panels[0]) < 3

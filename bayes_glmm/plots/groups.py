@@ -17,7 +17,7 @@ from bayes_glmm.effects.predictions import predict
 from bayes_glmm.effects.tidy import summarise
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.plots.panels import Panel, draw_panels
-from bayes_glmm.plots.point import mean_text, readings_of
+from bayes_glmm.plots.point import mean_text, readings_of, require_mean
 from bayes_glmm.plots.style import settings
 from bayes_glmm.plots.tables import SHOWN
 from bayes_glmm.posterior import Posterior
@@ -63,7 +63,8 @@ def groups(
     Raises
     ------
     SpecError
-        For a model without random effects, or an unknown grouping factor, scale or column.
+        For a model without random effects, an unknown grouping factor, scale or column, or the mean of categories
+        without an order.
     DataError
         For unknown levels.
     """
@@ -101,6 +102,7 @@ def _random_effects(posterior: Posterior, block: RandomBlock, interval: Interval
 def _group_means(
     posterior: Posterior, block: RandomBlock, at: dict[str, Any], interval: Interval
 ) -> tuple[list[Panel], list[str], str]:
+    require_mean(posterior)
     design = posterior.design
     typical = reference_grid(design, [], at) if at else means(design)
     if len(typical) > 1:

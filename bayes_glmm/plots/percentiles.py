@@ -23,7 +23,7 @@ from bayes_glmm.effects.integrate import variance_of_predictor
 from bayes_glmm.effects.patterns import distinct, encode, split_blocks
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.names import LOCATION
-from bayes_glmm.plots.point import at_posterior_medians, mean_text, readings_of
+from bayes_glmm.plots.point import at_posterior_medians, mean_text, readings_of, require_mean
 from bayes_glmm.plots.style import AVERAGED, CONDITIONAL, DASHES, FAINT, INK, compose, fit, legend, number
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import fixed_predictor
@@ -65,10 +65,12 @@ def percentiles(
     Raises
     ------
     SpecError
-        For a model without random effects, an unknown grouping factor, or percentiles that are none.
+        For a model without random effects, an unknown grouping factor, percentiles that are none, or categories without
+        an order.
     DataError
         For missing columns and unknown levels.
     """
+    require_mean(posterior)
     factors = [block.group for block in posterior.design.blocks]
     if not factors or group not in (None, *factors):
         raise SpecError(

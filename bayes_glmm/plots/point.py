@@ -102,6 +102,22 @@ def held_of(
     return changed, {name: rows[name].iloc[0] for name in others}
 
 
+def require_mean(posterior: Posterior) -> None:
+    """Check that there is a mean to draw.
+
+    Raises
+    ------
+    SpecError
+        For categories without an order.
+    """
+    if posterior.spec.family.response.nominal:
+        raise SpecError(
+            "Categories without an order have no mean.",
+            str(posterior.spec),
+            "Draw the probability of each category: plots.categories().",
+        )
+
+
 def mean_text(posterior: Posterior) -> str:
     """What the mean is, in words.
 

@@ -117,10 +117,11 @@ def _categories(posterior: Posterior, replicated: np.ndarray) -> tuple[bytes, st
         f"Bars of the share of each category of {design.response}, with 95 % intervals of replicated data: "
         f"{outside} of {len(names)} bars end outside."
     )
+    of_all = "The thresholds" if design.thresholds else "Intercepts"
     caption = (
         "Bars: the share of each category in the data. Dots and lines: the mean and 95 % of its shares in data sets "
-        "that the fitted model replicates. The thresholds fit the shares in all rows; the table below also shows those "
-        "in thirds of the rows, by linear predictor at u = 0."
+        f"that the fitted model replicates. {of_all} fit the shares in all rows; the table below also shows those in "
+        "thirds of the rows, by linear predictor at u = 0."
     )
     return draw(plot, height=3.2), alt, caption
 

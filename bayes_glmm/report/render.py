@@ -147,9 +147,10 @@ def _groups(posterior: Posterior) -> list[str]:
 
 
 def _formulas(spec: ModelSpec) -> str:
-    return "; ".join(map(str, spec.predicted.values()))
+    return str(spec.formula) if spec.family.shared_formula else "; ".join(map(str, spec.predicted.values()))
 
 
 def _links(spec: ModelSpec) -> str:
-    further = "".join(f", {link} link of {name}" for name, link in spec.links.items())
+    links = {} if spec.family.shared_formula else spec.links
+    further = "".join(f", {link} link of {name}" for name, link in links.items())
     return f"{spec.link_name} link{further}"

@@ -43,9 +43,12 @@ def write_figures(
     folder.mkdir()
     coefficients = tables.get(SIDE_BY_SIDE, tables["coefficients"])
     xlabel = f"coefficient ({posterior.spec.link_name} scale)"
-    (folder / "coefficients.svg").write_bytes(forest(coefficients.assign(row=coefficients["coefficient"]), xlabel))
+    rows = coefficients["coefficient"]
+    if "predictor" in coefficients:
+        rows = coefficients["predictor"] + ": " + rows
+    (folder / "coefficients.svg").write_bytes(forest(coefficients.assign(row=rows), xlabel))
     (folder / "predictive.svg").write_bytes(predictive_figure(posterior)[0])
     for name, answer in answers.items():
         scale = scale_of(posterior, answer.part)
-        rows = one_reading_each(of_categories(effect_rows(answer.estimates.table, bool(answer.variable)), scale))
-        (folder / f"{name}.svg").write_bytes(effects_figure(rows, scale))
+        found = one_reading_each(of_categories(effect_rows(answer.estimates.table, bool(answer.variable)), scale))
+        (folder / f"{name}.svg").write_bytes(effects_figure(found, scale))

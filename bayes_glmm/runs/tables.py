@@ -8,6 +8,7 @@ import pandas as pd
 
 from bayes_glmm.diagnostics import summary
 from bayes_glmm.effects import coefficients, marginal_coefficients, variance
+from bayes_glmm.effects.coefficients import coefficients_by_predictor
 from bayes_glmm.errors import SpecError
 from bayes_glmm.posterior import Posterior
 
@@ -21,11 +22,14 @@ def result_tables(posterior: Posterior) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of str to DataFrame
-        ``summary``, ``coefficients``, ``marginal_coefficients`` (conditional and population-averaged; left out for
-        links under which the population-averaged mean does not exist) and ``variance``.
+        ``summary``, ``coefficients`` (where each category has a linear predictor with the column ``predictor``),
+        ``marginal_coefficients`` (conditional and population-averaged; left out where the population-averaged mean does
+        not exist) and ``variance``.
     """
-    tables = {"summary": summary(posterior).reset_index(), "coefficients": coefficients(posterior).table}
-    with suppress(SpecError):  # the inverse link: E[1 / (eta + u)] does not exist
+    shared = posterior.spec.family.shared_formula  # each linear predictor is one of the response
+    found = coefficients_by_predictor(posterior) if shared else coefficients(posterior).table
+    tables = {"summary": summary(posterior).reset_index(), "coefficients": found}
+    with suppress(SpecError):  # the inverse link: E[1 / (eta + u)] does not exist; categories
         tables[SIDE_BY_SIDE] = marginal_coefficients(posterior).table
     if posterior.design.blocks:
         tables["variance"] = variance(posterior).table

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.families import Family, Link, Parameter, Value, get_family, get_link, link_of
+from bayes_glmm.families import Family, Link, Parameter, Value, get_family, get_link, link_of, own_family
 from bayes_glmm.numerics.functions import Functions
 from bayes_glmm.spec.formula import Formula, parse_formula
 from bayes_glmm.spec.priors import Prior
@@ -37,8 +37,10 @@ class ModelSpec:
         Of further parameters of the family; those without one are constants.
     links : dict of str to str
         The link of each further parameter with a formula.
-    categories : int
-        How many categories the response has in the data; 0 of numbers, and before there are data.
+    categories : tuple of str
+        The categories of the response in the data; none of numbers, and before there are data.
+    own : Family or None
+        The record of a user's own family; None for a family of the package.
 
     Examples
     --------
@@ -53,13 +55,14 @@ class ModelSpec:
     priors: dict[str, Prior] = field(default_factory=dict)
     formulas: dict[str, Formula] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
-    categories: int = field(default=0, compare=False)
+    categories: tuple[str, ...] = field(default=(), compare=False)
+    own: Family | None = None
 
     @classmethod
     def from_formula(
         cls,
         formula: Formulas,
-        family: str = "gaussian",
+        family: str | Family = "gaussian",
         link: Links = None,
         priors: Mapping[str, str | Prior] | None = None,
         formulas: Mapping[str, str] | None = None,
@@ -70,8 +73,8 @@ class ModelSpec:
         ----------
         formula : str or list of str
             That of the response; in a list, formulas of further parameters follow it: ``["y ~ x", "sigma ~ z"]``.
-        family : str
-            A name in ``bayes_glmm.families.FAMILIES``.
+        family : str or Family
+            A name in ``bayes_glmm.families.FAMILIES``, or a family of your own.
         link : str or mapping of parameter to str, optional
             A link of the location; of each parameter the first that it takes by default.
         priors : mapping, optional
@@ -134,19 +137,19 @@ class ModelSpec:
         cls,
         formula: Formula,
         formulas: dict[str, Formula],
-        family: str,
+        family: str | Family,
         link: Links,
         priors: Mapping[str, str | Prior] | None,
     ) -> ModelSpec:
-        _check_text("family", family)
-        found = get_family(family)
+        own = own_family(family) if isinstance(family, Family) else None
+        found = own or get_family(_family_name(family))
         links = _links(found, formulas, link)
         formulas = {name: formulas[name] for name in links if name in formulas}
         if formula.trials is not None and not found.response.trials:
-            raise SpecError(f"The {family} family takes no trials.", str(formula), "Use family='binomial'.")
+            raise SpecError(f"The {found.name} family takes no trials.", str(formula), "Use family='binomial'.")
         if formula.trials is None and found.response.trials:
             raise SpecError(
-                "The binomial family needs the number of trials.",
+                f"The {found.name} family needs the number of trials.",
                 str(formula),
                 "Write p(y, n) ~ ... or y | trials(n) ~ ...; for a 0/1 response use family='bernoulli'.",
             )
@@ -155,7 +158,9 @@ class ModelSpec:
                 f"The priors are a {type(priors).__name__}.", advice="Give names and texts: {'beta': 'Normal(0, 1)'}."
             )
         given = {name: Prior.parse(prior) for name, prior in (priors or {}).items()}
-        return cls(formula, found.name, links.pop(found.location.name), given, formulas, links)
+        if own is not None:
+            _check_no_clash(own, formula, formulas)
+        return cls(formula, found.name, links.pop(found.location.name), given, formulas, links, own=own)
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict, as a config file has it."""
@@ -172,9 +177,10 @@ class ModelSpec:
             ]
         if formula.offset is not None:
             result["offset"] = formula.offset
-        if self.formulas:
+        if self.formulas and not self.family.shared_formula:
             result["formulas"] = {name: one.right for name, one in self.formulas.items()}
-        link = {self.family.location.name: self.link_name} | self.links if self.links else self.link_name
+        links = {} if self.family.shared_formula else self.links
+        link = {self.family.location.name: self.link_name} | links if links else self.link_name
         result |= {"family": self.family_name, "link": link}
         if self.priors:
             result["priors"] = {name: str(prior) for name, prior in self.priors.items()}
@@ -183,7 +189,7 @@ class ModelSpec:
     @property
     def family(self) -> Family:
         """The family record, with the number of categories of the data."""
-        record = get_family(self.family_name)
+        record = self.own or get_family(self.family_name)
         return record.with_categories(self.categories) if record.with_categories and self.categories else record
 
     @property
@@ -232,10 +238,22 @@ class ModelSpec:
         return self.family.at({name: (one, self.link_of(name)) for name, one in eta.items()}, auxiliary, f)
 
     def of(self, categories: Sequence[str]) -> ModelSpec:
-        """The same for data with these categories of the response; itself for a response of numbers."""
-        return replace(self, categories=len(categories)) if categories else self
+        """The same for data with these categories of the response; itself for a response of numbers.
+
+        Where each category has a predictor of its own, it has the formula of the response.
+        """
+        if not categories:
+            return self
+        found = replace(self, categories=tuple(categories))
+        if not found.family.shared_formula:
+            return found
+        further = found.family.auxiliary
+        formulas = {name: replace(self.formula, response=name) for name in further}
+        return replace(found, formulas=formulas, links=dict.fromkeys(further, self.link_name))
 
     def __str__(self) -> str:
+        if self.family.shared_formula:
+            return f"{self.formula}   [{self.family_name}, {self.link_name} link]"
         formulas = "; ".join(map(str, self.predicted.values()))
         further = "".join(f", {link} link of {name}" for name, link in self.links.items())
         return f"{formulas}   [{self.family_name}, {self.link_name} link{further}]"
@@ -274,6 +292,12 @@ def _links(family: Family, formulas: Mapping[str, Formula], link: Links) -> dict
     location = family.location.name
     for name, formula in formulas.items():
         if name not in family.auxiliary:
+            if family.shared_formula:
+                raise SpecError(
+                    f"All categories of a {family.name} response have its formula; {name!r} cannot have another.",
+                    str(formula),
+                    "Leave it out.",
+                )
             which = "is the location of it" if name == location else "is not a parameter of it"
             raise SpecError(
                 f"The {family.name} family has no further parameter {name!r}: {name} {which}.",
@@ -291,6 +315,28 @@ def _links(family: Family, formulas: Mapping[str, Formula], link: Links) -> dict
             )
         _check_text(f"link of {name!r}", link[name])
     return {name: link_of(family, name, link.get(name)).name for name in predicted}
+
+
+def _family_name(family: Any) -> str:
+    """The name of a family that is given by its name, or as a record of the package."""
+    if not isinstance(family, str | Family | None):
+        raise SpecError(
+            f"The family of a model is text or a bayes_glmm.Family, not {type(family).__name__}.",
+            advice="Write family='poisson'.",
+        )
+    return family.name if isinstance(family, Family) else family  # type: ignore[return-value]  # None has no family
+
+
+def _check_no_clash(family: Family, formula: Formula, formulas: Mapping[str, Formula]) -> None:
+    """No parameter of a user's own family has the name of a variable of the draws that the data name."""
+    groups = {term.group for one in (formula, *formulas.values()) for term in one.random}
+    for name in family.auxiliary:
+        if name in groups | {formula.response.strip("`")}:
+            raise SpecError(
+                f"{name!r} is a parameter of the family {family.name!r}, and a column that the formula names.",
+                str(formula),
+                "Rename one of them.",
+            )
 
 
 def _check_text(key: str, value: Any, required: bool = False) -> None:

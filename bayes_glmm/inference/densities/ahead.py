@@ -23,7 +23,6 @@ from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 
 from bayes_glmm.inference.densities.callbacks import Part, compile_part
-from bayes_glmm.inference.kernels.entries import KERNELS
 from bayes_glmm.processes import isolated_command
 
 FOLDER = Path(__file__).with_name("objects")
@@ -33,11 +32,12 @@ PROCESSORS = {  # and what they can do; the first that fits is taken
 }
 TUNING = {"x86-64-v4": "-prefer-256-bit"}  # LLVM halves registers there, which makes rows a tenth slower
 INDEX = "index.json"
-_COUNTS = [pair for pair in KERNELS if pair[0] in ("bernoulli", "binomial", "poisson", "negative_binomial")]
+_COUNTS = (("bernoulli", "logit"), ("binomial", "logit"), ("poisson", "log"), ("negative_binomial", "log"))
+_COMMON_PAIRS = (*_COUNTS, ("gamma", "log"), ("gaussian", "identity"))
 
 COMMON = (
     *(Part(f"whitened {what}", (d,)) for d in (1, 2, 3) for what in ("density", "expand")),
-    *(Part("rows", pair) for pair in KERNELS),
+    *(Part("rows", pair) for pair in _COMMON_PAIRS),
     *(Part("integrated density", pair) for pair in _COUNTS),
     Part("integrated expand"),
     Part("fixed density"),

@@ -20,7 +20,7 @@ from numba import types
 
 from bayes_glmm.inference.densities import fixed, integrated, rows, whitened
 from bayes_glmm.inference.densities.records import ENTRIES, doubles_at, integers_at
-from bayes_glmm.inference.kernels.generated import kernel_of
+from bayes_glmm.inference.kernels.generated import kernel_of, short_name
 from bayes_glmm.inference.kernels.source import source_version
 
 _VERSION = source_version(Path(__file__).parent)
@@ -45,12 +45,12 @@ class Part:
     made_for: tuple[str | int, ...] = ()
 
     def __str__(self) -> str:
-        return ", ".join([self.name, *map(str, self.made_for)])
+        return ", ".join([self.name, *(short_name(str(one)) for one in self.made_for)])
 
     @property
     def symbol(self) -> str:
         """Its name, in no two versions of the source the same."""
-        return "_".join([*self.name.split(), *map(str, self.made_for), _VERSION])
+        return "_".join([*self.name.split(), *(short_name(str(one)) for one in self.made_for), _VERSION])
 
 
 def _density(size, x, gradient, value, table):  # type: ignore[no-untyped-def] # pragma: no cover

@@ -25,6 +25,7 @@ from bayes_glmm.inference.densities.callbacks import Part, compile_part, python_
 from bayes_glmm.processes import isolated_command
 
 log = logging.getLogger(__name__)
+LONGEST = 20_000  # characters that a command takes everywhere: parts of a user's own family are named by their code
 
 
 @cache
@@ -74,11 +75,12 @@ def compile_named(parts: str) -> None:
 @contextmanager
 def _compiled_elsewhere(parts: Sequence[Part]) -> Iterator[None]:
     """A second process compiles these parts beside the block and to its own end; whether it could is not asked."""
-    if not parts or not sys.executable:
+    named = json.dumps([(part.name, part.made_for) for part in parts])
+    if not parts or not sys.executable or len(named) > LONGEST:
         yield
         return
     process = subprocess.Popen(
-        isolated_command(__name__, "compile_named", json.dumps([(part.name, part.made_for) for part in parts])),
+        isolated_command(__name__, "compile_named", named),
         # where this process keeps code: numba would also look for a .numba_config.yaml in the working directory
         env=os.environ | {"NUMBA_CACHE_DIR": str(Path(config.CACHE_DIR).resolve()) if config.CACHE_DIR else ""},
         stdin=subprocess.DEVNULL,

@@ -11,7 +11,7 @@ from bayes_glmm.inference.densities.callbacks import Part
 from bayes_glmm.inference.densities.density import Density, Kept
 from bayes_glmm.inference.densities.fixed import FixedData
 from bayes_glmm.inference.densities.priors import prior_table
-from bayes_glmm.inference.kernels.generated import kernel_of, links_of
+from bayes_glmm.inference.kernels.generated import kernel_key, kernel_of
 from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs
 from bayes_glmm.inference.reduce import reduce_rows
 from bayes_glmm.inference.whitening import ON_THE_REAL_LINE
@@ -46,7 +46,7 @@ def fixed_density(problem: Problem) -> Density | None:
     if found is None:
         return None
     reduced = reduce_rows(spec, design)
-    family = reduced.spec.family.key, links_of(reduced.spec)
+    family = kernel_key(reduced.spec)
     order = np.arange(len(reduced.design.y))
     data = FixedData(
         *response_inputs(kernel_of(*family), reduced.design, order),

@@ -15,7 +15,7 @@ from bayes_glmm.inference.densities.density import Density, Kept
 from bayes_glmm.inference.densities.integrated import IntegratedData
 from bayes_glmm.inference.densities.priors import prior_table
 from bayes_glmm.inference.integral import Integral
-from bayes_glmm.inference.kernels.generated import kernel_of
+from bayes_glmm.inference.kernels.generated import kernel_key, kernel_of
 from bayes_glmm.inference.kernels.inputs import response_inputs
 
 _MODE, _ROOT = -2, -1  # the last of the arrays
@@ -32,7 +32,7 @@ def integrated_density(integral: Integral, priors: Priors) -> Density | None:
     """
     spec, design = integral.spec, integral.design
     (block,) = design.blocks
-    family = spec.family_name, spec.link_name
+    family = kernel_key(spec)
     (effect,) = block.effects
     names = [*(f"beta[{name}]" for name in design.coefficients), f"sd_{block.group}[{effect}]", *spec.family.auxiliary]
     table = prior_table(priors[name] for name in names)

@@ -13,7 +13,7 @@ from bayes_glmm.inference.densities.density import Density, Kept
 from bayes_glmm.inference.densities.priors import prior_table
 from bayes_glmm.inference.densities.variances import Variances, variances_of
 from bayes_glmm.inference.densities.whitened import WhitenedData
-from bayes_glmm.inference.kernels.generated import kernel_of, links_of
+from bayes_glmm.inference.kernels.generated import kernel_key, kernel_of
 from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs, row_order
 from bayes_glmm.inference.others import Others
 from bayes_glmm.inference.reduce import reduce_rows
@@ -33,7 +33,7 @@ def whitened_density(whitening: Whitening) -> Density | None:
     blocks = (whitening.main, *whitening.others)
     names = tuple(whitening.problem.spec.auxiliary)
     reduced = reduce_rows(whitening.problem.spec, whitening.problem.design)
-    family = reduced.spec.family.key, links_of(reduced.spec)
+    family = kernel_key(reduced.spec)
     variances = variances_of(blocks, priors, *_standard_deviations(whitening, blocks))
     beta_priors = prior_table(priors[key] for key in whitening.estimate.layout.coefficients)
     auxiliary_prior = prior_table(priors[name] for name in names)

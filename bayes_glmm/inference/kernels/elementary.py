@@ -245,17 +245,28 @@ def log_gamma(x):  # type: ignore[no-untyped-def] # pragma: no cover
 def log_rising(x, m):  # type: ignore[no-untyped-def] # pragma: no cover
     """Log of x (x + 1) ... (x + m - 1) and its derivative in x, for x > 0 and whole m >= 0.
 
-    It is log Gamma(x + m) - log Gamma(x), without the cancellation of that difference for large x.
+    It is log Gamma(x + m) - log Gamma(x), without the cancellation of that difference for large x. Below 10 that of
+    x + 10, and the log of the ratio of x (x + 1) ... (x + 9) and the same from x + m.
     """
-    value, slope = 0.0, 0.0
-    while m > 0.0 and (x < _STIRLING_FROM or m < 2.0):
-        value += math.log(x)
-        slope += 1.0 / x
-        x, m = x + 1.0, m - 1.0
-    if m > 0.0:
-        low, low_slope = _stirling(x)
-        high, high_slope = _stirling(x + m)
-        ratio = math.log1p(m / x)
-        value += (x - 0.5) * ratio + m * math.log(x + m) - m + (high - low)
-        slope += ratio + 0.5 * m / (x * (x + m)) + (high_slope - low_slope)
-    return value, slope
+    small = x < _STIRLING_FROM
+    ratio, slope = 1.0, 0.0
+    for k in range(10):
+        low, high = x + k, x + m + k
+        ratio *= low / high if small else 1.0
+        slope += m / (low * high) if small else 0.0
+    z = x + 10.0 if small else x
+    low, low_slope = _stirling(z)
+    high, high_slope = _stirling(z + m)
+    growth = log1p(m / z)
+    value = (z - 0.5) * growth + m * log(z + m) - m + (high - low) + log(ratio)
+    return value, slope + growth + 0.5 * m / (z * (z + m)) + (high_slope - low_slope)
+
+
+@elementary
+def log_binary(k, m, x):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Return k log p + m log(1 - p) with logit p = x, and its derivatives in k, m and x, from the tail that x is in."""
+    t = exp(-abs(x))
+    rest, total, beyond = log1p_unit(t), k + m, -m if x > 0.0 else k
+    tail = total * (t / (1.0 + t))
+    slope = beyond + (tail if x > 0.0 else -tail)
+    return beyond * x - total * rest, min(x, 0.0) - rest, -max(x, 0.0) - rest, slope

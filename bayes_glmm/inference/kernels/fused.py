@@ -14,7 +14,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_glmm.design import Design
-from bayes_glmm.inference.kernels.generated import kernel_of, links_of
+from bayes_glmm.inference.kernels.generated import kernel_key, kernel_of
 from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs, row_order
 from bayes_glmm.inference.kernels.operation import FusedLogLikelihood as FusedLogLikelihood
 from bayes_glmm.inference.reduce import reduce_rows
@@ -43,14 +43,14 @@ def fused_likelihood(
     tensor []
         log p(y | beta, u, auxiliary) with all constants.
     """
-    key = spec.family.key, links_of(spec)
+    key = kernel_key(spec)
     kernel = kernel_of(*key)
     order = row_order(design)
     fixed = design.predictors.fixed
     coefficients = [beta[one.parameter] for one in fixed if beta[one.parameter] is not None]
     coefficients += [np.ones(1) for one in fixed if one.offset.any()]
     effects = [pt.as_tensor(u[block.group]).ravel() for block in design.blocks]
-    return FusedLogLikelihood("design", *key)(
+    return FusedLogLikelihood("design", *key, spec.own)(
         *response_inputs(kernel, design, order),
         *predictor_inputs(design, order),
         pt.concatenate(coefficients) if coefficients else np.zeros(0),
@@ -77,11 +77,11 @@ def fused_likelihood_of_eta(
     tensor []
         log p(y | eta, auxiliary) with all constants.
     """
-    key = spec.family.key, links_of(spec)
+    key = kernel_key(spec)
     kernel = kernel_of(*key)
     response = response_inputs(kernel, design, np.arange(len(design.y)))
     together = pt.concatenate([pt.as_tensor(eta[name]) for name in spec.predicted])
-    return FusedLogLikelihood("predictor", *key)(*response, together, _auxiliary(auxiliary))[0]
+    return FusedLogLikelihood("predictor", *key, spec.own)(*response, together, _auxiliary(auxiliary))[0]
 
 
 def fast_likelihood(

@@ -1,20 +1,21 @@
 """Kernels written from the density of the family: for every family, any parameters with predictors, and all links.
 
 The density is run once on symbols (:mod:`~bayes_glmm.numerics.source`) and split into its terms: those of the data
-alone are summed once, those of constants alone are evaluated once a call, those of both once for each distinct
-response, and those of linear predictors once a row.
+alone are summed once, those of constants alone are evaluated once a call, as are products of the two, those of both in
+any other form once for each distinct response, and those of linear predictors once a row.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from hashlib import sha256
+from types import FunctionType
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from bayes_glmm.families import LINKS, Family, Link, Response, family_of_key
 from bayes_glmm.inference.kernels.elementary import (
@@ -26,25 +27,25 @@ from bayes_glmm.inference.kernels.elementary import (
     expm1,
     log,
     log1p,
+    log_binary,
     log_gamma,
+    log_rising,
     softplus,
     where,
 )
-from bayes_glmm.inference.kernels.entries import KERNELS, Kernel
-from bayes_glmm.numerics.functions import NUMPY
-from bayes_glmm.numerics.source import SOURCE, Line, Program, Symbol
+from bayes_glmm.inference.kernels.entries import TOGETHER, Kernel
+from bayes_glmm.numerics.source import ARRAYS, SOURCE, Program, Symbol
 from bayes_glmm.spec import ModelSpec
 
-# what lines call: scalars in compiled loops, arrays where data are prepared
+# what lines call in compiled loops
 _SCALARS: dict[str, Any] = {
     **{"sqrt": math.sqrt, "tan": math.tan, "arctan2": math.atan2},
     **{"exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "erfc": erfc, "erfcx": erfcx},
     **{"expit": expit, "softplus": softplus, "log_gamma": log_gamma, "where": where},
-}
-_ARRAYS: dict[str, Any] = {name: getattr(NUMPY, name) for name in _SCALARS if name != "log_gamma"} | {
-    "log_gamma": lambda x: (special.gammaln(x), special.digamma(x))
+    **{"log_binary": log_binary, "log_rising": log_rising},
 }
 _DATA = frozenset({"y"})
+_CODE = "# The kernel of "  # how the code of a user's own family begins
 Terms = Sequence[tuple[float, Symbol]]
 
 
@@ -56,7 +57,9 @@ def links_of(spec: ModelSpec) -> str:
     >>> links_of(ModelSpec.from_formula(["y ~ x", "sigma ~ x"]))
     'identity_sigma_log'
     """
-    further = [word for name in list(spec.predicted)[1:] for word in (name, spec.link_of(name).name)]
+    called = zip(spec.family.parameters, spec.family.numbered.parameters, strict=True)
+    names = {own.name: numbered.name for own, numbered in called}
+    further = [word for name in list(spec.predicted)[1:] for word in (names[name], spec.link_of(name).name)]
     return "_".join([spec.link_name, *further])
 
 
@@ -67,15 +70,48 @@ def predicted_links(family: Family, links: str) -> dict[str, Link]:
     return {name: LINKS[link] for name, link in found.items()}
 
 
+def kernel_key(spec: ModelSpec) -> tuple[str, str]:
+    """What names the kernel of a model: family and links.
+
+    A user's own family goes by the code that its density gives: a text, which travels to other processes as it is, and
+    is the same for no two densities.
+    """
+    links = links_of(spec)
+    return (spec.family.key if spec.own is None else written(spec.own, links)), links
+
+
+def short_name(family: str) -> str:
+    """The first part of a key as a name: itself, or the name and a digest of the code of a user's own family."""
+    if not family.startswith(_CODE):
+        return family
+    name = family.removeprefix(_CODE).partition(",")[0]
+    return f"{name}_{sha256(family.encode()).hexdigest()[:16]}"
+
+
 @cache
 def kernel_of(family: str, links: str) -> Kernel:
-    """The kernel of a family, by its key, under some links, written by hand or from its density."""
-    return KERNELS.get((family, links)) or generated(family, links)
+    """The kernel of a :func:`kernel_key`, with a pass over many rows at once where there is one."""
+    return replace(generated(family, links), rows=TOGETHER.get((family, links)))
 
 
 def generated(family: str, links: str) -> Kernel:
     """The kernel that the family's own log density gives."""
-    record = family_of_key(family)
+    code = family if family.startswith(_CODE) else written(family_of_key(family), links)
+    scalars, arrays = dict(_SCALARS), dict(ARRAYS)
+    for names in (scalars, arrays):
+        exec(code, names)  # the lines are those that this package writes
+    name = f"_{short_name(family)}_{links}"
+    return Kernel(
+        row=_compiled(scalars["row"], f"{name}_row"),
+        shared=_compiled(scalars["shared"], f"{name}_shared"),
+        statistics=partial(_statistics, arrays["sums"], arrays["columns"]),
+        constants=scalars["constants"],
+        predictors=scalars["predictors"],
+    )
+
+
+def written(record: Family, links: str) -> str:
+    """The code of the kernel of a family: its functions, and how many constants and predictors they take."""
     program = Program()
     one = Symbol(program, "(1.0)")
     y, n = (Symbol(program, name, _DATA) for name in ("y", "n"))
@@ -97,12 +133,16 @@ def generated(family: str, links: str) -> Kernel:
     of_both = [term for term in rest if term[1].depends & _DATA]
     shared = _Shared.of(program, names, of_constants, of_both)
     body = [f"{name} = eta[{k}]" for k, name in enumerate(eta_names)] + _row_body(program, eta_names, names, of_eta)
-    return Kernel(
-        row=_function(f"_{family}_{links}_row", "y, n, eta, a, log_a", names, body),
-        shared=_function(f"_{family}_{links}_shared", "statistics, a, log_a", names, shared.body()),
-        statistics=lambda y, n: shared.statistics(y, n, of_data),
-        constants=max(len(names), 1),
-        predictors=len(predicted),
+    read = [f"{part}{constant} = {part}a[{k}]" for k, constant in enumerate(names) for part in ("", "log_")]
+    return "\n".join(
+        [
+            f"{_CODE}{record.name}, {links}",
+            f"constants, predictors = {max(len(names), 1)}, {len(predicted)}",
+            *_function("row", "y, n, eta, a, log_a", [*read, *body]),
+            *_function("shared", "statistics, a, log_a", [*read, *shared.body()]),
+            *_function("sums", "y, n", shared.sums(of_data)),
+            *_function("columns", "y, n", shared.table()),
+        ]
     )
 
 
@@ -125,63 +165,89 @@ class _Shared:
         Of the constants.
     of_constants, of_both : terms
         Of constants alone, and of a response too.
+    products : tuple of (float, Symbol, Symbol)
+        Sign and factors of terms that are a number of constants alone times one of the data alone.
     columns : tuple of str
-        What the latter read of the data, and of nothing else: computed once.
+        What ``of_both`` reads of the data, and of nothing else: computed once.
     """
 
     program: Program
     names: Sequence[str]
     of_constants: Terms
     of_both: Terms
+    products: tuple[tuple[float, Symbol, Symbol], ...]
     columns: tuple[str, ...]
 
     @classmethod
-    def of(cls, program: Program, names: Sequence[str], of_constants: Terms, of_both: Terms) -> _Shared:
+    def of(cls, program: Program, names: Sequence[str], of_constants: Terms, mixed: Terms) -> _Shared:
+        split = [(term, _product(term)) for term in mixed]
+        products = tuple(product for _, product in split if product is not None)
+        of_both = [term for term, product in split if product is None]
         reads = {name for wanted in (None, *names) for name in _sum(of_both, wanted)[0]}
         lines = program.lines_for(reads)
         data = {name for line in lines if line.depends <= _DATA for name in line.targets}
         used = {name for line in lines if not line.depends <= _DATA for name in line.needs} | reads
-        return cls(program, names, of_constants, of_both, tuple(sorted(data & used)))
+        return cls(program, names, of_constants, of_both, products, tuple(sorted(data & used)))
 
     def body(self) -> list[str]:
-        """The code of ``shared``: statistics are a sum, the number of rows, then counts and columns by response."""
+        """The code of ``shared``: statistics are sums over rows, then counts and columns by response.
+
+        The sums are of the terms of the data alone, of 1, and of the data's factor of each product.
+        """
+        once = [self.of_constants, *([(sign, factor)] for sign, factor, _ in self.products)]
         fixed, inner = (
-            [_sum(self.of_constants, name) for name in (None, *self.names)],
+            [[_sum(terms, name) for terms in once] for name in (None, *self.names)],
             [_sum(self.of_both, name) for name in (None, *self.names)],
         )
-        lines = self.program.lines_for(name for reads, _ in (*fixed, *inner) for name in reads)
+        read_once = (one for sums in fixed for one in sums)
+        lines = self.program.lines_for(name for reads, _ in (*read_once, *inner) for name in reads)
         before = [line for line in lines if not line.depends & _DATA]
         within = [line for line in lines if line.depends & _DATA and not line.depends <= _DATA]
         sums = ["value", *(f"slope_{name}" for name in self.names)]
-        code = [*map(str, before), f"value = statistics[0] + statistics[1] * ({fixed[0][1]})"]
-        code += [f"{name} = statistics[1] * ({own})" for name, (_, own) in zip(sums[1:], fixed[1:], strict=True)]
+        totals = [" + ".join(f"statistics[{k}] * ({own})" for k, (_, own) in enumerate(parts, 1)) for parts in fixed]
+        code = [*map(str, before), f"value = statistics[0] + {totals[0]}"]
+        code += [f"{name} = {total}" for name, total in zip(sums[1:], totals[1:], strict=True)]
         if self.of_both:
             read = ["count", "y", "n", *self.columns]
             body = [f"{name} = statistics[k + {place}]" for place, name in enumerate(read)]
             body += map(str, within)
             body += [f"{name} += count * ({own})" for name, (_, own) in zip(sums, inner, strict=True)]
-            code += [f"for k in range(2, len(statistics), {len(read)}):", *(f"    {line}" for line in body)]
+            first = 1 + len(once)
+            code += [f"for k in range({first}, len(statistics), {len(read)}):", *(f"    {line}" for line in body)]
         return [*code, f"return value, {_tuple(sums[1:])}"]
 
-    def statistics(self, y: np.ndarray, n: np.ndarray, of_data: Terms) -> np.ndarray:
-        """What ``body`` reads of the data."""
-        names, code = _sum(of_data)
-        total = np.sum(_evaluated(self.program.lines_for(names), [code], y, n)[0] * np.ones(len(y)))
-        if not self.of_both:
-            return np.array([total, len(y)])
-        rows, counts = np.unique(np.column_stack([y, n]), axis=0, return_counts=True)
-        distinct, trials = rows.T
-        columns = _evaluated(self.program.lines_for(self.columns), list(self.columns), distinct, trials)
-        table = [counts.astype(float), distinct, trials, *(column * np.ones(len(rows)) for column in columns)]
-        return np.concatenate([[total, len(y)], np.column_stack(table).ravel()])
+    def sums(self, of_data: Terms) -> list[str]:
+        """The code of what ``body`` reads of the sums over rows."""
+        parts = [_sum(of_data), *(_sum([(1.0, factor)]) for *_, factor in self.products)]
+        lines = self.program.lines_for(name for reads, _ in parts for name in reads)
+        return [*map(str, lines), f"return {_tuple([code for _, code in parts])}"]
+
+    def table(self) -> list[str]:
+        """The code of the columns by response; None where nothing reads them."""
+        columns = f"({''.join(f'{name}, ' for name in self.columns)})" if self.of_both else "None"
+        return [*map(str, self.program.lines_for(self.columns)), f"return {columns}"]
 
 
-def _evaluated(lines: Sequence[Line], wanted: Sequence[str], y: np.ndarray, n: np.ndarray) -> list[Any]:
-    """Values of expressions of the data after some lines."""
-    names = {**_ARRAYS, "y": y, "n": n}
+def _product(term: tuple[float, Symbol]) -> tuple[float, Symbol, Symbol] | None:
+    """A term's sign, its factor of constants alone and that of the data alone; None if it has another form."""
+    sign, symbol = term
+    of_data = [factor for factor in symbol.factors if factor.depends <= _DATA]
+    of_constants = [factor for factor in symbol.factors if not factor.depends <= _DATA]
+    if not of_data or any(factor.depends & _DATA for factor in of_constants):
+        return None
+    return sign, math.prod(of_constants[1:], start=of_constants[0]), math.prod(of_data[1:], start=of_data[0])
+
+
+def _statistics(sums: Callable[..., Any], columns: Callable[..., Any], y: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """What ``shared`` reads of the data: the sum of terms of the data, the number of rows, other sums, a table."""
     with np.errstate(all="ignore"):
-        exec("\n".join(map(str, lines)), names)  # the lines are those that this package writes
-        return [eval(code, names) for code in wanted]
+        total, *others = (np.sum(part * np.ones(len(y))) for part in sums(y, n))
+        summed = np.array([total, len(y), *others])
+        if columns(y[:0], n[:0]) is None:
+            return summed
+        distinct, counts = np.unique(np.column_stack([y, n]), axis=0, return_counts=True)
+        table = [counts, *distinct.T, *(column * np.ones(len(distinct)) for column in columns(*distinct.T))]
+    return np.concatenate([summed, np.column_stack(table).ravel()])
 
 
 def _sum(terms: Terms, wanted: str | None = None) -> tuple[list[str], str]:
@@ -197,9 +263,12 @@ def _tuple(codes: Sequence[str]) -> str:
     return f"({', '.join(codes or ['0.0'])},)"
 
 
-def _function(name: str, arguments: str, constants: Sequence[str], body: Sequence[str]) -> Callable[..., Any]:
-    """The compiled function of some lines, which read constants and their logarithms by name."""
-    names = dict(_SCALARS)
-    read = [f"{part}{constant} = {part}a[{k}]" for k, constant in enumerate(constants) for part in ("", "log_")]
-    exec(f"def {name}({arguments}):\n" + "".join(f"    {line}\n" for line in [*read, *body]), names)
-    return elementary(names[name])
+def _function(name: str, arguments: str, body: Sequence[str]) -> list[str]:
+    """The lines of a function."""
+    return [f"def {name}({arguments}):", *(f"    {line}" for line in body)]
+
+
+def _compiled(function: FunctionType, name: str) -> Callable[..., Any]:
+    """A written function, compiled under a name of its own."""
+    function.__name__ = function.__qualname__ = name
+    return elementary(function)

@@ -1,6 +1,6 @@
 """Importing this module teaches PyTensor's JAX backend the fused likelihoods; JAX is imported with it.
 
-JAX fuses and differentiates by itself: it gets the family's own log density, so an entry of the speed table owes it
+JAX fuses and differentiates by itself: it gets the family's own log density, so kernels owe it
 nothing, and the model is the same for every engine.
 """
 
@@ -18,20 +18,20 @@ from bayes_glmm.families import Response, family_of_key
 from bayes_glmm.inference.kernels.generated import predicted_links
 from bayes_glmm.inference.kernels.loops import FORMS
 from bayes_glmm.inference.kernels.operation import FusedLogLikelihood
-from bayes_glmm.numerics.functions import Functions
+from bayes_glmm.numerics.functions import ELEMENTARY, completed
 
 _NAMESPACES = (jnp, special, jax.nn)
-JAX = Functions(
+JAX = completed(
     **{
         name: next(getattr(namespace, name) for namespace in _NAMESPACES if hasattr(namespace, name))
-        for name in Functions.__dataclass_fields__
+        for name in ELEMENTARY
     }
 )
 
 
 @jax_funcify.register(FusedLogLikelihood)
 def _jax_form(op: FusedLogLikelihood, **_: Any) -> Callable[..., Any]:
-    form, family = FORMS[op.form], family_of_key(op.family)
+    form, family = FORMS[op.form], op.own or family_of_key(op.family)
     links = predicted_links(family, op.links)
     constants = [name for name in family.auxiliary if name not in links]
 

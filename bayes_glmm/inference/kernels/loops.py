@@ -1,4 +1,4 @@
-"""The compiled passes over the rows: one a form of the linear predictor, each made for any entry of the speed table.
+"""The compiled passes over the rows: one a form of the linear predictor, each made for any kernel.
 
 ``predictor`` takes eta as it is. ``design`` makes it from X, Z, beta and u, a block of rows at a time: a block stays in
 the nearest cache while it becomes eta, then the gradient in eta, then its share of the gradients in beta and u. A row

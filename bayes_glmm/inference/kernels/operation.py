@@ -1,4 +1,4 @@
-"""The PyTensor operation over an entry of the speed table: the log likelihood with its gradient, in one pass.
+"""The PyTensor operation over a kernel: the log likelihood with its gradient, in one pass.
 
 Whatever stands around it stays with PyTensor, which differentiates the priors and the coordinates and multiplies by the
 gradient that the operation has at hand. Data are inputs, so one compilation serves all of them and is kept on disk.
@@ -16,6 +16,7 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
+from bayes_glmm.families import Family
 from bayes_glmm.inference.kernels.generated import kernel_of
 from bayes_glmm.inference.kernels.loops import FORMS
 from bayes_glmm.inference.kernels.source import source_version
@@ -30,13 +31,15 @@ class FusedLogLikelihood(Op):
     ----------
     form : {"predictor", "design"}
     family, links : str
-        A family, and links of its parameters with predictors, as :func:`links_of` has them.
+        As :func:`kernel_key` has them.
+    own : Family, optional
+        The record of a user's own family, for backends that take the log density as it is.
     """
 
     __props__ = ("form", "family", "links")
 
-    def __init__(self, form: str, family: str, links: str) -> None:
-        self.form, self.family, self.links = form, family, links
+    def __init__(self, form: str, family: str, links: str, own: Family | None = None) -> None:
+        self.form, self.family, self.links, self.own = form, family, links, own
 
     def make_node(self, *inputs: Any) -> Apply:
         """Apply to the inputs of the form, tensors or arrays."""

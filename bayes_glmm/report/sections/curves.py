@@ -17,8 +17,10 @@ VARIABLES = 3  # more are left to bg.plots.curves()
 
 _HOW_CATEGORIES = (
     "The probabilities of all categories add up to 1 at each value. Other columns are at their mean or most common "
-    "level. <code>{call}</code> draws the same figures, and <code>bg.plots.curves</code> the mean category."
+    "level. <code>{call}</code> draws the same figures"
 )
+_HOW_ORDERED = _HOW_CATEGORIES + ", and <code>bg.plots.curves</code> the mean category."
+_HOW_UNORDERED = _HOW_CATEGORIES + "."
 _HOW = (
     "Thin lines or dots: groups drawn from the estimated distribution of the random effects. Other columns are at "
     "their mean or most common level. <code>{call}</code> draws the same figures."
@@ -49,4 +51,5 @@ def _categories(posterior: Posterior, variables: Sequence[str]) -> Markup:
         alt = f"Probability of each category of {posterior.design.response} by {variable}, {AVERAGED}, with intervals."
         parts.append(heading(variable) + figure(saved(categories(posterior, variable)), alt))
     call = f'bg.plots.categories(fit.posterior, "{variables[0]}")'
-    return Markup("").join(parts) + paragraph(_HOW_CATEGORIES, kind="note", call=call)
+    text = _HOW_UNORDERED if posterior.spec.family.response.nominal else _HOW_ORDERED
+    return Markup("").join(parts) + paragraph(text, kind="note", call=call)

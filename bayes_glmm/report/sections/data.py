@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
@@ -10,6 +12,8 @@ from bayes_glmm.design import Design
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.html import heading, paragraph, table
 
+SHARES = 4  # categories without an order whose shares by level have a column
+
 
 def render_data(posterior: Posterior) -> Markup:
     """Rows used and dropped, the response in a line, the groups in a table."""
@@ -17,7 +21,7 @@ def render_data(posterior: Posterior) -> Markup:
     dropped = f" {design.dropped:,} rows with missing values were left out." if design.dropped else ""
     parts = [paragraph("{rows} rows.{dropped}", rows=f"{len(design.y):,}", dropped=dropped), _response(posterior)]
     if design.blocks:
-        parts += [heading("Groups"), _groups(design)]
+        parts += [heading("Groups"), _groups(design, _level_means(posterior))]
     parts += [heading("Columns"), _columns(design)]
     return Markup("").join(parts)
 
@@ -26,7 +30,7 @@ def _response(posterior: Posterior) -> Markup:
     design, kind = posterior.design, posterior.spec.family.response
     y = design.y
     if posterior.spec.family.categories:
-        return _categories(design)
+        return _categories(design, kind.nominal)
     if kind.is_binary:
         event = f"{design.response} = {design.success or 1}"
         share = f"{y.mean():.1%}"
@@ -45,10 +49,12 @@ def _response(posterior: Posterior) -> Markup:
     )  # fmt: skip
 
 
-def _categories(design: Design) -> Markup:
+def _categories(design: Design, nominal: bool) -> Markup:
     """Rows and shares of each category, in their order."""
     counts = np.bincount(design.y.astype(int), minlength=len(design.categories) + 1)[1:]
     text = "{name}: {n} categories from {low} to {high}."
+    if nominal:
+        text = "{name}: {n} categories without an order. The first, {low}, is the reference."
     names = design.categories
     return paragraph(text, name=design.response, n=len(names), low=names[0], high=names[-1]) + table(
         {
@@ -59,26 +65,29 @@ def _categories(design: Design) -> Markup:
     )
 
 
-def _groups(design: Design) -> Markup:
+def _level_means(posterior: Posterior) -> dict[str, np.ndarray]:
+    """What the levels of groups differ in, by name [row]: the response; if it has no mean, each category or not."""
+    design = posterior.design
+    if posterior.spec.family.response.nominal:
+        shown = list(enumerate(design.categories, start=1))[:SHARES]
+        return {f"share of {label}": (design.y == k).astype(float) for k, label in shown}
+    what = "mean category" if design.categories else "mean" if design.trials is None else "share"
+    return {f"{what} of {design.response}": design.y}
+
+
+def _groups(design: Design, values: Mapping[str, np.ndarray]) -> Markup:
     trials = np.ones(len(design.y)) if design.trials is None else design.trials
     sizes = [np.bincount(block.index, minlength=len(block.levels)) for block in design.blocks]
-    means = [np.bincount(b.index, design.y) / np.bincount(b.index, trials) for b in design.blocks]
-    what = "mean" if design.trials is None else "share"
-    what = "mean category" if design.categories else what
-    return table(
-        [
-            ("group", [block.group for block in design.blocks]),
-            ("levels", [len(block.levels) for block in design.blocks]),
-            (
-                "rows per level: least, median, most",
-                [_three(*np.quantile(values, [0.0, 0.5, 1.0])) for values in sizes],
-            ),
-            (
-                f"{what} of {design.response} by level: 5 %, 50 %, 95 %",
-                [_three(*np.quantile(values, [0.05, 0.5, 0.95])) for values in means],
-            ),
-        ]
-    )
+    columns: list[tuple[str, list[object]]] = [
+        ("group", [block.group for block in design.blocks]),
+        ("levels", [len(block.levels) for block in design.blocks]),
+        ("rows per level: least, median, most", [_three(*np.quantile(size, [0.0, 0.5, 1.0])) for size in sizes]),
+    ]
+    for what, of_rows in values.items():
+        means = [np.bincount(b.index, of_rows) / np.bincount(b.index, trials) for b in design.blocks]
+        quantiles = [_three(*np.quantile(of_levels, [0.05, 0.5, 0.95])) for of_levels in means]
+        columns.append((f"{what} by level: 5\u00a0%, 50\u00a0%, 95\u00a0%", list(quantiles)))
+    return table(columns)
 
 
 def _three(*values: float) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from bayes_glmm.design import RandomBlock
+from bayes_glmm.design.prior_check import is_coefficient
 from bayes_glmm.design.prior_text import brief
 from bayes_glmm.diagnostics import sensitivity
 from bayes_glmm.diagnostics.parameters import parameters
@@ -62,7 +63,7 @@ def _before(posterior: Posterior, label: str, draws: np.ndarray, sensitive: floa
 
 
 def _support(posterior: Posterior, label: str) -> tuple[float, float]:
-    if label.startswith("beta[") or label in _thresholds(posterior):
+    if is_coefficient(label) or label in _thresholds(posterior):
         return -np.inf, np.inf
     return (-1.0, 1.0) if label.startswith("corr_") else (0.0, np.inf)
 

@@ -1,0 +1,122 @@
+r"""Averages of the probabilities of categories without an order, e^eta_k / sum_j e^eta_j, over random effects.
+
+Of one or two predictors by products of trapezoidal rules, to some 1e-7 (:mod:`~bayes_glmm.effects.trapezoid`). Of more
+over points of a scrambled Sobol sequence and their mirror images (Owen 1998), to some 1e-4. Where all rows have one
+covariance, the exponentials of the effects are taken once a draw, and a node costs one division a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import numpy as np
+from scipy import special, stats
+
+from bayes_glmm.design import Predictors
+from bayes_glmm.effects.integrate import covariance_of_predictors
+from bayes_glmm.effects.patterns import same_variance
+from bayes_glmm.effects.trapezoid import PLANE_DIGITS, PLANE_REACH, line
+from bayes_glmm.families import LINKS
+from bayes_glmm.posterior import Posterior
+from bayes_glmm.predictive import Draws
+
+MOST_POINTS, FEWEST_POINTS = 1024, 128  # of the sequence a draw, half of them mirrored
+WORK = 2**30  # of probabilities at points: beyond, a draw has fewer
+POOL = 2**14  # points, of which each draw has others
+SEED = 5
+LARGEST = 340.0  # of an exponent: products of two exponentials stay numbers
+CHUNK_BYTES = 64 * 2**20
+
+
+def average_of_category(
+    posterior: Posterior,
+    k: int,
+    predictors: Predictors,
+    eta: Sequence[np.ndarray],
+    parameters: Sequence[str],
+    draws: Draws = slice(None),
+) -> np.ndarray:
+    """The probability of a category averaged over random effects [draw, row].
+
+    Parameters
+    ----------
+    posterior : Posterior
+    k : int
+        0 for the reference, which has no predictor.
+    predictors : Predictors
+        With the factors to average over.
+    eta : sequence of array [draw, row]
+        Linear predictors of the other categories without these effects.
+    parameters : sequence of str
+        Their names.
+    draws : slice or array
+    """
+    alike = all(same_variance(predictors, name) for name in parameters)
+    of = predictors.take(np.zeros(1, int)) if alike else predictors
+    V = covariance_of_predictors(posterior, of, parameters, draws)
+    stacked = np.stack(np.broadcast_arrays(*eta), axis=-2)  # [draw, parameter, row]
+    if not alike:  # each row of each draw by itself
+        stacked = np.swapaxes(stacked, 1, 2).reshape(-1, len(parameters), 1)
+        V = V.reshape(-1, 1, *V.shape[2:])
+    result = np.empty((len(stacked), stacked.shape[2]))
+    points = int(np.clip(WORK // max(eta[0].size, 1), FEWEST_POINTS, MOST_POINTS))
+    rungs = np.ceil(np.log2(np.maximum(np.sqrt(np.trace(V[:, 0], axis1=1, axis2=2)), 0.25)))
+    for rung in np.unique(rungs):
+        chosen = np.flatnonzero(rungs == rung)
+        z, weights = _nodes(len(parameters), float(2.0**rung), 2 ** int(np.log2(points)))
+        size = max(1, CHUNK_BYTES // (8 * z.shape[1] * z.shape[2]))
+        for start in range(0, len(chosen), size):
+            some = chosen[start : start + size]
+            effects = _root(V[some, 0]) @ z[some % len(z)]
+            factors = np.exp(np.clip(effects, -LARGEST, LARGEST))
+            odds = np.exp(np.clip(stacked[some], -LARGEST, LARGEST))
+            result[some] = _compiled()(k - 1, odds, factors, weights)
+    return np.where(np.isnan(sum(eta)), np.nan, result.reshape(eta[0].shape))
+
+
+def _root(V: np.ndarray) -> np.ndarray:
+    """An L with V = L L' [draw, parameter, parameter]; V may be singular."""
+    values, vectors = np.linalg.eigh(V)
+    return vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+
+
+@cache
+def _nodes(size: int, widest: float, points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Standard normal nodes [set, size, node] and their weights, for sds up to the widest: draws take sets in turn."""
+    if size > 2:
+        pool = stats.qmc.Sobol(size, rng=SEED).random(POOL)
+        half = special.ndtri(np.clip(pool, 1e-12, 1.0 - 1e-12)).reshape(-1, points // 2, size).swapaxes(1, 2)
+        return np.concatenate([half, -half], axis=2), np.full(points, 1.0 / points)
+    nodes, weights = np.array(list(line(LINKS["logit"], widest, PLANE_DIGITS, PLANE_REACH))).T
+    places = np.stack([one.ravel() for one in np.meshgrid(*[nodes] * size, indexing="ij")])
+    product = np.prod([one.ravel() for one in np.meshgrid(*[weights] * size, indexing="ij")], axis=0)
+    kept = product > 1e-9 * product.max()  # corners beyond every digit that is asked for
+    return places[None][:, :, kept], product[kept] / product[kept].sum()
+
+
+@cache
+def _compiled() -> Callable[..., np.ndarray]:
+    import numba
+
+    @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+    def sums(k, odds, factors, weights):  # type: ignore[no-untyped-def] # pragma: no cover
+        draws, size, rows = odds.shape
+        result, total = np.zeros((draws, rows)), np.empty(rows)
+        for d in range(draws):
+            for m in range(len(weights)):
+                total[:] = 1.0
+                for j in range(size):
+                    factor = factors[d, j, m]
+                    for i in range(rows):
+                        total[i] += odds[d, j, i] * factor
+                if k < 0:
+                    for i in range(rows):
+                        result[d, i] += weights[m] / total[i]
+                else:
+                    factor = weights[m] * factors[d, k, m]
+                    for i in range(rows):
+                        result[d, i] += odds[d, k, i] * factor / total[i]
+        return result
+
+    return sums
