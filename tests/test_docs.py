@@ -29,7 +29,13 @@ TUTORIALS = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 HOW_TO = ROOT / "docs" / "how-to"
 # with NUTS and as many draws as they say
-SAMPLED = [README, *TUTORIALS, HOW_TO / "compare.md", HOW_TO / "ordered-categories.md"]
+SAMPLED = [
+    README,
+    *TUTORIALS,
+    HOW_TO / "compare.md",
+    HOW_TO / "ordered-categories.md",
+    HOW_TO / "unordered-categories.md",
+]
 SHORT = [page for page in PAGES if page not in SAMPLED and any(b.language == "python" for b in blocks_of(page))]
 NUMBER = re.compile(r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?")
 CHECKED = re.compile(r"^ +(pass|look|fail|-) +(.+?)(?:  .*)?$")

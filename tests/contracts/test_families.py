@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from bayes_glmm.families import FAMILIES, LINKS, Family, Response
 from bayes_glmm.names import PARAMETERS, step
@@ -33,6 +33,7 @@ VALID = {
     "count": np.array([0.0, 1.0, 17.0]),
     "fraction": np.array([0.03, 0.5, 0.96]),
     "ordered": np.array([1.0, 3.0, 4.0]),
+    "unordered": np.array([1.0, 3.0, 4.0]),
 }
 INVALID = {
     "real": [np.nan, np.inf, -np.inf],
@@ -42,8 +43,10 @@ INVALID = {
     "count": [np.nan, np.inf, -1.0, 0.5],
     "fraction": [np.nan, np.inf, 0.0, 1.0, -0.1, 1.1],
     "ordered": [np.nan, np.inf, 0.0, -1.0, 1.5],
+    "unordered": [np.nan, np.inf, 0.0, -1.0, 1.5],
 }
 AUXILIARY = {"sigma": 1.3, "nu": 12.5, "phi": 2.4, "zi": 0.3, step(2): 0.8, step(3): 1.9}
+SHIFT = 0.3  # of each further predictor of a family with several
 TRIALS = np.array([4.0, 5.0, 5.0])
 TAILS = np.array([-700.0, -300.0, -40.0, -38.0, -9.0, 5.0, 9.0, 37.0, 40.0, 300.0, 700.0])
 
@@ -56,6 +59,16 @@ class ZeroInflated:
 
     def logpmf(self, y: np.ndarray) -> np.ndarray:
         return np.log(np.where(y == 0, self.zi, 0.0) + (1.0 - self.zi) * self.counts.pmf(y))
+
+
+class Unordered:
+    """Softmax of 0 and a linear predictor for each category but the first."""
+
+    def __init__(self, etas: list[np.ndarray]) -> None:
+        self.logits = np.stack(np.broadcast_arrays(0.0, *etas))
+
+    def logpmf(self, y: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(special.log_softmax(self.logits, axis=0), y.astype(int)[None] - 1, axis=0)[0]
 
 
 class Ordered:
@@ -88,14 +101,23 @@ SCIPY: dict[str, Any] = {
 
 
 def _scipys(family: Family, link: str, eta: np.ndarray, trials: np.ndarray | None) -> Any:
+    if family.shared_formula:
+        return Unordered([eta for eta, _ in predictors(family, link, eta).values()])
     if family.categories:
         return Ordered(LATENT[link], eta, [0.0, *np.cumsum([AUXILIARY[name] for name in family.steps])])
     return SCIPY[family.name](LINKS[link].inverse(eta, NUMPY), _auxiliary(family), trials)
 
 
+def predictors(family: Family, link: str, eta: Any) -> dict[str, tuple[Any, Any]]:
+    """The linear predictor of the location; of a family with one for each category the others a constant apart."""
+    predicted = family.parameters if family.shared_formula else family.parameters[:1]
+    return {one.name: (eta + SHIFT * k, LINKS[link]) for k, one in enumerate(predicted)}
+
+
 def _auxiliary(family: Family) -> dict[str, Any]:
     # arrays: PyTensor would take a Python float that float32 holds exactly for a float32
-    return {name: np.array(AUXILIARY[name]) for name in family.auxiliary}
+    names = () if family.shared_formula else family.auxiliary
+    return {name: np.array(AUXILIARY[name]) for name in names}
 
 
 def _predictors(family: Family, link: str) -> np.ndarray:
@@ -116,9 +138,8 @@ def _rows(family: Family, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def _log_density(family: Family, link: str, y: np.ndarray, eta: np.ndarray, trials: np.ndarray | None) -> np.ndarray:
-    return family.log_density(
-        Response(y, trials), family.at({"mu": (eta, LINKS[link])}, _auxiliary(family), NUMPY), NUMPY
-    )
+    at = family.at(predictors(family, link, eta), _auxiliary(family), NUMPY)
+    return family.log_density(Response(y, trials), at, NUMPY)
 
 
 @cache
@@ -132,7 +153,7 @@ def _compiled(family_name: str, link: str):
     n = trials if family.response.trials else None
     with pm.Model():
         f = pytensor_functions()
-        at = family.at({"mu": (eta, LINKS[link])}, _auxiliary(family), f)
+        at = family.at(predictors(family, link, eta), _auxiliary(family), f)
         if family.distribution is None:
             value = family.log_density(Response(y, n), at, f)
         else:
@@ -182,11 +203,13 @@ def test_tails_are_finite(family: Family, link: str) -> None:
 
 @EVERY
 def test_draws_have_the_stated_mean_and_variance(family: Family, link: str) -> None:
+    if family.response.nominal:
+        pytest.skip("Categories without an order have no mean; their shares are in tests/likelihood.")
     rng, size, aux = np.random.default_rng(20), 200_000, _auxiliary(family)
     for eta in _predictors(family, link)[:2]:
         n = 5.0 if family.response.trials else 1.0
         trials = np.full(size, n) if family.response.trials else None
-        at = family.at({"mu": (np.full(size, eta), LINKS[link])}, aux, NUMPY)
+        at = family.at(predictors(family, link, np.full(size, eta)), aux, NUMPY)
         draws = np.asarray(family.draw(rng, Response(None, trials), at), float)
         variance = n * np.broadcast_to(family.variance(at), size)[0]
         if not family.categories:
@@ -204,7 +227,7 @@ def test_draws_broadcast_over_posterior_draws(family: Family) -> None:
     eta = np.linspace(0.2, 0.7, 12).reshape(4, 3)
     aux = {name: np.full((4, 1), value) for name, value in _auxiliary(family).items()}
     y = Response(VALID[family.response.name], TRIALS if family.response.trials else None)
-    at = family.at({"mu": (eta, LINKS[family.links[0]])}, aux, NUMPY)
+    at = family.at(predictors(family, family.links[0], eta), aux, NUMPY)
     first, again = (family.draw(np.random.default_rng(3), y, at) for _ in range(2))
     assert first.shape == (4, 3)
     np.testing.assert_array_equal(first, again)
@@ -215,7 +238,7 @@ def test_draws_broadcast_over_posterior_draws(family: Family) -> None:
 def test_draws_in_the_tails_are_numbers(family: Family) -> None:
     eta = np.array([-700.0, -40.0, 40.0, 700.0])
     trials = np.full(4, 5.0) if family.response.trials else None
-    at = family.at({"mu": (eta, LINKS[family.links[0]])}, _auxiliary(family), NUMPY)
+    at = family.at(predictors(family, family.links[0], eta), _auxiliary(family), NUMPY)
     draws = family.draw(np.random.default_rng(3), Response(None, trials), at)
     assert np.isfinite(draws).all()
 
@@ -234,7 +257,7 @@ def test_default_priors_are_pymc_distributions(family: Family) -> None:
     import pymc as pm
 
     for name, parameter in family.auxiliary.items():
-        if name in family.steps:  # whose thresholds have priors
+        if name in family.steps or family.shared_formula:  # thresholds, or coefficients, have priors
             continue
         prior = Prior.parse(parameter.prior.format(scale="1.5"))
         distribution = getattr(pm, prior.distribution).dist(*prior.positional, **dict(prior.keyword))

@@ -18,6 +18,7 @@ from bayes_glmm.datasets import (
     simulate_sleep,
     spinal,
     wine,
+    womenlf,
 )
 from bayes_glmm.errors import DataError
 
@@ -117,6 +118,27 @@ def test_wine_has_its_ratings_in_order():
 def test_wine_equals_the_published_file(shared):
     published = pd.read_csv(shared / "data" / "wine.csv")[["judge", "bottle", "temp", "contact", "rating"]]
     assert published.to_numpy().tolist() == wine().astype(object).to_numpy().tolist()
+
+
+def test_womenlf_equals_the_published_file(shared):
+    columns = ["partic", "hincome", "children", "region"]
+    published = pd.read_csv(shared / "data" / "womenlf.csv")[columns].sort_values(columns, ignore_index=True)
+    ours = womenlf().astype({"partic": str, "children": str}).sort_values(columns, ignore_index=True)
+    assert published.to_numpy().tolist() == ours[columns].to_numpy().tolist()
+
+
+def test_womenlf_has_its_reference_first_and_no_order():
+    table = womenlf()
+    assert table["partic"].cat.categories.tolist() == ["not.work", "parttime", "fulltime"]
+    assert not table["partic"].cat.ordered
+    assert table["partic"].value_counts(sort=False).tolist() == [155, 42, 66]
+    assert table["region"].value_counts().to_dict() == {
+        "Ontario": 108,
+        "Quebec": 65,
+        "Prairie": 31,
+        "Atlantic": 30,
+        "BC": 29,
+    }
 
 
 def test_simulated_hospital_has_the_stated_shape_and_truth():

@@ -31,6 +31,7 @@ def lines_of(formula: str, family: str = "gaussian", link: str | None = None, **
         data["y"] = rng.gamma(2.0, size=24)
     spec = ModelSpec.from_formula(formula, family=family, link=link, priors=priors)
     design = build_design(spec, data)
+    spec = spec.of(design.categories)
     return equations(spec, design, resolve_priors(spec, design))
 
 
@@ -84,8 +85,9 @@ def test_every_family_and_link_has_its_words(family: str) -> None:
         formula = "p(y, n) ~ x + (1 | g)" if FAMILIES[family].response.trials else "y ~ x + (1 | g)"
         lines = lines_of(formula, family, link)
         assert lines[0].startswith("y_i | u ~ ")
-        left = "P(y_i ≤ k | u)" if FAMILIES[family].response.ordered else "μ_i"
-        assert left in lines[1].split(" = ")[0]
+        kind = FAMILIES[family].response
+        left = "P(y_i ≤ k | u)" if kind.ordered else "P(y_i = k | u)" if kind.nominal else "μ_i"
+        assert left in lines[1].rpartition(" = ")[0]
         spec = ModelSpec.from_formula(formula, family=family, link=link)
         for parameter in spec.family.auxiliary:
             symbol = {"sigma": "σ", "phi": "φ", "nu": "ν", "zi": "zi"}[parameter]
@@ -137,3 +139,31 @@ def test_the_middle_of_many_categories_is_left_out() -> None:
 )
 def test_a_link_is_applied_to_the_probability_of_at_most_a_category(link: str, left: str) -> None:
     assert lines_of_categories("y ~ x", [1, 2, 3], link)[1].startswith(f"{left} = threshold[k|k+1] − η_i")
+
+
+def test_unordered_categories_have_a_line_each_against_the_first() -> None:
+    lines = lines_of_unordered("y ~ x + (1 |i| g)", ["a", "b b", "c"])
+    assert lines[:6] == (
+        "y_i | u ~ Categorical(a, b b, c)",
+        "log(P(y_i = k | u) / P(y_i = a | u)) = η_k,i,  k = b b, c",
+        "η_(b b),i = β_mubb[Intercept] + β_mubb[x] x_i + u_g[j(i), mubb_Intercept]",
+        "η_c,i = β_muc[Intercept] + β_muc[x] x_i + u_g[j(i), muc_Intercept]",
+        "u_g[j] = (mubb_Intercept, muc_Intercept) ~ Normal(0, G_g),  j = 1, …, 3 levels of g",
+        "G_g = diag(sd_g) R_g diag(sd_g),  R_g = corr_g",
+    )
+    assert any(line.startswith("β_muc[x] ~ Normal(") for line in lines)
+
+
+def test_many_unordered_categories_are_listed_by_their_ends() -> None:
+    lines = lines_of_unordered("y ~ 1", [f"{k:02d}" for k in range(10)])
+    assert lines[0] == "y_i ~ Categorical(00, 01, 02, …, 07, 08, 09)"
+    assert lines[1] == "log(P(y_i = k) / P(y_i = 00)) = η_k,i,  k = 01, 02, 03, …, 07, 08, 09"
+    assert lines[2:4] == ("η_01,i = β_mu01[Intercept]", "η_02,i = β_mu02[Intercept]")
+
+
+def lines_of_unordered(formula: str, names: list[str]) -> tuple[str, ...]:
+    data = pd.DataFrame({"y": np.resize(names, 30), "x": np.arange(30.0) % 7, "g": np.repeat(list("abc"), 10)})
+    spec = ModelSpec.from_formula(formula, family="categorical")
+    design = build_design(spec, data)
+    spec = spec.of(design.categories)
+    return equations(spec, design, resolve_priors(spec, design))

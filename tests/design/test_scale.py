@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from scipy import special, stats
 
 from bayes_glmm.design import Design, build_design
-from bayes_glmm.design.scale import middle, predictor_scale, root_mean_square, spread
+from bayes_glmm.design.scale import middle, middle_of, predictor_scale, root_mean_square, spread
 from bayes_glmm.families import FAMILIES
 from bayes_glmm.spec import ModelSpec
 
@@ -26,7 +26,7 @@ INVERSE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "inverse": lambda eta: 1.0 / eta,
     "sqrt": np.square,
 }
-PAIRS = [(family, link) for family in FAMILIES for link in FAMILIES[family].links]
+PAIRS = [(name, link) for name, family in FAMILIES.items() if not family.response.nominal for link in family.links]
 
 
 def data() -> pd.DataFrame:
@@ -38,7 +38,7 @@ def data() -> pd.DataFrame:
             "binary": rng.permutation([0, 0, 1, 1] * 20),
             "successes": rng.binomial(trials, 0.4), "trials": trials, "count": rng.poisson(3.0, N),
             "fraction": rng.beta(2.0, 3.0, N), "o": rng.uniform(-0.2, 0.2, N), "e": 10.0 ** rng.uniform(-2.0, 2.0, N),
-            "ordered": rng.permutation([1, 2, 3, 3] * 20),
+            "ordered": rng.permutation([1, 2, 3, 3] * 20), "unordered": rng.permutation([1, 2, 3, 3] * 20),
         }
     )  # fmt: skip
 
@@ -59,6 +59,14 @@ def test_the_middle_gives_the_mean_of_the_data(family: str, link: str, right: st
     expected = weights @ INVERSE[link](middle(spec, design) + design.offset)
     total = (design.y > 1).sum() if design.categories else design.y.sum()  # of ordered categories above the first
     assert expected == pytest.approx(total, rel=1e-9)
+
+
+def test_the_middle_of_each_category_without_an_order_is_its_log_odds() -> None:
+    """Of 20, 20 and 40 rows in the categories 1, 2 and 3."""
+    spec, design = made("categorical", None, "1")
+    spec = spec.of(design.categories)
+    found = [middle_of(spec, design, name) for name in ("mu2", "mu3")]
+    np.testing.assert_allclose(found, np.log([1.0, 2.0]), atol=1e-12)
 
 
 @pytest.mark.parametrize("family", ["poisson", "negative_binomial"])

@@ -78,7 +78,7 @@ def test_a_category_that_is_never_replicated_is_no_error(good: Posterior) -> Non
 def test_without_a_predictor_there_are_no_thirds(good: Posterior) -> None:
     flat = replace(good.design.predictors.location, X=0.0 * good.design.X)
     design = replace(good.design, predictors=replace(good.design.predictors, fixed=(flat,)))
-    assert ["all rows"] == list(predictive._thirds(replace(good, design=design)))
+    assert ["all rows"] == list(predictive._thirds(replace(good, design=design), "mu"))
 
 
 def test_checks_of_numbers_are_skipped_with_a_reason(good: Posterior) -> None:

@@ -110,7 +110,8 @@ def test_families_of_the_same_likelihood(name: str, ours: str) -> None:
         *((name, "Write family='cumulative'") for name in ("ordered_probit", "ordinal_logistic", "clmm2")),
         *((name, "Zero-inflated") for name in ("zinb", "zero_inflated_beta", "zeroinflated.negbinomial")),
         *((name, "Zero-inflated") for name in ("hurdle_gamma", "truncated_poisson", "zi_binomial")),
-        *((name, "two categories") for name in ("categorical", "multinomial")),
+        *((name, "Write family='categorical'") for name in ("multinomial", "multinom", "softmax", "mlogit")),
+        ("dirichlet", "not supported"),
         *((name, "not supported") for name in ("weibull", "exgaussian", "inverse.gaussian", "skew_normal", "tweedie")),
     ],
 )

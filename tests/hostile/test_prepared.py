@@ -48,6 +48,8 @@ RESPONSES = {
     "poisson": ["k", "i"],
     "negative_binomial": ["k"],
     "zero_inflated_poisson": ["k"],
+    "cumulative": ["k", "b"],
+    "categorical": ["b", "answer", "f"],
 }
 EDITS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "none": keep,

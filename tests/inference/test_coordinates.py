@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import bayes_glmm as bg
-from bayes_glmm.inference import Settings, coordinates
+from bayes_glmm.inference import Settings, systems
 from bayes_glmm.inference.chains import Keep, chain_of
-from bayes_glmm.inference.coordinates import COORDINATES
+from bayes_glmm.inference.coordinates import COORDINATES, get_coordinates
 from bayes_glmm.inference.engines import Engine
 from bayes_glmm.posterior import posterior_at
 from bayes_glmm.predictive import conditional_predictor
@@ -88,10 +88,10 @@ def test_a_quadrature_that_does_not_settle_gives_way_to_plain_coordinates(monkey
 
     engine = Engine("made up", draw, package="pymc", lost=())
     arguments = (model.problem.canonical, engine, Settings(tune=1000))
-    _, how = coordinates.sample_integrated(*arguments)
+    _, how = get_coordinates("integrated")(*arguments)
     assert how["coordinates"] == "integrated"
     assert sampled == [{"beta", "sd_g"}]
-    monkeypatch.setattr(coordinates, "WORST_QUADRATURE_ERROR", -1.0)
-    _, how = coordinates.sample_integrated(*arguments)
+    monkeypatch.setattr(systems, "WORST_QUADRATURE_ERROR", -1.0)
+    _, how = get_coordinates("integrated")(*arguments)
     assert how["coordinates"] == "plain"
-    assert sampled[1:] == [{"beta", "sd_g"}] * coordinates.ATTEMPTS + [{"beta", "sd_g", "z_g"}]
+    assert sampled[1:] == [{"beta", "sd_g"}] * systems.ATTEMPTS + [{"beta", "sd_g", "z_g"}]

@@ -28,7 +28,6 @@ from bayes_glmm.inference.densities.priors import ROWS, prior_density, prior_tab
 from bayes_glmm.inference.densities.variances import bent
 from bayes_glmm.inference.densities.whitened_inputs import whitened_density
 from bayes_glmm.inference.integral import integral_for, log_likelihood
-from bayes_glmm.inference.kernels.entries import KERNELS
 from bayes_glmm.inference.natural import natural
 from bayes_glmm.inference.whitening import whitening_for
 from bayes_glmm.likelihood import likelihood_of
@@ -36,6 +35,7 @@ from bayes_glmm.likelihood.layout import layout_of
 from bayes_glmm.likelihood.likelihood import Parameters
 from bayes_glmm.likelihood.priors import DENSITIES, LogPrior, log_density
 from bayes_glmm.spec import Prior
+from tests.families import USUAL
 from tests.likelihood import cases
 
 WHITENED = [
@@ -122,7 +122,7 @@ def test_whitened_density_is_the_posterior_times_the_jacobian(family: str, struc
 
 @pytest.mark.slow  # compiles a density for every family, for one and for two effects a level
 @pytest.mark.parametrize("structure", [name for name in cases.STRUCTURES if name != "none"])
-@pytest.mark.parametrize(("family", "link"), KERNELS, ids=["-".join(key) for key in KERNELS])
+@pytest.mark.parametrize(("family", "link"), USUAL, ids=["-".join(key) for key in USUAL])
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=integers(0, 2**32 - 1))
 def test_so_it_is_for_every_kernel_and_structure(family: str, link: str, structure: str, seed: int) -> None:

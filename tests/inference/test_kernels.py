@@ -1,4 +1,4 @@
-"""What every entry of the speed table owes: mpmath's numbers, PyTensor's and JAX's, whoever compiles it."""
+"""What kernels of the usual families owe: mpmath's numbers, PyTensor's and JAX's, whoever compiles them."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ from scipy import stats
 import bayes_glmm as bg
 from bayes_glmm.families import get_family
 from bayes_glmm.inference import ENGINES, Settings
-from bayes_glmm.inference.kernels.entries import KERNELS
 from bayes_glmm.inference.kernels.fused import (
     FusedLogLikelihood,
     fast_likelihood,
     fused_likelihood,
     fused_likelihood_of_eta,
 )
+from bayes_glmm.inference.kernels.generated import kernel_of
 from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs, row_order
 from bayes_glmm.inference.kernels.loops import FORMS
 from bayes_glmm.inference.kernels.operation import compiled
 from bayes_glmm.inference.reduce import reduce_rows
 from bayes_glmm.model import build_model
+from tests.families import USUAL
 
 PYTHON = Mode(linker="py", optimizer="fast_compile")  # a few evaluations are not worth a compiler
-EVERY = pytest.mark.parametrize(("family", "link"), KERNELS, ids=["-".join(key) for key in KERNELS])
+EVERY = pytest.mark.parametrize(("family", "link"), USUAL, ids=["-".join(key) for key in USUAL])
 EVERY_FORM = pytest.mark.parametrize("form", FORMS)
 NEEDS_JAX = pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
 
@@ -95,7 +96,7 @@ def largest_error(family: str, link: str, row: tuple[float, float], eta: float, 
     """Of the value, the gradient in eta and the slope in a, at copies of one row."""
     copies = 24  # enough to be taken several at a time
     y, n = (np.full(copies, number) for number in row)
-    statistics = np.asarray(KERNELS[family, link].statistics(y, n), float)
+    statistics = np.asarray(kernel_of(family, link).statistics(y, n), float)
     value, gradient, slope = compiled("predictor", family, link)(y, n, statistics, np.full(copies, eta), np.array([a]))
     with mpmath.workdps(40):
         at = [mpmath.mpf(number) for number in (*row, eta, a)]
@@ -121,7 +122,7 @@ def test_only_nan_gives_nan(family: str, link: str) -> None:
     record = get_family(family)
     for row in ROWS[record.response.name]:
         y, n = (np.full(24, number) for number in row)
-        statistics = np.asarray(KERNELS[family, link].statistics(y, n), float)
+        statistics = np.asarray(kernel_of(family, link).statistics(y, n), float)
         for eta in (-1e300, -1e3, 1e3, 1e300, np.nan):
             outputs = compiled("predictor", family, link)(y, n, statistics, np.full(24, eta), np.array([1.3]))
             for output in outputs[: 2 + bool(record.auxiliary)]:
@@ -207,7 +208,7 @@ def inputs_of(form: str, family: str, link: str) -> tuple[list[np.ndarray], list
     point = {"beta": rng.normal(0, 0.5, len(X)), "u": rng.normal(0, 0.5, index.max() + 1), "auxiliary": np.array([1.7])}
     named = {"X": X, "Z": Z, "index": index, "target": target} | point
     named["eta"] = FORMS["design"].eta(named, 1).ravel()
-    named |= zip(("y", "trials", "statistics"), response_inputs(KERNELS[family, link], design, order), strict=True)
+    named |= zip(("y", "trials", "statistics"), response_inputs(kernel_of(family, link), design, order), strict=True)
     return [named[name] for name in FORMS[form].data], [named[name] for name in FORMS[form].parameters]
 
 

@@ -19,6 +19,7 @@ from bayes_glmm.inference.kernels.elementary import (
     log,
     log1p,
     log1p_unit,
+    log_binary,
     log_gamma,
     log_rising,
     softplus,
@@ -126,3 +127,18 @@ def test_log_rising(x: float, m: int) -> None:
         expected_slope = mpmath.digamma(z + m) - mpmath.digamma(z)
     assert value == pytest.approx(float(expected), rel=1e-14, abs=1e-14)
     assert slope == pytest.approx(float(expected_slope), rel=1e-14)
+
+
+@pytest.mark.parametrize("x", [-700.0, -40.0, -1.3, -1e-8, 0.0, 1e-8, 0.7, 9.0, 40.0, 700.0])
+@pytest.mark.parametrize(("k", "m"), [(0.0, 1.0), (1.0, 0.0), (3.0, 4.0), (4321.0, 0.03), (0.0, 0.0)])
+def test_log_binary(k: float, m: float, x: float) -> None:
+    with mpmath.workdps(400):  # 1 - exp(-e^-700) has no digits otherwise
+        t = mpmath.mpf(x)
+        of_success, of_failure = -mpmath.log1p(mpmath.exp(-t)), -mpmath.log1p(mpmath.exp(t))
+        expected = [k * of_success + m * of_failure, of_success, of_failure]
+        p = 1 / (1 + mpmath.exp(-t))
+        terms = [k * (1 - p), -m * p]
+    *actual, slope = log_binary(k, m, x)
+    assert actual == pytest.approx([float(one) for one in expected], rel=4 * UNIT)
+    # of two terms of different signs: relative to both
+    assert slope == pytest.approx(float(sum(terms)), abs=float(4 * UNIT * sum(map(abs, terms))))

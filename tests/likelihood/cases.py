@@ -34,6 +34,7 @@ def data() -> pd.DataFrame:
     frame = pd.DataFrame({"x": rng.normal(size=n), **factors, **responses})
     frame["successes"] = rng.binomial(frame["trials"], 0.4)
     frame["ordered"] = rng.integers(1, 5, n)
+    frame["unordered"] = rng.integers(1, 5, n)
     return frame
 
 
@@ -56,7 +57,12 @@ def parameters(of: Likelihood, seed: int = 0) -> Parameters:
     for block in of.design.blocks:
         size = len(block.effects)
         full = np.tril(0.3 * rng.normal(size=(size, size))) + 0.6 * np.eye(size)
-        L[block.group] = full if block.correlated else np.diag(np.diagonal(full))
+        within = np.zeros((size, size))  # effects of one run are correlated with one another alone
+        for run in block.runs:
+            within[run, run] = 1.0
+        L[block.group] = within * full
     positive = of.spec.link.range in ("positive", "nonzero") or of.spec.link_name == "identity"
     beta = np.array([0.4 if positive else 0.1, 0.2])
-    return Parameters(beta, L, {name: _AUXILIARY.get(name, 0.7) for name in of.spec.family.auxiliary})
+    if of.spec.family.shared_formula:  # a predictor for each category but the first
+        beta = np.concatenate([beta + 0.3 * k for k in range(len(of.spec.predicted))])
+    return Parameters(beta, L, {name: _AUXILIARY.get(name, 0.7) for name in of.spec.auxiliary})

@@ -11,7 +11,8 @@ from bayes_glmm.numerics.functions import NUMPY, Functions, log_normal_cdf, pyte
 
 TWO = {"arctan2", "maximum", "minimum"}
 POSITIVE = {"log", "sqrt", "gammaln", "log1p"}
-ONE = [name for name in Functions.__dataclass_fields__ if name not in TWO | {"where"}]
+COMPOSED = {"log_binary", "log_rising"}
+ONE = [name for name in Functions.__dataclass_fields__ if name not in TWO | COMPOSED | {"where"}]
 
 
 @pytest.mark.parametrize("name", ONE)
@@ -31,6 +32,13 @@ def test_numpy_and_pytensor_agree_on_two_arguments(name: str) -> None:
     f = pytensor_functions()
     a, b = np.array([1.0, 1.0, -2.0, 0.0]), np.array([0.5, -3.0, 4.0, -1.0])
     np.testing.assert_allclose(getattr(f, name)(a, b).eval(), getattr(NUMPY, name)(a, b), rtol=1e-15)
+
+
+def test_numpy_and_pytensor_agree_on_composed_functions() -> None:
+    f = pytensor_functions()
+    k, m, x = np.array([0.0, 1.0, 7.0, 40.0]), np.array([1.0, 0.0, 0.03, 9.0]), np.array([-700.0, 30.0, 0.2, 700.0])
+    np.testing.assert_allclose(f.log_binary(k, m, x).eval(), NUMPY.log_binary(k, m, x), rtol=1e-15)
+    np.testing.assert_allclose(f.log_rising(abs(x), k).eval(), NUMPY.log_rising(abs(x), k), rtol=1e-13, atol=1e-13)
 
 
 def test_softplus_does_not_overflow() -> None:

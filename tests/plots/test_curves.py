@@ -125,8 +125,10 @@ def _made_up(family: str, link: str) -> Posterior:
     return posterior_at(spec, data, [[2.0, 0.1], [2.1, 0.12]], {"g": [[0.04, 0.0], [0.0, 0.01]]}, auxiliary)
 
 
-@pytest.mark.parametrize(("family", "link"), [(f.name, link) for f in FAMILIES.values() for link in f.links])
-def test_every_family_and_link_can_be_drawn(family: str, link: str) -> None:
+@pytest.mark.parametrize(
+    ("family", "link"), [(f.name, link) for f in FAMILIES.values() if not f.response.nominal for link in f.links]
+)
+def test_every_family_and_link_with_a_mean_can_be_drawn(family: str, link: str) -> None:
     posterior = _made_up(family, link)
     axes = curves(posterior, "x", groups=3).axes[0]
     expected = {ZERO} if link == "inverse" else {AVERAGED, ZERO}  # no average exists under the inverse link

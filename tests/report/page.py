@@ -124,6 +124,24 @@ def case(
     )
 
 
+def unordered(formula: str = "y ~ x + f + (1 | g)") -> Posterior:
+    """A small posterior of three categories without an order, "a" the reference."""
+    rng = np.random.default_rng(2)
+    data = pd.DataFrame(
+        {
+            "y": rng.choice(WORDS, size=48),
+            "x": rng.normal(size=48),
+            "f": np.tile(WORDS, 16),
+            "g": np.repeat([f"g{i}" for i in range(8)], 6),
+        }
+    )
+    spec = ModelSpec.from_formula(formula, family="categorical")
+    beta = np.array([0.3, 0.8, -0.5, 0.2]) + 0.2 * rng.normal(size=(2, 60, 4))
+    G = {term.group: np.diag([0.5, 1.0]) * (0.5 + rng.random((60, 1, 1))) for term in spec.formula.random}
+    u = {group: 0.5 * rng.normal(size=(60, 8, 2)) for group in G}
+    return posterior_at(spec, data, beta[0], G, u=u, further={"muc": beta[1] - 0.5})
+
+
 @cache
 def rendered(name: str) -> str:
     """The report of one of ``POSTERIORS``, or of the hostile one, made once for all tests."""
@@ -143,4 +161,5 @@ POSTERIORS = {
     "poisson": lambda: case("poisson", "y ~ x + offset(log(n)) + (x | g)"),
     "crossed": lambda: case("gaussian", "y ~ x + f + (1 | g) + (1 | h)", f=np.tile(WORDS, 16), h=np.repeat(WORDS, 16)),
     "cumulative": lambda: case("cumulative", "y ~ x + f + (1 | g)", f=np.tile(WORDS, 16)),
+    "categorical": unordered,
 }
