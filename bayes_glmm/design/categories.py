@@ -124,5 +124,5 @@ def unused_categories(spec: ModelSpec, design: Design) -> Iterator[Finding]:
             f"No row has {'categories' if several else 'category'} {', '.join(unused)} of {design.response}: the model "
             f"is of the others, and {'their' if several else 'its'} probability is 0.",
             f"column {name!r}",
-            "Read it so, or merge neighbouring categories where they mean much the same.",
+            "Read it so, or merge categories that mean much the same.",
         )

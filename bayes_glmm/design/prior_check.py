@@ -316,12 +316,11 @@ def addresses(parameter: str, of: str = LOCATION) -> tuple[tuple[str, ...], ...]
     The predictor of a category, ``mub``, has those of all predictors too:
 
     >>> addresses("beta_mub[x]", "mub")
-    (('beta_mub[x]', 'mub.x'), ('beta_mub', 'mub.beta'), ('x',), ('beta',))
+    (('beta_mub[x]', 'mub.x'), ('beta_mub', 'mub.beta'), ('beta[x]', 'x'), ('beta',))
     """
     if is_of_category(of):
         general = parameter.replace(f"beta_{of}[", "beta[", 1).replace(f"[{of}_", "[", 1)
-        of_all = tuple(keys[-1:] for keys in addresses(general)) if is_coefficient(parameter) else addresses(general)
-        return *_own_addresses(parameter, of), *of_all
+        return *_own_addresses(parameter, of), *addresses(general)
     return _own_addresses(parameter, of)
 
 

@@ -7,11 +7,12 @@ complement and its link are three functions, because the second and third lose a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from bayes_glmm.design import Predictors
+from bayes_glmm.design import Predictors, RandomBlock
 from bayes_glmm.effects.trapezoid import trapezoid
 from bayes_glmm.errors import SpecError
 from bayes_glmm.families import Link
@@ -123,7 +124,9 @@ def variance_of_predictor(
     parameter : str
         Whose linear predictor.
     """
-    return np.maximum(_covariance(posterior, predictors, (parameter, parameter), groups, draws), 0.0)
+    kept = tuple(block for block in predictors.blocks if groups is None or block.group in groups)
+    V = covariance_of_predictors(posterior, replace(predictors, blocks=kept), (parameter,), draws)
+    return np.maximum(V[..., 0, 0], 0.0)
 
 
 def covariance_of_predictors(
@@ -131,30 +134,23 @@ def covariance_of_predictors(
 ) -> np.ndarray:
     """Covariance of the random parts of several parameters' predictors [draw, row, parameter, parameter]."""
     size = len(parameters)
-    pairs = {
-        (i, j): _covariance(posterior, predictors, (parameters[i], parameters[j]), None, draws)
-        for i in range(size)
-        for j in range(i + 1)
-    }
-    return np.stack([np.stack([pairs[max(i, j), min(i, j)] for j in range(size)], -1) for i in range(size)], -2)
-
-
-def _covariance(
-    posterior: Posterior,
-    predictors: Predictors,
-    pair: tuple[str, str],
-    groups: Collection[str] | None,
-    draws: Draws,
-) -> np.ndarray:
-    """Covariance of the random parts of two parameters' predictors [draw, row]."""
-    total = np.zeros((len(posterior.beta[draws]), len(predictors)))
+    total = np.zeros((len(posterior.beta[draws]), len(predictors), size, size))
     for block in predictors.blocks:
-        left, right = (block.of(parameter) for parameter in pair)
-        if left and right and (groups is None or block.group in groups):
-            products = block.values[:, left][:, :, None] * block.values[:, right][:, None, :]
-            G = posterior.G(block.group)[draws][:, left][:, :, right]
-            total += np.einsum("dk,rk->dr", _flat(G), _flat(products), optimize=True)
+        G, columns = posterior.G(block.group)[draws], [block.of(parameter) for parameter in parameters]
+        for i, left in enumerate(columns):
+            for j, right in enumerate(columns[: i + 1]):
+                if left and right:
+                    part = _quadratic(G, block, left, right)
+                    total[..., i, j] += part
+                    if i != j:
+                        total[..., j, i] += part
     return total
+
+
+def _quadratic(G: np.ndarray, block: RandomBlock, left: Sequence[int], right: Sequence[int]) -> np.ndarray:
+    """Covariance z'Gz of two sets of effects of a factor [draw, row]."""
+    products = block.values[:, left][:, :, None] * block.values[:, right][:, None, :]
+    return np.einsum("dk,rk->dr", _flat(G[:, left][:, :, right]), _flat(products), optimize=True)
 
 
 def _flat(matrices: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
 r"""Averages of the probabilities of categories without an order, e^eta_k / sum_j e^eta_j, over random effects.
 
 Of one or two predictors by products of trapezoidal rules, to some 1e-7 (:mod:`~bayes_glmm.effects.trapezoid`). Of more
-over points of a scrambled Sobol sequence and their mirror images (Owen 1998), to some 1e-4. Where all rows have one
-covariance, the exponentials of the effects are taken once a draw, and a node costs one division a row.
+over 4,096 points of a scrambled Sobol sequence and their mirror images (Owen 1998): errors up to 4e-4 were seen with 4
+to 20 categories and sds of 1 to 4. Averages over many rows take fewer points, others in each draw. Where all rows have
+one covariance, the exponentials of the effects are taken once a draw, and a point costs one division a row.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from bayes_glmm.families import LINKS
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import Draws
 
-MOST_POINTS, FEWEST_POINTS = 1024, 128  # of the sequence a draw, half of them mirrored
+MOST_POINTS, FEWEST_POINTS = 4096, 128  # of the sequence a draw, half of them mirrored
 WORK = 2**30  # of probabilities at points: beyond, a draw has fewer
 POOL = 2**14  # points, of which each draw has others
 SEED = 5

@@ -67,8 +67,8 @@ def render(
             (section.title, section.anchor, _rendered(section, posterior, found, given)) for section in SECTIONS
         ]
     return page(
-        title=title or _formulas(spec),
-        subtitle=f"{family} model with {_links(spec)}" + (f": {_formulas(spec)}" if title else ""),
+        title=title or spec.written,
+        subtitle=f"{family} model with {_links(spec)}" + (f": {spec.written}" if title else ""),
         facts=[f"{len(posterior.design.y):,} rows", *_groups(posterior), f"{chains} × {draws:,} draws"],
         sections=[part for part in rendered if part[2]],
         path=path,
@@ -144,10 +144,6 @@ def _policy(style: str, script: str) -> str:
 
 def _groups(posterior: Posterior) -> list[str]:
     return [f"{len(block.levels):,} levels of {block.group}" for block in posterior.design.blocks]
-
-
-def _formulas(spec: ModelSpec) -> str:
-    return str(spec.formula) if spec.family.shared_formula else "; ".join(map(str, spec.predicted.values()))
 
 
 def _links(spec: ModelSpec) -> str:

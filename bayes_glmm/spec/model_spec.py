@@ -251,12 +251,15 @@ class ModelSpec:
         formulas = {name: replace(self.formula, response=name) for name in further}
         return replace(found, formulas=formulas, links=dict.fromkeys(further, self.link_name))
 
+    @property
+    def written(self) -> str:
+        """The formulas as they were written: one that categories share stands once."""
+        return str(self.formula) if self.family.shared_formula else "; ".join(map(str, self.predicted.values()))
+
     def __str__(self) -> str:
-        if self.family.shared_formula:
-            return f"{self.formula}   [{self.family_name}, {self.link_name} link]"
-        formulas = "; ".join(map(str, self.predicted.values()))
-        further = "".join(f", {link} link of {name}" for name, link in self.links.items())
-        return f"{formulas}   [{self.family_name}, {self.link_name} link{further}]"
+        links = {} if self.family.shared_formula else self.links
+        further = "".join(f", {link} link of {name}" for name, link in links.items())
+        return f"{self.written}   [{self.family_name}, {self.link_name} link{further}]"
 
 
 def read_formulas(formula: Formulas, formulas: Mapping[str, str] | None = None) -> tuple[Formula, dict[str, Formula]]:
@@ -304,6 +307,8 @@ def _links(family: Family, formulas: Mapping[str, Formula], link: Links) -> dict
                 str(formula),
                 choices(name, family.auxiliary) if family.auxiliary else "Its only parameter is that of the response.",
             )
+    if isinstance(link, Mapping) and family.shared_formula:
+        raise SpecError("All categories have one link.", f"link {dict(link)}", f"Write link={family.links[0]!r}.")
     if not isinstance(link, Mapping):
         _check_text("link", link)
         link = {} if link is None else {location: link}

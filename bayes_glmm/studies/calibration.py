@@ -216,7 +216,7 @@ def simulation_based_calibration(
     done = sorted(found)
     ranks = pd.DataFrame([found[i].ranks for i in done], pd.Index(done, name="replication"), values.columns)
     table = pd.DataFrame.from_dict(fits, orient="index").sort_index().rename_axis("replication")
-    return SBC("; ".join(map(str, whole.spec.predicted.values())), ranks, ranked, table, impossible)
+    return SBC(whole.spec.written, ranks, ranked, table, impossible)
 
 
 def rank(problem: Problem, ranked: int, simulated: Simulated) -> Ranked:

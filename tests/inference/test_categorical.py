@@ -1,0 +1,174 @@
+"""Categories without an order in every coordinate: the compiled posterior, the PyMC model, and log p with SciPy."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from scipy import special, stats
+
+import bayes_glmm as bg
+from bayes_glmm.design import Problem
+from bayes_glmm.inference.densities.density import Density
+from bayes_glmm.inference.densities.fixed_inputs import fixed_density
+from bayes_glmm.inference.densities.whitened_inputs import whitened_density
+from bayes_glmm.inference.whitening import whitening_for
+from bayes_glmm.model import build_model
+from tests.model.test_log_density import log_density
+
+STRUCTURES = {
+    "intercept": "y ~ x + (1 | g)",
+    "correlated": "y ~ x + (1 |i| g)",
+    "crossed": "y ~ x + (1 | g) + (1 | h)",
+}
+GIVEN = {"Intercept": "Normal(0.5, 2)", "beta": "Normal(0.2, 0.7)", "muc.x": "Laplace(0, 0.5)", "sd": "HalfNormal(1.5)"}
+
+
+@cache
+def data() -> pd.DataFrame:
+    rng, n = np.random.default_rng(12), 90
+    frame = pd.DataFrame({"x": rng.normal(3.0, 1.5, n).round(3), "g": rng.integers(0, 12, n), "h": np.arange(n) % 5})
+    etas = np.array([[0.6], [-0.4]]) * (frame["x"].to_numpy() - 3.0) + rng.normal(size=(2, 12))[:, frame["g"]]
+    noise = rng.gumbel(size=(3, n))
+    return frame.assign(y=np.array(list("abc"))[np.argmax(np.vstack([np.zeros(n), etas]) + noise, axis=0)])
+
+
+@cache
+def problem(formula: str, given: bool = False) -> Problem:
+    return bg.GLMM(formula, data(), "categorical", priors=GIVEN if given else None).problem
+
+
+@cache
+def whitened(formula: str) -> Density:
+    whitening, why = whitening_for(problem(formula).canonical)
+    assert whitening is not None, why
+    density = whitened_density(whitening)
+    assert density is not None
+    return density
+
+
+def without_groups() -> Density:
+    density = fixed_density(problem("y ~ x").canonical)
+    assert density is not None
+    return density
+
+
+def moved(canonical: Problem, density: Density, x: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """A point as the PyMC model has it, by name, and its coordinates in one vector."""
+    draw = density.expand(x)
+    values: dict[str, np.ndarray] = {}
+    for predictor in canonical.design.predictors.fixed:
+        name = predictor.parameter
+        beta = draw[f"beta_{name}"]
+        values |= {f"{kind}_{name}": beta for kind in ("b", "beta")}
+        values |= {f"beta_{name}[{one}]": value for one, value in zip(predictor.coefficients, beta, strict=True)}
+    flat = [draw[f"beta_{predictor.parameter}"] for predictor in canonical.design.predictors.fixed]
+    for block in canonical.design.blocks:
+        g, L = block.group, draw[f"L_{block.group}"]
+        sd = np.sqrt(np.diagonal(L @ L.T))
+        values |= {f"sd_{g}": sd, f"z_{g}": draw[f"z_{g}"]}
+        flat += [sd, draw[f"z_{g}"].ravel()]
+        if block.correlated:  # of two effects: the density of the factor is one of the correlation
+            values[f"chol_{g}"] = L / sd[:, None]
+            flat.append(L[1:, 0] / sd[1:])
+    return values, np.concatenate(flat)
+
+
+def gaps(canonical: Problem, density: Density) -> np.ndarray:
+    """Log p(x) - log p of the PyMC model - log |d point / d x| at three points, the last by differences of order 4.
+
+    The constant of LKJ(2) is left out: for two effects it is a density of 3 / 4 (1 - rho^2).
+    """
+    plain, found = build_model(canonical), []
+    left_out = np.log(4.0 / 3.0) * sum(block.correlated for block in canonical.design.blocks)
+    for seed in range(3):
+        x = density.start + 0.3 * np.random.default_rng(seed).normal(size=len(density.start))
+        values, at = moved(canonical, density, x)
+        assert len(at) == len(x)
+        h, columns = 1e-3, []
+        for along in h * np.eye(len(x)):
+            near, far = (
+                moved(canonical, density, x + k * along)[1] - moved(canonical, density, x - k * along)[1]
+                for k in (1, 2)
+            )
+            columns.append((8.0 * near - far) / (12.0 * h))
+        expected = log_density(plain, {one.name: values[one.name] for one in plain.free_RVs})
+        found.append(density(x)[0] - expected - left_out - np.linalg.slogdet(np.array(columns))[1])
+    return np.array(found)
+
+
+@pytest.mark.parametrize("name", ["intercept", "correlated", pytest.param("crossed", marks=pytest.mark.slow)])
+def test_whitened_density_is_the_plain_models_and_the_jacobian(name: str) -> None:
+    formula = STRUCTURES[name]
+    found = gaps(problem(formula).canonical, whitened(formula))
+    assert_allclose(found, 0.0, atol=1e-8 * 150.0)  # of values of order 150
+
+
+def test_density_without_groups_is_the_plain_models_and_the_jacobian() -> None:
+    found = gaps(problem("y ~ x").canonical, without_groups())
+    assert_allclose(found, found[0], atol=1e-8)  # a constant, of the linear map, is left out
+
+
+@pytest.mark.parametrize("name", ["intercept", "correlated", None])
+def test_gradients_are_those_of_the_values(name: str | None) -> None:
+    density = whitened(STRUCTURES[name]) if name else without_groups()
+    x = density.start + 0.2 * np.random.default_rng(7).normal(size=len(density.start))
+    numerical = [(density(x + along)[0] - density(x - along)[0]) / 2e-5 for along in 1e-5 * np.eye(len(x))]
+    # values of order 100 err by 1e-14, their differences by 1e-9
+    assert_allclose(density(x)[1], numerical, rtol=1e-6, atol=3e-7)
+
+
+def by_hand(beta: np.ndarray, u: np.ndarray) -> float:
+    """Log likelihood at coefficients [predictor, coefficient] and effects [level, predictor], by SciPy's softmax."""
+    frame = data()
+    etas = beta[:, :1] + beta[:, 1:] * frame["x"].to_numpy() + u.T[:, frame["g"]]
+    shares = special.log_softmax(np.vstack([np.zeros(len(frame)), etas]), axis=0)
+    return float(shares[frame["y"].map({"a": 0, "b": 1, "c": 2}), np.arange(len(frame))].sum())
+
+
+def test_the_pymc_model_with_given_priors_is_scipys() -> None:
+    """Priors hold for what is written, at x = 0; those of one category before those of all."""
+    model, rng = bg.GLMM(STRUCTURES["intercept"], data(), "categorical", priors=GIVEN).pymc, np.random.default_rng(1)
+    priors: list[list[Any]] = [
+        [stats.norm(0.5, 2.0), stats.norm(0.2, 0.7)],
+        [stats.norm(0.5, 2.0), stats.laplace(0.0, 0.5)],
+    ]
+    for _ in range(3):
+        beta, sd, z = rng.normal(0.2, 0.6, (2, 2)), rng.uniform(0.3, 1.0, 2), rng.normal(size=(12, 2))
+        values: dict[str, object] = {"sd_g": sd, "z_g": z}
+        for name, one in zip(("mub", "muc"), beta, strict=True):
+            values |= {f"{kind}_{name}": one for kind in ("b", "beta")}
+            values |= {f"beta_{name}[Intercept]": one[0], f"beta_{name}[x]": one[1]}
+        expected = by_hand(beta, sd * z) + stats.norm.logpdf(z).sum() + stats.halfnorm(scale=1.5).logpdf(sd).sum()
+        expected += sum(prior.logpdf(value) for row, of in zip(beta, priors, strict=True)
+                        for value, prior in zip(row, of, strict=True))  # fmt: skip
+        found = log_density(model, {one.name: values[one.name] for one in model.free_RVs})
+        assert found == pytest.approx(expected, rel=1e-10)
+
+
+def test_the_default_prior_is_about_the_log_odds_at_the_mean_of_x() -> None:
+    """Prior draws: at the centre log(n_k / n_1) and an sd of 2.5; slopes about 0 with 2.5 / sd(x)."""
+    frame, size = data(), 4_000
+    sampled = bg.GLMM("y ~ x", frame, "categorical").prior_predictive(draws=size, seed=3)
+    drawn = sampled["prior"]
+    counts = frame["y"].value_counts()
+    for label in "bc":
+        beta = drawn[f"beta_mu{label}"].to_numpy()[0]
+        at_centre = beta[:, 0] + beta[:, 1] * frame["x"].mean()
+        middle = np.log(counts[label] / counts["a"])
+        assert abs(at_centre.mean() - middle) < 5.0 * 2.5 / np.sqrt(size)
+        assert at_centre.std() == pytest.approx(2.5, rel=0.06)
+        assert beta[:, 1].std() == pytest.approx(2.5 / frame["x"].std(ddof=0), rel=0.06)
+    assert set(np.unique(sampled["prior_predictive"]["y"].to_numpy())) == {1, 2, 3}
+
+
+def test_the_maximum_of_the_posterior_is_the_shares_where_there_is_nothing_else() -> None:
+    """Without predictors and under flat priors the intercepts are log odds of the shares against the first."""
+    fit = bg.approx.laplace(bg.GLMM("y ~ 1", data(), "categorical", priors={"Intercept": "Flat()"}), "posterior")
+    shares = data()["y"].value_counts(normalize=True)
+    expected = [np.log(shares[label] / shares["a"]) for label in "bc"]
+    assert_allclose(fit.coefficients_with_errors["estimate"], expected, atol=1e-6)
