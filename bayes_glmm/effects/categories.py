@@ -39,10 +39,11 @@ def side_by_side(answers: Mapping[str, Estimates]) -> Estimates:
     parts = list(answers.values())
     first = columns_of_table(parts[0].table)
     place, name = len(first.labels), free_name(CATEGORY, parts[0].table.columns)
+    order_of_labels = pd.CategoricalDtype(list(answers), ordered=True)
     tables = []
     for label, part in answers.items():
         table = part.table.copy()
-        table.insert(place, name, label)
+        table.insert(place, name, pd.Series(label, table.index).astype(order_of_labels))
         tables.append(table)
     order = np.argsort(np.concatenate([np.arange(len(table)) for table in tables]), kind="stable")
     draws = np.concatenate([part.draws.to_numpy() for part in parts], axis=2)[..., order]

@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from bayes_glmm import effects
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.names import step
-from bayes_glmm.plots import categories, contrasts, curves, groups, percentiles
+from bayes_glmm.plots import categories, contrasts, contrasts_by, curves, groups, percentiles
 from bayes_glmm.plots.categories import apart
 from bayes_glmm.plots.point import at_posterior_medians, mean_text
 from bayes_glmm.plots.style import sequential
@@ -180,3 +180,12 @@ def test_numbers_and_events_have_no_categories() -> None:
         categories(logistic(), "x")
     with pytest.raises(DataError, match="has not seen drug 'none'"):
         categories(painful(), "x", at={"drug": "none"})
+
+
+def test_comparisons_by_category_keep_their_order() -> None:
+    posterior = painful()
+    found = effects.compare(posterior, "drug")
+    assert list(PAIN) == list(found.table["category"].cat.categories)
+    figure = contrasts_by(found, "category")
+    named = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert named in ([*PAIN], [*reversed(PAIN)])
