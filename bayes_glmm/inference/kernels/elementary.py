@@ -249,11 +249,14 @@ def log_rising(x, m):  # type: ignore[no-untyped-def] # pragma: no cover
     x + 10, and the log of the ratio of x (x + 1) ... (x + 9) and the same from x + m.
     """
     small = x < _STIRLING_FROM
-    ratio, slope = 1.0, 0.0
+    # both products and their derivatives in x, so that there are three divisions and not thirty
+    below, above, below_slope, above_slope = 1.0, 1.0, 0.0, 0.0
     for k in range(10):
-        low, high = x + k, x + m + k
-        ratio *= low / high if small else 1.0
-        slope += m / (low * high) if small else 0.0
+        low, high = (x + k, x + m + k) if small else (1.0, 1.0)
+        below_slope, above_slope = below_slope * low + below, above_slope * high + above
+        below *= low
+        above *= high
+    ratio, slope = below / above, below_slope / below - above_slope / above
     z = x + 10.0 if small else x
     low, low_slope = _stirling(z)
     high, high_slope = _stirling(z + m)

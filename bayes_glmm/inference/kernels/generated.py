@@ -25,6 +25,7 @@ from bayes_glmm.inference.kernels.elementary import (
     exp,
     expit,
     expm1,
+    fused,
     log,
     log1p,
     log_binary,
@@ -102,8 +103,8 @@ def generated(family: str, links: str) -> Kernel:
         exec(code, names)  # the lines are those that this package writes
     name = f"_{short_name(family)}_{links}"
     return Kernel(
-        row=_compiled(scalars["row"], f"{name}_row"),
-        shared=_compiled(scalars["shared"], f"{name}_shared"),
+        row=elementary(_named(scalars["row"], f"{name}_row")),
+        shared=fused(_named(scalars["shared"], f"{name}_shared")),  # a sum over responses
         statistics=partial(_statistics, arrays["sums"], arrays["columns"]),
         constants=scalars["constants"],
         predictors=scalars["predictors"],
@@ -268,7 +269,7 @@ def _function(name: str, arguments: str, body: Sequence[str]) -> list[str]:
     return [f"def {name}({arguments}):", *(f"    {line}" for line in body)]
 
 
-def _compiled(function: FunctionType, name: str) -> Callable[..., Any]:
-    """A written function, compiled under a name of its own."""
+def _named(function: FunctionType, name: str) -> FunctionType:
+    """A written function under a name of its own."""
     function.__name__ = function.__qualname__ = name
-    return elementary(function)
+    return function
