@@ -243,7 +243,7 @@ WRONG: list[tuple[bg.Family, str]] = [
     (_with(mean=product("mu", lambda at: 1.0, ("tau",))), "reads 'tau'"),
     (_with(draw=lambda rng, y, at: 1.0), r"shape \[\], where the values of the parameters have"),
     (_with(draw=lambda rng, y, at: rng.normal(0.0 * at["mu"].value)), "its response is numbers above 0"),
-    (_with(draw=None), "draw of the family 'lognormal' is no function"),
+    (_with(draw=None), "draw of the family 'lognormal' is not a function"),
     (_density(lambda y, at, f: _log_density(y, at, f).sum()), r"log_density.* fails|has shape \[\]"),
     (_density(lambda y, at, f: f.log(-at["mu"].value) + 0.0 * y.values * at["sigma"].value), "is nan at a response"),
     (_density(lambda y, at, f: -np.log(at["mu"].value) - y.values * at["sigma"].value), "functions of f: exp, log, "),

@@ -231,7 +231,7 @@ def check_serial(posterior: Posterior) -> Check | Skipped:
 
 
 def _scores(posterior: Posterior) -> dict[str, Statistic]:
-    """What group means are taken of: the response; of categories without an order whether it is each of them."""
+    """The values to average by group: the response, or one indicator per category where they have no order."""
     if not posterior.spec.family.response.nominal:
         return {"": _response(posterior)[0]}
     return {f", {category}": partial(np.equal, k) for k, category in enumerate(posterior.design.categories, start=1)}

@@ -103,7 +103,7 @@ def default_part(spec: ModelSpec) -> str:
 
 
 def chosen_parts(part: str | None, spec: ModelSpec, categories: Sequence[str] = ()) -> dict[str | None, Functional]:
-    """What is asked of the response, by category; of one number under None.
+    """The functionals of a part by category; a part that is one number stands under None.
 
     Raises
     ------

@@ -82,7 +82,7 @@ def _check(family: Family, where: str, what: str, found: float, expected: float,
 
 
 def _row(family: Family, points: Points, k: int) -> dict[str, float]:
-    """What is compared at a point."""
+    """The row of the table for a point."""
     constants = {name: values[k] for name, values in points.constants.items()}
     eta, trials = points.eta[k, :1], 1.0 if family.response.trials else None
     at = family.at({LOCATION: (eta, points.link)}, constants, NUMPY)

@@ -107,7 +107,7 @@ class Family:
 
     @property
     def parts(self) -> dict[str, Functional]:
-        """What can be asked of the response as one number: its mean, its parameters, of counts the share of zeros."""
+        """The functionals of a response of numbers: its mean, its parameters, and for counts the share of zeros."""
         if self.categories:
             return {} if self.response.nominal else {self.mean.name: self.mean}
         asked = [self.mean, *map(of_parameter, self.parameters[self.mean.reads == (self.location.name,) :])]

@@ -122,11 +122,13 @@ def _check_names(family: Family) -> None:
     if family.with_categories or family.categories or family.steps or family.shared_formula or family.response.ordered:
         raise SpecError(
             f"The family {family.name!r} has categories, which is not supported for families of your own.",
-            advice="Use family='cumulative' for ordered categories.",
+            advice="Use family='cumulative' for ordered categories, 'categorical' for others.",
         )
     for name in ("variance", "log_density", "draw"):
         if not callable(getattr(family, name)):
-            raise SpecError(f"{name} of the family {family.name!r} is no function.")
+            raise SpecError(
+                f"{name} of the family {family.name!r} is not a function.", advice="Give a function or a lambda."
+            )
     names = [one.name for one in family.parameters if isinstance(one, Parameter)]
     if len(names) < len(family.parameters) or not names or names[0] != LOCATION:
         raise SpecError(
@@ -134,9 +136,14 @@ def _check_names(family: Family) -> None:
             advice="Give a tuple of bg.Parameter, the location first: bg.Parameter('mu', ('log',), 'positive').",
         )
     if len(set(names)) < len(names):
-        raise SpecError(f"Two parameters of the family {family.name!r} have the same name.", ", ".join(names))
+        raise SpecError(
+            f"Two parameters of the family {family.name!r} have the same name.", ", ".join(names), "Rename one of them."
+        )
     if unknown := [name for name in family.mean.reads if name not in names]:
-        raise SpecError(f"The mean of the family {family.name!r} reads {unknown[0]!r}, which is no parameter of it.")
+        raise SpecError(
+            f"The mean of the family {family.name!r} reads {unknown[0]!r}, which is not a parameter of it.",
+            advice=f"It has {', '.join(names)}.",
+        )
 
 
 def _check_parameter(family: Family, parameter: Parameter) -> None:
@@ -181,16 +188,26 @@ def _check_functions(family: Family, points: Points) -> None:
     for name, function in (("variance", family.variance), ("mean", family.mean.value)):
         found = np.asarray(_called(family, name, lambda function=function: function(at)))  # type: ignore[misc]
         if np.isnan(found).any() or np.broadcast_shapes(found.shape, shape) != shape:
-            raise SpecError(f"{name} of the family {family.name!r} is no number of each row, by NumPy.")
+            raise SpecError(
+                f"{name} of the family {family.name!r} does not give one number per row.",
+                advice="Compute it from the values of the parameters: at['mu'].value.",
+            )
     eta, constants = variables(points.eta, points.constants, 1)
     series = _density(family, y, family.at({LOCATION: (eta, points.link)}, constants, SERIES), SERIES)
     if not isinstance(series, Series):
-        raise SpecError(f"log_density of the family {family.name!r} depends on none of its parameters.")
+        raise _constant(family)
     _check_same(family, values, series.value, points)
     for parameter in (None, *constants):
         slope = series.derivative(*((1, None) if parameter is None else (0, parameter)))
         _check_finite(family, f"the derivative of log_density in {parameter or 'eta'}", slope, points)
     _check_same(family, values, _by_source(family, points), points)
+
+
+def _constant(family: Family) -> SpecError:
+    return SpecError(
+        f"log_density of the family {family.name!r} does not depend on its parameters.",
+        advice="Compute it from the parameters: at['mu'].value, at['mu'].eta or at['mu'].log.",
+    )
 
 
 def _by_source(family: Family, points: Points) -> np.ndarray:
@@ -203,7 +220,7 @@ def _by_source(family: Family, points: Points) -> np.ndarray:
     at = family.at({LOCATION: (eta, points.link)}, constants, SOURCE)
     written = _density(family, Response(y, None if points.y.trials is None else n), at, SOURCE)
     if not isinstance(written, Symbol):
-        raise SpecError(f"log_density of the family {family.name!r} does not depend on its parameters.")
+        raise _constant(family)
     return np.asarray(value_of(written, inputs))
 
 
@@ -212,7 +229,7 @@ def _density(family: Family, y: Response, at: Mapping[str, Any], f: Functions) -
 
 
 def _called(family: Family, name: str, call: Callable[[], Any], advice: str = "") -> Any:
-    """What a function of a record gives; an error of it names the family."""
+    """Call a function of a record; an error in it becomes a SpecError that names the family."""
     try:
         with np.errstate(all="ignore"):
             return call()

@@ -1,4 +1,4 @@
-"""What files have of a user's own family: no code, but enough to recognise it.
+"""The record of a user's own family in a file: no code, but enough to recognise the family.
 
 Its name, its parameters with their links, the kind of its response, and its log density at a few points.
 """
@@ -19,7 +19,7 @@ from bayes_glmm.families.response import Response
 
 
 def to_own_record(family: Family) -> dict[str, Any]:
-    """What is saved of a family, plain values."""
+    """The record of a family that a file stores, in plain values."""
     points = points_of(family, LINKS[family.links[0]])
     return {
         "name": family.name,
