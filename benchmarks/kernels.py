@@ -18,19 +18,12 @@ import pytensor.tensor as pt
 import bayes_glmm as bg
 from bayes_glmm.datasets import hospital
 from bayes_glmm.families import get_family
+from bayes_glmm.inference.densities.ahead import COMMON_PAIRS
 from bayes_glmm.inference.kernels.fused import fused_likelihood, fused_likelihood_of_eta
 from bayes_glmm.model.builder import linear_predictor
 from bayes_glmm.numerics.functions import pytensor_functions
 
 ROUNDS, CALLS = 60, 20
-PAIRS = [
-    ("bernoulli", "logit"),
-    ("binomial", "logit"),
-    ("poisson", "log"),
-    ("negative_binomial", "log"),
-    ("gamma", "log"),
-    ("gaussian", "identity"),
-]
 
 
 def model_of(family: str, link: str, groups: str) -> bg.GLMM:
@@ -85,7 +78,7 @@ def microseconds(functions: dict, point: list) -> dict:
 
 
 print(f"{'us a gradient':52s} PyTensor | fused from eta    | all fused         | eta / all")
-for number, (family, link) in enumerate(PAIRS):
+for number, (family, link) in enumerate(COMMON_PAIRS):
     for groups in ["(1 | DID)"] + ["(1 + scale(Age) | DID)", "(1 | DID) + (1 | ward) + (1 | HID)"] * (number == 0):
         model = model_of(family, link, groups)
         rng = np.random.default_rng(2)

@@ -9,13 +9,3 @@ BY_NAME = {
     for name, family in FAMILIES.items()
 }
 EACH = tuple(BY_NAME.values())
-
-# the families that most models have, under their first link
-USUAL = (
-    ("bernoulli", "logit"),
-    ("binomial", "logit"),
-    ("poisson", "log"),
-    ("negative_binomial", "log"),
-    ("gamma", "log"),
-    ("gaussian", "identity"),
-)

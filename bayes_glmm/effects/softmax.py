@@ -20,14 +20,13 @@ from bayes_glmm.effects.patterns import same_variance
 from bayes_glmm.effects.trapezoid import PLANE_DIGITS, PLANE_REACH, line
 from bayes_glmm.families import LINKS
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.predictive import Draws
+from bayes_glmm.predictive import CHUNK_BYTES, Draws
 
 MOST_POINTS, FEWEST_POINTS = 4096, 128  # of the sequence a draw, half of them mirrored
 WORK = 2**30  # of probabilities at points: beyond, a draw has fewer
 POOL = 2**14  # points, of which each draw has others
 SEED = 5
 LARGEST = 340.0  # of an exponent: products of two exponentials stay numbers
-CHUNK_BYTES = 64 * 2**20
 
 
 def average_of_category(

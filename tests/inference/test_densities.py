@@ -21,6 +21,7 @@ from numpy.testing import assert_allclose
 
 import bayes_glmm as bg
 from bayes_glmm.design import Problem
+from bayes_glmm.inference.densities.ahead import COMMON_PAIRS
 from bayes_glmm.inference.densities.compilation import on_disk
 from bayes_glmm.inference.densities.density import Density
 from bayes_glmm.inference.densities.integrated_inputs import integrated_density
@@ -35,7 +36,6 @@ from bayes_glmm.likelihood.layout import layout_of
 from bayes_glmm.likelihood.likelihood import Parameters
 from bayes_glmm.likelihood.priors import DENSITIES, LogPrior, log_density
 from bayes_glmm.spec import Prior
-from tests.families import USUAL
 from tests.likelihood import cases
 
 WHITENED = [
@@ -122,7 +122,7 @@ def test_whitened_density_is_the_posterior_times_the_jacobian(family: str, struc
 
 @pytest.mark.slow  # compiles a density for every family, for one and for two effects a level
 @pytest.mark.parametrize("structure", [name for name in cases.STRUCTURES if name != "none"])
-@pytest.mark.parametrize(("family", "link"), USUAL, ids=["-".join(key) for key in USUAL])
+@pytest.mark.parametrize(("family", "link"), COMMON_PAIRS, ids=["-".join(key) for key in COMMON_PAIRS])
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=integers(0, 2**32 - 1))
 def test_so_it_is_for_every_kernel_and_structure(family: str, link: str, structure: str, seed: int) -> None:

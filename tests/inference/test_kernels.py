@@ -21,6 +21,7 @@ from scipy import stats
 import bayes_glmm as bg
 from bayes_glmm.families import get_family
 from bayes_glmm.inference import ENGINES, Settings
+from bayes_glmm.inference.densities.ahead import COMMON_PAIRS
 from bayes_glmm.inference.kernels.fused import (
     FusedLogLikelihood,
     fast_likelihood,
@@ -33,10 +34,9 @@ from bayes_glmm.inference.kernels.loops import FORMS
 from bayes_glmm.inference.kernels.operation import compiled
 from bayes_glmm.inference.reduce import reduce_rows
 from bayes_glmm.model import build_model
-from tests.families import USUAL
 
 PYTHON = Mode(linker="py", optimizer="fast_compile")  # a few evaluations are not worth a compiler
-EVERY = pytest.mark.parametrize(("family", "link"), USUAL, ids=["-".join(key) for key in USUAL])
+EVERY = pytest.mark.parametrize(("family", "link"), COMMON_PAIRS, ids=["-".join(key) for key in COMMON_PAIRS])
 EVERY_FORM = pytest.mark.parametrize("form", FORMS)
 NEEDS_JAX = pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
 

@@ -33,11 +33,11 @@ PROCESSORS = {  # and what they can do; the first that fits is taken
 TUNING = {"x86-64-v4": "-prefer-256-bit"}  # LLVM halves registers there, which makes rows a tenth slower
 INDEX = "index.json"
 _COUNTS = (("bernoulli", "logit"), ("binomial", "logit"), ("poisson", "log"), ("negative_binomial", "log"))
-_COMMON_PAIRS = (*_COUNTS, ("gamma", "log"), ("gaussian", "identity"))
+COMMON_PAIRS = (*_COUNTS, ("gamma", "log"), ("gaussian", "identity"))
 
 COMMON = (
     *(Part(f"whitened {what}", (d,)) for d in (1, 2, 3) for what in ("density", "expand")),
-    *(Part("rows", pair) for pair in _COMMON_PAIRS),
+    *(Part("rows", pair) for pair in COMMON_PAIRS),
     *(Part("integrated density", pair) for pair in _COUNTS),
     Part("integrated expand"),
     Part("fixed density"),
