@@ -239,6 +239,7 @@ WRONG: list[tuple[bg.Family, str]] = [
     (_with(parameters=(MU, replace(SIGMA, middle=0.0))), "middle of a parameter"),
     (_with(parameters=(MU, replace(SIGMA, name="log_sd"))), "Write letters and digits"),
     (_with(parameters=(MU, replace(SIGMA, name="beta"))), "name of a parameter is not valid"),
+    (_with(parameters=(MU, replace(SIGMA, name="mutau"))), "begin with 'mu' are those of categories"),
     (_with(parameters=(MU, SIGMA, SIGMA)), "the same name"),
     (_with(mean=product("mu", lambda at: 1.0, ("tau",))), "reads 'tau'"),
     (_with(draw=lambda rng, y, at: 1.0), r"shape \[\], where the values of the parameters have"),

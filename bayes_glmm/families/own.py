@@ -150,8 +150,10 @@ def _check_parameter(family: Family, parameter: Parameter) -> None:
     where = f"parameter {parameter.name!r} of the family {family.name!r}"
     further = parameter.name != LOCATION
     taken = parameter.name in (RESERVED | _WORDS) - set(PARAMETERS)
+    taken = taken or parameter.name.startswith(LOCATION)  # as predictors of categories do
     if further and (taken or not re.fullmatch("[A-Za-z][A-Za-z0-9]*", parameter.name)):
-        raise SpecError("The name of a parameter is not valid.", where, "Write letters and digits, as in 'theta'.")
+        advice = "Write letters and digits, as in 'theta'; names that begin with 'mu' are those of categories."
+        raise SpecError("The name of a parameter is not valid.", where, advice)
     if isinstance(parameter.links, str) or not parameter.links or any(link not in LINKS for link in parameter.links):
         raise SpecError(
             f"The links of a parameter are not valid: {parameter.links!r}.",
