@@ -17,7 +17,7 @@ from bayes_glmm.inference.densities.density import Density
 from bayes_glmm.inference.densities.fixed_inputs import fixed_density
 from bayes_glmm.inference.densities.whitened_inputs import whitened_density
 from bayes_glmm.inference.whitening import whitening_for
-from bayes_glmm.model import build_model
+from tests.inference.jacobian import gaps, of_groups
 from tests.model.test_log_density import log_density
 
 STRUCTURES = {
@@ -67,49 +67,19 @@ def moved(canonical: Problem, density: Density, x: np.ndarray) -> tuple[dict[str
         values |= {f"{kind}_{name}": beta for kind in ("b", "beta")}
         values |= {f"beta_{name}[{one}]": value for one, value in zip(predictor.coefficients, beta, strict=True)}
     flat = [draw[f"beta_{predictor.parameter}"] for predictor in canonical.design.predictors.fixed]
-    for block in canonical.design.blocks:
-        g, L = block.group, draw[f"L_{block.group}"]
-        sd = np.sqrt(np.diagonal(L @ L.T))
-        values |= {f"sd_{g}": sd, f"z_{g}": draw[f"z_{g}"]}
-        flat += [sd, draw[f"z_{g}"].ravel()]
-        if block.correlated:  # of two effects: the density of the factor is one of the correlation
-            values[f"chol_{g}"] = L / sd[:, None]
-            flat.append(L[1:, 0] / sd[1:])
-    return values, np.concatenate(flat)
-
-
-def gaps(canonical: Problem, density: Density) -> np.ndarray:
-    """Log p(x) - log p of the PyMC model - log |d point / d x| at three points, the last by differences of order 4.
-
-    The constant of LKJ(2) is left out: for two effects it is a density of 3 / 4 (1 - rho^2).
-    """
-    plain, found = build_model(canonical), []
-    left_out = np.log(4.0 / 3.0) * sum(block.correlated for block in canonical.design.blocks)
-    for seed in range(3):
-        x = density.start + 0.3 * np.random.default_rng(seed).normal(size=len(density.start))
-        values, at = moved(canonical, density, x)
-        assert len(at) == len(x)
-        h, columns = 1e-3, []
-        for along in h * np.eye(len(x)):
-            near, far = (
-                moved(canonical, density, x + k * along)[1] - moved(canonical, density, x - k * along)[1]
-                for k in (1, 2)
-            )
-            columns.append((8.0 * near - far) / (12.0 * h))
-        expected = log_density(plain, {one.name: values[one.name] for one in plain.free_RVs})
-        found.append(density(x)[0] - expected - left_out - np.linalg.slogdet(np.array(columns))[1])
-    return np.array(found)
+    of_random, flat_random = of_groups(canonical.design, draw)
+    return values | of_random, np.concatenate([*flat, *flat_random])
 
 
 @pytest.mark.parametrize("name", ["intercept", "correlated", pytest.param("crossed", marks=pytest.mark.slow)])
 def test_whitened_density_is_the_plain_models_and_the_jacobian(name: str) -> None:
     formula = STRUCTURES[name]
-    found = gaps(problem(formula).canonical, whitened(formula))
+    found = gaps(moved, problem(formula).canonical, whitened(formula))
     assert_allclose(found, 0.0, atol=1e-8 * 150.0)  # of values of order 150
 
 
 def test_density_without_groups_is_the_plain_models_and_the_jacobian() -> None:
-    found = gaps(problem("y ~ x").canonical, without_groups())
+    found = gaps(moved, problem("y ~ x").canonical, without_groups())
     assert_allclose(found, found[0], atol=1e-8)  # a constant, of the linear map, is left out
 
 
