@@ -18,7 +18,6 @@ MODE = "bg.approx.laplace(model, target='posterior')"
 ADVICE = f"a boundary (singular) fit; simplify the random term, or use {MODE}, whose priors keep away from it."
 
 ENDLESS = 1e4  # a shape above it adds nothing
-LIMITS = {("negative_binomial", "phi"): "poisson", ("student_t", "nu"): "gaussian"}  # families as a shape grows
 
 
 def refuse_separated(spec: ModelSpec, design: Design) -> None:
@@ -80,8 +79,9 @@ def at_boundary(spec: ModelSpec, design: Design, parameters: Parameters) -> tupl
     real = spec.link_name == "identity" and spec.family.response.range == "real"
     scale = float(np.std(design.y)) if real else 1.0
     messages = [text for block in design.blocks for text in _of_block(block, parameters.L[block.group], scale)]
-    for (family, name), limit in LIMITS.items():
-        if spec.family_name == family and parameters.auxiliary[name] > ENDLESS:
+    for name, limit in spec.family.limits.items():
+        if parameters.auxiliary.get(name, 0.0) > ENDLESS:
+            family = spec.family_name
             messages.append(f"{name} is estimated as infinite, where the {family} family is {limit}: use that one.")
     return tuple(messages)
 

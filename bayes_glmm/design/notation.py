@@ -31,19 +31,6 @@ _LINKS = {
     "inverse": "1 / μ_i",
     "sqrt": "√μ_i",
 }
-_DISTRIBUTIONS = {
-    "gaussian": "Normal(μ_i, σ²)",
-    "student_t": "StudentT(ν, μ_i, σ)",
-    "gamma": "Gamma(mean μ_i, shape φ)",
-    "bernoulli": "Bernoulli(μ_i)",
-    "binomial": "Binomial({trials}, μ_i)",
-    "beta": "Beta(mean μ_i, precision φ)",
-    "poisson": "Poisson(μ_i)",
-    "negative_binomial": "NegBinomial(mean μ_i, shape φ)",
-    "zero_inflated_poisson": "ZeroInflatedPoisson(zi, μ_i)",
-    "cumulative": "Cumulative({categories})",
-    "categorical": "Categorical({categories})",
-}
 _ENDS = 3  # categories shown on each side of the dots where there are many
 
 
@@ -102,10 +89,10 @@ def _priors(priors: Priors) -> Iterator[str]:
 
 
 def _response(spec: ModelSpec, design: Design) -> str:
-    """The likelihood; families that are not in the table go by their name."""
+    """The likelihood; a family without an equation goes by its title."""
     trials = spec.formula.trials or "1"
     trials = trials if trials.isdigit() else f"{_braced(trials)}_i"
-    pattern = _DISTRIBUTIONS.get(spec.family_name, f"{spec.family.title}(μ_i)")
+    pattern = spec.family.equation or f"{spec.family.title}(μ_i)"
     for parameter in spec.formulas:  # of each row its own
         symbol = _GREEK.get(parameter, parameter)
         pattern = re.sub(rf"(?<![\w]){re.escape(symbol)}(?![A-Za-z_])", f"{symbol}_i", pattern)

@@ -298,18 +298,14 @@ def _grade(comparison: Comparison) -> Verdict:
 
 def wider_family(posterior: Posterior) -> str:
     """What to try where the spread is off."""
-    return {
-        "poisson": 'try family="negative_binomial", for zeros alone "zero_inflated_poisson", or an effect that varies '
-        "by row, (1 | row)",
-        "binomial": "try an effect that varies by row, (1 | row)",
-        "gaussian": 'try family="student_t", or a transform of the response',
-    }.get(posterior.spec.family_name, "try another family, or more of the structure of the data as random effects")
+    return posterior.spec.family.wider or "try another family, or more of the structure of the data as random effects"
 
 
 def narrower(posterior: Posterior) -> str:
     """What to try where the response varies less than the model allows."""
     if posterior.spec.family.response.counted:
-        simpler = ', but family="poisson" may' if posterior.spec.family_name == "negative_binomial" else ""
+        limits = posterior.spec.family.limits.values()
+        simpler = f', but family="{next(iter(limits))}" may' if limits else ""
         return (
             f"no wider family helps{simpler}. See whether rows are repeated, rounded or sums with a fixed total, and "
             "leave out effects by row; intervals are too wide rather than too narrow"

@@ -29,6 +29,8 @@ GAUSSIAN = Family(
     distribution=lambda pm, name, y, at, dims: pm.Normal(
         name, mu=at["mu"].value, sigma=at["sigma"].value, observed=y.values, dims=dims
     ),
+    equation="Normal(μ_i, σ²)",
+    wider='try family="student_t", or a transform of the response',
 )
 
 
@@ -60,6 +62,8 @@ STUDENT_T = Family(
     distribution=lambda pm, name, y, at, dims: pm.StudentT(
         name, nu=at["nu"].value, mu=at["mu"].value, sigma=at["sigma"].value, observed=y.values, dims=dims
     ),
+    equation="StudentT(ν, μ_i, σ)",
+    limits={"nu": "gaussian"},
 )
 
 
@@ -80,4 +84,5 @@ GAMMA = Family(
     distribution=lambda pm, name, y, at, dims: pm.Gamma(
         name, alpha=at["phi"].value, beta=at["phi"].value / at["mu"].value, observed=y.values, dims=dims
     ),
+    equation="Gamma(mean μ_i, shape φ)",
 )

@@ -29,6 +29,9 @@ POISSON = Family(
     log_density=_poisson_log_density,
     draw=lambda rng, y, at: rng.poisson(np.minimum(at["mu"].value, _LARGEST)),
     distribution=lambda pm, name, y, at, dims: pm.Poisson(name, mu=at["mu"].value, observed=y.values, dims=dims),
+    equation="Poisson(μ_i)",
+    wider='try family="negative_binomial", for zeros alone "zero_inflated_poisson", or an effect that varies by row, '
+    "(1 | row)",
 )
 
 
@@ -55,6 +58,8 @@ NEGATIVE_BINOMIAL = Family(
     distribution=lambda pm, name, y, at, dims: pm.NegativeBinomial(
         name, mu=at["mu"].value, alpha=at["phi"].value, observed=y.values, dims=dims
     ),
+    equation="NegBinomial(mean μ_i, shape φ)",
+    limits={"phi": "poisson"},
 )
 
 
@@ -87,4 +92,5 @@ ZERO_INFLATED_POISSON = Family(
         name, psi=at["zi"].complement, mu=at["mu"].value, observed=y.values, dims=dims
     ),
     mean=product("mu", lambda at: at["zi"].complement, ("zi",)),
+    equation="ZeroInflatedPoisson(zi, μ_i)",
 )

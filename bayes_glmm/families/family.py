@@ -58,6 +58,13 @@ class Family:
         The parameters that are distances from one threshold of ordered categories to the next.
     shared_formula : bool
         Whether each parameter has the formula of the response.
+    equation : str
+        The distribution as the printed model writes it, with ``{trials}`` and ``{categories}`` where it has some; its
+        title where this is empty.
+    wider : str
+        What to try for responses that vary more than the family allows.
+    limits : mapping of str to str
+        The family that it becomes as one of its parameters grows without bound.
     """
 
     name: str
@@ -74,6 +81,9 @@ class Family:
     by_category: Mapping[str, tuple[Functional | None, ...]] = field(default_factory=dict)
     steps: tuple[str, ...] = ()
     shared_formula: bool = False
+    equation: str = ""
+    wider: str = ""
+    limits: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

@@ -104,6 +104,7 @@ def cumulative(categories: int) -> Family:
             "at_least": (None, *(at_least(k) for k in range(2, categories + 1))),
         },
         steps=steps,
+        equation="Cumulative({categories})",
     )
 
 

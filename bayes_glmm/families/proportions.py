@@ -46,6 +46,7 @@ BERNOULLI = Family(
     log_density=_binomial_log_density,
     draw=_binomial_draw,
     distribution=_binomial_distribution,
+    equation="Bernoulli(μ_i)",
 )
 
 BINOMIAL = Family(
@@ -57,6 +58,8 @@ BINOMIAL = Family(
     log_density=_binomial_log_density,
     draw=_binomial_draw,
     distribution=_binomial_distribution,
+    equation="Binomial({trials}, μ_i)",
+    wider="try an effect that varies by row, (1 | row)",
 )
 
 
@@ -91,4 +94,5 @@ BETA = Family(
     log_density=_beta_log_density,
     draw=_beta_draw,
     distribution=_beta_distribution,
+    equation="Beta(mean μ_i, precision φ)",
 )

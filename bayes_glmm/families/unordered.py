@@ -86,6 +86,7 @@ def categorical(labels: tuple[str, ...]) -> Family:
         categories=len(labels),
         by_category={CATEGORY: tuple(category(k) for k in range(1, len(labels) + 1))},
         shared_formula=True,
+        equation="Categorical({categories})",
     )
 
 
