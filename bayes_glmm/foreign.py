@@ -151,7 +151,8 @@ _FUNCTIONS: dict[str, str] = {
         "Lists are not read. Successes of trials are p(y, n) ~ ...; knots are placed by bs(x, df=5).",
     ),
     **dict.fromkeys(("Surv", "cens", "censored", "truncated"), "Censored and truncated responses are not supported."),
-    **dict.fromkeys(("weights", "weighted", "w"), "Weights are not supported. Write p(y, n) for successes of trials."),
+    "weighted": "Write {x} | weights({rest}, frequency) ~ ..., or weights({rest}, precision).",
+    **dict.fromkeys(("weights", "w"), "Write y | weights({x}, frequency) ~ ..., or weights({x}, precision)."),
     **dict.fromkeys(("bf", "brmsformula", "Formula", "formula", "nlf", "lf"), "Write the formula itself: 'y ~ x'."),
     "binary": "Name the level in the response: y['yes'] ~ ...; on the right write I(x == 'yes').",
     "offset": "An offset is a term of its own: + offset(x).",
@@ -282,11 +283,11 @@ def _first(table: Iterable[tuple[str, str]], text: str) -> str:
 
 _TRIALS = "Write p({y}, {n}) ~ ... for {y} successes of {n} trials"
 _RESPONSES: tuple[tuple[str, str], ...] = (
-    (r".*\|\s*rate\((?P<t>.*?)\)", "Write the exposure as an offset: + offset(log({t}))."),
-    (r".*[|+]\s*weights\(.*", "Weights are not supported. Write p(y, n) for successes of trials."),
     (r".*[|+]\s*(cens|trunc)\(.*", "Censored and truncated responses are not supported."),
-    (r".*[|+]\s*se\(.*", "Known standard errors are not supported."),
-    (r".*[|+]\s*\w+\(.*", "Write y, p(y, n) or y | trials(n): no other term after the bar is supported."),
+    (
+        r".*[|+]\s*\w+\(.*",
+        "Terms after the bar are trials(n), rate(t), se(s), weights(w, frequency) and weights(w, precision).",
+    ),
     (r"(c|cbind|mvbind)\((?P<y>[^,]*),(?P<n>[^,]*)\)", _TRIALS + "; several responses are a model each."),
     (r"(c|cbind|mvbind)\(.*", "Model one response at a time; y successes of n trials are p(y, n) ~ ..."),
     (r"Surv\(.*", "Censored responses are not supported."),
@@ -314,7 +315,7 @@ def formula_advice(formula: str) -> str:
 
 _KEYWORDS: tuple[tuple[str, str], ...] = (
     (r"offset\s*=(?P<x>.*)", "Write + offset({x})."),
-    (r"weights?\s*=.*", "Weights are not supported. Write p(y, n) for successes of trials."),
+    (r"weights?\s*=\s*(?P<w>.*)", "Write y | weights({w}, frequency) ~ ..., or weights({w}, precision)."),
     (r"random\s*=.*", "Write + (1 | g)."),
     (r"(?P<x>.*[^=<>!])=(?P<y>[^=].*)", "Write a comparison as I({x} == {y})."),
 )

@@ -39,7 +39,9 @@ class GLMM:
     formula : str, list of str or ModelSpec
         In lme4's notation: ``"y ~ x + (1 + x | g)"``. In a list, formulas of further parameters of the family follow
         that of the response: ``["y ~ x + (1 |i| g)", "sigma ~ z + (1 |i| g)"]``; effects with the same name between
-        two bars are correlated. A ModelSpec brings its own family, link and priors.
+        two bars are correlated. Beside the response stands what is known of it, after a bar: ``trials(n)``,
+        ``rate(t)``, ``se(s)``, ``weights(w, precision)``, ``weights(w, frequency)``. A ModelSpec brings its own family,
+        link and priors.
     data : DataFrame
     family : str or Family
         ``gaussian``, ``student_t``, ``gamma``, ``bernoulli``, ``binomial``, ``beta``, ``poisson``,

@@ -106,7 +106,8 @@ def assert_alike(shown: str, printed: str, tolerance: float) -> None:
             continue
         assert NUMBER.sub("#", one).split() == NUMBER.sub("#", other).split(), f"{one}\n{other}"
         words = one.split()
-        columns = words[words.index("estimate") :] if {"estimate", "lower", "upper"} <= set(words) else columns
+        of_draws = next((name for name in ("estimate", "median") if {name, "lower", "upper"} <= set(words)), None)
+        columns = words[words.index(of_draws) :] if of_draws else columns
         texts, again_texts = NUMBER.findall(one), NUMBER.findall(other)
         for text, again_text, allowed in zip(texts, again_texts, _allowed(texts, columns, tolerance), strict=True):
             assert _number(text) == pytest.approx(_number(again_text), rel=0.0, abs=allowed + 1e-9), f"{one}\n{other}"
@@ -118,7 +119,7 @@ def _allowed(texts: list[str], columns: list[str], tolerance: float) -> list[flo
     if columns and len(texts) >= len(columns):
         lower, upper = (_number(texts[columns.index(name) - len(columns)]) for name in ("lower", "upper"))
         wide = upper - lower
-        others = {"estimate": wide / 20, "mcse": wide / 20, "probability": 0.03}
+        others = {"estimate": wide / 20, "median": wide / 20, "mcse": wide / 20, "probability": 0.03}
         allowed[-len(columns) :] = [others.get(name, wide / 8) for name in columns]
     return allowed
 

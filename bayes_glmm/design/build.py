@@ -19,6 +19,7 @@ from bayes_glmm.design.frame import check_levels, complete_rows
 from bayes_glmm.design.number_text import check_number_texts
 from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.rank import check_variation, rank_of
+from bayes_glmm.design.repeat import repeated
 from bayes_glmm.design.response import own_columns, read_response, read_trials, response_columns
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.names import effect
@@ -44,8 +45,8 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     SpecError
         For a formula that cannot be read, repeated random effects, or names that the model uses for something else.
     DataError
-        For missing columns or values, responses outside the family's support, more columns than rows, and grouping
-        factors with one level.
+        For missing columns or values, responses outside the family's support, more columns than rows, grouping
+        factors with one level, and frequencies that are not whole numbers above 0.
     """
     formula, family = spec.formula, spec.family
     inputs = predictor_columns(spec.predicted.values())
@@ -81,7 +82,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     )
     check_response(spec.family, design)
     check_design(design)
-    return design
+    return design if formula.frequency is None else repeated(design, formula.frequency)
 
 
 def _check_names(spec: ModelSpec, inputs: tuple[str, ...], groups: tuple[str, ...]) -> None:
@@ -89,6 +90,12 @@ def _check_names(spec: ModelSpec, inputs: tuple[str, ...], groups: tuple[str, ..
     formula = spec.formula
     if len(own := own_columns(formula.response)) == 1 and own[0] in (*inputs, *groups):
         raise SpecError("The response also stands on the right.", str(formula), "Leave it out there.")
+    if formula.frequency is not None and formula.frequency.strip("`") in (
+        *inputs,
+        *groups,
+        formula.response.strip("`"),
+    ):
+        raise SpecError("The frequencies of rows are in the formula as well.", str(formula), "Leave one of both out.")
     if "Intercept" in inputs:
         raise SpecError("A column cannot be called 'Intercept' in a formula.", str(formula), "Rename it.")
 

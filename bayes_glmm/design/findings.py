@@ -106,7 +106,7 @@ def _unit(design: Design, name: str) -> float:
 def _single_rows(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """A level for every row: an over-dispersion for counts, else a variance that nothing tells apart."""
     for block in design.blocks:
-        if len(block.levels) < len(design.y) or spec.family.response.counted:
+        if len(block.levels) < len(design.y) or spec.family.response.counted or _knows_scale(spec, design):
             continue
         rival = "sigma" if "sigma" in spec.family.auxiliary else "the spread of the family itself"
         yield Finding(
@@ -118,6 +118,14 @@ def _single_rows(spec: ModelSpec, design: Design) -> Iterator[Finding]:
             weight="look",
             parameters=(f"sd_{block.group}", *spec.family.auxiliary),
         )
+
+
+def _knows_scale(spec: ModelSpec, design: Design) -> bool:
+    """Whether sigma is known row by row: its predictor is an offset alone."""
+    if "sigma" not in spec.formulas:
+        return False
+    blocks = design.predictors.blocks
+    return not design.predictors.of("sigma").coefficients and not any(block.of("sigma") for block in blocks)
 
 
 def _lone_rows(spec: ModelSpec, design: Design) -> Iterator[Finding]:

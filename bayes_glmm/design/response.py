@@ -24,11 +24,11 @@ def response_columns(spec: ModelSpec) -> tuple[str, ...]:
     SpecError
         If formulae cannot read it.
     """
-    trials = spec.formula.trials
+    trials, frequency = spec.formula.trials, spec.formula.frequency
     own = own_columns(spec.formula.response)
     if not own:
         raise SpecError("The response uses no column.", spec.formula.response, "Write a column: y ~ x.")
-    names = [*own, *(columns_of(arithmetic(trials)) if trials else [])]
+    names = [*own, *(columns_of(arithmetic(trials)) if trials else []), *([frequency.strip("`")] if frequency else [])]
     return tuple(dict.fromkeys(names))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from bayes_glmm.design import Design
 from bayes_glmm.design.frame import check_columns
 from bayes_glmm.effects.columns import free_name
-from bayes_glmm.effects.grid import given_rows, model_columns
+from bayes_glmm.effects.grid import columns_read, given_rows, model_columns, with_unread
 from bayes_glmm.effects.patterns import distinct, draw_slices, encode
 from bayes_glmm.effects.readings import Reading, fresh_effects, kept_factors, mean_response
 from bayes_glmm.effects.unseen import with_unseen_groups
@@ -21,8 +21,17 @@ from bayes_glmm.posterior import Posterior
 SAME, TINY = 1e-6, 1e-12  # relative and absolute: the rounding error of slopes is of that order
 
 
-def counterfactual_rows(design: Design, newdata: pd.DataFrame | None) -> pd.DataFrame:
+def counterfactual_rows(
+    design: Design, newdata: pd.DataFrame | None, read: Sequence[str] | None = None
+) -> pd.DataFrame:
     """The rows to average over: those given, or the data's.
+
+    Parameters
+    ----------
+    design : Design
+    newdata : DataFrame, optional
+    read : sequence of str, optional
+        Columns that the answer depends on, all of the model by default; others may be missing.
 
     Raises
     ------
@@ -30,6 +39,7 @@ def counterfactual_rows(design: Design, newdata: pd.DataFrame | None) -> pd.Data
         If there are none, or a column is missing or there twice.
     """
     rows = design.data if newdata is None else given_rows(newdata)
+    rows = rows if read is None else with_unread(design, rows, read)
     check_columns(rows, tuple(model_columns(design)))
     return rows
 
@@ -84,7 +94,7 @@ def averaging(
     DataError
         If there are no rows, or a column is missing.
     """
-    rows = counterfactual_rows(posterior.design, newdata)
+    rows = counterfactual_rows(posterior.design, newdata, columns_read(posterior, part or posterior.spec.family.mean))
     posterior = with_unseen_groups(posterior, rows, chosen, seed)
     groups, member = by_groups(rows, by)
     return rows, groups, _averager(posterior, chosen, member, row_weights(rows, weights), seed, part)

@@ -13,9 +13,12 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Design
+from bayes_glmm.design.encode import predictor_columns
 from bayes_glmm.design.other_tables import frame_advice, frame_type
 from bayes_glmm.effects.columns import free_name
 from bayes_glmm.errors import DataError, SpecError, choices
+from bayes_glmm.families import Functional
+from bayes_glmm.posterior import Posterior
 
 FEW = 6  # a numeric column with this many values at most is gridded by all of them
 
@@ -126,6 +129,22 @@ def with_value(design: Design, rows: pd.DataFrame, variable: str, value: Any) ->
 def model_columns(design: Design, groups: Sequence[str] = ()) -> list[str]:
     """Columns that the linear predictor needs, and those of some grouping factors."""
     return list(dict.fromkeys([*design.encoder.columns, *(column for group in groups for column in group.split(":"))]))
+
+
+def columns_read(posterior: Posterior, functional: Functional, groups: Sequence[str] = ()) -> list[str]:
+    """Columns that the predictors of a functional need, and those of some grouping factors."""
+    predicted = posterior.spec.predicted
+    read = set(predictor_columns(predicted[name] for name in functional.reads if name in predicted))
+    unread = set(model_columns(posterior.design)) - read
+    return [column for column in model_columns(posterior.design, groups) if column not in unread]
+
+
+def with_unread(design: Design, rows: pd.DataFrame, read: Sequence[str]) -> pd.DataFrame:
+    """The rows with typical values in columns that are missing and not read, which change no answer."""
+    for name in model_columns(design):
+        if name not in rows.columns and name not in read:
+            rows = with_value(design, rows, name, typical(design, name))
+    return rows
 
 
 def factor_columns(design: Design) -> set[str]:

@@ -16,7 +16,7 @@ from bayes_glmm.design.response import read_trials
 from bayes_glmm.effects.categories import of_each_part
 from bayes_glmm.effects.columns import beside
 from bayes_glmm.effects.estimands import require_mean
-from bayes_glmm.effects.grid import collapse, given_rows, model_columns, observed
+from bayes_glmm.effects.grid import collapse, columns_read, given_rows, model_columns, observed, with_unread
 from bayes_glmm.effects.patterns import draw_slices, encode, not_determined
 from bayes_glmm.effects.readings import (
     OUTCOME,
@@ -133,9 +133,10 @@ def _predicted(
             "scale='link'",
             "Use scale='response', or fit.coefficients().",
         )
-    rows, trials = _rows(posterior, newdata, chosen, scale)
-    posterior = with_unseen_groups(posterior, rows, chosen, seed)
-    predictors = encode(posterior.design, rows, kept_factors(chosen))
+    rows, trials = _rows(posterior, newdata, chosen, scale, of)
+    whole = rows if scale == "outcome" else with_unread(posterior.design, rows, columns_read(posterior, of))
+    posterior = with_unseen_groups(posterior, whole, chosen, seed)
+    predictors = encode(posterior.design, whole, kept_factors(chosen))
     total = int(np.prod(posterior.sample_shape))
     values = np.empty((total, len(rows), len(chosen)))  # rows of one pattern side by side
     fresh = fresh_effects(posterior, seed)
@@ -153,7 +154,7 @@ def _predicted(
     whose = response if of.name == "mean" else of.factor
     of_outcomes = functional_of_outcomes(posterior.spec) if scale == "outcome" else None
     what = _SCALES[scale].format(y=response, of=whose, link=link, what=title)
-    beyond = beyond_data(posterior.design, [rows])
+    beyond = beyond_data(posterior.design, [whole])
     readings_text = ", ".join(reading.label for reading in chosen)
     return tidy(
         values.reshape(total, -1),
@@ -189,20 +190,20 @@ def _unused_groups(design: Design, newdata: pd.DataFrame | None, chosen: Sequenc
 
 
 def _rows(
-    posterior: Posterior, newdata: pd.DataFrame | None, chosen: Sequence[Reading], scale: str
+    posterior: Posterior, newdata: pd.DataFrame | None, chosen: Sequence[Reading], scale: str, of: Functional
 ) -> tuple[pd.DataFrame, np.ndarray | None]:
     """Rows with the columns to show, and trials where new responses are drawn."""
     design, groups = posterior.design, kept_factors(chosen)
     if newdata is not None:
         rows = given_rows(newdata)
         shown = [column for column in model_columns(design, groups) if column in rows.columns]
-        missing = [column for column in model_columns(design) if column not in rows.columns]
+        needed = model_columns(design) if scale == "outcome" else columns_read(posterior, of)
+        missing = [column for column in needed if column not in rows.columns]
         trials = _trials(posterior, rows) if scale == "outcome" else None
         return (rows if missing else rows[shown]), trials
     if scale == "outcome":
         return observed(design, groups).reset_index(drop=True), design.trials
-    columns = model_columns(design, groups)
-    return collapse(design.data, columns), None
+    return collapse(design.data, columns_read(posterior, of, groups)), None
 
 
 def _trials(posterior: Posterior, rows: pd.DataFrame) -> np.ndarray | None:

@@ -90,6 +90,7 @@ class ModelSection(Section):
     formulas: dict[str, FormulaText] = {}
     response: str | None = None
     trials: FormulaText | None = None
+    frequency: str | None = None
     fixed: FormulaText | None = None
     random: list[RandomSection] | None = None
     offset: str | None = None
@@ -99,9 +100,8 @@ class ModelSection(Section):
 
     @model_validator(mode="after")
     def _formula_or_parts(self) -> Self:
-        parts = [
-            name for name in ("response", "trials", "fixed", "random", "offset") if getattr(self, name) is not None
-        ]
+        names = ("response", "trials", "frequency", "fixed", "random", "offset")
+        parts = [name for name in names if getattr(self, name) is not None]
         if self.formula is not None and parts:
             raise ValueError(f"has both 'formula' and {parts[0]!r}: give the formula or its parts")
         if self.formula is None and self.response is None:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 from bayes_glmm.errors import SpecError, is_storable
 from bayes_glmm.foreign import bar_advice, formula_advice, keyword_advice, response_advice
+from bayes_glmm.spec.splitting import check_balanced, depths, is_call, is_wrapped, split, without_quotes
 from bayes_glmm.spec.terms import RandomTerm
 
-_OPEN, _CLOSE, _QUOTES = "([{", ")]}", "'\"`"
-_QUOTED = -1_000_000  # no depth of brackets
 _PROPORTION = re.compile(r"(?:p|prop|proportion)\((?P<inside>.*)\)$", re.DOTALL)
 _CBIND = re.compile(r"cbind\((?P<inside>.*)\)$", re.DOTALL)
 _TRIALS = re.compile(r"trials\((?P<inside>.*)\)$", re.DOTALL)
@@ -33,6 +32,8 @@ class Formula:
     trials, offset : str or None
         Expressions for the number of trials and for the offset.
     random : tuple of RandomTerm
+    frequency : str or None
+        The column that counts how often each row occurs.
     """
 
     response: str
@@ -40,6 +41,7 @@ class Formula:
     random: tuple[RandomTerm, ...] = ()
     trials: str | None = None
     offset: str | None = None
+    frequency: str | None = None
 
     @property
     def right(self) -> str:
@@ -49,6 +51,7 @@ class Formula:
 
     def __str__(self) -> str:
         left = self.response if self.trials is None else f"p({self.response}, {self.trials})"
+        left += "" if self.frequency is None else f" | weights({self.frequency}, frequency)"
         return f"{left} ~ {self.right}"
 
 
@@ -80,8 +83,8 @@ def parse_formula(text: str) -> Formula:
         raise SpecError(f"A formula is text, not {type(text).__name__}.", advice="Write: response ~ terms.")
     if not is_storable(text):
         raise SpecError("The formula cannot be read: it holds a character that is no text.", text, "Take it out.")
-    _check_balanced(text)
-    sides = _split(text, "~")
+    check_balanced(text)
+    sides = split(text, "~")
     if len(sides) != 2 or not all(side.strip() for side in sides):
         advice = formula_advice(text) or "Write: response ~ terms."
         raise SpecError("A formula needs one '~' with text on both sides.", text, advice)
@@ -90,19 +93,19 @@ def parse_formula(text: str) -> Formula:
     offsets: list[str] = []
     random: list[RandomTerm] = []
     for sign, term in _signed_terms(sides[1]):
-        if _is_wrapped(term) and len(_split(term[1:-1], "|")) > 1:
+        if is_wrapped(term) and len(split(term[1:-1], "|")) > 1:
             if sign == "-":
                 raise SpecError("A random term cannot be subtracted.", f"- {term}", "Leave the term out instead.")
             random.extend(_parse_random(term))
         elif match := re.match(r"offset\s*(?=\()", term):
             offsets.append(_offset(term, term[match.end() :], sign))
-        elif "|" in _without_quotes(term):
+        elif "|" in without_quotes(term):
             raise SpecError(
                 "A bar may stand only in a term of its own, (effects | group).",
                 term,
                 bar_advice(term) or "Random terms are added: y ~ x + (1 | g). They cannot be multiplied or interact.",
             )
-        elif len(_split(term, "=")) == 2 and (advice := keyword_advice(term)):
+        elif len(split(term, "=")) == 2 and (advice := keyword_advice(term)):
             raise SpecError("The formula cannot be read: a term is not an argument.", term, advice)
         else:
             fixed.append(f"{sign} {term}")
@@ -113,7 +116,7 @@ def parse_formula(text: str) -> Formula:
 
 def _offset(term: str, bracket: str, sign: str) -> str:
     inside = bracket[1:-1].strip()
-    if sign == "-" or not inside or not _is_wrapped(bracket):
+    if sign == "-" or not inside or not is_wrapped(bracket):
         raise SpecError(
             "An offset is a term of its own: + offset(expression).",
             term if sign == "+" else f"- {term}",
@@ -123,16 +126,16 @@ def _offset(term: str, bracket: str, sign: str) -> str:
 
 
 def _parse_response(text: str) -> tuple[str, str | None]:
-    response, *bars = [part.strip() for part in _split(text, "|")]
+    response, *bars = [part.strip() for part in split(text, "|")]
     if bars:
         match = _TRIALS.match(bars[0])
-        if len(bars) > 1 or not response or not match or not match["inside"].strip() or not _is_call(bars[0]):
+        if len(bars) > 1 or not response or not match or not match["inside"].strip() or not is_call(bars[0]):
             advice = response_advice(text) or "Write y, p(y, n) or y | trials(n)."
             raise SpecError("The response is not understood.", text, advice)
         return response, match["inside"].strip()
     for pattern, trials in ((_PROPORTION, "{1}"), (_CBIND, "{0} + ({1})")):
-        if (match := pattern.match(text)) and _is_call(text):
-            inside = [part.strip() for part in _split(match["inside"], ",")]
+        if (match := pattern.match(text)) and is_call(text):
+            inside = [part.strip() for part in split(match["inside"], ",")]
             if len(inside) != 2 or not all(inside):
                 raise SpecError("Successes of trials need two arguments.", text, "Write p(y, n) or cbind(y, n - y).")
             return inside[0], trials.format(_summand(inside[0]), inside[1])
@@ -141,11 +144,11 @@ def _parse_response(text: str) -> tuple[str, str | None]:
 
 def _summand(text: str) -> str:
     """An expression as a part of a sum: comparisons bind less than '+'."""
-    return f"({text})" if any(character in "<>=!" and depth == 0 for _, character, depth in _depths(text)) else text
+    return f"({text})" if any(character in "<>=!" and depth == 0 for _, character, depth in depths(text)) else text
 
 
 def _parse_random(term: str) -> Iterator[RandomTerm]:
-    effects, *middle, group = [part.strip() for part in _split(term[1:-1], "|")]
+    effects, *middle, group = [part.strip() for part in split(term[1:-1], "|")]
     shared = middle[0] if len(middle) == 1 and middle[0].replace("_", "").isalnum() else None
     if not (shared or middle in ([], [""])) or not effects or not group:
         raise SpecError("A random term is (effects | group) or (effects || group).", term, bar_advice(term))
@@ -167,8 +170,8 @@ def _parse_random(term: str) -> Iterator[RandomTerm]:
 
 def _signed_terms(text: str) -> Iterator[tuple[str, str]]:
     """The top-level terms of a right-hand side with the sign before each."""
-    for i, plus in enumerate(_split(text, "+")):
-        first, *rest = _split(plus, "-")
+    for i, plus in enumerate(split(text, "+")):
+        first, *rest = split(plus, "-")
         if first.strip():
             yield "+", first.strip()
         elif i > 0 and not rest:
@@ -177,67 +180,3 @@ def _signed_terms(text: str) -> Iterator[tuple[str, str]]:
             if not term.strip():
                 raise SpecError("Nothing stands after a '-'.", text.strip())
             yield "-", term.strip()
-
-
-def _open_quote(text: str) -> str:
-    """The quotation mark that is still open at the end; empty if none."""
-    quote = ""
-    for character in text:
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in _QUOTES:
-            quote = character
-    return quote
-
-
-def _depths(text: str) -> Iterator[tuple[int, str, int]]:
-    """Position, character and bracket depth; quoted characters have a depth of their own and are never split at."""
-    depth, quote = 0, ""
-    for i, character in enumerate(text):
-        if quote:
-            quote = "" if character == quote else quote
-            yield i, character, _QUOTED
-            continue
-        if character in _QUOTES:
-            quote = character
-            yield i, character, _QUOTED
-            continue
-        depth -= character in _CLOSE
-        yield i, character, depth
-        depth += character in _OPEN
-
-
-def _split(text: str, separator: str) -> list[str]:
-    """Split at a one-character separator outside brackets and quotes."""
-    cuts = [i for i, character, depth in _depths(text) if character == separator and depth == 0]
-    return [text[a + 1 : b] for a, b in zip([-1, *cuts], [*cuts, len(text)], strict=True)]
-
-
-def _is_wrapped(term: str) -> bool:
-    """Whether one pair of parentheses holds the whole term."""
-    closing = [i for i, character, depth in _depths(term) if character == ")" and depth == 0]
-    return term.startswith("(") and closing[:1] == [len(term) - 1]
-
-
-def _is_call(text: str) -> bool:
-    """Whether a function with one pair of parentheses is the whole text: ``f(x)``, not ``f(x) + (z)``."""
-    return _is_wrapped(text[text.find("(") :])
-
-
-def _without_quotes(text: str) -> str:
-    return "".join(character for _, character, depth in _depths(text) if depth != _QUOTED)
-
-
-def _check_balanced(text: str) -> None:
-    if quote := _open_quote(text):
-        raise SpecError(f"A {quote} is not closed.", text, "Close the quotation.")
-    stack: list[str] = []
-    for _, character, depth in _depths(text):
-        if depth == _QUOTED:
-            continue
-        if character in _OPEN:
-            stack.append(_CLOSE[_OPEN.index(character)])
-        elif character in _CLOSE and (not stack or stack.pop() != character):
-            raise SpecError(f"A {character!r} has no partner.", text, "Balance the brackets.")
-    if stack:
-        raise SpecError(f"A {stack[-1]!r} is missing.", text, "Balance the brackets.")

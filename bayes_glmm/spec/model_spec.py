@@ -9,11 +9,12 @@ from typing import Any
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families import Family, Link, Parameter, Value, get_family, get_link, link_of, own_family
 from bayes_glmm.numerics.functions import Functions
+from bayes_glmm.spec.additions import SIGMA, Additions, without_additions
 from bayes_glmm.spec.formula import Formula, parse_formula
 from bayes_glmm.spec.priors import Prior
 from bayes_glmm.spec.terms import RandomTerm
 
-_PARTS = ("response", "trials", "fixed", "offset", "random")
+_PARTS = ("response", "trials", "frequency", "fixed", "offset", "random")
 Formulas = str | Sequence[str]
 Links = str | Mapping[str, str] | None
 
@@ -87,8 +88,8 @@ class ModelSpec:
         SpecError
             For a formula, family, link or prior that cannot be.
         """
-        first, further = read_formulas(formula, formulas)
-        return cls._checked(first, further, family, link, priors)
+        first, further, additions = read_formulas(formula, formulas)
+        return cls._checked(first, further, additions, family, link, priors)
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> ModelSpec:
@@ -112,7 +113,7 @@ class ModelSpec:
         elif "response" not in mapping:
             raise SpecError("A model needs a 'formula', or at least a 'response'.")
         else:
-            for key in ("response", "trials", "fixed", "offset"):
+            for key in ("response", "trials", "frequency", "fixed", "offset"):
                 _check_text(
                     key, mapping.get(key, "1" if key == "fixed" else None), required=key in ("response", "fixed")
                 )
@@ -120,9 +121,8 @@ class ModelSpec:
             if not isinstance(terms, Sequence) or isinstance(terms, str):
                 raise SpecError(f"The random terms are a {type(terms).__name__}.", advice="Give a list of them.")
             random = tuple(_random_term(term) for term in terms)
-            parts_text = Formula(
-                mapping["response"], mapping.get("fixed", "1"), random, mapping.get("trials"), mapping.get("offset")
-            )
+            given = {key: mapping.get(key) for key in ("trials", "offset", "frequency")}
+            parts_text = Formula(mapping["response"], mapping.get("fixed", "1"), random, **given)
             written = str(parts_text)
         return cls.from_formula(
             written,
@@ -137,13 +137,16 @@ class ModelSpec:
         cls,
         formula: Formula,
         formulas: dict[str, Formula],
+        additions: Additions,
         family: str | Family,
         link: Links,
         priors: Mapping[str, str | Prior] | None,
     ) -> ModelSpec:
         own = own_family(family) if isinstance(family, Family) else None
         found = own or get_family(_family_name(family))
+        additions.check_family(found)
         links = _links(found, formulas, link)
+        additions.check_link(links[found.location.name])
         formulas = {name: formulas[name] for name in links if name in formulas}
         if formula.trials is not None and not found.response.trials:
             raise SpecError(f"The {found.name} family takes no trials.", str(formula), "Use family='binomial'.")
@@ -168,6 +171,8 @@ class ModelSpec:
         result: dict[str, Any] = {"response": formula.response}
         if formula.trials is not None:
             result["trials"] = formula.trials
+        if formula.frequency is not None:
+            result["frequency"] = formula.frequency
         result["fixed"] = formula.fixed
         if formula.random:
             result["random"] = [
@@ -262,8 +267,10 @@ class ModelSpec:
         return f"{self.written}   [{self.family_name}, {self.link_name} link{further}]"
 
 
-def read_formulas(formula: Formulas, formulas: Mapping[str, str] | None = None) -> tuple[Formula, dict[str, Formula]]:
-    """The formula of the response, and those of further parameters by name.
+def read_formulas(
+    formula: Formulas, formulas: Mapping[str, str] | None = None
+) -> tuple[Formula, dict[str, Formula], Additions]:
+    """The formula of the response, those of further parameters by name, and the terms beside the response.
 
     Raises
     ------
@@ -278,8 +285,11 @@ def read_formulas(formula: Formulas, formulas: Mapping[str, str] | None = None) 
         raise SpecError(f"The formulas are a {type(formulas).__name__}.", advice="Give {'sigma': 'x + (1 | g)'}.")
     for name, right in (formulas or {}).items():
         _check_text(f"formula of {name!r}", right, required=True)
-    first, *further = (parse_formula(one) for one in formula)
+    plain, additions = without_additions(formula[0])
+    first = replace(parse_formula(plain), frequency=additions.frequency or None)
+    further = [parse_formula(one) for one in formula[1:]]
     further += [parse_formula(f"{name} ~ {right}") for name, right in (formulas or {}).items()]
+    further += [parse_formula(f"{SIGMA} ~ {additions.sigma}")] if additions.sigma else []
     found: dict[str, Formula] = {}
     for one in further:
         if one.trials:
@@ -287,7 +297,7 @@ def read_formulas(formula: Formulas, formulas: Mapping[str, str] | None = None) 
         if one.response in found:
             raise SpecError(f"{one.response!r} has two formulas.", str(one), "Give a parameter of the family once.")
         found[one.response] = one
-    return first, found
+    return first, found, additions
 
 
 def _links(family: Family, formulas: Mapping[str, Formula], link: Links) -> dict[str, str]:

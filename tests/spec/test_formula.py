@@ -124,7 +124,7 @@ def test_offset(right: str, fixed: str, offset: str | None) -> None:
         ("y ~ x -", "after a '-'"),
         ("y ~ x - - 1", "after a '-'"),
         ("y | n ~ x", "y | trials(n)"),
-        ("y | trials() ~ x", "y | trials(n)"),
+        ("y | trials() ~ x", "trials()"),
         ("p(y) ~ x", "two arguments"),
         ("p(y, ) ~ x", "two arguments"),
         ("p(y, n, m) ~ x", "two arguments"),

@@ -1,0 +1,171 @@
+"""Terms beside the response, ``y | se(s) + rate(t)``: what each means, written as formulas without them.
+
+``trials(n)`` belongs to the response itself. ``rate(t)`` is the offset log(t) of a log link. A known scale goes to the
+formula of sigma: ``se(s)`` is sigma_i = s_i, and ``weights(w, precision)`` is sigma_i = sigma / sqrt(w_i).
+``weights(w, frequency)`` is kept: the design repeats each row w times.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bayes_glmm.errors import SpecError
+from bayes_glmm.families import Family
+from bayes_glmm.foreign import response_advice
+from bayes_glmm.spec.splitting import check_balanced, split
+
+_CALL = re.compile(r"(?P<name>[a-z]+)\s*\((?P<inside>.*)\)$", re.DOTALL)
+_COLUMN = re.compile(r"[^\W\d]\w*(?:\.\w+)*$|`[^`]+`$")
+SIGMA = "sigma"  # the parameter that known scales are about
+KINDS = {
+    "frequency": "each row stands for w like ones",
+    "precision": "the variance of a row is sigma^2 / w",
+    "sampling": "each row stands for w members of the population, which is not supported",
+}
+
+
+@dataclass(frozen=True)
+class Additions:
+    """What stands beside a response.
+
+    Attributes
+    ----------
+    trials : str
+        The number of trials, or empty; this and the others are expressions.
+    rate : str
+        The exposure.
+    frequency : str
+        The column that counts how often a row is there.
+    sigma : str
+        The right-hand side of sigma's formula.
+    written : str
+        The terms as they were written.
+    """
+
+    trials: str = ""
+    rate: str = ""
+    frequency: str = ""
+    sigma: str = ""
+    written: str = ""
+
+    def check_family(self, family: Family) -> None:
+        """Check that a family has what the terms are about.
+
+        Raises
+        ------
+        SpecError
+        """
+        if self.rate and not family.response.is_count:
+            raise SpecError(
+                f"rate() is for counts, not for the {family.name} family.",
+                self.written,
+                "Divide the response by the exposure, or take it as a predictor.",
+            )
+        if self.sigma and (SIGMA not in family.auxiliary or family.response.range != "real"):
+            raise SpecError(
+                f"A known scale is one of sigma, which the {family.name} family does not have.",
+                self.written,
+                "Use family='gaussian' or 'student_t'; p(y, n) for successes of n trials.",
+            )
+
+    def check_link(self, link: str) -> None:
+        """Check that an exposure multiplies the mean.
+
+        Raises
+        ------
+        SpecError
+        """
+        if self.rate and link != "log":
+            raise SpecError(f"rate() needs the log link, not {link!r}.", self.written, "Leave link= out.")
+
+
+def read_additions(text: str, left: str) -> Additions:
+    """The terms after the bar of a left-hand side.
+
+    Parameters
+    ----------
+    text : str
+        ``"trials(n) + weights(w, frequency)"``.
+    left : str
+        The whole left-hand side, for messages.
+
+    Raises
+    ------
+    SpecError
+        For a term that is unknown, incomplete or written twice.
+    """
+    found: dict[str, str] = {}
+    for term in (part.strip() for part in split(text, "+")):
+        match = _CALL.match(term)
+        reader = _READERS.get(match["name"]) if match else None
+        if match is None or reader is None or not match["inside"].strip():
+            known = ", ".join(f"{name}()" for name in _READERS)
+            advice = response_advice(left) or f"Terms after the bar are {known}, joined by '+'."
+            raise SpecError("The response is not understood.", left, advice)
+        name, value = reader([part.strip() for part in split(match["inside"], ",")], term)
+        if name in found:
+            raise SpecError("Two terms beside the response are about the same.", left, f"Leave {term} out.")
+        found[name] = value
+    return Additions(**found, written=left)
+
+
+def without_additions(text: str) -> tuple[str, Additions]:
+    """A formula without the terms beside its response but trials, and these terms.
+
+    An exposure becomes an offset. What is no formula stays as it is.
+
+    Raises
+    ------
+    SpecError
+        As :func:`read_additions`.
+
+    Examples
+    --------
+    >>> without_additions("y | trials(n) + rate(t) ~ x")[0]
+    'y | trials(n) ~ x + offset(log(t))'
+    """
+    sides = split(text, "~") if isinstance(text, str) else []
+    left, *bars = split(sides[0], "|") if len(sides) == 2 else [""]
+    if len(bars) != 1 or not left.strip():
+        return text, Additions()
+    check_balanced(text)
+    found = read_additions(bars[0], sides[0].strip())
+    trials = f" | trials({found.trials})" if found.trials else ""
+    rate = f" + offset(log({found.rate}))" if found.rate else ""
+    return f"{left.strip()}{trials} ~ {sides[1].strip()}{rate}", found
+
+
+def _one(name: str, pattern: str, arguments: list[str], term: str) -> tuple[str, str]:
+    if len(arguments) != 1:
+        raise SpecError(f"{term.partition('(')[0]}() takes one argument.", term, _ONE.get(term.partition("(")[0], ""))
+    return name, pattern.format(arguments[0])
+
+
+def _weights(arguments: list[str], term: str) -> tuple[str, str]:
+    *first, kind = [one.strip("'\"") for one in arguments]
+    kind = re.sub(r"^\w+\s*=\s*['\"]?", "", kind)
+    if len(first) != 1 or kind not in KINDS:
+        column = arguments[0]
+        kinds = "; ".join(f"weights({column}, {name}): {meaning}" for name, meaning in KINDS.items())
+        raise SpecError("Weights can mean different things.", term, f"Write {kinds}.")
+    if kind == "sampling":
+        raise SpecError(
+            "Sampling weights are not supported: they have no likelihood.",
+            term,
+            "Take what the sampling depended on as predictors, and weight the effects: compare(..., weights='w').",
+        )
+    if kind == "precision":
+        return SIGMA, f"1 + offset(-0.5 * log({first[0]}))"
+    if not _COLUMN.match(first[0]):
+        raise SpecError("Frequencies are a column.", term, "Make the column first.")
+    return kind, first[0]
+
+
+_ONE = {"se": "Add an effect by row, (1 | row), for a variance beside the known one."}
+_READERS = {
+    "trials": lambda arguments, term: _one("trials", "{}", arguments, term),
+    "rate": lambda arguments, term: _one("rate", "{}", arguments, term),
+    "se": lambda arguments, term: _one(SIGMA, "0 + offset(log({}))", arguments, term),
+    "weights": _weights,
+}
