@@ -34,6 +34,7 @@ SAMPLED = [
     *TUTORIALS,
     HOW_TO / "compare.md",
     HOW_TO / "ordered-categories.md",
+    HOW_TO / "response-terms.md",
     HOW_TO / "unordered-categories.md",
 ]
 SHORT = [page for page in PAGES if page not in SAMPLED and any(b.language == "python" for b in blocks_of(page))]
