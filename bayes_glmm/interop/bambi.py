@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayes_glmm.design import Design, build_design
+from bayes_glmm.design import Design, Predictor, build_design
 from bayes_glmm.design.canonical import CENTRE
 from bayes_glmm.errors import SpecError
+from bayes_glmm.families import FAMILIES
 from bayes_glmm.glmm import GLMM
-from bayes_glmm.names import THRESHOLD, threshold
+from bayes_glmm.names import LOCATION, THRESHOLD, threshold
 from bayes_glmm.spec import ModelSpec, Prior, parse_formula
 from bayes_glmm.spec.formula import Formula
 
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     import bambi
 
 _FAMILIES = {"negativebinomial": "negative_binomial", "t": "student_t"}
-_AUXILIARY = {"negative_binomial": {"alpha": "phi"}, "gamma": {"alpha": "phi"}, "beta": {"kappa": "phi"}}
+_PARAMETERS = {"negative_binomial": {"alpha": "phi"}, "gamma": {"alpha": "phi"}, "beta": {"kappa": "phi"}}
+_MIRRORED = "psi"  # the probability of no excess zero, where ours is that of one
+_ZEROS = ("zi", "hu")
+_SYMMETRIC = ("logit", "probit", "cauchit")
 
 
 def from_bambi(model: bambi.Model) -> GLMM:
@@ -36,7 +40,9 @@ def from_bambi(model: bambi.Model) -> GLMM:
     Parameters
     ----------
     model : bambi.Model
-        With one response, a family and link that this package has, and common and group-specific terms.
+        With one response, a family and links that this package has, and common and group-specific terms, in formulas of
+        further parameters too. The probability ``psi`` of a count without excess zero becomes ``zi = 1 - psi``: its
+        coefficients change sign.
 
     Returns
     -------
@@ -49,43 +55,81 @@ def from_bambi(model: bambi.Model) -> GLMM:
         For a family, link, term or prior that has no counterpart.
     """
     family = _FAMILIES.get(model.family.name, model.family.name)
-    formula = _independent_effects(parse_formula(model.formula.main))
-    if model.formula.additionals:
-        raise SpecError(
-            "Formulas of further parameters are not taken over from Bambi.",
-            str(model.formula.additionals[0]),
-            'Write them here: bg.GLMM(["y ~ x", "sigma ~ x"], data).',
-        )
-    if model.family.name.startswith(("zero_inflated", "hurdle")):
-        raise SpecError(
-            "Families with excess zeros are not taken over from Bambi, whose psi is 1 - zi.",
-            f"family {model.family.name!r}",
-            "Write them here: bg.GLMM(formula, data, family='zero_inflated_poisson').",
-        )
-    spec = ModelSpec.from_formula(str(formula), family, model.family.link[model.family.likelihood.parent].name)
+    names = _names(family)
+    parent = model.family.likelihood.parent
+    formulas = [str(_independent_effects(parse_formula(model.formula.main)))]
+    links = {LOCATION: model.family.link[parent].name}
+    parameters = {LOCATION: parent}
+    for text in model.formula.additionals:
+        one = _independent_effects(parse_formula(text))
+        name = names.get(one.response, one.response)
+        formulas.append(f"{name} ~ {one.right}")
+        links[name], parameters[name] = model.family.link[one.response].name, one.response
+        if one.response == _MIRRORED and links[name] not in _SYMMETRIC:
+            raise SpecError(
+                f"The {links[name]} link of psi is another model than the {links[name]} link of {name} = 1 - psi.",
+                text,
+                "Build the Bambi model with link={'psi': 'logit'}.",
+            )
+    spec = ModelSpec.from_formula(formulas, family, links)
     design = build_design(spec, model.data)
-    priors = _coefficient_priors(model, design) | _sd_priors(model, design)
-    names = _AUXILIARY.get(family, {})
-    for name, component in model.marginal_parameters.items():
-        if name == THRESHOLD:
+    priors: dict[str, Prior] = {}
+    for name, theirs in parameters.items():
+        taken = _predictor_priors(model, theirs, name, design)
+        priors |= {key: _mirrored(prior) for key, prior in taken.items()} if theirs == _MIRRORED else taken
+    for theirs, component in model.marginal_parameters.items():
+        if theirs == THRESHOLD:
             keys = map(threshold, design.thresholds)
             priors |= {key: _prior(component.prior, k) for k, key in enumerate(keys)}
         else:
-            priors[names.get(name, name)] = _prior(component.prior)
+            prior = _prior(component.prior)
+            priors[names.get(theirs, theirs)] = _mirrored(prior) if theirs == _MIRRORED else prior
     return GLMM(replace(spec, priors=priors), model.data)
+
+
+def _names(family: str) -> dict[str, str]:
+    """Bambi's names of a family's further parameters to ours."""
+    known = FAMILIES[family].auxiliary if family in FAMILIES else {}
+    zeros = next((name for name in _ZEROS if name in known), None)
+    return _PARAMETERS.get(family, {}) | ({_MIRRORED: zeros} if zeros else {})
+
+
+def _predictor_priors(model: bambi.Model, theirs: str, ours: str, design: Design) -> dict[str, Prior]:
+    """The priors of one parameter's coefficients and of the sds of its effects, by our keys."""
+    prefix = "" if ours == LOCATION else f"{ours}."
+    own = _coefficient_priors(model, theirs, design.predictors.of(ours)) | _sd_priors(model, theirs, ours, design)
+    return {f"{prefix}{key}": prior for key, prior in own.items()}
+
+
+def _mirrored(prior: Prior) -> Prior:
+    """The prior of 1 - psi where that of psi is given, or of minus a coefficient; of sds itself.
+
+    Raises
+    ------
+    SpecError
+        For a distribution whose mirror image has no name.
+    """
+    arguments = dict(prior.keyword)
+    if prior.distribution == "Beta":
+        return replace(prior, keyword=(("alpha", arguments["beta"]), ("beta", arguments["alpha"])))
+    if prior.distribution.startswith("Half") or prior.distribution in ("Exponential", "Gamma"):
+        return prior
+    if "mu" not in arguments:
+        raise SpecError(f"The prior {prior} of psi has no mirror image for 1 - psi.", advice="Use a Normal or Beta.")
+    return replace(prior, keyword=tuple({**arguments, "mu": 0.0 - float(arguments["mu"])}.items()))  # type: ignore[arg-type]
 
 
 def _independent_effects(formula: Formula) -> Formula:
     return replace(formula, random=tuple(replace(term, correlated=False) for term in formula.random))
 
 
-def _coefficient_priors(model: bambi.Model, design: Design) -> dict[str, Prior]:
-    """One prior a coefficient: a vector of Bambi's has one entry a column of its term."""
-    component = model.parameters[model.family.likelihood.parent]
+def _coefficient_priors(model: bambi.Model, theirs: str, predictor: Predictor) -> dict[str, Prior]:
+    """One prior per coefficient: a vector of Bambi's has one entry per column of its term."""
+    component = model.parameters[theirs]
     priors: dict[str, Prior] = {}
     for term in component.common_terms.values():
         priors |= {label: _prior(term.prior, k) for k, label in enumerate(term.term.labels)}
-    _check_columns(priors, [label for label in design.coefficients if label != "Intercept"])
+    _check_columns(priors, [label for label in predictor.coefficients if label != "Intercept"])
     if component.intercept_term is not None:
         centred = model.center_predictors and bool(component.common_terms)
         priors[CENTRE if centred else "Intercept"] = _prior(component.intercept_term.prior)
@@ -107,14 +151,19 @@ def _check_columns(priors: dict[str, Prior], columns: list[str]) -> None:
         )
 
 
-def _sd_priors(model: bambi.Model, design: Design) -> dict[str, Prior]:
-    component = model.parameters[model.family.likelihood.parent]
+def _sd_priors(model: bambi.Model, theirs: str, ours: str, design: Design) -> dict[str, Prior]:
+    """One prior per standard deviation of the random effects in one parameter's predictor."""
+    component = model.parameters[theirs]
     priors: dict[str, Prior] = {}
     for name, term in component.group_specific_terms.items():
         group = name.partition("|")[2]
         labels = [f"sd_{group}[{effect}]" for effect in term.term.expr.labels]
         priors |= {label: _prior(term.prior.args["sigma"], k) for k, label in enumerate(labels)}
-    _check_columns(priors, [f"sd_{block.group}[{effect}]" for block in design.blocks for effect in block.effects])
+    prefix = "" if ours == LOCATION else f"{ours}_"
+    of_effect = [
+        (block.group, block.effects[k].removeprefix(prefix)) for block in design.blocks for k in block.of(ours)
+    ]
+    _check_columns(priors, [f"sd_{group}[{effect}]" for group, effect in of_effect])
     return priors
 
 

@@ -168,3 +168,61 @@ def test_thresholds_of_ordered_categories_carry_over(data: pd.DataFrame, link: s
         mapped = {"threshold": thresholds, "x": x, "w": w, "1|g_sigma": sd, "1|g_offset": z}
         ours, theirs = (float(_logp(pm, *pair)) for pair in ((taken.pymc, values), (model.backend.model, mapped)))
         assert theirs == pytest.approx(ours, rel=1e-7)  # differences of probabilities lose digits
+
+
+def test_formulas_of_further_parameters_carry_over(data: pd.DataFrame) -> None:
+    """The same density at any point; in Bambi's sigma too the prior of the intercept is at the centre."""
+    import pymc as pm
+
+    model = bmb.Model(bmb.Formula("t ~ w + (1 | g)", "sigma ~ x + (x | g)"), data)
+    model.build()
+    taken = from_bambi(model)
+    assert ["t ~ w + (1 || g)", "sigma ~ x + (x || g)"] == [str(one) for one in taken.spec.predicted.values()]
+    rng = np.random.default_rng(9)
+    for _ in range(3):
+        beta, sigma, sd, z = (
+            rng.normal(size=3),
+            rng.normal(scale=0.3, size=2),
+            rng.uniform(0.2, 0.9, 3),
+            rng.normal(size=(6, 3)),
+        )
+        values = {"b": beta, "b_sigma": sigma, "sd_g": sd, "z_g": z}
+        names = ["Intercept[centre]", "w[q]", "w[r]"]
+        values |= {f"b[{name}]": value for name, value in zip(names, beta, strict=True)}
+        values |= {f"b_sigma[{name}]": value for name, value in zip(["Intercept[centre]", "x"], sigma, strict=True)}
+        effects = taken.design.block("g").effects
+        values |= {f"sd_g[{name}]": value for name, value in zip(effects, sd, strict=True)}
+        mapped = {"Intercept": beta[0], "w": beta[1:], "sigma_Intercept": sigma[0], "sigma_x": sigma[1]}
+        theirs = dict(zip(effects, ["1|g", "sigma_1|g", "sigma_x|g"], strict=True))
+        for k, effect in enumerate(effects):
+            mapped |= {f"{theirs[effect]}_sigma": sd[k], f"{theirs[effect]}_offset": z[:, k]}
+        assert float(_logp(pm, model.backend.model, mapped)) == pytest.approx(
+            float(_logp(pm, taken.pymc, values)), rel=1e-10
+        )
+
+
+@pytest.mark.parametrize("further", [[], ["psi ~ x"]], ids=["constant", "formula"])
+def test_the_share_of_excess_zeros_is_mirrored(data: pd.DataFrame, further: list[str]) -> None:
+    import pymc as pm
+
+    priors = {"psi": {"x": bmb.Prior("Normal", mu=0.4, sigma=1)} if further else bmb.Prior("Beta", alpha=2, beta=5)}
+    formula = bmb.Formula("y ~ x", *further)
+    model = bmb.Model(formula, data, family="zero_inflated_poisson", priors=priors, center_predictors=False)
+    model.build()
+    taken = from_bambi(model)
+    expected = ("zi.x", "Normal(mu=-0.4, sigma=1)") if further else ("zi", "Beta(alpha=5, beta=2)")
+    assert expected[1] == str(taken.spec.priors[expected[0]])
+    values = {"beta": np.array([0.6, 0.1]), "beta_zi": np.array([-0.3, 0.2]), "zi": 0.3}
+    values |= {"beta_zi[Intercept]": -0.3, "beta_zi[x]": 0.2, "beta[Intercept]": 0.6, "beta[x]": 0.1}
+    mapped = {"Intercept": 0.6, "x": 0.1, "psi_Intercept": 0.3, "psi_x": -0.2, "psi": 0.7}
+    assert float(_logp(pm, model.backend.model, mapped)) == pytest.approx(
+        float(_logp(pm, taken.pymc, values)), rel=1e-10
+    )
+
+
+def test_a_link_without_a_mirror_image_is_refused(data: pd.DataFrame) -> None:
+    model = bmb.Model(
+        bmb.Formula("y ~ 1", "psi ~ x"), data, family="zero_inflated_poisson", link={"mu": "log", "psi": "cloglog"}
+    )
+    with pytest.raises(bg.SpecError, match="another model"):
+        from_bambi(model)
