@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from bayes_glmm.families import Response
 from bayes_glmm.numerics.functions import NUMPY, Functions
 from bayes_glmm.numerics.jet import jet
 from bayes_glmm.numerics.quadrature import product_rule
+from bayes_glmm.numerics.search import climb_all
 from bayes_glmm.numerics.series import SERIES
 from bayes_glmm.spec import ModelSpec
 
@@ -114,21 +116,9 @@ class GroupIntegrals:
 
     def _modes(self, rows: Rows, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mode of the integrand [draw, group, effect] and its curvature there [draw, group, effect, effect]."""
-        effects = rows.A.shape[-1]
-        t = np.broadcast_to(start, (len(rows.eta), *start.shape)).copy()
-        step, best = np.zeros_like(t), np.full(t.shape[:2], -np.inf)
-        curvature = np.broadcast_to(np.eye(effects), (*t.shape, effects)).copy()
-        for _ in range(_STEPS):
-            value, slope, bend = self._derivatives(rows, t + step)
-            better = value >= best
-            t, best = np.where(better[..., None], t + step, t), np.where(better, value, best)
-            curvature = np.where(better[..., None, None], bend, curvature)
-            newton = np.linalg.solve(bend, slope[..., None])[..., 0]
-            step = np.where(better[..., None], newton, 0.5 * step)
-            distance = np.einsum("dlj,dljk,dlk->dl", step, curvature, step)
-            if (distance < _CLOSE**2).all():
-                break
-        return t, curvature
+        begin = np.broadcast_to(start, (len(rows.eta), *start.shape))
+        found = climb_all(partial(self._derivatives, rows), begin, _CLOSE**2, _STEPS)
+        return found.x, found.precision
 
     def _derivatives(self, rows: Rows, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Log integrand, its gradient in t and its curvature, not below that of the prior, at points of each group."""

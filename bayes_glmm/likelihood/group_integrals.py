@@ -32,11 +32,11 @@ import numpy as np
 from bayes_glmm.likelihood.groups import Groups
 from bayes_glmm.likelihood.likelihood import Likelihood
 from bayes_glmm.numerics.quadrature import product_rule
+from bayes_glmm.numerics.search import climb_all
 from bayes_glmm.numerics.series import Series
 
 _CELLS = 300_000  # densities evaluated at once
-ITERATIONS = 100
-HALVINGS = 30
+EVALUATIONS = 200
 DECREMENT = 1e-10  # as of the conditional modes
 
 
@@ -161,35 +161,21 @@ class Adapted:
 
 
 def group_modes(integrand: Integrand, start: np.ndarray) -> np.ndarray:
-    """Modes of integrands [batch, group, effect], by Newton steps that are halved while they lead down.
+    """Modes of integrands [batch, group, effect], by damped Newton steps.
 
     Parameters
     ----------
     integrand : Integrand
     start : array [batch, group, effect]
     """
-    z = start
-    rows = integrand.rows(z, 2)
-    value = integrand.log(z, rows)
-    for _ in range(ITERATIONS):
-        gradient = integrand.gradient(z, rows)
+
+    def at(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rows = integrand.rows(z, 2)
         # on the way to a mode rows that bend the integrand up are left out
         precision = integrand.precision(np.maximum(-integrand.derivative(rows, 2), 0.0))
-        step = np.linalg.solve(precision, gradient[..., None])[..., 0]
-        decrement = np.sum(gradient * step, axis=-1)
-        scale = np.ones_like(value)
-        for _ in range(HALVINGS):
-            new = z + scale[..., None] * step
-            rows = integrand.rows(new, 2)
-            found = integrand.log(new, rows)
-            down = (found < value) & (decrement > DECREMENT)
-            if not down.any():
-                break
-            scale = np.where(down, 0.5 * scale, scale)
-        z, value = new, found
-        if (decrement < DECREMENT).all():
-            break
-    return z
+        return integrand.log(z, rows), integrand.gradient(z, rows), precision
+
+    return climb_all(at, start, DECREMENT, EVALUATIONS).end
 
 
 def integrate(adapted: Adapted, nodes: int) -> Integrals:
