@@ -12,7 +12,8 @@ from scipy import stats
 import bayes_glmm as bg
 from bayes_glmm.errors import SpecError
 from bayes_glmm.likelihood import layout_of, likelihood_of
-from bayes_glmm.likelihood.priors import DENSITIES, LogPrior, log_density
+from bayes_glmm.likelihood.priors import LogPrior, log_density
+from bayes_glmm.numerics.distributions import DISTRIBUTIONS
 from bayes_glmm.spec import Prior
 from tests.likelihood import cases
 from tests.likelihood.test_laplace import differences
@@ -46,7 +47,7 @@ def test_densities_are_pymcs(text: str) -> None:
 
 
 def test_every_density_has_an_example() -> None:
-    assert set(DENSITIES) == {Prior.parse(text).distribution for text in EXAMPLES}
+    assert set(DISTRIBUTIONS) == {Prior.parse(text).distribution for text in EXAMPLES}
 
 
 def test_an_unknown_prior_is_named() -> None:
