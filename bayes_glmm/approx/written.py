@@ -48,9 +48,9 @@ def as_written(fit: ApproxFit, model: Model, canonical: Canonical) -> ApproxFit:
     layout = replace(fit.layout, coefficients=keys, blocks=blocks)
 
     def change(x: np.ndarray) -> np.ndarray:
-        parameters = fit.layout.parameters(fit.layout.bound(x) if fit.free else x)
+        parameters = fit.layout.parameters(fit.layout.from_free(x) if fit.free else x)
         vector = layout.vector(_parameters(parameters, canonical))
-        return layout.free(vector) if fit.free else vector
+        return layout.to_free(vector) if fit.free else vector
 
     slope = _derivative(change, fit.x, canonical, layout)
     return replace(

@@ -45,7 +45,7 @@ class Point:
     Attributes
     ----------
     y : array [parameter]
-        Free coordinates (:meth:`bayes_glmm.likelihood.Layout.free`).
+        Free coordinates (:meth:`bayes_glmm.likelihood.Layout.to_free`).
     value : float
         The objective there.
     """
@@ -83,7 +83,7 @@ class Searches:
         evaluate = Evaluator(self.likelihood, laplace_log_likelihood, self.layout)
 
         def objective(y: np.ndarray) -> tuple[float, np.ndarray]:
-            value, slope = evaluate(self.layout.bound(y))
+            value, slope = evaluate(self.layout.from_free(y))
             return value, self.layout.pulled_back(y, slope)
 
         return objective
@@ -113,7 +113,7 @@ def searches(spec: ModelSpec, design: Design) -> Searches:
         beta = np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError as error:
         raise EstimationError("The coefficients cannot be told apart where the search starts.") from error
-    free = layout.free(layout.vector(plausible))
+    free = layout.to_free(layout.vector(plausible))
     carry = partial(_carried, layout)
     sds = [row[-1] for row in layout.rows]
     starts = []
@@ -167,7 +167,7 @@ def at_draws(posterior: Posterior, layout: Layout, draws: int) -> np.ndarray:
         except np.linalg.LinAlgError:
             continue
         parameters = Parameters(beta, L, {name: float(values[k]) for name, values in auxiliary.items()})
-        found.append(layout.free(layout.vector(parameters)))
+        found.append(layout.to_free(layout.vector(parameters)))
     return np.array(found).reshape(len(found), -1)
 
 
@@ -215,10 +215,10 @@ def _centred(design: Design) -> Design:
 
 def _carried(layout: Layout, y: np.ndarray) -> np.ndarray:
     """Free coordinates at x = 0 from those of the centred columns."""
-    parameters = layout.parameters(layout.bound(y))
+    parameters = layout.parameters(layout.from_free(y))
     # the triangular factor of C L: no product of it with itself, whose digits may not be enough
     L = {block.group: _lower(_shift(block) @ parameters.L[block.group]) for block in layout.blocks}
-    return layout.free(layout.vector(replace(parameters, L=L)))
+    return layout.to_free(layout.vector(replace(parameters, L=L)))
 
 
 def _lower(root: np.ndarray) -> np.ndarray:

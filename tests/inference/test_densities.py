@@ -29,7 +29,7 @@ from bayes_glmm.inference.densities.priors import prior_density, prior_table
 from bayes_glmm.inference.densities.variances import bent
 from bayes_glmm.inference.densities.whitened_inputs import whitened_density
 from bayes_glmm.inference.integral import integral_for, log_likelihood
-from bayes_glmm.inference.natural import natural
+from bayes_glmm.inference.plain_variables import plain_variables
 from bayes_glmm.inference.whitening import whitening_for
 from bayes_glmm.likelihood import likelihood_of
 from bayes_glmm.likelihood.layout import layout_of
@@ -96,7 +96,7 @@ def assert_posterior_times_jacobian(family: str, structure: str, seeds: Iterable
     def moved(x: np.ndarray) -> np.ndarray:
         draw = density.expand(x)
         z = [draw[f"z_{block.group}"].ravel() for block in problem.design.blocks]
-        return np.concatenate([layout.free(layout.vector(parameters(draw))), *z])
+        return np.concatenate([layout.to_free(layout.vector(parameters(draw))), *z])
 
     for seed in seeds:
         x = somewhere(density, seed)
@@ -107,7 +107,7 @@ def assert_posterior_times_jacobian(family: str, structure: str, seeds: Iterable
             u = draw[f"u_{block.group}"]
             assert_allclose(u, draw[f"z_{block.group}"] @ at.L[block.group].T, rtol=1e-12, atol=1e-14)
             eta = eta + (u[block.index] * block.values).sum(axis=1)
-        free = layout.free(layout.vector(at))
+        free = layout.to_free(layout.vector(at))
         z = moved(x)[len(free) :]
         prior, _ = LogPrior(layout, problem.priors)(free)
         data = likelihood.rows(eta, at.auxiliary, 0).value.sum()
@@ -266,7 +266,7 @@ def test_draws_come_under_the_plain_models_names() -> None:
     model, density = whitened("gaussian", "crossed")
     draw = density.expand(somewhere(density, 2))
     variables = {kept.name: (("chain", "draw", *kept.dims), draw[kept.name][None, None]) for kept in density.kept}
-    posterior = natural({"posterior": xr.Dataset(variables)}, model.design)["posterior"]
+    posterior = plain_variables({"posterior": xr.Dataset(variables)}, model.design)["posterior"]
     assert "L_g" not in posterior
     L = draw["L_g"]
     assert_allclose(posterior["G_g"].to_numpy()[0, 0], L @ L.T)

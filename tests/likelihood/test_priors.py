@@ -71,7 +71,7 @@ def test_change_of_coordinates(formula: str) -> None:
     log_prior = LogPrior(layout, model.priors)
 
     def natural(y: np.ndarray) -> np.ndarray:
-        parameters = layout.parameters(layout.bound(y))
+        parameters = layout.parameters(layout.from_free(y))
         values = [*parameters.beta, *parameters.auxiliary.values()]
         for block in layout.blocks:
             G = parameters.G(block.group)
@@ -83,7 +83,7 @@ def test_change_of_coordinates(formula: str) -> None:
         return lambda y: float(natural(y)[k])
 
     def expected(y: np.ndarray) -> float:
-        parameters = layout.parameters(layout.bound(y))
+        parameters = layout.parameters(layout.from_free(y))
         total = sum(
             log_density(model.priors[name], value)[0]
             for name, value in zip(layout.coefficients, parameters.beta, strict=True)
