@@ -32,6 +32,7 @@ from bayes_glmm.likelihood.maximum import Maximum
 from bayes_glmm.likelihood.modes import conditional_modes
 from bayes_glmm.likelihood.quadrature import aghq_log_likelihood, check_quadrature, one_factor
 from bayes_glmm.likelihood.start import starting_parameters
+from bayes_glmm.numerics.differences import hessian, jacobian
 from bayes_glmm.numerics.search import Step, climb
 
 REMAINING = 1e-8  # of the log likelihood still to gain: about 1e-4 standard errors
@@ -206,13 +207,13 @@ class Regression:
         """Uphill also where the second derivative is not negative definite."""
         gradient, bend = derivatives
         p = len(bend)
-        hessian = np.zeros((len(w), len(w)))
-        hessian[:p, :p] = bend
-        for j in range(p, len(w)):
-            move = _STEP * np.eye(len(w))[j]
-            hessian[j] = hessian[:, j] = (self(w + move)[1][0] - self(w - move)[1][0]) / (2.0 * _STEP)
-        scale = np.sqrt(np.abs(np.diagonal(hessian)))
-        values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
+        second = np.zeros((len(w), len(w)))
+        second[:p, :p] = bend
+        if p < len(w):
+            of_constants = jacobian(lambda at: self(np.append(w[:p], at))[1][0], w[p:], _STEP)
+            second[:, p:], second[p:] = of_constants, of_constants.T
+        scale = np.sqrt(np.abs(np.diagonal(second)))
+        values, vectors = np.linalg.eigh(second / np.outer(scale, scale))
         step = vectors @ (vectors.T @ (gradient / scale) / np.maximum(np.abs(values), 1e-10)) / scale
         return Step(step, float(gradient @ step), None)
 
@@ -250,5 +251,4 @@ def _precision(likelihood: Likelihood, layout: Layout, x: np.ndarray, nodes: int
     steps[layout.beta] /= scale
     sizes = [layout.parameters(x).L[group][i, i] for group, i, _ in layout.entries]
     steps[layout.theta] *= np.maximum(sizes, 1e-3)
-    rows = [(gradient(x + h * e) - gradient(x - h * e)) / (2.0 * h) for h, e in zip(steps, np.eye(len(x)), strict=True)]
-    return -0.5 * (np.array(rows) + np.array(rows).T)
+    return -hessian(gradient, x, steps)

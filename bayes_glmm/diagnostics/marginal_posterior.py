@@ -26,6 +26,7 @@ from bayes_glmm.likelihood.maximum import Objective
 from bayes_glmm.likelihood.priors import LogPrior
 from bayes_glmm.likelihood.quadrature import aghq_log_likelihood, check_quadrature
 from bayes_glmm.likelihood.start import conditioned_start
+from bayes_glmm.numerics.differences import jacobian
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import spread_draws
 from bayes_glmm.spec import ModelSpec
@@ -34,6 +35,7 @@ SIZES = 1.0, 0.1, 5.0  # of the random effects at the starts, as a factor of pla
 ITERATIONS = 200
 SLOPE = 0.05  # a standardised gradient below it: less than a hundredth of the log density is left to gain
 NODES = {1: 15, 2: 7, 3: 5}  # of quadrature, by the effects per level
+_STEP = 1e-4  # of differences
 GIVEN = "The draws were given, not sampled."
 LARGEST = 400_000  # 8 times the rows, and squared effects beside the largest factor's: seconds
 
@@ -123,7 +125,7 @@ def searches(spec: ModelSpec, design: Design) -> Searches:
         starts.append(carry(y))
     root = np.diag(np.full(len(free), AUXILIARY_ERROR))
     root[layout.beta, layout.beta] = beta if T is None else T @ beta
-    slope = _jacobian(carry, free)[layout.theta, layout.theta]
+    slope = jacobian(carry, free, _STEP)[layout.theta, layout.theta]
     root[layout.theta, layout.theta] = THETA_ERROR * slope
     starts = starts if layout.rows else starts[:1]
     return Searches(likelihood, layout, (*starts, _without_slopes(likelihood, layout, starts[0])), root)
@@ -225,11 +227,6 @@ def _lower(root: np.ndarray) -> np.ndarray:
     """The lower triangular L, its diagonal positive, with L L' = root root'."""
     L = np.linalg.qr(root.T, mode="r").T
     return L * np.where(np.diagonal(L) < 0, -1.0, 1.0)
-
-
-def _jacobian(function, at: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]
-    steps = 1e-4 * np.eye(len(at))
-    return np.column_stack([(function(at + step) - function(at - step)) / 2e-4 for step in steps])
 
 
 def _without_slopes(likelihood: Likelihood, layout: Layout, y: np.ndarray) -> np.ndarray:

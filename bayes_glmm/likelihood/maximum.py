@@ -10,6 +10,7 @@ import numpy as np
 from scipy import optimize
 
 from bayes_glmm.errors import EstimationError
+from bayes_glmm.numerics.differences import hessian
 from bayes_glmm.numerics.search import Step, climb
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -141,15 +142,8 @@ def definite(precision: np.ndarray) -> bool:
 
 
 def _precision(objective: Objective, w: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """The negative Hessian by central differences of the gradient, symmetric."""
-    steps = STEP * np.clip(errors, 1e-3, 1e3)
-    columns = []
-    for j, step in enumerate(steps):
-        move = np.zeros_like(w)
-        move[j] = step
-        columns.append((objective(w - move)[1] - objective(w + move)[1]) / (2.0 * step))
-    hessian = np.array(columns)
-    return 0.5 * (hessian + hessian.T)
+    """The negative Hessian by differences of the gradient."""
+    return -hessian(lambda at: objective(at)[1], w, STEP * np.clip(errors, 1e-3, 1e3))
 
 
 def _complaint(precision: np.ndarray) -> str:
