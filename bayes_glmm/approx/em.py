@@ -32,10 +32,12 @@ from bayes_glmm.likelihood.maximum import Maximum
 from bayes_glmm.likelihood.modes import conditional_modes
 from bayes_glmm.likelihood.quadrature import aghq_log_likelihood, check_quadrature, one_factor
 from bayes_glmm.likelihood.start import starting_parameters
+from bayes_glmm.numerics.differences import hessian, jacobian
+from bayes_glmm.numerics.search import Step, climb
 
 REMAINING = 1e-8  # of the log likelihood still to gain: about 1e-4 standard errors
 FALL = 1e-6  # of the log likelihood in an iteration, beyond rounding
-NEWTON_STEPS, HALVINGS, DECREMENT = 20, 20, 1e-8
+NEWTON_STEPS, DECREMENT = 20, 1e-8
 _STEP = 1e-4  # of finite differences
 
 
@@ -177,8 +179,8 @@ class Regression:
     random: np.ndarray
     share: np.ndarray
 
-    def __call__(self, w: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Value, gradient, and the second derivative in beta."""
+    def __call__(self, w: np.ndarray) -> tuple[float, tuple[np.ndarray, np.ndarray]]:
+        """Value; gradient and the second derivative in beta."""
         rows = self.likelihood.groups.rows
         X = self.likelihood.design.X[rows]
         constants = layout_of(self.likelihood).constants
@@ -191,37 +193,29 @@ class Regression:
         by_constant = [slope * np.sum(self.share * density.derivative(0, name)) for name, slope in slopes.items()]
         gradient = np.concatenate([X.T @ np.sum(self.share * density.derivative(1), axis=0), by_constant])
         bend = np.sum(self.share * density.derivative(2), axis=0)
-        return (value if np.isfinite(value) else -np.inf), gradient, X.T @ (bend[:, None] * X)
+        return (value if np.isfinite(value) else -np.inf), (gradient, X.T @ (bend[:, None] * X))
 
     def maximum(self, beta: np.ndarray, auxiliary: Mapping[str, float]) -> tuple[np.ndarray, dict[str, float]]:
-        """The largest value's beta and constants, by Newton steps that are halved while they lead down."""
+        """The largest value's beta and constants, by damped Newton steps."""
         p, constants = len(beta), layout_of(self.likelihood).constants
-        w = np.concatenate([beta, [free.forward(auxiliary[name]) for name, free in constants.items()]])
-        value, gradient, bend = self(w)
-        for _ in range(NEWTON_STEPS):
-            step = self._newton_step(w, gradient, bend)
-            better = ((new := w + 0.5**k * step, *self(new)) for k in range(HALVINGS))
-            found = next((point for point in better if point[1] >= value), None)
-            decrement = float(gradient @ step)
-            if found is None:
-                break
-            w, value, gradient, bend = found
-            if decrement < DECREMENT:
-                break
+        start = np.concatenate([beta, [free.forward(auxiliary[name]) for name, free in constants.items()]])
+        w = climb(self, self._newton_step, start, DECREMENT, NEWTON_STEPS).end
         numbers = zip(constants.items(), w[p:], strict=True)
         return w[:p], {name: free.back(float(number)) for (name, free), number in numbers}
 
-    def _newton_step(self, w: np.ndarray, gradient: np.ndarray, bend: np.ndarray) -> np.ndarray:
+    def _newton_step(self, w: np.ndarray, derivatives: tuple[np.ndarray, np.ndarray]) -> Step[None]:
         """Uphill also where the second derivative is not negative definite."""
+        gradient, bend = derivatives
         p = len(bend)
-        hessian = np.zeros((len(w), len(w)))
-        hessian[:p, :p] = bend
-        for j in range(p, len(w)):
-            move = _STEP * np.eye(len(w))[j]
-            hessian[j] = hessian[:, j] = (self(w + move)[1] - self(w - move)[1]) / (2.0 * _STEP)
-        scale = np.sqrt(np.abs(np.diagonal(hessian)))
-        values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
-        return vectors @ (vectors.T @ (gradient / scale) / np.maximum(np.abs(values), 1e-10)) / scale
+        second = np.zeros((len(w), len(w)))
+        second[:p, :p] = bend
+        if p < len(w):
+            of_constants = jacobian(lambda at: self(np.append(w[:p], at))[1][0], w[p:], _STEP)
+            second[:, p:], second[p:] = of_constants, of_constants.T
+        scale = np.sqrt(np.abs(np.diagonal(second)))
+        values, vectors = np.linalg.eigh(second / np.outer(scale, scale))
+        step = vectors @ (vectors.T @ (gradient / scale) / np.maximum(np.abs(values), 1e-10)) / scale
+        return Step(step, float(gradient @ step), None)
 
 
 def still_to_gain(values: list[float]) -> float:
@@ -257,5 +251,4 @@ def _precision(likelihood: Likelihood, layout: Layout, x: np.ndarray, nodes: int
     steps[layout.beta] /= scale
     sizes = [layout.parameters(x).L[group][i, i] for group, i, _ in layout.entries]
     steps[layout.theta] *= np.maximum(sizes, 1e-3)
-    rows = [(gradient(x + h * e) - gradient(x - h * e)) / (2.0 * h) for h, e in zip(steps, np.eye(len(x)), strict=True)]
-    return -0.5 * (np.array(rows) + np.array(rows).T)
+    return -hessian(gradient, x, steps)

@@ -23,7 +23,7 @@ from bayes_glmm.design import Canonical
 from bayes_glmm.design.canonical_columns import conditioned
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Layout, Likelihood, Parameters, conditional_modes, layout_of, likelihood_of
-from bayes_glmm.likelihood.estimate import THETA_ERROR, upright
+from bayes_glmm.likelihood.estimate import THETA_ERROR, with_positive_diagonal
 from bayes_glmm.likelihood.likelihood import check_one_predictor
 from bayes_glmm.likelihood.maximum import Maximum, maximise
 from bayes_glmm.likelihood.start import starting_parameters
@@ -184,7 +184,7 @@ def _alternate(likelihood: Likelihood, criterion: Criterion, dispersion: Dispers
     while not settled and iterations < ITERATIONS:
         iterations += 1
         start = np.where(np.abs(x) < least, least, x)
-        maximum = upright(layout, _variances(solution.model, criterion, layout, start, sizes))
+        maximum = with_positive_diagonal(layout, _variances(solution.model, criterion, layout, start, sizes))
         step = maximum.x - x
         settled = float(step @ maximum.precision @ step) < SETTLED
         x = x + step * (1.0 if settled else min(1.0, FULL_STEPS / iterations))

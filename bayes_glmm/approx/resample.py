@@ -221,7 +221,7 @@ def _evaluate(
     log_effects = {block.group: np.zeros((len(z), len(block.levels))) for block in part.blocks}
     for s, x in enumerate(proposals):
         prior, _ = log_prior(x)
-        parameters = layout.parameters(layout.bound(x))
+        parameters = layout.parameters(layout.from_free(x))
         noise = rng.standard_normal(part.size)
         if prior == -np.inf or not all(0.0 < value < np.inf for value in parameters.auxiliary.values()):
             continue
@@ -289,13 +289,13 @@ def _integration_error(
     except SpecError:
         return None
     layout, start = estimate.layout, estimate.evaluation.modes.z
-    exact = [aghq_log_likelihood(likelihood, layout.parameters(layout.bound(at)), start, finer).value for at in x]
+    exact = [aghq_log_likelihood(likelihood, layout.parameters(layout.from_free(at)), start, finer).value for at in x]
     return float(np.std(np.array(exact) - log_likelihood))
 
 
 def _posterior(problem: Problem, estimate: Estimate, likelihood: Likelihood, x: np.ndarray, z: np.ndarray) -> Posterior:
     layout = estimate.layout
-    parameters = [layout.parameters(layout.bound(row)) for row in x]
+    parameters = [layout.parameters(layout.from_free(row)) for row in x]
     L = {block.group: np.array([one.L[block.group] for one in parameters]) for block in likelihood.part.blocks}
     G = {group: root @ root.transpose(0, 2, 1) for group, root in L.items()}
     u = {group: np.einsum("sij,ljs->sli", L[group], each) for group, each in likelihood.part.split(z.T).items()}

@@ -85,7 +85,7 @@ class ApproxFit(EffectMethods):
     covariance : array [parameter, parameter]
         Of x; NaN where the method has none.
     free : bool
-        Whether x and its covariance are over free coordinates (:meth:`bayes_glmm.likelihood.Layout.free`).
+        Whether x and its covariance are over free coordinates (:meth:`bayes_glmm.likelihood.Layout.to_free`).
     log_likelihood : float
         Random effects integrated out, all constants included; NaN where the method has none.
     random_effects : RandomEffects or None
@@ -259,7 +259,7 @@ class ApproxFit(EffectMethods):
         noise = rng.standard_normal((half, len(self.x)))
         moves = noise @ _scaled_root(self.covariance).T
         x = self.x + np.concatenate([moves, -moves])
-        parameters = [self.layout.parameters(self.layout.bound(row) if self.free else row) for row in x]
+        parameters = [self.layout.parameters(self.layout.from_free(row) if self.free else row) for row in x]
         beta = np.array([one.beta for one in parameters])
         G = {b.group: np.array([one.G(b.group) for one in parameters]) for b in self.layout.blocks}
         auxiliary = {name: np.array([one.auxiliary[name] for one in parameters]) for name in self.layout.auxiliary}

@@ -9,11 +9,10 @@ from bayes_glmm.errors import EstimationError, rows_text
 from bayes_glmm.likelihood import Likelihood, Parameters
 from bayes_glmm.likelihood.modes import by_row
 from bayes_glmm.numerics.functions import NUMPY
+from bayes_glmm.numerics.search import Step, climb
 
 STEPS = 100
-HALVINGS = 30
 DECREMENT = 1e-9  # twice what a step gains
-ROUNDING = 1e-14  # of a sum over rows, relative
 
 
 def working_model(likelihood: Likelihood, eta: np.ndarray) -> LinearMixedModel:
@@ -71,30 +70,21 @@ def joint_mode(likelihood: Likelihood, variances: Parameters, beta: np.ndarray, 
         If a working response is not finite.
     """
     unit = dict.fromkeys(likelihood.spec.family.auxiliary, 1.0)
-    A = likelihood.part.matrix(likelihood.part.values(variances.L))
+    A, p = likelihood.part.matrix(likelihood.part.values(variances.L)), len(beta)
     dispersion = variances.auxiliary.get("dispersion", 1.0)
 
-    def at(beta: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, float]:
-        eta = likelihood.fixed(beta) + A @ z
+    def at(both: np.ndarray) -> tuple[float, np.ndarray]:
+        z = both[p:]
+        eta = likelihood.fixed(both[:p]) + A @ z
         value = float(np.sum(likelihood.rows(eta, unit, 1).value)) / dispersion - 0.5 * float(z @ z)
-        return eta, value if np.isfinite(value) else -np.inf
+        return (value if np.isfinite(value) else -np.inf), eta
 
-    eta, value = at(beta, z)
-    if value == -np.inf:
-        z = np.zeros_like(z)
-        eta, value = at(beta, z)
-    for _ in range(STEPS):
+    def propose(both: np.ndarray, eta: np.ndarray) -> Step[Solution]:
         solution = working_model(likelihood, eta).solve(variances)
-        step = solution.beta - beta, solution.z - z
-        gain = float(solution.weights @ (solution.fitted + likelihood.design.offset - eta) ** 2 + step[1] @ step[1])
-        if gain < DECREMENT:
-            return solution, True
-        for halving in range(HALVINGS):
-            new = beta + 0.5**halving * step[0], z + 0.5**halving * step[1]
-            new_eta, new_value = at(*new)
-            if new_value >= value - ROUNDING * abs(value):
-                break
-        else:
-            return solution, False
-        (beta, z), eta, value = new, new_eta, new_value
-    return solution, False
+        step = np.concatenate([solution.beta, solution.z]) - both
+        change = solution.fitted + likelihood.design.offset - eta
+        return Step(step, float(solution.weights @ change**2 + step[p:] @ step[p:]), solution)
+
+    at_zero = np.concatenate([beta, np.zeros_like(z)])
+    found = climb(at, propose, np.concatenate([beta, z]), DECREMENT, STEPS, otherwise=at_zero)
+    return found.step.basis, found.converged

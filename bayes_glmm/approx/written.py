@@ -13,6 +13,7 @@ import numpy as np
 from bayes_glmm.approx.result import ApproxFit, Model, RandomEffects
 from bayes_glmm.design import Canonical, Problem
 from bayes_glmm.likelihood import Layout, Parameters
+from bayes_glmm.numerics.differences import jacobian
 
 _STEP = 1e-6  # of finite differences, relative
 
@@ -48,9 +49,9 @@ def as_written(fit: ApproxFit, model: Model, canonical: Canonical) -> ApproxFit:
     layout = replace(fit.layout, coefficients=keys, blocks=blocks)
 
     def change(x: np.ndarray) -> np.ndarray:
-        parameters = fit.layout.parameters(fit.layout.bound(x) if fit.free else x)
+        parameters = fit.layout.parameters(fit.layout.from_free(x) if fit.free else x)
         vector = layout.vector(_parameters(parameters, canonical))
-        return layout.free(vector) if fit.free else vector
+        return layout.to_free(vector) if fit.free else vector
 
     slope = _derivative(change, fit.x, canonical, layout)
     return replace(
@@ -77,12 +78,13 @@ def _root(L: np.ndarray) -> np.ndarray:
 
 def _derivative(change, x: np.ndarray, canonical: Canonical, layout: Layout) -> np.ndarray:  # type: ignore[no-untyped-def]
     """The derivative of the change of columns [written, canonical]: by differences for the roots."""
-    slope = np.eye(len(x))
+    slope, first, last = np.eye(len(x)), layout.theta.start, layout.theta.stop
     slope[layout.beta, layout.beta] = canonical.T
-    for j in range(layout.theta.start, layout.theta.stop):
-        move = np.zeros_like(x)
-        move[j] = _STEP * max(1e-3, abs(x[j]))
-        slope[:, j] = (change(x + move) - change(x - move)) / (2.0 * move[j])
+    steps = _STEP * np.maximum(1e-3, np.abs(x[layout.theta]))
+    if layout.entries:
+        slope[:, layout.theta] = jacobian(
+            lambda theta: change(np.concatenate([x[:first], theta, x[last:]])), x[layout.theta], steps
+        )
     return slope
 
 

@@ -3,10 +3,13 @@ r"""Integrals over the random effects of groups of rows, draw by draw.
     p(y_j | theta) = \int prod_i p(y_ij | eta_ij + a_ij' t) phi(t) dt,        t ~ N(0, I)
 
 Under the Gaussian family with the identity link the integral is closed. Else it is taken about the mode of the
-integrand, scaled by the curvature there, all draws and groups at once: up to three effects by Gauss-Hermite quadrature
-(Pinheiro & Bates 1995, J. Comp. Graph. Stat. 4, 12-35); for more by importance sampling from Student's t, whose tails
-are wider than those of the integrand (Geweke 1989, Econometrica 57, 1317-1339). That estimate has no bias, so that its
+integrand, scaled by the curvature there, all draws and groups at once: up to three effects by adaptive quadrature
+(:mod:`~bayes_glmm.numerics.adaptive_quadrature`); for more by importance sampling from Student's t, whose tails are
+wider than those of the integrand (Geweke 1989, Econometrica 57, 1317-1339). That estimate has no bias, so that its
 noise goes down in averages over draws.
+
+:mod:`~bayes_glmm.likelihood.group_integrals` has the derivatives of such integrals, for one predictor and one set of
+parameters. Here there are many draws, each with its own A, and any number of predictors; no derivative is needed.
 """
 
 from __future__ import annotations
@@ -14,15 +17,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import special
 
 from bayes_glmm.families import Response
+from bayes_glmm.numerics.adaptive_quadrature import Placement, placed
 from bayes_glmm.numerics.functions import NUMPY, Functions
 from bayes_glmm.numerics.jet import jet
-from bayes_glmm.numerics.quadrature import product_rule
+from bayes_glmm.numerics.search import climb_all
 from bayes_glmm.numerics.series import SERIES
 from bayes_glmm.spec import ModelSpec
 
@@ -99,10 +104,10 @@ class GroupIntegrals:
             return self._value(rows, np.zeros((len(rows.eta), *start.shape))), start
         if is_closed(self.spec):
             return self._gaussian(rows), start
-        modes, curvature = self._modes(rows, start)
+        place = self._placement(rows, start)
         nodes = NODES.get(effects, 0) if nodes is None else nodes
-        value = self._quadrature(rows, modes, curvature, nodes) if nodes else self._sampled(rows, modes, curvature, rng)
-        return value, modes.mean(axis=0)
+        value = self._quadrature(rows, place, nodes) if nodes else self._sampled(rows, place, rng)
+        return value, place.mode.mean(axis=0)
 
     def quadrature_error(self, rows: Rows, start: np.ndarray, rng: np.random.Generator) -> float:
         """Largest change of a log integral with half as many nodes again in each dimension; 0 without quadrature."""
@@ -112,23 +117,11 @@ class GroupIntegrals:
         finer, _ = self.log(rows, start, rng, math.ceil(MORE * NODES[effects]))
         return float(np.abs(finer - self.log(rows, start, rng)[0]).max())
 
-    def _modes(self, rows: Rows, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mode of the integrand [draw, group, effect] and its curvature there [draw, group, effect, effect]."""
-        effects = rows.A.shape[-1]
-        t = np.broadcast_to(start, (len(rows.eta), *start.shape)).copy()
-        step, best = np.zeros_like(t), np.full(t.shape[:2], -np.inf)
-        curvature = np.broadcast_to(np.eye(effects), (*t.shape, effects)).copy()
-        for _ in range(_STEPS):
-            value, slope, bend = self._derivatives(rows, t + step)
-            better = value >= best
-            t, best = np.where(better[..., None], t + step, t), np.where(better, value, best)
-            curvature = np.where(better[..., None, None], bend, curvature)
-            newton = np.linalg.solve(bend, slope[..., None])[..., 0]
-            step = np.where(better[..., None], newton, 0.5 * step)
-            distance = np.einsum("dlj,dljk,dlk->dl", step, curvature, step)
-            if (distance < _CLOSE**2).all():
-                break
-        return t, curvature
+    def _placement(self, rows: Rows, start: np.ndarray) -> Placement:
+        """The modes of the integrands [draw, group, effect], and their curvature there."""
+        begin = np.broadcast_to(start, (len(rows.eta), *start.shape))
+        found = climb_all(partial(self._derivatives, rows), begin, _CLOSE**2, _STEPS)
+        return placed(found.x, found.precision)
 
     def _derivatives(self, rows: Rows, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Log integrand, its gradient in t and its curvature, not below that of the prior, at points of each group."""
@@ -148,30 +141,27 @@ class GroupIntegrals:
             information + ridge * identity,
         )
 
-    def _quadrature(self, rows: Rows, modes: np.ndarray, curvature: np.ndarray, nodes: int) -> np.ndarray:
-        """Log sum_k w_k f(t_k) / N(x_k) |C|, t_k = mode + C x_k, C C' the inverse of the curvature [draw, group]."""
-        points, weights = product_rule(nodes, modes.shape[2])
-        factor = _root_of_inverse(curvature)
-        total = np.full(modes.shape[:2], -np.inf)
-        for point, weight in zip(points, weights, strict=True):
-            t = modes + factor @ point
-            change = 0.5 * (point @ point - np.square(t).sum(axis=-1))
-            total = np.logaddexp(total, self._value(rows, t) + change + math.log(weight))
-        return total + np.linalg.slogdet(factor)[1]
+    def _quadrature(self, rows: Rows, place: Placement, nodes: int) -> np.ndarray:
+        """Log integrals by adaptive quadrature [draw, group]."""
+        total = np.full(place.mode.shape[:2], -np.inf)
+        for node in place.nodes(nodes, at_once=1):
+            height = self._value(rows, node.z[0]) - 0.5 * np.square(node.z[0]).sum(axis=-1)
+            total = np.logaddexp(total, height + node.log_weight[0])
+        return total + place.log_size
 
-    def _sampled(self, rows: Rows, modes: np.ndarray, curvature: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _sampled(self, rows: Rows, place: Placement, rng: np.random.Generator) -> np.ndarray:
         """Log mean_k f(t_k) / q(x_k) |C|, x_k from Student's t with density q, t_k = mode + C x_k [draw, group]."""
-        effects, factor = modes.shape[2], _root_of_inverse(curvature)
-        total = np.full(modes.shape[:2], -np.inf)
+        shape, effects = place.mode.shape, place.mode.shape[2]
+        total = np.full(shape[:2], -np.inf)
         for _ in range(POINTS):
-            wide = np.sqrt(FREEDOM / rng.chisquare(FREEDOM, (*modes.shape[:2], 1)))
-            x = wide * rng.standard_normal(modes.shape)
-            t = modes + np.einsum("dljk,dlk->dlj", factor, x)
+            wide = np.sqrt(FREEDOM / rng.chisquare(FREEDOM, (*shape[:2], 1)))
+            x = wide * rng.standard_normal(shape)
+            t = place.at(x)
             log_q = -0.5 * (FREEDOM + effects) * np.log1p(np.square(x).sum(axis=-1) / FREEDOM)
             total = np.logaddexp(total, self._value(rows, t) - 0.5 * np.square(t).sum(axis=-1) - log_q)
         constant = special.gammaln(0.5 * FREEDOM) - special.gammaln(0.5 * (FREEDOM + effects))
         constant += 0.5 * effects * (math.log(FREEDOM * math.pi) - _LOG_2PI) - math.log(POINTS)
-        return total + constant + np.linalg.slogdet(factor)[1]
+        return total + constant + place.log_size
 
     def _gaussian(self, rows: Rows) -> np.ndarray:
         """Log N(y_j; eta_j, A A' + sigma^2 I) by the matrix determinant lemma and Woodbury's identity [draw, group]."""
@@ -241,8 +231,3 @@ def range_obstacle(spec: ModelSpec) -> str:
     if not spec.defined_everywhere:
         return f"Under the {spec.link_name} link, some random effects have no mean that {spec.family_name} can have."
     return ""
-
-
-def _root_of_inverse(curvature: np.ndarray) -> np.ndarray:
-    """C with C C' the inverse: R^-T where the curvature is R R'."""
-    return np.linalg.inv(np.linalg.cholesky(curvature)).swapaxes(-1, -2)

@@ -26,6 +26,7 @@ from bayes_glmm.likelihood.maximum import Objective
 from bayes_glmm.likelihood.priors import LogPrior
 from bayes_glmm.likelihood.quadrature import aghq_log_likelihood, check_quadrature
 from bayes_glmm.likelihood.start import conditioned_start
+from bayes_glmm.numerics.differences import jacobian
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import spread_draws
 from bayes_glmm.spec import ModelSpec
@@ -34,6 +35,7 @@ SIZES = 1.0, 0.1, 5.0  # of the random effects at the starts, as a factor of pla
 ITERATIONS = 200
 SLOPE = 0.05  # a standardised gradient below it: less than a hundredth of the log density is left to gain
 NODES = {1: 15, 2: 7, 3: 5}  # of quadrature, by the effects per level
+_STEP = 1e-4  # of differences
 GIVEN = "The draws were given, not sampled."
 LARGEST = 400_000  # 8 times the rows, and squared effects beside the largest factor's: seconds
 
@@ -45,7 +47,7 @@ class Point:
     Attributes
     ----------
     y : array [parameter]
-        Free coordinates (:meth:`bayes_glmm.likelihood.Layout.free`).
+        Free coordinates (:meth:`bayes_glmm.likelihood.Layout.to_free`).
     value : float
         The objective there.
     """
@@ -83,7 +85,7 @@ class Searches:
         evaluate = Evaluator(self.likelihood, laplace_log_likelihood, self.layout)
 
         def objective(y: np.ndarray) -> tuple[float, np.ndarray]:
-            value, slope = evaluate(self.layout.bound(y))
+            value, slope = evaluate(self.layout.from_free(y))
             return value, self.layout.pulled_back(y, slope)
 
         return objective
@@ -113,7 +115,7 @@ def searches(spec: ModelSpec, design: Design) -> Searches:
         beta = np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError as error:
         raise EstimationError("The coefficients cannot be told apart where the search starts.") from error
-    free = layout.free(layout.vector(plausible))
+    free = layout.to_free(layout.vector(plausible))
     carry = partial(_carried, layout)
     sds = [row[-1] for row in layout.rows]
     starts = []
@@ -123,7 +125,7 @@ def searches(spec: ModelSpec, design: Design) -> Searches:
         starts.append(carry(y))
     root = np.diag(np.full(len(free), AUXILIARY_ERROR))
     root[layout.beta, layout.beta] = beta if T is None else T @ beta
-    slope = _jacobian(carry, free)[layout.theta, layout.theta]
+    slope = jacobian(carry, free, _STEP)[layout.theta, layout.theta]
     root[layout.theta, layout.theta] = THETA_ERROR * slope
     starts = starts if layout.rows else starts[:1]
     return Searches(likelihood, layout, (*starts, _without_slopes(likelihood, layout, starts[0])), root)
@@ -167,7 +169,7 @@ def at_draws(posterior: Posterior, layout: Layout, draws: int) -> np.ndarray:
         except np.linalg.LinAlgError:
             continue
         parameters = Parameters(beta, L, {name: float(values[k]) for name, values in auxiliary.items()})
-        found.append(layout.free(layout.vector(parameters)))
+        found.append(layout.to_free(layout.vector(parameters)))
     return np.array(found).reshape(len(found), -1)
 
 
@@ -215,21 +217,16 @@ def _centred(design: Design) -> Design:
 
 def _carried(layout: Layout, y: np.ndarray) -> np.ndarray:
     """Free coordinates at x = 0 from those of the centred columns."""
-    parameters = layout.parameters(layout.bound(y))
+    parameters = layout.parameters(layout.from_free(y))
     # the triangular factor of C L: no product of it with itself, whose digits may not be enough
     L = {block.group: _lower(_shift(block) @ parameters.L[block.group]) for block in layout.blocks}
-    return layout.free(layout.vector(replace(parameters, L=L)))
+    return layout.to_free(layout.vector(replace(parameters, L=L)))
 
 
 def _lower(root: np.ndarray) -> np.ndarray:
     """The lower triangular L, its diagonal positive, with L L' = root root'."""
     L = np.linalg.qr(root.T, mode="r").T
     return L * np.where(np.diagonal(L) < 0, -1.0, 1.0)
-
-
-def _jacobian(function, at: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]
-    steps = 1e-4 * np.eye(len(at))
-    return np.column_stack([(function(at + step) - function(at - step)) / 2e-4 for step in steps])
 
 
 def _without_slopes(likelihood: Likelihood, layout: Layout, y: np.ndarray) -> np.ndarray:

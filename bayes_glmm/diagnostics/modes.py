@@ -91,7 +91,7 @@ def _gap(posterior: Posterior, prepared: Searches) -> Gap | None:
     if not modes:
         raise EstimationError("no search could start.")
     limit = 0.5 * float(stats.chi2.ppf(TAIL, draws.shape[1])) + SLACK
-    values = laplace_values(prepared.likelihood, (layout.parameters(layout.bound(y)) for y in draws))
+    values = laplace_values(prepared.likelihood, (layout.parameters(layout.from_free(y)) for y in draws))
     values += [objective.log_prior(y)[0] for y in draws]
     best, middle = modes[0], float(np.median(values[np.isfinite(values)]))
     against = f"random effects integrated out; best of {len(modes)} searches"

@@ -1,7 +1,8 @@
 """Densities of priors at numbers: on a grid, and at the draws of the parameters they belong to.
 
 Top-level parameters only: coefficients, standard deviations, correlations and the family's own. Random effects have no
-prior of their own but N(0, G), which is part of the model.
+prior of their own but N(0, G), which is part of the model. PyMC evaluates the densities, as a prior may be any of its
+distributions; :mod:`~bayes_glmm.numerics.distributions` has those that searches and compiled densities know.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_glmm.design import RandomBlock
+from bayes_glmm.design.prior_check import lkj_shape
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.spec import Prior
@@ -115,5 +117,5 @@ def runs(block: RandomBlock) -> list[np.ndarray]:
 
 
 def _shape(posterior: Posterior, block: RandomBlock) -> float:
-    prior = posterior.priors[f"corr_{block.group}"]
-    return float([*prior.positional, *(value for _, value in prior.keyword)][0])  # type: ignore[arg-type]
+    key = f"corr_{block.group}"
+    return lkj_shape(key, posterior.priors[key])

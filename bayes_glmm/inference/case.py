@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from bayes_glmm.design import Problem
 from bayes_glmm.inference.chains import Groups, Target
+from bayes_glmm.inference.converged import converged
 from bayes_glmm.inference.engines import Engine
 from bayes_glmm.inference.integral import Integral, integral_for
 from bayes_glmm.inference.settings import Settings
-from bayes_glmm.inference.settled import settled
 from bayes_glmm.inference.whitening import Whitening, whitening_for
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ class Case:
         """
         tune = self.settings.tune or warm_up
         drawn, seconds = self._timed(target, tune)
-        if self.settings.tune is None and warm_up < LONG_WARM_UP and not settled(drawn):
+        if self.settings.tune is None and warm_up < LONG_WARM_UP and not converged(drawn):
             log.info(
-                "The chains have not settled after %d draws of warm-up: sampling anew with %d.", tune, LONG_WARM_UP
+                "The chains have not converged after %d draws of warm-up: sampling anew with %d.", tune, LONG_WARM_UP
             )
             tune = LONG_WARM_UP
             drawn, more = self._timed(target, tune)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def only_new_objects() -> Iterator[None]:
+def freeze_gc() -> Iterator[None]:
     """While the block lasts, collections pass over the objects that were there before it.
 
     Imported packages leave some 140,000 of them, and one look at each takes about 0.1 s: as long as a small model takes

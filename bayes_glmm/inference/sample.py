@@ -18,7 +18,7 @@ from bayes_glmm.draws import to_written
 from bayes_glmm.errors import SpecError
 from bayes_glmm.inference.chains import in_folder
 from bayes_glmm.inference.cluster import on_cluster
-from bayes_glmm.inference.collector import only_new_objects
+from bayes_glmm.inference.collector import freeze_gc
 from bayes_glmm.inference.coordinates import get_coordinates
 from bayes_glmm.inference.engines import get_engine
 from bayes_glmm.inference.machine import machine
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _PACKAGES = ("bayes-glmm", "pymc", "pytensor", "nutpie", "arviz", "numpy", "pandas", "formulae", "numba")
 
 
-@only_new_objects()
+@freeze_gc()
 def sample(problem: Problem, settings: Settings, chains: Path | None = None, client: Client | None = None) -> Posterior:
     """Draw from the posterior, in canonical columns; the draws are those of the columns as written.
 

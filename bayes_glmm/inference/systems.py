@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bayes_glmm.inference.case import LONG_WARM_UP, SHORT_WARM_UP, Case, Drawn
 from bayes_glmm.inference.chains import Target
 from bayes_glmm.inference.integral import Integral, draw_effects, quadrature_error
-from bayes_glmm.inference.natural import natural
+from bayes_glmm.inference.plain_variables import plain_variables
 
 if TYPE_CHECKING:
     from bayes_glmm.inference.densities.density import Density
@@ -46,7 +46,7 @@ def draw_whitened(case: Case) -> Drawn:
     whitening, _ = case.whitening
     assert whitening is not None
     drawn, how = case.draw(whitened_model(whitening), SHORT_WARM_UP)
-    return natural(drawn, case.problem.design), {"coordinates": "whitened"} | how
+    return plain_variables(drawn, case.problem.design), {"coordinates": "whitened"} | how
 
 
 def draw_marginal(case: Case) -> Drawn:
@@ -72,7 +72,7 @@ def draw_quadrature(case: Case) -> Drawn:
     assert integral is not None
     for _ in range(ATTEMPTS):
         drawn, how = case.draw(_integrated_target(case, integral), SHORT_WARM_UP)
-        drawn = natural(drawn, integral.design)
+        drawn = plain_variables(drawn, integral.design)
         error = quadrature_error(integral, drawn["posterior"])
         if error <= WORST_QUADRATURE_ERROR:
             break
@@ -95,7 +95,7 @@ def _draw_density(case: Case, density: Density, coordinates: str) -> Drawn:
     density = streamed(density, case.settings, case.engine.folder)
     drawn, how = case.draw(density, SHORT_WARM_UP)
     drawn = with_streamed(drawn, density, (whitening.main, *whitening.others))
-    return natural(drawn, case.problem.design), {"coordinates": coordinates} | how
+    return plain_variables(drawn, case.problem.design), {"coordinates": coordinates} | how
 
 
 def _integrated_target(case: Case, integral: Integral) -> Target:

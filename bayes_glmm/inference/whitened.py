@@ -22,7 +22,7 @@ import pytensor.tensor as pt
 
 from bayes_glmm.design import Design, RandomBlock, dimension_labels
 from bayes_glmm.inference.kernels.fused import fast_likelihood
-from bayes_glmm.inference.natural import WHITE
+from bayes_glmm.inference.plain_variables import WHITE
 from bayes_glmm.inference.whitening import Whitening
 from bayes_glmm.model.builder import auxiliary_parameters
 from bayes_glmm.model.random_effects import covariance_root, effects

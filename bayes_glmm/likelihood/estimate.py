@@ -71,13 +71,14 @@ def maximum_likelihood(
     layout = layout_of(likelihood)
     at, scale, T = _start(likelihood, layout, start)
     evaluate = Evaluator(likelihood, log_likelihood, layout)
-    maximum = upright(layout, _maximise(evaluate, layout.vector(at), scale, layout, T))
+    maximum = with_positive_diagonal(layout, _maximise(evaluate, layout.vector(at), scale, layout, T))
     return _estimate(likelihood, log_likelihood, layout, maximum, free=False)
 
 
-def upright(layout: Layout, maximum: Maximum) -> Maximum:
+def with_positive_diagonal(layout: Layout, maximum: Maximum) -> Maximum:
     """The same maximum with diagonals of L that are not negative."""
-    turn = np.where(layout.upright(maximum.x) * maximum.x < 0, -1.0, 1.0)  # columns of L that change sign
+    changed = layout.with_positive_diagonal(maximum.x) * maximum.x < 0
+    turn = np.where(changed, -1.0, 1.0)  # columns of L that change sign
     known = None if maximum.known is None else turn[:, None] * maximum.known * turn
     return replace(maximum, x=maximum.x * turn, precision=turn[:, None] * maximum.precision * turn, known=known)
 
@@ -91,7 +92,7 @@ def maximum_a_posteriori(
     """Maximise the posterior density of the parameters, over coordinates without bounds.
 
     A mode depends on the coordinates. These are beta, log standard deviations, ratios of entries of L for correlations
-    (:meth:`Layout.free`) and log auxiliary parameters; the density includes their Jacobian.
+    (:meth:`Layout.to_free`) and log auxiliary parameters; the density includes their Jacobian.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ def maximum_a_posteriori(
     objective = LogPosterior(Evaluator(likelihood, log_likelihood, layout), LogPrior(layout, priors), layout)
     at, scale, T = _start(likelihood, layout, start)
     scale[layout.theta, layout.theta] = THETA_ERROR**2 * np.eye(len(layout.entries))
-    maximum = _maximise(objective, layout.free(layout.vector(at)), scale, layout, T)
+    maximum = _maximise(objective, layout.to_free(layout.vector(at)), scale, layout, T)
     return _estimate(likelihood, log_likelihood, layout, maximum, free=True)
 
 
@@ -134,7 +135,7 @@ class LogPosterior:
         prior, prior_slope = self.log_prior(y)
         if prior == -np.inf:
             return prior, prior_slope
-        value, slope = self.log_likelihood(self.layout.bound(y))
+        value, slope = self.log_likelihood(self.layout.from_free(y))
         return value + prior, self.layout.pulled_back(y, slope) + prior_slope
 
 
@@ -204,6 +205,6 @@ def _start(
 def _estimate(
     likelihood: Likelihood, log_likelihood: LogLikelihood, layout: Layout, maximum: Maximum, free: bool
 ) -> Estimate:
-    parameters = layout.parameters(layout.bound(maximum.x) if free else maximum.x)
+    parameters = layout.parameters(layout.from_free(maximum.x) if free else maximum.x)
     evaluation = log_likelihood(likelihood, parameters, None)
     return Estimate(parameters, evaluation.value, evaluation, layout, free, maximum)

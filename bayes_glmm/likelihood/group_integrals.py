@@ -1,7 +1,7 @@
 r"""Integrals over the random effects of single groups by adaptive Gauss-Hermite quadrature, with their derivatives.
 
 A group has the log integrand h(z) = sum_i l_i(f_i + a_i'z) - z'z / 2, with mode m and curvature P = I + A'WA = C C'
-there. Nodes z_k = m + C^-T x_k stand where it is large (Liu & Pierce 1994; Pinheiro & Bates 1995), and
+there. Nodes z_k = m + C^-T x_k (:mod:`~bayes_glmm.numerics.adaptive_quadrature`) are where it is large, and
 
     log int p(y | z) phi(z) dz  is about  h(m) - log|C| + log sum_k e_k,   e_k = w_k exp(h(z_k) - h(m) + x_k'x_k / 2).
 
@@ -31,12 +31,12 @@ import numpy as np
 
 from bayes_glmm.likelihood.groups import Groups
 from bayes_glmm.likelihood.likelihood import Likelihood
-from bayes_glmm.numerics.quadrature import product_rule
+from bayes_glmm.numerics.adaptive_quadrature import Placement, placed
+from bayes_glmm.numerics.search import climb_all
 from bayes_glmm.numerics.series import Series
 
 _CELLS = 300_000  # densities evaluated at once
-ITERATIONS = 100
-HALVINGS = 30
+EVALUATIONS = 200
 DECREMENT = 1e-10  # as of the conditional modes
 
 
@@ -139,57 +139,37 @@ class Adapted:
         return self.integrand.log(self.modes, self.rows)
 
     @cached_property
-    def root(self) -> np.ndarray:
-        """The C^-1 [batch, group, effect, effect]."""
-        return np.linalg.inv(np.linalg.cholesky(self.integrand.precision(-self.integrand.derivative(self.rows, 2))))
+    def placement(self) -> Placement:
+        """The modes with the C^-T [batch, group, effect, effect]."""
+        return placed(self.modes, self.integrand.precision(-self.integrand.derivative(self.rows, 2)))
 
     def nodes(self, count: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, Series]]:
         """The nodes, some at a time: x [node, effect], z and e [node, batch, group, (effect)], rows at z."""
-        points, weights = product_rule(count, self.modes.shape[-1])
-        size = max(1, _CELLS // self.integrand.fixed.size)
-        for start in range(0, len(points), size):
-            x, w = points[start : start + size], weights[start : start + size]
-            z = self.modes + np.einsum("...ji,kj->k...i", self.root, x)
+        for x, z, log_weight in self.placement.nodes(count, max(1, _CELLS // self.integrand.fixed.size)):
             rows = self.integrand.rows(z, 1)
-            constant = (np.log(w) + 0.5 * np.sum(x**2, axis=-1))[:, None, None]
-            yield x, z, np.exp(self.integrand.log(z, rows) - self.height + constant), rows
+            yield x, z, np.exp(self.integrand.log(z, rows) - self.height + log_weight[:, None, None]), rows
 
     def log_integral(self, total: np.ndarray) -> np.ndarray:
         """The log integrals of sums of e, both [batch, group]."""
-        log_root = np.sum(np.log(np.diagonal(self.root, axis1=-2, axis2=-1)), axis=-1)
-        return self.height + log_root + np.log(total)
+        return self.height + self.placement.log_size + np.log(total)
 
 
 def group_modes(integrand: Integrand, start: np.ndarray) -> np.ndarray:
-    """Modes of integrands [batch, group, effect], by Newton steps that are halved while they lead down.
+    """Modes of integrands [batch, group, effect], by damped Newton steps.
 
     Parameters
     ----------
     integrand : Integrand
     start : array [batch, group, effect]
     """
-    z = start
-    rows = integrand.rows(z, 2)
-    value = integrand.log(z, rows)
-    for _ in range(ITERATIONS):
-        gradient = integrand.gradient(z, rows)
+
+    def at(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rows = integrand.rows(z, 2)
         # on the way to a mode rows that bend the integrand up are left out
         precision = integrand.precision(np.maximum(-integrand.derivative(rows, 2), 0.0))
-        step = np.linalg.solve(precision, gradient[..., None])[..., 0]
-        decrement = np.sum(gradient * step, axis=-1)
-        scale = np.ones_like(value)
-        for _ in range(HALVINGS):
-            new = z + scale[..., None] * step
-            rows = integrand.rows(new, 2)
-            found = integrand.log(new, rows)
-            down = (found < value) & (decrement > DECREMENT)
-            if not down.any():
-                break
-            scale = np.where(down, 0.5 * scale, scale)
-        z, value = new, found
-        if (decrement < DECREMENT).all():
-            break
-    return z
+        return integrand.log(z, rows), integrand.gradient(z, rows), precision
+
+    return climb_all(at, start, DECREMENT, EVALUATIONS).end
 
 
 def integrate(adapted: Adapted, nodes: int) -> Integrals:
@@ -201,26 +181,26 @@ def integrate(adapted: Adapted, nodes: int) -> Integrals:
     nodes : int
         Of each dimension.
     """
-    integrand, m, root = adapted.integrand, adapted.modes, adapted.root
+    integrand, m, root = adapted.integrand, adapted.modes, adapted.placement.root
     groups, A, of_row = integrand.groups, integrand.A, integrand.groups.of_row
-    transposed = np.swapaxes(root, -1, -2)
+    inverse = np.swapaxes(root, -1, -2)
     average = _averages(adapted, nodes)
 
     slope = groups.sums(A * average.first[..., None], axis=-2)
-    g = slope - m - _times(transposed, average.x)
+    g = slope - m - _times(root, average.x)
     xh = groups.sums(average.first_x[..., :, None] * A[:, None, :], axis=-3)
-    Q = (xh - average.x[..., :, None] * m[..., None, :] - average.xx @ root) @ transposed
+    Q = (xh - average.x[..., :, None] * m[..., None, :] - average.xx @ inverse) @ root
     symmetric = np.tril(Q) + np.swapaxes(np.tril(Q, -1), -1, -2)
-    K = transposed @ (np.eye(A.shape[1]) + symmetric) @ root
+    K = root @ (np.eye(A.shape[1]) + symmetric) @ inverse
 
     first, weights = integrand.derivative(adapted.rows, 1), -integrand.derivative(adapted.rows, 2)
     Ka = _times(K[:, of_row], A)
     kappa = np.sum(Ka * A, axis=-1)
     v = 0.5 * kappa * integrand.derivative(adapted.rows, 3)
-    s = _times(transposed @ root, g + groups.sums(A * v[..., None], axis=-2))[:, of_row]
+    s = _times(root @ inverse, g + groups.sums(A * v[..., None], axis=-2))[:, of_row]
     As = np.sum(A * s, axis=-1)
     t = v - weights * As
-    first_z = average.first[..., None] * m[:, of_row] + _times(transposed[:, of_row], average.first_x)
+    first_z = average.first[..., None] * m[:, of_row] + _times(root[:, of_row], average.first_x)
     by_entry = first_z + t[..., None] * m[:, of_row] + first[..., None] * s - weights[..., None] * Ka
     by_auxiliary = {
         name: average.auxiliary[name]

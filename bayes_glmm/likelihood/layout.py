@@ -82,7 +82,7 @@ class Layout:
             rows.setdefault((group, i), []).append(position)
         return tuple(map(np.array, rows.values()))
 
-    def bound(self, y: np.ndarray) -> np.ndarray:
+    def from_free(self, y: np.ndarray) -> np.ndarray:
         """The vector x of free coordinates y: rows of L from their length and the ratios of their entries."""
         x = y.copy()
         for row in self.rows:
@@ -90,7 +90,7 @@ class Layout:
             x[row] = sd * np.append(y[row[:-1]], 1.0) / np.sqrt(1.0 + y[row[:-1]] @ y[row[:-1]])
         return x
 
-    def free(self, x: np.ndarray) -> np.ndarray:
+    def to_free(self, x: np.ndarray) -> np.ndarray:
         """The free coordinates of a vector x whose diagonals of L are positive.
 
         Row k of L becomes the ratios L_kj / L_kk, which say how correlated effect k is with those before it, and the
@@ -104,7 +104,7 @@ class Layout:
     def pulled_back(self, y: np.ndarray, slope: np.ndarray) -> np.ndarray:
         """Derivatives in y from derivatives in x."""
         result = slope.copy()
-        x = self.bound(y)
+        x = self.from_free(y)
         for row in self.rows:
             ratios, along = y[row[:-1]], x[row] @ slope[row]
             result[row[-1]] = along
@@ -132,7 +132,7 @@ class Layout:
         auxiliary = [gradient.auxiliary[name] * free.slope(at.auxiliary[name]) for name, free in constants]
         return np.concatenate([gradient.beta, theta, auxiliary])
 
-    def upright(self, x: np.ndarray) -> np.ndarray:
+    def with_positive_diagonal(self, x: np.ndarray) -> np.ndarray:
         """The same covariances with diagonals of L that are not negative."""
         parameters = self.parameters(x)
         L = {group: value * np.where(np.diagonal(value) < 0, -1.0, 1.0) for group, value in parameters.L.items()}

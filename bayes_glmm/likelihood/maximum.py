@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import optimize
 
 from bayes_glmm.errors import EstimationError
+from bayes_glmm.numerics.differences import hessian
+from bayes_glmm.numerics.search import Step, climb
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 ITERATIONS = 300
-NEWTON_STEPS = 8
+NEWTON_STEPS, HALVINGS, PRECISIONS = 8, 7, 4  # at most: steps by a precision, lengths of a step, precisions
 DECREMENT = 1e-8  # twice the log likelihood still to gain, at the last step
 STEP = 1e-3  # of finite differences of the gradient, in standard errors
+NEAR = 0.01  # standard errors within which a precision is that of another point
 
 
 @dataclass(frozen=True)
@@ -83,51 +87,49 @@ def maximise(objective: Objective, start: np.ndarray, scale: np.ndarray) -> Maxi
         nonlocal count
         count += 1
         value, gradient = objective(start + root @ w)
-        return -value, -(root.T @ gradient)
+        return value, root.T @ gradient
 
-    if not np.isfinite(standardised(np.zeros_like(start))[0]):
+    def falling(w: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = standardised(w)
+        return -value, -gradient
+
+    if not np.isfinite(falling(np.zeros_like(start))[0]):
         raise EstimationError("The likelihood is not finite where the search starts.", advice="Rescale the columns.")
     with np.errstate(all="ignore"):
         found = optimize.minimize(
-            standardised, np.zeros_like(start), jac=True, method="BFGS", options={"gtol": 1e-4, "maxiter": ITERATIONS}
+            falling, np.zeros_like(start), jac=True, method="BFGS", options={"gtol": 1e-4, "maxiter": ITERATIONS}
         )
     w, value, precision, converged = _newton(standardised, found.x, np.sqrt(np.diagonal(np.asarray(found.hess_inv))))
     inverse = np.linalg.inv(root)
     message = "" if converged else _complaint(precision)
-    return Maximum(start + root @ w, -value, inverse.T @ precision @ inverse, count, converged, message)
+    return Maximum(start + root @ w, value, inverse.T @ precision @ inverse, count, converged, message)
 
 
 def _newton(objective: Objective, w: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, float, np.ndarray, bool]:
-    """Newton steps until they gain nothing; the last point, its value and Hessian, and whether that is a maximum."""
-    value, gradient = objective(w)
-    precision, fresh = _hessian(objective, w, errors), True
-    for _ in range(NEWTON_STEPS):
+    """Newton steps until they gain nothing; the last point, its value and precision, and whether it is a maximum.
+
+    One precision serves until the steps that it proposes are small. It is derived again where w has moved since.
+    """
+    for _ in range(PRECISIONS):
+        precision = _precision(objective, w, errors)
         if not definite(precision):
-            return w, value, precision, False
-        step = -np.linalg.solve(precision, gradient)
-        done = bool(-gradient @ step < DECREMENT)
-        if done and not fresh:
-            precision, fresh = _hessian(objective, w, errors), True
-            continue
-        moved = _downhill(objective, w, step, value)
-        if done or moved is None:
-            return (*(moved or (w, value))[:2], precision, done)
-        errors = np.sqrt(np.diagonal(np.linalg.inv(precision)))
-        fresh = bool(np.abs((moved[0] - w) / errors).max() < 0.01)
-        w, value, gradient = moved
-    return w, value, precision, False
+            return w, objective(w)[0], precision, False
+        covariance = np.linalg.inv(precision)
+        found = climb(objective, partial(_along, covariance), w, DECREMENT, NEWTON_STEPS, HALVINGS)
+        errors = np.sqrt(np.diagonal(covariance))
+        moved = float(np.abs((found.x - w) / errors).max(initial=0.0))
+        w = found.x
+        if not found.converged:
+            break
+        if moved < NEAR:
+            value, _ = objective(found.end)
+            return (found.end, value, precision, True) if value > found.value else (w, found.value, precision, True)
+    return w, found.value, precision, False
 
 
-def _downhill(
-    objective: Objective, w: np.ndarray, step: np.ndarray, value: float
-) -> tuple[np.ndarray, float, np.ndarray] | None:
-    """The longest of some fractions of a step that leads down; None if none does."""
-    for fraction in (1.0, 0.5, 0.1, 0.01):
-        new = w + fraction * step
-        found, gradient = objective(new)
-        if found < value:
-            return new, found, gradient
-    return None
+def _along(covariance: np.ndarray, _: np.ndarray, gradient: np.ndarray) -> Step[None]:
+    direction = covariance @ gradient
+    return Step(direction, float(gradient @ direction), None)
 
 
 def definite(precision: np.ndarray) -> bool:
@@ -139,16 +141,9 @@ def definite(precision: np.ndarray) -> bool:
     return bool(np.linalg.eigvalsh(precision / root[:, None] / root).min(initial=np.inf) > 1e-10)
 
 
-def _hessian(objective: Objective, w: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Central differences of the gradient, symmetric."""
-    steps = STEP * np.clip(errors, 1e-3, 1e3)
-    columns = []
-    for j, step in enumerate(steps):
-        move = np.zeros_like(w)
-        move[j] = step
-        columns.append((objective(w + move)[1] - objective(w - move)[1]) / (2.0 * step))
-    hessian = np.array(columns)
-    return 0.5 * (hessian + hessian.T)
+def _precision(objective: Objective, w: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """The negative Hessian by differences of the gradient."""
+    return -hessian(lambda at: objective(at)[1], w, STEP * np.clip(errors, 1e-3, 1e3))
 
 
 def _complaint(precision: np.ndarray) -> str:

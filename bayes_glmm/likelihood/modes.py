@@ -3,8 +3,8 @@ r"""The most likely random effects given the parameters, and the curvature there
 This is penalised iteratively reweighted least squares, with the observed information (Bates 2010, chapter 5).
 
 For z ~ N(0, I) and eta = offset + X beta + A z the log joint density l(eta) - z'z / 2 has gradient A'g - z and Hessian
--P, P = I + A'WA, with g = l' and W = -l'' row by row, K x K where a row has K predictors. Newton steps are halved
-while they do not lead upward.
+-P, P = I + A'WA, with g = l' and W = -l'' row by row, K x K where a row has K predictors. The search is
+:func:`bayes_glmm.numerics.search.climb`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from bayes_glmm.likelihood.factor import Factor, factorise
 from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
 from bayes_glmm.likelihood.stacked import Curvature
 from bayes_glmm.numerics.jet import Jet
+from bayes_glmm.numerics.search import Step, climb
 from bayes_glmm.numerics.series import Series
 
 ITERATIONS = 100
-HALVINGS = 30
 DECREMENT = 1e-10  # g'P^-1 g: twice what the step gains; after it the mode is right to about its square
 
 
@@ -78,32 +78,32 @@ def conditional_modes(likelihood: Likelihood, parameters: Parameters, start: np.
 
     def at(z: np.ndarray) -> tuple[float, Jet]:
         rows = likelihood.jet(fixed + part.spread(values, z), parameters.auxiliary, 2)
-        value = float(np.sum(rows.value)) - 0.5 * float(z @ z)
-        return (value if np.isfinite(value) else -np.inf), rows
+        return _log_joint(rows, z), rows
 
-    z = np.zeros(part.size) if start is None else start
-    value, rows = at(z)
-    if start is not None and value == -np.inf:
-        return conditional_modes(likelihood, parameters)
-    converged = False
-    for _ in range(ITERATIONS):
+    def propose(z: np.ndarray, rows: Jet) -> Step[None]:
         gradient = part.gather(values, rows.first.ravel()) - z
         step = _factor(likelihood, values, Curvature(-rows.second)).solve(gradient)
-        decrement = float(gradient @ step)
-        z, (value, rows), moved = _uphill(at, z, value, step, decrement)
-        converged = decrement < DECREMENT
-        if converged or not moved:
-            break
+        return Step(step, float(gradient @ step), None)
+
+    middle = np.zeros(part.size)
+    found = climb(at, propose, middle if start is None else start, DECREMENT, ITERATIONS, otherwise=middle)
+    z = found.end
     eta = fixed + part.spread(values, z)
     rows = likelihood.jet(eta, parameters.auxiliary, 3)
     curvature = Curvature(-rows.second)
     factor = factorise(likelihood.elimination, curvature.turn(values), curvature.weights)
-    return Modes(z, eta, value, rows, curvature, values, factor, converged)
+    return Modes(z, eta, _log_joint(rows, z), rows, curvature, values, factor, found.converged)
 
 
 def by_row(rows: Series, order: int, count: int, parameter: str | None = None) -> np.ndarray:
     """A derivative as an array [row], also where it is the same in all rows."""
     return np.broadcast_to(np.asarray(rows.derivative(order, parameter), float), count)
+
+
+def _log_joint(rows: Jet, z: np.ndarray) -> float:
+    """The log of p(y | z) less z'z / 2; -inf where it is not a number."""
+    value = float(np.sum(rows.value)) - 0.5 * float(z @ z)
+    return value if np.isfinite(value) else -np.inf
 
 
 def _factor(likelihood: Likelihood, values: np.ndarray, curvature: Curvature) -> Factor:
@@ -113,15 +113,3 @@ def _factor(likelihood: Likelihood, values: np.ndarray, curvature: Curvature) ->
         return factorise(likelihood.elimination, turned, curvature.weights)
     except np.linalg.LinAlgError:
         return factorise(likelihood.elimination, turned, np.maximum(curvature.weights, 0.0))
-
-
-def _uphill(at, z, value, step, decrement):  # type: ignore[no-untyped-def]
-    """The first of the step, half of it, a quarter ... that does not lead down; close to the mode, rounding may."""
-    scale = 1.0
-    for _ in range(HALVINGS):
-        new = z + scale * step
-        found = at(new)
-        if found[0] >= value or (decrement < DECREMENT and np.isfinite(found[0])):
-            return new, found, True
-        scale *= 0.5
-    return z, at(z), False

@@ -24,7 +24,7 @@ from bayes_glmm.likelihood.group_integrals import Adapted, Integrals, Integrand,
 from bayes_glmm.likelihood.laplace import Evaluation
 from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
 from bayes_glmm.likelihood.modes import Modes
-from bayes_glmm.numerics.quadrature import gauss_hermite
+from bayes_glmm.numerics.adaptive_quadrature import Placement
 
 
 def nested_quadrature(likelihood: Likelihood, parameters: Parameters, modes: Modes, nodes: int) -> Evaluation:
@@ -45,21 +45,22 @@ def nested_quadrature(likelihood: Likelihood, parameters: Parameters, modes: Mod
     levels = len(outer.levels)
     p = modes.factor.solve(np.repeat([0.0, 1.0], [inner_columns, levels]))
     variance, m = p[inner_columns:], modes.z[inner_columns:]
-    x, w = gauss_hermite(nodes)
-    z = m + np.sqrt(variance) * x[:, None]
+    rule = Placement(m[:, None], np.sqrt(variance)[:, None, None])
+    (at,) = rule.nodes(nodes, at_once=nodes)
+    x, z = at.x, at.z[..., 0]
     inner = _inner(likelihood, parameters, modes, p, z, nodes)
 
     h = _sums(inner.value, outer.index[groups.rows[groups.starts]], levels) - 0.5 * z**2
-    exponent = h + (np.log(w) + 0.5 * x**2)[:, None]
+    exponent = h + at.log_weight[:, None]
     highest = exponent.max(axis=0)
     e = np.exp(exponent - highest)
     total = e.sum(axis=0)
-    value = float(np.sum(highest + np.log(total) + 0.5 * np.log(variance)))
+    value = float(np.sum(highest + np.log(total) + rule.log_size))
 
     weight = e / total
     slope = _sums(inner.by_fixed * modes.factor.values[groups.rows, 1], outer.index[groups.rows], levels) - z
     g = np.sum(weight * slope, axis=0)
-    Q = np.sqrt(variance) * np.sum(weight * x[:, None] * slope, axis=0)
+    Q = np.sqrt(variance) * np.sum(weight * x * slope, axis=0)
     gradient = _gradient(likelihood, modes, inner, _Outer(z, weight, p, (1.0 + Q) / variance, g))
     return Evaluation(value, gradient, modes)
 

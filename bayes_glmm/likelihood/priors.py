@@ -11,107 +11,18 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from bayes_glmm.design import Priors
+from bayes_glmm.design.prior_check import lkj_shape
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.likelihood.layout import Layout
-from bayes_glmm.numerics.functions import Functions
+from bayes_glmm.numerics.distributions import DISTRIBUTIONS, Density
 from bayes_glmm.numerics.series import SERIES, variables
 from bayes_glmm.spec import Prior
-
-Density = Callable[..., Any]
-
-
-def _normal(x: Any, f: Functions, mu: float = 0.0, sigma: float = 1.0) -> Any:
-    return -0.5 * ((x - mu) * (1.0 / sigma)) ** 2 - math.log(sigma * math.sqrt(2.0 * math.pi))
-
-
-def _student_t(x: Any, f: Functions, nu: float, mu: float = 0.0, sigma: float = 1.0) -> Any:
-    constant = math.lgamma(0.5 * (nu + 1.0)) - math.lgamma(0.5 * nu) - 0.5 * math.log(nu * math.pi) - math.log(sigma)
-    return constant - 0.5 * (nu + 1.0) * f.log1p(((x - mu) * (1.0 / sigma)) ** 2 * (1.0 / nu))
-
-
-def _cauchy(x: Any, f: Functions, alpha: float = 0.0, beta: float = 1.0) -> Any:
-    return _student_t(x, f, 1.0, alpha, beta)
-
-
-def _laplace(x: Any, f: Functions, mu: float, b: float) -> Any:
-    return -f.abs(x - mu) * (1.0 / b) - math.log(2.0 * b)
-
-
-def _logistic(x: Any, f: Functions, mu: float = 0.0, s: float = 1.0) -> Any:
-    standard = (x - mu) * (1.0 / s)
-    return -f.softplus(standard) - f.softplus(-standard) - math.log(s)
-
-
-def _uniform(x: Any, f: Functions, lower: float = 0.0, upper: float = 1.0) -> Any:
-    inside = math.log(1.0 / (upper - lower)) + 0.0 * x
-    return f.where(x < lower, -math.inf, f.where(x > upper, -math.inf, inside))
-
-
-def _flat(x: Any, f: Functions) -> Any:
-    return 0.0 * x
-
-
-def _half_normal(x: Any, f: Functions, sigma: float = 1.0) -> Any:
-    return _normal(x, f, 0.0, sigma) + math.log(2.0)
-
-
-def _half_student_t(x: Any, f: Functions, nu: float, sigma: float = 1.0) -> Any:
-    return _student_t(x, f, nu, 0.0, sigma) + math.log(2.0)
-
-
-def _half_cauchy(x: Any, f: Functions, beta: float = 1.0) -> Any:
-    return _student_t(x, f, 1.0, 0.0, beta) + math.log(2.0)
-
-
-def _exponential(x: Any, f: Functions, lam: float | None = None, scale: float = 1.0) -> Any:
-    rate = 1.0 / scale if lam is None else lam
-    return math.log(rate) - rate * x
-
-
-def _gamma(x: Any, f: Functions, alpha: float, beta: float) -> Any:
-    return (alpha - 1.0) * f.log(x) - beta * x + alpha * math.log(beta) - math.lgamma(alpha)
-
-
-def _inverse_gamma(x: Any, f: Functions, alpha: float, beta: float = 1.0) -> Any:
-    return -(alpha + 1.0) * f.log(x) - beta / x + alpha * math.log(beta) - math.lgamma(alpha)
-
-
-def _beta(x: Any, f: Functions, alpha: float, beta: float) -> Any:
-    constant = math.lgamma(alpha + beta) - math.lgamma(alpha) - math.lgamma(beta)
-    return constant + (alpha - 1.0) * f.log(x) + (beta - 1.0) * f.log1p(-x)
-
-
-def _log_normal(x: Any, f: Functions, mu: float = 0.0, sigma: float = 1.0) -> Any:
-    return _normal(f.log(x), f, mu, sigma) - f.log(x)
-
-
-DENSITIES: dict[str, Density] = {
-    "Normal": _normal,
-    "StudentT": _student_t,
-    "Cauchy": _cauchy,
-    "Laplace": _laplace,
-    "Logistic": _logistic,
-    "Uniform": _uniform,
-    "Flat": _flat,
-    "HalfFlat": _flat,
-    "HalfNormal": _half_normal,
-    "HalfStudentT": _half_student_t,
-    "HalfCauchy": _half_cauchy,
-    "Exponential": _exponential,
-    "Gamma": _gamma,
-    "Beta": _beta,
-    "InverseGamma": _inverse_gamma,
-    "LogNormal": _log_normal,
-    "Lognormal": _log_normal,
-}
-"""PyMC's names and arguments -> log density, a function ``(x, f, *arguments)``."""
 
 
 @dataclass(frozen=True)
@@ -168,11 +79,33 @@ class LogPrior:
     def _rows(self) -> Iterator[tuple[Prior, float]]:
         """Of each row of each L: the prior of its standard deviation, and the power of C_kk."""
         for block in self.layout.blocks:
-            shape = lkj_shape(self.priors[f"corr_{block.group}"]) if block.correlated else 1.0
+            key = f"corr_{block.group}"
+            shape = lkj_shape(key, self.priors[key]) if block.correlated else 1.0
             names = iter(block.effects)
             for size in block.pattern:
                 for _ in range(size):
                     yield self.priors[f"sd_{block.group}[{next(names)}]"], size + 2.0 * shape - 1.0
+
+
+def density_of(prior: Prior) -> Density:
+    """The density of a prior.
+
+    Raises
+    ------
+    SpecError
+        For a distribution or arguments without a density here.
+    """
+    distribution = DISTRIBUTIONS.get(prior.distribution)
+    if distribution is None:
+        raise SpecError(
+            f"The approximations know no density for the prior {prior}.",
+            advice=choices(prior.distribution, DISTRIBUTIONS),
+        )
+    try:
+        bound = inspect.signature(distribution).bind(*prior.positional, **dict(prior.keyword))
+    except TypeError as error:
+        raise SpecError(f"The approximations cannot read the prior {prior}: {error}.") from error
+    return distribution(*bound.args, **bound.kwargs)
 
 
 def log_density(prior: Prior, x: float) -> tuple[float, float]:
@@ -181,23 +114,9 @@ def log_density(prior: Prior, x: float) -> tuple[float, float]:
     Raises
     ------
     SpecError
-        For a distribution or arguments without a density here.
+        As :func:`density_of`.
     """
-    density = DENSITIES.get(prior.distribution)
-    if density is None:
-        raise SpecError(
-            f"The approximations know no density for the prior {prior}.", advice=choices(prior.distribution, DENSITIES)
-        )
-    try:
-        inspect.signature(density).bind(x, SERIES, *prior.positional, **dict(prior.keyword))
-    except TypeError as error:
-        raise SpecError(f"The approximations cannot read the prior {prior}: {error}.") from error
     at, _ = variables(np.asarray(x, float), {}, 1)
     with np.errstate(all="ignore"):
-        found = density(at, SERIES, *prior.positional, **dict(prior.keyword))
+        found = density_of(prior).log(at, SERIES)
     return float(found.value), float(found.derivative(1))
-
-
-def lkj_shape(prior: Prior) -> float:
-    """The one argument of an LKJ prior."""
-    return float((*prior.positional, *dict(prior.keyword).values())[0])  # type: ignore[arg-type]

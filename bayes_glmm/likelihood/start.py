@@ -15,11 +15,13 @@ from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
 from bayes_glmm.likelihood.maximum import definite
 from bayes_glmm.likelihood.stacked import Curvature
 from bayes_glmm.names import LOCATION
+from bayes_glmm.numerics.jet import Jet
+from bayes_glmm.numerics.search import Step, climb
 
 SCALE = 0.3  # a plausible sd of effects in the predictor of a further parameter
 _INSIDE = {"unit": 0.3}  # a plausible constant by its support
 ITERATIONS = 50
-HALVINGS = 20
+GAIN = 1e-6  # twice the log likelihood still to gain: a start need not be better
 
 
 def starting_parameters(likelihood: Likelihood) -> tuple[Parameters, np.ndarray]:
@@ -87,19 +89,18 @@ def _size(values: np.ndarray) -> np.ndarray:
 
 
 def _joint_mode(likelihood: Likelihood, L: dict, auxiliary: dict) -> tuple[np.ndarray, np.ndarray]:
+    """The beta of the joint mode of beta and z, and its precision with z at the modes given beta."""
     part, X = likelihood.part, likelihood.X
-    values = part.values(L)
+    values, p = part.values(L), X.shape[1]
     A = part.matrix(values)
 
-    def at(beta, z):  # type: ignore[no-untyped-def]
+    def at(both: np.ndarray) -> tuple[float, Jet]:
+        beta, z = both[:p], both[p:]
         rows = likelihood.jet(likelihood.fixed(beta) + A @ z, auxiliary, 2)
         value = float(np.sum(rows.value)) - 0.5 * float(z @ z)
         return (value if np.isfinite(value) else -np.inf), rows
 
-    beta, z = _flat_start(likelihood), np.zeros(part.size)
-    value, rows = at(beta, z)
-    precision = np.eye(X.shape[1])
-    for _ in range(ITERATIONS):
+    def propose(both: np.ndarray, rows: Jet) -> Step[np.ndarray]:
         slope, curvature = rows.first.ravel(), Curvature(-rows.second)
         weights, turned = np.maximum(curvature.weights, 1e-10), curvature.turn(values)
         factor = factorise(likelihood.elimination, turned, weights)
@@ -108,19 +109,14 @@ def _joint_mode(likelihood: Likelihood, L: dict, auxiliary: dict) -> tuple[np.nd
         cross = part.matrix(turned).T @ WX
         swept = factor.solve(cross)
         precision = turned_X.T @ WX - cross.T @ swept
-        right = A.T @ slope - z
-        beta_step = np.linalg.solve(precision, X.T @ slope - swept.T @ right)
+        left, right = X.T @ slope, A.T @ slope - both[p:]
+        beta_step = np.linalg.solve(precision, left - swept.T @ right)
         z_step = factor.solve(right - cross @ beta_step)
-        gain = float(beta_step @ (X.T @ slope) + z_step @ right)
-        for halving in range(HALVINGS):
-            scale = 0.5**halving
-            found = at(beta + scale * beta_step, z + scale * z_step)
-            if found[0] >= value or gain < 1e-8:
-                beta, z, (value, rows) = beta + scale * beta_step, z + scale * z_step, found
-                break
-        if gain < 1e-6:
-            break
-    return beta, precision
+        return Step(np.concatenate([beta_step, z_step]), float(beta_step @ left + z_step @ right), precision)
+
+    start = np.concatenate([_flat_start(likelihood), np.zeros(part.size)])
+    found = climb(at, propose, start, GAIN, ITERATIONS)
+    return found.end[:p], found.step.basis
 
 
 def _flat_start(likelihood: Likelihood) -> np.ndarray:

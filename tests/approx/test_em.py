@@ -85,7 +85,7 @@ def test_the_score_of_the_regression_is_that_of_the_likelihood() -> None:
     u = effects.z @ parameters.L["g"].T
     random = np.einsum("rd,krd->kr", block.values[groups.rows], u[:, groups.of_row])
     regression = Regression(likelihood, random, (effects.probability * groups.count)[:, groups.of_row])
-    _, gradient, _ = regression(np.append(parameters.beta, np.log(parameters.auxiliary["phi"])))
+    _, (gradient, _) = regression(np.append(parameters.beta, np.log(parameters.auxiliary["phi"])))
     layout = layout_of(likelihood)
     expected = layout.gradient(aghq_log_likelihood(likelihood, parameters, nodes=25).gradient, parameters)
     np.testing.assert_allclose(gradient, np.append(expected[layout.beta], expected[-1]), rtol=1e-7)

@@ -144,8 +144,8 @@ def test_estimates_solve_the_equations_of_their_own_working_response(case: Fixed
         return -linear(np.append(x, at[free:]))[0].log_likelihood(case.criterion)
 
     search = optimize.minimize(loss, start)
-    theirs = layout.upright(np.concatenate([found.beta, search.x[:k], np.zeros(len(layout.auxiliary))]))[layout.theta]
-    theirs = np.append(theirs, search.x[k:])
+    at_end = np.concatenate([found.beta, search.x[:k], np.zeros(len(layout.auxiliary))])
+    theirs = np.append(layout.with_positive_diagonal(at_end)[layout.theta], search.x[k:])
     np.testing.assert_allclose(theirs, at[:free], rtol=2e-3, atol=2e-3 * np.abs(at[:free]).max())
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 import bayes_glmm as bg
 from bayes_glmm.approx import ApproxFit
@@ -21,6 +21,7 @@ from bayes_glmm.inference.densities.density import Density
 from bayes_glmm.inference.densities.whitened_inputs import whitened_density
 from bayes_glmm.inference.whitening import whitening_for
 from tests.approx.test_cumulative import FORMULA, made_up
+from tests.round_trips import assert_run_draws, assert_same_draws, assert_same_predictive
 
 Pair = tuple[ApproxFit, ApproxFit]
 LABELS = ["never", "rarely", "some times", "often", "always"]
@@ -202,16 +203,6 @@ def fit() -> bg.Fit:
     return model.fit(draws=100, tune=200, chains=2, seed=4, progress=False)
 
 
-def assert_same_draws(one: bg.Fit, other: bg.Fit) -> None:
-    a, b = (found.idata["posterior"].to_dataset() for found in (one, other))
-    assert set(a.data_vars) == set(b.data_vars)
-    for name in a.data_vars:
-        assert a[name].dims == b[name].dims
-        assert_array_equal(a[name].to_numpy(), b[name].to_numpy(), err_msg=str(name))
-    for name in ("adjacent", "coefficient", "g"):
-        assert a[name].to_numpy().tolist() == b[name].to_numpy().tolist()
-
-
 def test_a_saved_fit_is_the_same_to_the_bit(fit: bg.Fit, tmp_path: Path) -> None:
     again = bg.load(fit.save(tmp_path / "saved"))
     assert_same_draws(fit, again)
@@ -222,21 +213,8 @@ def test_a_saved_fit_is_the_same_to_the_bit(fit: bg.Fit, tmp_path: Path) -> None
     for part in ("category", "at_least", "mean"):
         one, two = (one.predict(rows, "integrated", part=part).table for one in (fit, again))
         pd.testing.assert_frame_equal(one, two, check_exact=True)
-    replicated = [one.with_posterior_predictive(10, seed=1).idata["posterior_predictive"] for one in (fit, again)]
-    likelihoods = [one.with_log_likelihood().idata["log_likelihood"] for one in (fit, again)]
-    for first, second in (replicated, likelihoods):
-        assert_array_equal(first["y"].to_numpy(), second["y"].to_numpy())
+    assert_same_predictive(fit, again)
 
 
 def test_a_run_of_a_config_draws_what_python_draws(fit: bg.Fit, tmp_path: Path) -> None:
-    from bayes_glmm.runs.run import run
-
-    labelled().to_csv(tmp_path / "rows.csv", index=False)
-    (tmp_path / "ordered.yaml").write_text(CONFIG)
-    finished = run(
-        tmp_path / "ordered.yaml",
-        overrides={"outputs": {"folder": str(tmp_path / "run"), "figures": False, "report": False}},
-    )
-    assert_same_draws(fit, bg.load(finished.folder / "posterior"))
-    table = pd.read_csv(next((finished.folder / "tables").glob("*compare*.csv")))
-    assert set(table["category"]) == set(LABELS)
+    assert_run_draws(fit, CONFIG, labelled(), tmp_path, LABELS)

@@ -12,7 +12,7 @@ import pytest
 from bayes_glmm.design import Priors, build_design, resolve_priors
 from bayes_glmm.design.prior_check import USUAL, check_prior
 from bayes_glmm.errors import GLMMError, SpecError
-from bayes_glmm.likelihood.priors import DENSITIES
+from bayes_glmm.numerics.distributions import DISTRIBUTIONS
 from bayes_glmm.spec import ModelSpec, Prior
 
 ARGUMENTS = ["", "0", "2", "-1", "0, 1", "1, 2", "2, 1", "-5, 1", "1, 0", "1, -1", "-1, 1", "3, 0, 1", "1, 1, 1, 1"]
@@ -71,7 +71,7 @@ def _drops(prior: Prior) -> tuple[str, ...]:
 
 
 def test_every_distribution_of_the_approximations_is_in_the_table() -> None:
-    assert set(USUAL) == set(DENSITIES)
+    assert set(USUAL) == set(DISTRIBUTIONS)
 
 
 @pytest.fixture(scope="module")

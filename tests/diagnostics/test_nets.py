@@ -105,9 +105,8 @@ def test_draws_around_the_right_mode_pass(years: pd.DataFrame) -> None:
 def test_the_integrated_log_likelihood_is_that_of_the_dense_normal(years: pd.DataFrame) -> None:
     model = bg.GLMM("y ~ z + (z | g)", years)
     prepared = searches(model.spec, model.design)
-    points = [
-        prepared.layout.parameters(prepared.layout.bound(y)) for y in at_draws(around_mode(model), prepared.layout, 3)
-    ]
+    layout = prepared.layout
+    points = [layout.parameters(layout.from_free(y)) for y in at_draws(around_mode(model), layout, 3)]
     (block,) = model.design.blocks
     expected = []
     for point in points:

@@ -78,6 +78,19 @@ def refused(action: Callable[[], Any], error: type[GLMMError], words: str) -> No
     assert all(character.isprintable() or character == "\n" for character in message)
 
 
+def is_refused(build: Callable[[], Any], error: type[GLMMError], *words: str) -> None:
+    """An action ends in one error with all of these words, soon."""
+    with within(20):
+        for word in words:
+            refused(build, error, word)
+
+
+def sixty_rows(y: Any, **columns: Any) -> pd.DataFrame:
+    """A response beside a covariate x and a factor g of six levels."""
+    x = np.random.default_rng(1).normal(size=60)
+    return pd.DataFrame({"y": y, "x": x, "g": np.arange(60) % 6, **columns})
+
+
 @contextmanager
 def within(seconds: int) -> Iterator[None]:
     """A test that would hang fails instead."""

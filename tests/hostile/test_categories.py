@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 import bayes_glmm as bg
 from bayes_glmm.errors import ConfigError, DataError, GLMMError, SpecError
 from bayes_glmm.runs.job import prepare
-from tests.hostile.cases import refused, within
+from tests.hostile.cases import is_refused, refused, sixty_rows
 
 ROWS = 60
 WORDS = ["low", "mid", "high", "top"]
@@ -22,8 +22,7 @@ NUMBER = np.random.default_rng(0).integers(1, 5, ROWS)
 
 
 def frame(y: Any = NUMBER, **columns: Any) -> pd.DataFrame:
-    rng = np.random.default_rng(1)
-    return pd.DataFrame({"y": y, "x": rng.normal(size=ROWS), "g": np.arange(ROWS) % 6, **columns})
+    return sixty_rows(y, **columns)
 
 
 def ordered(labels: Sequence[Any]) -> pd.Categorical:
@@ -34,13 +33,6 @@ def model(
     y: Any = NUMBER, formula: Any = "y ~ x + (1 | g)", priors: Mapping[str, str] | None = None, **columns: Any
 ) -> bg.GLMM:
     return bg.GLMM(formula, frame(y, **columns), "cumulative", priors=priors)
-
-
-def is_refused(build: Callable[[], Any], error: type[GLMMError], *words: str) -> None:
-    """With all of these words."""
-    with within(20):
-        for word in words:
-            refused(build, error, word)
 
 
 TEXT = np.array(WORDS)[NUMBER - 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import bayes_glmm as bg
-from bayes_glmm.errors import DataError, GLMMError, SpecError
-from tests.hostile.cases import refused, within
+from bayes_glmm.errors import DataError, SpecError
+from tests.hostile.cases import is_refused, sixty_rows
 
 ROWS = 60
 NUMBER = np.random.default_rng(0).integers(1, 4, ROWS)
@@ -20,21 +20,13 @@ WITHOUT_B = [None if label == "b" else label for label in TEXT]
 
 
 def frame(y: Any = TEXT, **columns: Any) -> pd.DataFrame:
-    rng = np.random.default_rng(1)
-    return pd.DataFrame({"y": y, "x": rng.normal(size=ROWS), "g": np.arange(ROWS) % 6, **columns})
+    return sixty_rows(y, **columns)
 
 
 def model(
     y: Any = TEXT, formula: Any = "y ~ x + (1 | g)", priors: Mapping[str, str] | None = None, **columns: Any
 ) -> bg.GLMM:
     return bg.GLMM(formula, frame(y, **columns), "categorical", priors=priors)
-
-
-def is_refused(build: Callable[[], Any], error: type[GLMMError], *words: str) -> None:
-    """With all of these words."""
-    with within(20):
-        for word in words:
-            refused(build, error, word)
 
 
 RESPONSES: dict[str, tuple[Any, Sequence[str]]] = {

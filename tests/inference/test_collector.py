@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from bayes_glmm.inference.collector import only_new_objects
+from bayes_glmm.inference.collector import freeze_gc
 
 
 class Knot:
@@ -19,7 +19,7 @@ class Knot:
 
 def test_old_objects_are_passed_over_and_new_ones_collected() -> None:
     old = weakref.ref(Knot())
-    with only_new_objects():
+    with freeze_gc():
         new = weakref.ref(Knot())
         gc.collect()
         assert old() is not None
@@ -30,7 +30,7 @@ def test_old_objects_are_passed_over_and_new_ones_collected() -> None:
 
 def test_nothing_stays_frozen_after_an_error() -> None:
     def fail() -> None:
-        with only_new_objects():
+        with freeze_gc():
             assert gc.get_freeze_count()
             raise ValueError("within")
 
@@ -44,7 +44,7 @@ def test_what_others_froze_stays_frozen() -> None:
     theirs = Knot()
     gc.freeze()
     try:
-        with only_new_objects():
+        with freeze_gc():
             assert _is_frozen(theirs)
         assert _is_frozen(theirs)
     finally:

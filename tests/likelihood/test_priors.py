@@ -12,7 +12,8 @@ from scipy import stats
 import bayes_glmm as bg
 from bayes_glmm.errors import SpecError
 from bayes_glmm.likelihood import layout_of, likelihood_of
-from bayes_glmm.likelihood.priors import DENSITIES, LogPrior, log_density
+from bayes_glmm.likelihood.priors import LogPrior, log_density
+from bayes_glmm.numerics.distributions import DISTRIBUTIONS
 from bayes_glmm.spec import Prior
 from tests.likelihood import cases
 from tests.likelihood.test_laplace import differences
@@ -46,7 +47,7 @@ def test_densities_are_pymcs(text: str) -> None:
 
 
 def test_every_density_has_an_example() -> None:
-    assert set(DENSITIES) == {Prior.parse(text).distribution for text in EXAMPLES}
+    assert set(DISTRIBUTIONS) == {Prior.parse(text).distribution for text in EXAMPLES}
 
 
 def test_an_unknown_prior_is_named() -> None:
@@ -70,7 +71,7 @@ def test_change_of_coordinates(formula: str) -> None:
     log_prior = LogPrior(layout, model.priors)
 
     def natural(y: np.ndarray) -> np.ndarray:
-        parameters = layout.parameters(layout.bound(y))
+        parameters = layout.parameters(layout.from_free(y))
         values = [*parameters.beta, *parameters.auxiliary.values()]
         for block in layout.blocks:
             G = parameters.G(block.group)
@@ -82,7 +83,7 @@ def test_change_of_coordinates(formula: str) -> None:
         return lambda y: float(natural(y)[k])
 
     def expected(y: np.ndarray) -> float:
-        parameters = layout.parameters(layout.bound(y))
+        parameters = layout.parameters(layout.from_free(y))
         total = sum(
             log_density(model.priors[name], value)[0]
             for name, value in zip(layout.coefficients, parameters.beta, strict=True)

@@ -17,6 +17,7 @@ from bayes_glmm.inference.densities.priors import prior_table
 from bayes_glmm.inference.integral import Integral
 from bayes_glmm.inference.kernels.generated import kernel_key, kernel_of
 from bayes_glmm.inference.kernels.inputs import response_inputs
+from bayes_glmm.numerics.differences import hessian
 
 _MODE, _ROOT = -2, -1  # the last of the arrays
 _STEP = 1e-3  # of differences of gradients, in coordinates near whose unit the posterior bends
@@ -88,10 +89,8 @@ def _whitened_at_the_mode(density: Density) -> Density:
     with np.errstate(all="ignore"):
         found = optimize.minimize(falling, density.start, jac=True, method="BFGS")
     mode = found.x
-    moves = _STEP * np.eye(len(mode))
-    bends = np.array([(falling(mode + move)[1] - falling(mode - move)[1]) / (2.0 * _STEP) for move in moves])
     try:
-        lower = np.linalg.cholesky(0.5 * (bends + bends.T))
+        lower = np.linalg.cholesky(hessian(lambda x: falling(x)[1], mode, _STEP))
     except np.linalg.LinAlgError:
         return density
     root = linalg.solve_triangular(lower, np.eye(len(mode)), lower=True).T

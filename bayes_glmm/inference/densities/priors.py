@@ -1,52 +1,31 @@
 """Log densities of priors inside compiled densities: a table of numbers, one row a prior, read by one function.
 
-Constants, which do not move the gradient, are taken from :mod:`bayes_glmm.likelihood.priors`.
+Its code is written from the shapes of :mod:`~bayes_glmm.numerics.distributions`, with their derivatives.
 """
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numba
 import numpy as np
 
-from bayes_glmm.likelihood.priors import DENSITIES, log_density
+from bayes_glmm.inference.kernels.elementary import where
+from bayes_glmm.likelihood.priors import density_of
+from bayes_glmm.numerics.distributions import DISTRIBUTIONS, SMOOTH
 from bayes_glmm.numerics.free import KINDS
+from bayes_glmm.numerics.source import SOURCE, Program, Symbol
 from bayes_glmm.spec import Prior
 
-FLAT, NORMAL, STUDENT_T, LAPLACE, LOGISTIC, GAMMA, INVERSE_GAMMA, LOG_NORMAL, BETA = range(9)
-
-INSIDE = 0.5  # where every density is more than 0
 UNIT = KINDS["unit"]
 LARGEST_LOG = 300.0  # of what is positive: its square is a double
-
-Row = tuple[float, float, float, float]  # which function, and its three numbers
-
-ROWS: dict[str, Callable[..., Row]] = {
-    "Flat": lambda: (FLAT, 0.0, 0.0, 0.0),
-    "HalfFlat": lambda: (FLAT, 0.0, 0.0, 0.0),
-    "Normal": lambda mu, sigma: (NORMAL, mu, 1.0 / sigma, 0.0),
-    "HalfNormal": lambda sigma: (NORMAL, 0.0, 1.0 / sigma, 0.0),
-    "StudentT": lambda nu, mu, sigma: (STUDENT_T, mu, 1.0 / sigma, nu),
-    "HalfStudentT": lambda nu, sigma: (STUDENT_T, 0.0, 1.0 / sigma, nu),
-    "Cauchy": lambda alpha, beta: (STUDENT_T, alpha, 1.0 / beta, 1.0),
-    "HalfCauchy": lambda beta: (STUDENT_T, 0.0, 1.0 / beta, 1.0),
-    "Laplace": lambda mu, b: (LAPLACE, mu, 1.0 / b, 0.0),
-    "Logistic": lambda mu, s: (LOGISTIC, mu, 1.0 / s, 0.0),
-    "Exponential": lambda lam, scale: (GAMMA, 0.0, 1.0 / scale if lam is None else lam, 0.0),
-    "Gamma": lambda alpha, beta: (GAMMA, alpha - 1.0, beta, 0.0),
-    "Beta": lambda alpha, beta: (BETA, alpha - 1.0, beta - 1.0, 0.0),
-    "InverseGamma": lambda alpha, beta: (INVERSE_GAMMA, alpha + 1.0, beta, 0.0),
-    "LogNormal": lambda mu, sigma: (LOG_NORMAL, mu, 1.0 / sigma, 0.0),
-    "Lognormal": lambda mu, sigma: (LOG_NORMAL, mu, 1.0 / sigma, 0.0),
-}
-"""PyMC's names -> row of the table, from the arguments of ``DENSITIES``; densities that end in a cliff have none."""
+_SCALARS: dict[str, Any] = {"exp": math.exp, "log": math.log, "log1p": math.log1p, "abs": abs, "where": where}
 
 
 def prior_table(priors: Iterable[Prior]) -> np.ndarray | None:
-    """The table of some priors [prior, 5]: function, three numbers, constant; None where one of them has no row.
+    """The table of some priors [prior, 5]: shape, three numbers, constant; None where one of them has no smooth shape.
 
     Raises
     ------
@@ -55,46 +34,37 @@ def prior_table(priors: Iterable[Prior]) -> np.ndarray | None:
     """
     rows = []
     for prior in priors:
-        if prior.distribution not in ROWS:
+        if prior.distribution not in DISTRIBUTIONS:
             return None
-        density, _ = log_density(prior, INSIDE)
-        bound = inspect.signature(DENSITIES[prior.distribution]).bind(
-            1.0, None, *prior.positional, **dict(prior.keyword)
-        )
-        bound.apply_defaults()
-        _, _, *arguments = bound.args
-        row = np.array([*ROWS[prior.distribution](*arguments), 0.0])
-        row[4] = density - prior_density.py_func(row, INSIDE)[0]
-        rows.append(row)
-    return np.array(rows).reshape(-1, 5)
+        density = density_of(prior)
+        if density.shape not in SMOOTH:
+            return None
+        rows.append([SMOOTH.index(density.shape), density.a, density.b, density.c, density.constant])
+    return np.array(rows, float).reshape(-1, 5)
 
 
-@numba.njit(nogil=True, error_model="numpy", forceinline=True)
-def prior_density(row, x):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Log density of a prior at x, and its derivative."""
-    kind, a, b, c, constant = row[0], row[1], row[2], row[3], row[4]
-    standard = (x - a) * b
-    if kind == NORMAL:
-        return constant - 0.5 * standard * standard, -standard * b
-    if kind == STUDENT_T:
-        square = standard * standard / c
-        return constant - 0.5 * (c + 1.0) * math.log1p(square), -(c + 1.0) * standard * b / (c * (1.0 + square))
-    if kind == GAMMA:
-        return constant + a * math.log(x) - b * x, a / x - b
-    if kind == INVERSE_GAMMA:
-        return constant - a * math.log(x) - b / x, (b / x - a) / x
-    if kind == LOG_NORMAL:
-        standard = (math.log(x) - a) * b
-        return constant - 0.5 * standard * standard - math.log(x), -(standard * b + 1.0) / x
-    if kind == BETA:
-        return constant + a * math.log(x) + b * math.log1p(-x), a / x - b / (1.0 - x)
-    if kind == LAPLACE:
-        return constant - abs(standard), -b if standard > 0.0 else b
-    if kind == LOGISTIC:
-        t = math.exp(-abs(standard))
-        slope = b * (1.0 - t) / (1.0 + t)
-        return constant - abs(standard) - 2.0 * math.log1p(t), -slope if standard > 0.0 else slope
-    return constant, 0.0
+def _written() -> str:
+    """The code of :func:`prior_density`: one branch a shape."""
+    code = ["def prior_density(row, x):", "    kind, a, b, c, constant = row[0], row[1], row[2], row[3], row[4]"]
+    for kind, shape in enumerate(SMOOTH):
+        program = Program()
+        at = Symbol(program, "x", frozenset({"x"}), tangents={"x": Symbol(program, "(1.0)")})
+        value = shape(at, SOURCE, *(Symbol(program, name, frozenset({name})) for name in "abc"))
+        slope = value.tangents["x"]
+        lines = program.lines_for([*value.reads, *slope.reads])
+        body = [*map(str, lines), f"return constant + {value.name}, {slope.name}"]
+        code += [f"    if kind == {kind}:", *(f"        {line}" for line in body)]
+    return "\n".join([*code, "    return nan, nan"])
+
+
+def _compiled() -> Callable[..., Any]:
+    names: dict[str, Any] = _SCALARS | {"nan": math.nan}
+    exec(_written(), names)  # lines that this package writes
+    return numba.njit(nogil=True, error_model="numpy", forceinline=True)(names["prior_density"])
+
+
+prior_density = _compiled()
+"""Log density of a prior at x, and its derivative: ``(row of the table, x) -> (value, slope)``, compiled."""
 
 
 @numba.njit(nogil=True, error_model="numpy")

@@ -20,8 +20,8 @@ import numba
 import numpy as np
 
 from bayes_glmm.design import Priors, RandomBlock
+from bayes_glmm.design.prior_check import lkj_shape
 from bayes_glmm.inference.densities.priors import LARGEST_LOG, prior_density, prior_table
-from bayes_glmm.likelihood.priors import lkj_shape
 
 # Never called from Python, so no way in from there is compiled.
 compiled = numba.njit(nogil=True, error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -67,7 +67,11 @@ def variances_of(
     if table is None:
         return None
     rows = np.array(list(_rows(blocks)), dtype=np.int64).reshape(-1, 2)
-    shapes = [lkj_shape(priors[f"corr_{b.group}"]) if b.correlated else 1.0 for b in blocks for _ in b.effects]
+    shapes = [
+        lkj_shape(key, priors[key]) if block.correlated else 1.0
+        for block, key in ((block, f"corr_{block.group}") for block in blocks)
+        for _ in block.effects
+    ]
     runs = np.concatenate([np.repeat(block.pattern, block.pattern) for block in blocks])
     size = rows[:, 1]
     first = np.cumsum(size) - size

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from bayes_glmm.errors import SamplingError, SpecError, choices
 from bayes_glmm.inference.chains import Draw, Gather, Groups, Target, in_memory
+from bayes_glmm.inference.deferred_import import deferred_import
 from bayes_glmm.inference.engines.numpyro import sample_numpyro
 from bayes_glmm.inference.engines.nutpie import sample_nutpie
 from bayes_glmm.inference.engines.pymc import sample_pymc
-from bayes_glmm.inference.lazily import put_off
 from bayes_glmm.inference.settings import Settings
 
 _PYMC_LOST = "Initial evaluation of model at starting point failed"
@@ -55,7 +55,7 @@ class Engine:
 
     def load(self) -> None:
         """Import the package: what takes its time before sampling can begin."""
-        with put_off("arviz"):  # nutpie converts draws with it, which is not asked for here
+        with deferred_import("arviz"):  # nutpie converts draws with it, which is not asked for here
             import_module(self.package)
 
     def sample(self, target: Target, settings: Settings) -> Groups:

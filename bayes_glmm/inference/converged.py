@@ -13,7 +13,7 @@ LARGEST_RHAT = 1.01  # Vehtari et al. 2021
 _FEWEST_DRAWS = 4  # of which R-hat says anything
 
 
-def settled(drawn: Mapping[str, xr.Dataset]) -> bool:
+def converged(drawn: Mapping[str, xr.Dataset]) -> bool:
     """Whether no draw diverged and R-hat of every top-level parameter is at most 1.01.
 
     Parameters

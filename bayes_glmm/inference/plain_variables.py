@@ -12,7 +12,7 @@ from bayes_glmm.inference.chains import Groups
 WHITE = "white_"  # variables that NUTS moves in, of no interest to anybody
 
 
-def natural(drawn: Groups, design: Design) -> Groups:
+def plain_variables(drawn: Groups, design: Design) -> Groups:
     """Draws without the variables that only the sampler needs, and with those that follow from others.
 
     Parameters
@@ -22,10 +22,10 @@ def natural(drawn: Groups, design: Design) -> Groups:
         effects are independent.
     design : Design
     """
-    return {name: _natural(data, design) for name, data in drawn.items()}
+    return {name: _plain_variables(data, design) for name, data in drawn.items()}
 
 
-def _natural(data: xr.Dataset, design: Design) -> xr.Dataset:
+def _plain_variables(data: xr.Dataset, design: Design) -> xr.Dataset:
     data = data.drop_vars([name for name in data.data_vars if str(name).startswith(WHITE)])
     for block in design.blocks:
         if f"sd_{block.group}" in data and f"G_{block.group}" not in data:

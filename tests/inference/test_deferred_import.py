@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bayes_glmm.inference.lazily import put_off
+from bayes_glmm.inference.deferred_import import deferred_import
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_package_is_read_when_it_is_used(package: str) -> None:
-    with put_off(package):
+    with deferred_import(package):
         bound = __import__(package)
     assert package not in sys.modules
     assert bound.number == 7
@@ -28,13 +28,13 @@ def test_a_package_is_read_when_it_is_used(package: str) -> None:
 
 
 def test_use_within_the_block_reads_it(package: str) -> None:
-    with put_off(package):
+    with deferred_import(package):
         assert __import__(package).number == 7
     assert sys.modules[package].number == 7
 
 
 def test_what_is_there_stays(package: str) -> None:
     there = __import__(package)
-    with put_off(package):
+    with deferred_import(package):
         assert __import__(package) is there
     assert sys.modules[package] is there

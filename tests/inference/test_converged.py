@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes_glmm.inference.settled import rhat, settled
+from bayes_glmm.inference.converged import converged, rhat
 
 RNG = np.random.default_rng(7)
 
@@ -21,18 +21,18 @@ def groups(diverging: bool = False, **variables: np.ndarray) -> dict[str, xr.Dat
 def test_settled_means_agreeing_parameters_and_no_divergence() -> None:
     good = RNG.normal(size=(4, 4000, 2))
     apart = good[..., 0] + np.arange(4)[:, None] / 5
-    assert settled(groups(beta=good, sigma=good[..., 0]))
-    assert not settled(groups(diverging=True, beta=good))
-    assert not settled(groups(beta=good, sigma=apart))
-    assert not settled(groups(beta=good, sd_g=np.stack([good[..., 0], apart], axis=2)))
-    assert settled(groups(beta=good, u_g=np.stack([good[..., 0], apart], axis=2)))
+    assert converged(groups(beta=good, sigma=good[..., 0]))
+    assert not converged(groups(diverging=True, beta=good))
+    assert not converged(groups(beta=good, sigma=apart))
+    assert not converged(groups(beta=good, sd_g=np.stack([good[..., 0], apart], axis=2)))
+    assert converged(groups(beta=good, u_g=np.stack([good[..., 0], apart], axis=2)))
 
 
 def test_one_chain_or_three_draws_say_nothing() -> None:
     apart = RNG.normal(size=(4, 4000)) + np.arange(4)[:, None]
-    assert settled(groups(sigma=apart[:1]))
-    assert settled(groups(sigma=apart[:, :3]))
-    assert not settled(groups(sigma=apart[:, :20]))
+    assert converged(groups(sigma=apart[:1]))
+    assert converged(groups(sigma=apart[:, :3]))
+    assert not converged(groups(sigma=apart[:, :20]))
 
 
 @pytest.mark.parametrize("chains", [2, 5])

@@ -1,4 +1,4 @@
-"""Packages that another package imports at its top, but needs late or never: read when something of them is."""
+"""Defer imports that a dependency makes at module level until something of the package is used."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Later(ModuleType):
 
 
 @contextmanager
-def put_off(package: str) -> Iterator[None]:
+def deferred_import(package: str) -> Iterator[None]:
     """While the block lasts, ``import package`` binds something that reads the package when it is used.
 
     Nothing changes for a package that is there already.
