@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 Sampler = Callable[[Problem, Engine, Settings], Drawn]
 FEW_EFFECTS = 100  # of the largest factor: with fewer, whitening gave up to 1.8 times the effective draws a second
+WRITTEN_OUT = 4  # effects per level whose Cholesky factors a PyMC model writes out, entry by entry
 LAST_RESORT = 4.0  # the cost of plain coordinates: what costs more is for those who ask for it
 
 
@@ -78,6 +79,15 @@ def _marginal_obstacle(case: Case) -> str | None:
     return "there is no compiled density" if case.whitened_density is None else None
 
 
+def _whitened_obstacle(case: Case) -> str | None:
+    whitening, why = case.whitening
+    if whitening is None:
+        return why
+    if case.whitened_density is None and len(whitening.main.effects) > WRITTEN_OUT:
+        return f"there are more than {WRITTEN_OUT} effects per level, and no compiled density"
+    return None
+
+
 def _quadrature_cost(case: Case) -> float:
     cheap = not _many_exact(case) and case.integral is not None and case.integral.cheap
     return 1.0 if cheap else LAST_RESORT + 1.0
@@ -109,7 +119,7 @@ FIXED = Coordinates(
 )
 WHITENED = Coordinates(
     "whitened",
-    obstacle=lambda case: case.whitening[1] or None,
+    obstacle=_whitened_obstacle,
     cost=lambda case: 3.0,
     draw=draw_whitened,
     reason=lambda case: "there is a Laplace approximation, and no integral is cheaper",
@@ -121,7 +131,7 @@ PLAIN = Coordinates(
     obstacle=lambda case: None,
     cost=lambda case: LAST_RESORT,
     draw=draw_plain,
-    reason=lambda case: case.whitening[1],
+    reason=lambda case: _whitened_obstacle(case) or "",
 )
 
 SYSTEMS = (PLAIN, FIXED, WHITENED, MARGINAL, QUADRATURE)

@@ -26,7 +26,7 @@ from bayes_glmm.likelihood.priors import log_density
 from bayes_glmm.likelihood.stacked import Curvature
 from bayes_glmm.spec import ModelSpec
 
-MOST_EFFECTS = 4  # effects a level whose Cholesky factors are written out
+MOST_EFFECTS = 12  # per level, whose covariance has 78 entries to search for
 MOST_OTHERS = 2_500  # random effects of the other factors: a dense matrix of 50 MB
 ON_THE_REAL_LINE = ("Normal", "StudentT", "Cauchy", "Laplace", "Logistic", "Flat")
 _SMALLEST_WEIGHT = 1e-6  # of the largest: rows that say nothing, or bend upward
@@ -100,7 +100,7 @@ def whitening_for(problem: Problem) -> tuple[Whitening | None, str]:
         likelihood = likelihood_of(spec, design)
         main, others = likelihood.part.blocks[0], likelihood.part.blocks[1:]
         if len(main.effects) > MOST_EFFECTS or likelihood.elimination.rest > MOST_OTHERS:
-            return None, "there are too many effects a level, or too many levels beside the largest factor"
+            return None, "there are too many effects per level, or too many levels beside the largest factor"
         estimate = maximum_a_posteriori(likelihood, priors)
         if not estimate.maximum.converged:
             return None, f"the Laplace approximation did not converge ({estimate.maximum.message})"

@@ -122,7 +122,7 @@ class Instance:
         if system == "closed form":
             return "" if self.family.name == "gaussian" and not self.parameter else "no closed form"
         if system == "whitened" and self.effects > MOST_EFFECTS:
-            return "too many effects a level"
+            return "too many effects per level"
         if system == "quadrature":
             constants = all(one.support == "positive" for one in self.family.parameters[1:])
             plain = self.structure.single and constants and not self.family.categories and not self.parameter

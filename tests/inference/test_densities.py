@@ -13,6 +13,7 @@ from pathlib import Path
 
 import mpmath
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import HealthCheck, given, settings
@@ -83,9 +84,8 @@ def somewhere(density: Density, seed: int) -> np.ndarray:
     return density.start + 0.4 * np.random.default_rng(seed).normal(size=len(density.start))
 
 
-def assert_posterior_times_jacobian(family: str, structure: str, seeds: Iterable[int], link: str | None = None) -> None:
+def assert_posterior_times_jacobian(problem: Problem, density: Density, seeds: Iterable[int]) -> None:
     """log p(x) = log prior + log p(y | eta) + log N(z) + log |d (parameters, z) / d x|, the last by differences."""
-    problem, density = whitened(family, structure, link)
     likelihood = likelihood_of(problem.spec, problem.design)
     layout = layout_of(likelihood)
 
@@ -118,7 +118,7 @@ def assert_posterior_times_jacobian(family: str, structure: str, seeds: Iterable
 
 @pytest.mark.parametrize(("family", "structure"), WHITENED)
 def test_whitened_density_is_the_posterior_times_the_jacobian(family: str, structure: str) -> None:
-    assert_posterior_times_jacobian(family, structure, range(3))
+    assert_posterior_times_jacobian(*whitened(family, structure), range(3))
 
 
 @pytest.mark.slow  # compiles a density for every family, for one and for two effects a level
@@ -128,13 +128,27 @@ def test_whitened_density_is_the_posterior_times_the_jacobian(family: str, struc
 @given(seed=integers(0, 2**32 - 1))
 def test_so_it_is_for_every_kernel_and_structure(family: str, link: str, structure: str, seed: int) -> None:
     assert bg.FAMILIES[family].links[0] == link
-    assert_posterior_times_jacobian(family, structure, [seed])
+    assert_posterior_times_jacobian(*whitened(family, structure), [seed])
 
 
 @pytest.mark.slow  # compiles a density for each
 @pytest.mark.parametrize(("family", "link"), GENERATED, ids=["-".join(pair) for pair in GENERATED])
 def test_so_it_is_for_kernels_written_from_densities(family: str, link: str) -> None:
-    assert_posterior_times_jacobian(family, "crossed", range(2), link)
+    assert_posterior_times_jacobian(*whitened(family, "crossed", link), range(2))
+
+
+def test_so_it_is_for_many_effects_a_level() -> None:
+    """Six, in two runs of correlated ones."""
+    rng, n = np.random.default_rng(5), 80
+    table = pd.DataFrame(rng.normal(size=(n, 5)), columns=[f"x{k}" for k in range(1, 6)])
+    table = table.assign(g=np.repeat(np.arange(8), 10), y=rng.poisson(1.5, n))
+    model = bg.GLMM("y ~ x1 + (x1 + x2 + x3 | g) + (0 + x4 + x5 | g)", table, "poisson")
+    problem = model.problem.canonical
+    whitening, why = whitening_for(problem)
+    assert whitening is not None, why
+    density = whitened_density(whitening)
+    assert density is not None
+    assert_posterior_times_jacobian(problem, density, range(2))
 
 
 @pytest.mark.parametrize("family", INTEGRATED)
