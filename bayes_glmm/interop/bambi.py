@@ -18,6 +18,7 @@ import numpy as np
 from bayes_glmm.design import Design, build_design
 from bayes_glmm.design.canonical import CENTRE
 from bayes_glmm.errors import SpecError
+from bayes_glmm.foreign import family_synonym
 from bayes_glmm.glmm import GLMM
 from bayes_glmm.names import THRESHOLD, threshold
 from bayes_glmm.spec import ModelSpec, Prior, parse_formula
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _FAMILIES = {"negativebinomial": "negative_binomial", "t": "student_t"}
 _AUXILIARY = {"negative_binomial": {"alpha": "phi"}, "gamma": {"alpha": "phi"}, "beta": {"kappa": "phi"}}
+_AUXILIARY |= {"beta_binomial": {"kappa": "phi"}}
 
 
 def from_bambi(model: bambi.Model) -> GLMM:
@@ -58,9 +60,9 @@ def from_bambi(model: bambi.Model) -> GLMM:
         )
     if model.family.name.startswith(("zero_inflated", "hurdle")):
         raise SpecError(
-            "Families with excess zeros are not taken over from Bambi, whose psi is 1 - zi.",
+            "Families with zeros of their own are not taken over from Bambi, whose psi is 1 - zi or 1 - hu.",
             f"family {model.family.name!r}",
-            "Write them here: bg.GLMM(formula, data, family='zero_inflated_poisson').",
+            f"Write it here: bg.GLMM(formula, data, family={family_synonym(model.family.name)!r}).",
         )
     spec = ModelSpec.from_formula(str(formula), family, model.family.link[model.family.likelihood.parent].name)
     design = build_design(spec, model.data)
