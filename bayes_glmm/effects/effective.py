@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg, sparse
 
-from bayes_glmm.errors import DataError
+from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
@@ -40,7 +40,15 @@ def effective_parameters(posterior: Posterior) -> float:
     ------
     DataError
         For more than 6,000 fixed and random effects.
+    SpecError
+        For a model with several formulas.
     """
+    if posterior.spec.formulas:
+        raise SpecError(
+            "The hat matrix is that of one linear predictor.",
+            str(posterior.spec),
+            "Use the effective number of parameters of leave-one-out: diagnostics.loo_by_row(posterior).p.",
+        )
     weights = _working_weights(posterior)
     posterior = posterior.canonical  # the same trace in columns whose cross products lose no digits
     design = posterior.design

@@ -8,7 +8,7 @@ import numpy as np
 
 from bayes_glmm.families.family import Family
 from bayes_glmm.families.kind import BINARY, FRACTION, SUCCESSES
-from bayes_glmm.families.parameter import PHI, Parameter
+from bayes_glmm.families.parameter import PHI, PRECISION, Parameter
 from bayes_glmm.families.response import Response
 from bayes_glmm.families.value import At
 from bayes_glmm.numerics.functions import log_rising_from
@@ -111,7 +111,7 @@ def _beta_binomial_log_density(y, at, f):  # type: ignore[no-untyped-def]
 BETA_BINOMIAL = Family(
     "beta_binomial",
     title="beta-binomial",
-    parameters=(_PROBABILITY, PHI),
+    parameters=(_PROBABILITY, PRECISION),
     response=SUCCESSES,
     variance=_binary_variance,
     log_density=_beta_binomial_log_density,

@@ -104,7 +104,7 @@ def _hurdle(base: Family, rate: Callable[..., Any], draw_positive: Draw, **facts
         mu = at["mu"].value
         return share * above * (base.variance(at) / mu + mu - share * above)
 
-    location = _location(base, "before zeros are left out")
+    location = _location(base, "before truncation at zero")
     names = tuple(parameter.name for parameter in base.parameters)
     above = Functional("above", "mean above zero", names, mean_above, range="positive")
     some = Functional("some", "probability of no zero", ("hu",), lambda at: at["hu"].complement, range="unit")
@@ -133,7 +133,7 @@ def _location(base: Family, of_what: str) -> Parameter:
 
 def _positive(mean: Functional, some: Functional) -> Functional:
     """E(y) / P(y > 0), each averaged before the division: the mean of counts above zero, as data show it."""
-    return quotient("positive", "mean of positive counts", mean, some)
+    return quotient("positive", "mean above zero", mean, some)
 
 
 def _some_of_inflated(base: Family) -> Functional:

@@ -91,7 +91,7 @@ KNOWN = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KNOWN)
-def test_posterior_is_the_exact_one(name: str, shared: Path, reference: dict) -> None:  # noqa: F811
+def test_posterior_is_the_exact_one(name: str, shared: Path, reference: dict) -> None:
     entry, _, fit = name.partition("/")
     found = reference[entry]["fits"][fit] if fit else reference[entry]
     assert_exact(KNOWN[name], found["params"], shared, "auto")
