@@ -57,7 +57,7 @@ NEGATIVE_BINOMIAL = Family(
         name, mu=at["mu"].value, alpha=at["phi"].value, observed=y.values, dims=dims
     ),
     equation="NegBinomial(mean μ_i, shape φ)",
-    wider='for zeros alone try family="zero_inflated_negative_binomial", or an effect that varies by row, (1 | row)',
+    wider='try an effect that varies by row, (1 | row), or for zeros alone family="zero_inflated_negative_binomial"',
     limits={"phi": "poisson"},
 )
 
@@ -99,6 +99,6 @@ NEGATIVE_BINOMIAL_1 = Family(
     log_density=_by_dispersion_log_density,
     draw=_by_dispersion_draw,
     equation="NegBinomial1(mean μ_i, variance μ_i (1 + φ))",
-    wider='for zeros alone try family="zero_inflated_negative_binomial_1", or an effect that varies by row, (1 | row)',
+    wider='try an effect that varies by row, (1 | row), or for zeros alone family="zero_inflated_negative_binomial_1"',
     limits_at_zero={"phi": "poisson"},
 )

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from bayes_glmm.design import Predictors, new_predictors
-from bayes_glmm.effects import predict, response_icc, response_variance
+from bayes_glmm.effects import marginal_coefficients, predict, response_icc, response_variance
 from bayes_glmm.effects.expect import expect
 from bayes_glmm.effects.spread import response_moments
 from bayes_glmm.effects.trapezoid import plane_expectation
@@ -283,6 +283,21 @@ def test_the_mean_of_successes_with_more_zeros(terms: tuple[str, str], link: str
     G = PAIR if terms is TOGETHER else APART
     model = Model("zero_inflated_binomial", "zi", terms, G, (link, "logit"), response="p(y, 9)")
     assert_simulated(model, "mean", lambda mu, zi: (1.0 - zi) * mu)
+
+
+def test_what_is_no_inverse_link_is_refused_on_the_link_scale() -> None:
+    posterior = HURDLES["together"].posterior
+    with pytest.raises(SpecError, match="mean above zero is not the inverse link of a predictor"):
+        predict(posterior, ROWS, scale="link", part="positive")
+    hu, zero = (predict(posterior, ROWS, scale="link", part=part).table["estimate"] for part in ("hu", "zero"))
+    assert_allclose(hu, zero, rtol=1e-14)  # of a hurdle one is the other
+    with pytest.raises(SpecError, match="probability of a zero is not the inverse link"):
+        predict(ZIPS["tilt"].posterior, ROWS, scale="link", part="zero")
+
+
+def test_marginal_coefficients_of_a_mean_of_both_parts_have_a_note() -> None:
+    (note,) = marginal_coefficients(HURDLES["together"].posterior).notes
+    assert "depends on hu and mu" in note
 
 
 def test_predictions_are_these_averages() -> None:
