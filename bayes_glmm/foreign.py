@@ -14,6 +14,7 @@ _NOT_YET = "It is not supported."
 _SPLINE = "Penalised smooths and Gaussian processes are not supported. Write a regression spline: bs({x}, df=5)."
 _GROUP = "Write (1 | {x}) for an intercept per level."
 
+_INFLATED = "zero_inflated_"
 FAMILY_SYNONYMS: dict[str, str] = {
     **dict.fromkeys(("normal", "norm", "gauss"), "gaussian"),
     **dict.fromkeys(("student", "studentt", "t", "tdist"), "student_t"),
@@ -21,6 +22,18 @@ FAMILY_SYNONYMS: dict[str, str] = {
     **dict.fromkeys(("negativebinomial", "negativebinomial2", "negbinomial2"), "negative_binomial"),
     **dict.fromkeys(("pois",), "poisson"),
     **dict.fromkeys(("zip", "zipoisson", "zeroinflatedpoisson"), "zero_inflated_poisson"),
+    **dict.fromkeys(
+        ("zinb", "zinb2", "zeroinflatednegbinomial", "zeroinflatednegbinomial2"), f"{_INFLATED}negative_binomial"
+    ),
+    **dict.fromkeys(("zeroinflatednegativebinomial", "zeroinflatednbinom2"), f"{_INFLATED}negative_binomial"),
+    **dict.fromkeys(("zinb1", "zeroinflatednbinom1", "zeroinflatednegbinomial1"), f"{_INFLATED}negative_binomial_1"),
+    **dict.fromkeys(("zib", "zibinomial", "zeroinflatedbinomial"), f"{_INFLATED}binomial"),
+    **dict.fromkeys(("zibb", "zeroinflatedbetabinomial"), f"{_INFLATED}beta_binomial"),
+    **dict.fromkeys(("hurdlepoisson", "truncatedpoisson"), "hurdle_poisson"),
+    **dict.fromkeys(("hurdlenegbinomial", "hurdlenegativebinomial", "truncatednbinom2"), "hurdle_negative_binomial"),
+    **dict.fromkeys(("nbinom1", "nb1", "negbinomial1", "negativebinomial1"), "negative_binomial_1"),
+    **dict.fromkeys(("geom",), "geometric"),
+    **dict.fromkeys(("betabinomial", "betabinom", "bb"), "beta_binomial"),
     **dict.fromkeys(("bernoullilogit", "bern"), "bernoulli"),
     **dict.fromkeys(("betar", "betareg", "betafamily"), "beta"),
     **dict.fromkeys(("ordinal", "ordered", "clm", "clmm", "polr", "ologit", "proportionalodds"), "cumulative"),
@@ -33,7 +46,10 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"cloglog", "Write family='bernoulli', link='cloglog'."),
     (r"(?P<family>\w+)\(\)", "Write family='{family}', without parentheses."),
     (r"(?P<family>\w+)\((link=)?['\"]?(?P<link>\w+)['\"]?\)", "Write family='{family}', link='{link}'."),
-    (r"nbin.*|negb.*|nb1|geometric", "Write family='negative_binomial': variance mu + mu^2 / phi."),
+    (
+        r"nbin.*|negb.*",
+        "Write family='negative_binomial': variance mu + mu^2 / phi; or 'negative_binomial_1': mu (1 + phi).",
+    ),
     (
         r"quasipoisson|overdispersedpoisson",
         "A quasi-likelihood has no posterior. Write family='negative_binomial', or family='poisson' with one random "
@@ -41,13 +57,13 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"quasibinomial|betabinomial.*",
-        "Write family='binomial' with one random intercept per row for overdispersion; a beta-binomial family is not "
-        "supported.",
+        "Write family='beta_binomial', or family='binomial' with one random intercept per row, for overdispersion.",
     ),
     (r"quasi", "A quasi-likelihood has no posterior. Name a family."),
     (
         r"(zi|zero|zero.*inflated.*|hurdle.*|trunc.*|zip|zinb|zib).*|.*(hurdle|zeroinflated|inflated)",
-        "Zero-inflated families but zero_inflated_poisson, hurdle and truncated families are not supported.",
+        "Zero-inflated families are there for counts and successes, hurdles for Poisson and negative binomial counts; "
+        "others are not supported.",
     ),
     (r"oprobit|orderedprobit", "Write family='cumulative', link='probit'."),
     (r"ordered.*|ordinal.*|cumulative.*|clmm2", "Write family='cumulative'."),
@@ -77,7 +93,7 @@ def family_synonym(name: str) -> str:
     ('negative_binomial', 'gamma')
     """
     plain = _plain(name)
-    ours = ("gaussian", "gamma", "bernoulli", "beta", "poisson", "cumulative")
+    ours = ("gaussian", "gamma", "bernoulli", "beta", "poisson", "geometric", "cumulative")
     return plain if plain in ours else FAMILY_SYNONYMS.get(plain, name)
 
 

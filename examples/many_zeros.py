@@ -36,5 +36,5 @@ print(fit.check().verdict, "\n")
 table = fit.summary()[["median", "lower", "upper"]]
 table["truth"] = [*TRUTH["mu"], *TRUTH["zi"], *SD, CORRELATION]
 print(table.round(2).to_string(), "\n")
-for part in ("mean", "mu", "zi", "zero"):
+for part in ("mean", "mu", "zi", "zero", "positive"):
     print(fit.compare("shade", contrast=[0, 1], part=part, estimands="ratio"), "\n")

@@ -17,7 +17,7 @@ SINGULAR = 1e-4  # a standard deviation below this share of the linear predictor
 MODE = "bg.approx.laplace(model, target='posterior')"
 ADVICE = f"a boundary (singular) fit; simplify the random term, or use {MODE}, whose priors keep away from it."
 
-ENDLESS = 1e4  # a shape above it adds nothing
+ENDLESS = 1e4  # a shape above it adds nothing, nor a dispersion below its inverse
 
 
 def refuse_separated(spec: ModelSpec, design: Design) -> None:
@@ -79,10 +79,12 @@ def at_boundary(spec: ModelSpec, design: Design, parameters: Parameters) -> tupl
     real = spec.link_name == "identity" and spec.family.response.range == "real"
     scale = float(np.std(design.y)) if real else 1.0
     messages = [text for block in design.blocks for text in _of_block(block, parameters.L[block.group], scale)]
-    for name, limit in spec.family.limits.items():
-        if parameters.auxiliary.get(name, 0.0) > ENDLESS:
-            family = spec.family_name
-            messages.append(f"{name} is estimated as infinite, where the {family} family is {limit}: use that one.")
+    for word, limits in (("infinite", spec.family.limits), ("0", spec.family.limits_at_zero)):
+        for name, limit in limits.items():
+            size = parameters.auxiliary.get(name, 1.0)
+            if (1.0 / size if word == "0" else size) > ENDLESS:
+                family = spec.family_name
+                messages.append(f"{name} is estimated as {word}, where the {family} family is {limit}: use that one.")
     return tuple(messages)
 
 

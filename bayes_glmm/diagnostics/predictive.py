@@ -304,8 +304,9 @@ def wider_family(posterior: Posterior) -> str:
 def narrower(posterior: Posterior) -> str:
     """What to try where the response varies less than the model allows."""
     if posterior.spec.family.response.counted:
-        limits = posterior.spec.family.limits.values()
-        simpler = f', but family="{next(iter(limits))}" may' if limits else ""
+        family = posterior.spec.family
+        limits = (*family.limits.values(), *family.limits_at_zero.values())
+        simpler = f', but family="{limits[0]}" may' if limits else ""
         return (
             f"no wider family helps{simpler}. See whether rows are repeated, rounded or sums with a fixed total, and "
             "leave out effects by row; intervals are too wide rather than too narrow"
@@ -342,10 +343,10 @@ def _pearson(posterior: Posterior) -> Iterator[np.ndarray]:
     draws = _draws(posterior)
     chosen = spread_draws(posterior, draws)
     family, known = posterior.spec.family, at(posterior, draws=chosen)
-    mean, variance = family.mean.value(known), family.variance(known)
+    mean, variance = family.mean.value(known), family.variance_of_rows(posterior.design.observed, known)
     variance = np.where(np.isfinite(variance), variance, 1.0)  # Student's t: a factor that ratios are free of
     if posterior.design.trials is not None:
-        mean, variance = mean * posterior.design.trials, variance * posterior.design.trials
+        mean = mean * posterior.design.trials
     sd = np.sqrt(np.maximum(variance, np.finfo(float).tiny))
     for y in (posterior.design.y, replicate(posterior, draws, SEED)):
         yield (y - mean) / sd

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,11 @@ def marginal_coefficients(posterior: Posterior, level: float = 0.95, interval: I
     SpecError
         For a link under which the population-averaged mean does not exist; for ordered categories, whose averaged
         probabilities have no coefficients in common.
+
+    Notes
+    -----
+    Where other parameters than mu enter the mean, as of zero-inflated counts, the population-averaged coefficients are
+    those of the mean of the response, to which all of them contribute; a note of the table says so.
     """
     require_mean(posterior.spec)
     if posterior.design.thresholds:
@@ -113,7 +119,15 @@ def marginal_coefficients(posterior: Posterior, level: float = 0.95, interval: I
         )
     asked = Interval(level, interval)
     both = {CONDITIONAL: posterior.beta, POPULATION_AVERAGED: _averaged(posterior)}
-    return _side_by_side(posterior, both, asked, "Conditional and population-averaged coefficients")
+    found = _side_by_side(posterior, both, asked, "Conditional and population-averaged coefficients")
+    mean, link = posterior.spec.family.mean, posterior.spec.link_name
+    if mean.reads == (LOCATION,):
+        return found
+    note = (
+        f"Conditional coefficients are those of {LOCATION}, population-averaged ones those of the mean on the {link} "
+        f"scale, which depends on {' and '.join(mean.reads)}."
+    )
+    return replace(found, notes=(*found.notes, note))
 
 
 def approximate_marginal_coefficients(

@@ -15,7 +15,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg, sparse
 
-from bayes_glmm.errors import DataError
+from bayes_glmm.errors import DataError, SpecError
+from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import conditional_predictor
@@ -39,7 +40,15 @@ def effective_parameters(posterior: Posterior) -> float:
     ------
     DataError
         For more than 6,000 fixed and random effects.
+    SpecError
+        For a model with several formulas.
     """
+    if posterior.spec.formulas:
+        raise SpecError(
+            "The hat matrix is that of one linear predictor.",
+            str(posterior.spec),
+            "Use the effective number of parameters of leave-one-out: diagnostics.loo_by_row(posterior).p.",
+        )
     weights = _working_weights(posterior)
     posterior = posterior.canonical  # the same trace in columns whose cross products lose no digits
     design = posterior.design
@@ -78,10 +87,11 @@ def typical_covariance(G: np.ndarray) -> np.ndarray:
 
 
 def _working_weights(posterior: Posterior) -> np.ndarray:
-    """(dmu/deta)^2 / Var(y | u) at the posterior median of eta [row]."""
+    """(dm/deta)^2 / Var(y | u), m the mean of all trials of a row, at the posterior median of eta [row]."""
     spec, design = posterior.spec, posterior.design
     eta = np.median(conditional_predictor(posterior), axis=0)
     auxiliary = {name: float(np.median(values)) for name, values in posterior.auxiliary.items()}
-    variance = spec.family.variance_of(spec.link.inverse(eta, NUMPY), auxiliary)
-    weights = spec.link.derivative(eta, NUMPY) ** 2 / np.maximum(variance, np.finfo(float).tiny)
-    return weights if design.trials is None else weights * design.trials
+    at = spec.family.at({LOCATION: (eta, spec.link)}, auxiliary, NUMPY)
+    variance = spec.family.variance_of_rows(design.observed, at)
+    slope = spec.link.derivative(eta, NUMPY) * (1.0 if design.trials is None else design.trials)
+    return slope**2 / np.maximum(variance, np.finfo(float).tiny)

@@ -4,6 +4,8 @@ In this order, whichever applies first:
 
 - no random effect enters what f reads: f itself;
 - f is the probability of a category without an order: :mod:`~bayes_glmm.effects.softmax`;
+- f is a quotient of two functionals: the average of each, divided, which is not the average of the quotient;
+- f is a product of functionals whose parameters have uncorrelated effects: the product of their averages;
 - f is a sum of probabilities P(y <= k) of ordered categories: the average of each, whose predictor is c_k - eta;
 - f is proportional to a parameter, and no random effect enters the rest of it: the average of that parameter, by a
   closed form of its link or the trapezoidal rule (:mod:`~bayes_glmm.effects.integrate`), times the rest;
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -70,6 +73,12 @@ def expect(
         k = next(k for k, one in enumerate(of_each) if one is functional)
         etas = [eta[name] for name in functional.reads]
         return average_of_category(posterior, k, predictors, etas, functional.reads, draws)
+    if functional.quotient:
+        over, under = (expect(posterior, part, predictors, eta, draws) for part in functional.quotient)
+        return over / under
+    if functional.factors and not _share(predictors, functional.factors):
+        averages = [expect(posterior, factor, predictors, eta, draws) for factor in functional.factors]
+        return reduce(np.multiply, averages)
     if functional.events:
         return _of_events(posterior, functional, predictors, eta, draws, random[0])
     if functional.factor not in random:
@@ -188,6 +197,15 @@ def _rest(functional: Functional) -> Functional:
 
 def _one(at: Any) -> float:
     return 1.0
+
+
+def _share(predictors: Predictors, factors: Sequence[Functional]) -> bool:
+    """Whether effects of parameters that one factor reads are correlated with those of another factor's."""
+    for k, factor in enumerate(factors):
+        others = [name for other in factors[k + 1 :] for name in other.reads]
+        if any(_related(predictors, name, others) for name in factor.reads):
+            return True
+    return False
 
 
 def _varies(predictors: Predictors, parameter: str) -> bool:

@@ -133,6 +133,10 @@ def _predicted(
             "scale='link'",
             "Use scale='response', or fit.coefficients().",
         )
+    if scale == "link" and of.name != "mean" and of.reads != (of.factor,):
+        raise SpecError(
+            f"The {of.title} is not the inverse link of a predictor.", "scale='link'", "Use scale='response'."
+        )
     rows, trials = _rows(posterior, newdata, chosen, scale, of)
     whole = rows if scale == "outcome" else with_unread(posterior.design, rows, columns_read(posterior, of))
     posterior = with_unseen_groups(posterior, whole, chosen, seed)

@@ -18,6 +18,8 @@ import pandas as pd
 
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.effects.tidy import Estimates, tidy
+from bayes_glmm.families import Family
+from bayes_glmm.names import LOCATION
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.summaries import Interval, IntervalKind
 
@@ -134,11 +136,16 @@ def latent_residual(posterior: Posterior) -> np.ndarray | None:
     if spec.formulas:
         return None
     total = int(np.prod(posterior.sample_shape))
-    if spec.family.response.of_latent and spec.link_name in LATENT_VARIANCE:
+    if _has_latent_scale(spec.family) and spec.link_name in LATENT_VARIANCE:
         return np.full(total, LATENT_VARIANCE[spec.link_name])
     if spec.family.response.range == "real" and spec.link_name == "identity":
         return np.asarray(spec.family.variance_of(np.zeros(total), posterior.auxiliary), float)
     return None
+
+
+def _has_latent_scale(family: Family) -> bool:
+    """Whether a latent variable alone decides on each event or category: no other parameter of the mean does."""
+    return family.response.of_latent and (family.response.ordered or family.mean.reads == (LOCATION,))
 
 
 def _shares(posterior: Posterior) -> Iterator[Row]:
@@ -152,7 +159,7 @@ def _shares(posterior: Posterior) -> Iterator[Row]:
 
 
 def _median_odds_ratios(posterior: Posterior) -> Iterator[Row]:
-    if posterior.spec.link_name != "logit" or not posterior.spec.family.response.of_latent:
+    if posterior.spec.link_name != "logit" or not _has_latent_scale(posterior.spec.family):
         return
     for block in posterior.design.blocks:
         if "Intercept" in block.effects:

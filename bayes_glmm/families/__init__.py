@@ -5,11 +5,13 @@ from __future__ import annotations
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families.check import check_family as check_family
 from bayes_glmm.families.continuous import GAMMA, GAUSSIAN, STUDENT_T
-from bayes_glmm.families.counts import NEGATIVE_BINOMIAL, POISSON, ZERO_INFLATED_POISSON
+from bayes_glmm.families.counts import GEOMETRIC, NEGATIVE_BINOMIAL, NEGATIVE_BINOMIAL_1, POISSON
 from bayes_glmm.families.family import Family as Family
 from bayes_glmm.families.functional import CATEGORY as CATEGORY
 from bayes_glmm.families.functional import Functional as Functional
 from bayes_glmm.families.functional import product as product
+from bayes_glmm.families.functional import quotient as quotient
+from bayes_glmm.families.functional import times as times
 from bayes_glmm.families.kind import BINARY as BINARY
 from bayes_glmm.families.kind import COUNT as COUNT
 from bayes_glmm.families.kind import FRACTION as FRACTION
@@ -23,10 +25,19 @@ from bayes_glmm.families.link import get_link as get_link
 from bayes_glmm.families.ordered import CUMULATIVE
 from bayes_glmm.families.own import check_record
 from bayes_glmm.families.parameter import Parameter as Parameter
-from bayes_glmm.families.proportions import BERNOULLI, BETA, BINOMIAL
+from bayes_glmm.families.proportions import BERNOULLI, BETA, BETA_BINOMIAL, BINOMIAL
 from bayes_glmm.families.response import Response as Response
 from bayes_glmm.families.unordered import CATEGORICAL
 from bayes_glmm.families.value import Value as Value
+from bayes_glmm.families.zeros import (
+    HURDLE_NEGATIVE_BINOMIAL,
+    HURDLE_POISSON,
+    ZERO_INFLATED_BETA_BINOMIAL,
+    ZERO_INFLATED_BINOMIAL,
+    ZERO_INFLATED_NEGATIVE_BINOMIAL,
+    ZERO_INFLATED_NEGATIVE_BINOMIAL_1,
+    ZERO_INFLATED_POISSON,
+)
 from bayes_glmm.foreign import family_advice, family_synonym
 
 FAMILIES: dict[str, Family] = {
@@ -37,10 +48,19 @@ FAMILIES: dict[str, Family] = {
         GAMMA,
         BERNOULLI,
         BINOMIAL,
+        BETA_BINOMIAL,
         BETA,
         POISSON,
         NEGATIVE_BINOMIAL,
+        NEGATIVE_BINOMIAL_1,
+        GEOMETRIC,
         ZERO_INFLATED_POISSON,
+        ZERO_INFLATED_NEGATIVE_BINOMIAL,
+        ZERO_INFLATED_NEGATIVE_BINOMIAL_1,
+        HURDLE_POISSON,
+        HURDLE_NEGATIVE_BINOMIAL,
+        ZERO_INFLATED_BINOMIAL,
+        ZERO_INFLATED_BETA_BINOMIAL,
         CUMULATIVE,
         CATEGORICAL,
     )
@@ -86,7 +106,7 @@ def own_family(family: Family) -> Family | None:
 
 def family_of_key(key: str) -> Family:
     """The family of a :attr:`Family.key`."""
-    name = key.rstrip("0123456789")
+    name = key if key in FAMILIES else key.rstrip("0123456789")
     record, categories = FAMILIES[name], key.removeprefix(name)
     if record.with_categories is None or not categories:
         return record

@@ -1,18 +1,16 @@
-"""Families on 0, 1, 2, ...: poisson, negative binomial, zero-inflated poisson."""
+"""Families on 0, 1, 2, ...: poisson, geometric, and the negative binomial by shape (NB2) and by dispersion (NB1)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from bayes_glmm.families.family import Family
-from bayes_glmm.families.functional import product
 from bayes_glmm.families.kind import COUNT
-from bayes_glmm.families.parameter import PHI, ZI, Parameter
+from bayes_glmm.families.parameter import EXCESS, PHI, Parameter
+from bayes_glmm.numerics.functions import log_rising_from
 
-_MEAN = Parameter(
-    "mu", ("log", "identity", "sqrt"), "positive", title="mean without excess zeros (mu)", of_response=True
-)
-_LARGEST = 1e18  # a mean above any that an integer count can be drawn for: the mean itself is as good a count
+_MEAN = Parameter("mu", ("log", "identity", "sqrt"), "positive", of_response=True)
+LARGEST = 1e18  # a mean above any that an integer count can be drawn for: the mean itself is as good a count
 
 
 def _poisson_log_density(y, at, f):  # type: ignore[no-untyped-def]
@@ -27,7 +25,7 @@ POISSON = Family(
     response=COUNT,
     variance=lambda at: at["mu"].value,
     log_density=_poisson_log_density,
-    draw=lambda rng, y, at: rng.poisson(np.minimum(at["mu"].value, _LARGEST)),
+    draw=lambda rng, y, at: rng.poisson(np.minimum(at["mu"].value, LARGEST)),
     distribution=lambda pm, name, y, at, dims: pm.Poisson(name, mu=at["mu"].value, observed=y.values, dims=dims),
     equation="Poisson(μ_i)",
     wider='try family="negative_binomial", for zeros alone "zero_inflated_poisson", or an effect that varies by row, '
@@ -44,7 +42,7 @@ def _negative_binomial_log_density(y, at, f):  # type: ignore[no-untyped-def]
 
 def _negative_binomial_draw(rng, y, at):  # type: ignore[no-untyped-def]
     phi = at["phi"].value
-    return rng.poisson(np.minimum(rng.gamma(phi, np.minimum(at["mu"].value, _LARGEST) / phi), _LARGEST))
+    return rng.poisson(np.minimum(rng.gamma(phi, np.minimum(at["mu"].value, LARGEST) / phi), LARGEST))
 
 
 NEGATIVE_BINOMIAL = Family(
@@ -59,38 +57,48 @@ NEGATIVE_BINOMIAL = Family(
         name, mu=at["mu"].value, alpha=at["phi"].value, observed=y.values, dims=dims
     ),
     equation="NegBinomial(mean μ_i, shape φ)",
+    wider='try an effect that varies by row, (1 | row), or for zeros alone family="zero_inflated_negative_binomial"',
     limits={"phi": "poisson"},
 )
 
 
-def _zero_inflated_poisson_log_density(y, at, f):  # type: ignore[no-untyped-def]
-    mu, logit = at["mu"], at["zi"].logit
-    # log(zi + (1 - zi) e^-mu) = log(1 - zi) + log(e^logit + e^-mu)
-    own = f.where(y.values > 0, y.values * mu.log - mu.value, logit + f.softplus(-mu.value - logit))
-    return own - f.softplus(logit) - f.gammaln(y.values + 1.0)
-
-
-def _zero_inflated_draw(rng, y, at):  # type: ignore[no-untyped-def]
-    mu, zi = np.broadcast_arrays(np.minimum(at["mu"].value, _LARGEST), at["zi"].value)
-    return np.where(rng.uniform(size=zi.shape) < zi, 0, rng.poisson(mu))
-
-
-def _zero_inflated_variance(at):  # type: ignore[no-untyped-def]
-    mu = at["mu"].value
-    return at["zi"].complement * mu * (1.0 + at["zi"].value * mu)
-
-
-ZERO_INFLATED_POISSON = Family(
-    "zero_inflated_poisson",
-    title="zero-inflated Poisson",
-    parameters=(_MEAN, ZI),
+GEOMETRIC = Family(
+    "geometric",
+    title="geometric",
+    parameters=(_MEAN,),
     response=COUNT,
-    variance=_zero_inflated_variance,
-    log_density=_zero_inflated_poisson_log_density,
-    draw=_zero_inflated_draw,
-    distribution=lambda pm, name, y, at, dims: pm.ZeroInflatedPoisson(
-        name, psi=at["zi"].complement, mu=at["mu"].value, observed=y.values, dims=dims
+    variance=lambda at: at["mu"].value + at["mu"].value ** 2,
+    log_density=lambda y, at, f: f.log_binary(y.values, 1.0, at["mu"].log),
+    draw=lambda rng, y, at: rng.poisson(np.minimum(rng.exponential(np.minimum(at["mu"].value, LARGEST)), LARGEST)),
+    distribution=lambda pm, name, y, at, dims: pm.NegativeBinomial(
+        name, mu=at["mu"].value, alpha=1.0, observed=y.values, dims=dims
     ),
-    mean=product("mu", lambda at: at["zi"].complement, ("zi",)),
-    equation="ZeroInflatedPoisson(zi, μ_i)",
+    equation="Geometric(mean μ_i)",
+    wider='try family="negative_binomial", or an effect that varies by row, (1 | row)',
+)
+
+
+def _by_dispersion_log_density(y, at, f):  # type: ignore[no-untyped-def]
+    """Negative binomial with the shape mu / phi and, of each event, the odds phi."""
+    shape, log_shape, log_odds = at["mu"].value / at["phi"].value, at["mu"].log - at["phi"].log, at["phi"].log
+    ways = log_rising_from(log_shape, shape, y.values, f) - f.gammaln(y.values + 1.0)
+    return ways + f.log_binary(y.values, shape, log_odds)
+
+
+def _by_dispersion_draw(rng, y, at):  # type: ignore[no-untyped-def]
+    mu, phi = np.minimum(at["mu"].value, LARGEST), at["phi"].value
+    return rng.poisson(np.minimum(phi * rng.standard_gamma(mu / phi), LARGEST))
+
+
+NEGATIVE_BINOMIAL_1 = Family(
+    "negative_binomial_1",
+    title="negative binomial (NB1)",
+    parameters=(_MEAN, EXCESS),
+    response=COUNT,
+    variance=lambda at: at["mu"].value * (1.0 + at["phi"].value),
+    log_density=_by_dispersion_log_density,
+    draw=_by_dispersion_draw,
+    equation="NegBinomial1(mean μ_i, variance μ_i (1 + φ))",
+    wider='try an effect that varies by row, (1 | row), or for zeros alone family="zero_inflated_negative_binomial_1"',
+    limits_at_zero={"phi": "poisson"},
 )

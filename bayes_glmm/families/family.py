@@ -38,6 +38,7 @@ class Family:
         What the response is: its support, and where its mean lies.
     variance : function
         ``(at) -> Var(y | u)``; of one trial where there are trials. ``at`` has the value of each parameter by name.
+        :meth:`variance_of_rows` has that of all trials of a row.
     log_density : function
         ``(y, at, f) -> log p(y | u)`` with all constants, row by row; ``y`` is a :class:`Response`, ``f`` the
         namespace that the values live in.
@@ -46,8 +47,13 @@ class Family:
     distribution : function, optional
         ``(pm, name, y, at, dims) -> random variable``; ``pm`` is the PyMC module. Without one the model in PyMC has a
         distribution made of ``log_density`` and ``draw``.
+    correlation : function, optional
+        ``(at) -> correlation given u of two trials of a row``. Without one they are independent.
     mean : Functional
         Its mean, of one trial where there are trials; the location unless another is given.
+    further : tuple of Functional
+        What else can be asked of the response, beside its mean, its parameters and, of counts, the share of zeros; one
+        of the same name replaces those.
     with_categories : function, optional
         ``(labels) -> Family``, of a family of categories.
     categories : int
@@ -65,6 +71,8 @@ class Family:
         What to try for responses that vary more than the family allows.
     limits : mapping of str to str
         The family that it becomes as one of its parameters grows without bound.
+    limits_at_zero : mapping of str to str
+        The family that it becomes as one of its parameters goes to 0.
     """
 
     name: str
@@ -75,7 +83,9 @@ class Family:
     log_density: Callable[..., Any]
     draw: Callable[..., np.ndarray]
     distribution: Callable[..., Any] | None = None
+    correlation: Callable[..., Any] | None = None
     mean: Functional = MEAN
+    further: tuple[Functional, ...] = ()
     with_categories: Callable[[tuple[str, ...]], Family] | None = None
     categories: int = 0
     by_category: Mapping[str, tuple[Functional | None, ...]] = field(default_factory=dict)
@@ -84,6 +94,7 @@ class Family:
     equation: str = ""
     wider: str = ""
     limits: Mapping[str, str] = field(default_factory=dict)
+    limits_at_zero: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -117,14 +128,14 @@ class Family:
 
     @property
     def parts(self) -> dict[str, Functional]:
-        """The functionals of a response of numbers: its mean, its parameters, and for counts the share of zeros."""
+        """The functionals of a response of numbers: its mean, its parameters, of counts the share of zeros, more."""
         if self.categories:
             return {} if self.response.nominal else {self.mean.name: self.mean}
         asked = [self.mean, *map(of_parameter, self.parameters[self.mean.reads == (self.location.name,) :])]
         if self.response.is_count:
             reads = tuple(parameter.name for parameter in self.parameters)
             asked.append(Functional("zero", "probability of a zero", reads, self._zero, range="unit"))
-        return {functional.name: functional for functional in asked}
+        return {functional.name: functional for functional in (*asked, *self.further)}
 
     def _zero(self, at: At) -> Any:
         f = at[self.location.name].f
@@ -154,6 +165,17 @@ class Family:
         """
         names = [parameter.name for parameter in self.parameters]
         return {name: Value(*eta[name], f) if name in eta else constant(auxiliary[name], f) for name in names}
+
+    def variance_of_rows(self, y: Response, at: At) -> Any:
+        """Var(y | u) of the response of each row, which is n v (1 + (n - 1) r) for n trials.
+
+        v is the variance of one trial and r the correlation of two.
+        """
+        variance = self.variance(at)
+        if y.trials is None:
+            return variance
+        variance = variance * y.trials
+        return variance if self.correlation is None else variance * (1.0 + (y.trials - 1.0) * self.correlation(at))
 
     def variance_of(self, mu: Any, auxiliary: Mapping[str, Any]) -> Any:
         """Var(y | u) of one trial with the mean ``mu``, in the shape that ``mu`` and the constants broadcast to."""

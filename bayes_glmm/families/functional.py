@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -28,6 +29,10 @@ class Functional:
         The parameter that it is proportional to, if any: ``value = at[factor].value * rest(at)``.
     rest : function, optional
         ``(at) -> value`` of what stands beside the factor, which does not read it; nothing where not given.
+    factors : tuple of Functional
+        Functionals of different parameters that it is the product of, if any.
+    quotient : tuple of Functional
+        The two functionals whose quotient it is, if any: each is averaged over random effects before the division.
     range : {"real", "positive", "unit", ""}
         Where its values lie; that of the response's mean where it is empty.
     constant, events : float, tuple of (float, function)
@@ -41,6 +46,8 @@ class Functional:
     value: Callable[[At], Any]
     factor: str = ""
     rest: Callable[[At], Any] | None = None
+    factors: tuple[Functional, ...] = ()
+    quotient: tuple[Functional, ...] = ()
     range: Literal["real", "positive", "unit", ""] = ""
     constant: float = 0.0
     events: tuple[tuple[float, Callable[[At], Any]], ...] = ()
@@ -49,6 +56,20 @@ class Functional:
 def product(factor: str, rest: Callable[[At], Any], reads: tuple[str, ...]) -> Functional:
     """A mean that is one parameter times a function of others, which it reads beside the factor."""
     return Functional("mean", "mean", (factor, *reads), lambda at: at[factor].value * rest(at), factor, rest)
+
+
+def times(name: str, title: str, *factors: Functional, range: Literal["positive", "unit"]) -> Functional:
+    """Return the product of functionals that read different parameters."""
+    reads = tuple(parameter for factor in factors for parameter in factor.reads)
+    return Functional(
+        name, title, reads, lambda at: math.prod(factor.value(at) for factor in factors), factors=factors, range=range
+    )
+
+
+def quotient(name: str, title: str, over: Functional, under: Functional) -> Functional:
+    """Return over / under: given the random effects their quotient, averaged the quotient of their averages."""
+    reads = tuple(dict.fromkeys((*over.reads, *under.reads)))
+    return Functional(name, title, reads, lambda at: over.value(at) / under.value(at), quotient=(over, under))
 
 
 def of_parameter(parameter: Parameter) -> Functional:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 # 1 / sqrt(phi) is the coefficient of variation (gamma), the extra coefficient of variation (negative binomial) or the
@@ -63,6 +63,11 @@ SIGMA = Parameter(
     middle=0.7648923284,
 )
 PHI = Parameter("phi", ("log",), "positive", SHAPE_PRIOR, middle=2.0678511360)
+# 1 / (1 + phi), the correlation of two trials, is about uniform. SHAPE_PRIOR leaves 4 % above 1,000 and 0.02 % above
+# 1e9: where the binomial fits, chains take long ways out there and back.
+PRECISION = Parameter("phi", ("log",), "positive", "InverseGamma(alpha=1, beta=1)", middle=1.4426950409)
+# Var(y) = mu (1 + phi): 0 is the Poisson
+EXCESS = Parameter("phi", ("log",), "positive", "HalfStudentT(nu=3, sigma=2.5)", middle=1.9122308210)
 # flat on the scale of the probability
 ZI = Parameter(
     "zi",
@@ -75,5 +80,6 @@ ZI = Parameter(
     intercept="Logistic(mu=0, s=1)",
     sd=1.5,
 )
+HU = replace(ZI, name="hu", title="probability of a zero (hu)")
 # Juarez & Steel (2010), as brms and rstanarm
 NU = Parameter("nu", ("log",), "positive", "Gamma(alpha=2, beta=0.1)", middle=16.7834699002)

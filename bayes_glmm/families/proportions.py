@@ -1,4 +1,4 @@
-"""Families on {0, 1}, on successes of trials and on (0, 1): bernoulli, binomial, beta."""
+"""Families on {0, 1}, on successes of trials and on (0, 1): bernoulli, binomial, beta-binomial, beta."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 
 from bayes_glmm.families.family import Family
 from bayes_glmm.families.kind import BINARY, FRACTION, SUCCESSES
-from bayes_glmm.families.parameter import PHI, Parameter
+from bayes_glmm.families.parameter import PHI, PRECISION, Parameter
 from bayes_glmm.families.response import Response
 from bayes_glmm.families.value import At
+from bayes_glmm.numerics.functions import log_rising_from
 
 _PROBABILITY = Parameter("mu", ("logit", "probit", "cloglog", "cauchit", "log", "identity"), "unit")
 
@@ -59,7 +60,7 @@ BINOMIAL = Family(
     draw=_binomial_draw,
     distribution=_binomial_distribution,
     equation="Binomial({trials}, μ_i)",
-    wider="try an effect that varies by row, (1 | row)",
+    wider='try family="beta_binomial", or an effect that varies by row, (1 | row)',
 )
 
 
@@ -95,4 +96,28 @@ BETA = Family(
     draw=_beta_draw,
     distribution=_beta_distribution,
     equation="Beta(mean μ_i, precision φ)",
+)
+
+
+def _beta_binomial_log_density(y, at, f):  # type: ignore[no-untyped-def]
+    n, successes = y.trials, y.values
+    phi, logit, log_phi = at["phi"].value, at["mu"].logit, at["phi"].log
+    constant = f.gammaln(n + 1.0) - f.gammaln(successes + 1.0) - f.gammaln(n - successes + 1.0)
+    ways = log_rising_from(log_phi - f.softplus(-logit), phi * f.expit(logit), successes, f)
+    others = log_rising_from(log_phi - f.softplus(logit), phi * f.expit(-logit), n - successes, f)
+    return constant + ways + others - f.log_rising(phi, n)
+
+
+BETA_BINOMIAL = Family(
+    "beta_binomial",
+    title="beta-binomial",
+    parameters=(_PROBABILITY, PRECISION),
+    response=SUCCESSES,
+    variance=_binary_variance,
+    log_density=_beta_binomial_log_density,
+    draw=lambda rng, y, at: rng.binomial(np.asarray(y.trials, dtype=np.int64), rng.beta(*_beta_shapes(at))),
+    correlation=lambda at: 1.0 / (1.0 + at["phi"].value),
+    equation="BetaBinomial({trials}, mean μ_i, precision φ)",
+    wider="try an effect that varies by level of a further factor",
+    limits={"phi": "binomial"},
 )

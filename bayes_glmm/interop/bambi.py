@@ -19,6 +19,7 @@ from bayes_glmm.design import Design, Predictor, build_design
 from bayes_glmm.design.canonical import CENTRE
 from bayes_glmm.errors import SpecError
 from bayes_glmm.families import FAMILIES
+from bayes_glmm.foreign import family_synonym
 from bayes_glmm.glmm import GLMM
 from bayes_glmm.names import LOCATION, THRESHOLD, threshold
 from bayes_glmm.spec import ModelSpec, Prior, parse_formula
@@ -27,11 +28,10 @@ from bayes_glmm.spec.formula import Formula
 if TYPE_CHECKING:
     import bambi
 
-_FAMILIES = {"negativebinomial": "negative_binomial", "t": "student_t"}
-_PARAMETERS = {"negative_binomial": {"alpha": "phi"}, "gamma": {"alpha": "phi"}, "beta": {"kappa": "phi"}}
 _MIRRORED = "psi"  # the probability of no excess zero, where ours is that of one
 _ZEROS = ("zi", "hu")
 _SYMMETRIC = ("logit", "probit", "cauchit")
+_SHAPES = ("alpha", "kappa")  # names of the shape that is phi here
 
 
 def from_bambi(model: bambi.Model) -> GLMM:
@@ -54,7 +54,7 @@ def from_bambi(model: bambi.Model) -> GLMM:
     SpecError
         For a family, link, term or prior that has no counterpart.
     """
-    family = _FAMILIES.get(model.family.name, model.family.name)
+    family = family_synonym(model.family.name)
     names = _names(family)
     parent = model.family.likelihood.parent
     formulas = [str(_independent_effects(parse_formula(model.formula.main)))]
@@ -91,7 +91,7 @@ def _names(family: str) -> dict[str, str]:
     """Bambi's names of a family's further parameters to ours."""
     known = FAMILIES[family].auxiliary if family in FAMILIES else {}
     zeros = next((name for name in _ZEROS if name in known), None)
-    return _PARAMETERS.get(family, {}) | ({_MIRRORED: zeros} if zeros else {})
+    return (dict.fromkeys(_SHAPES, "phi") if "phi" in known else {}) | ({_MIRRORED: zeros} if zeros else {})
 
 
 def _predictor_priors(model: bambi.Model, theirs: str, ours: str, design: Design) -> dict[str, Prior]:

@@ -50,11 +50,25 @@ def completed(**own: Function) -> Functions:
     log Gamma(x + k) - log Gamma(x), for whole k >= 0.
     """
     softplus, gammaln = own["softplus"], own["gammaln"]
-    return Functions(
-        **own,
-        log_binary=lambda k, m, x: -k * softplus(-x) - m * softplus(x),
-        log_rising=lambda x, k: gammaln(x + k) - gammaln(x),
-    )
+    log, log1p, where, maximum, minimum = (own[name] for name in ("log", "log1p", "where", "maximum", "minimum"))
+
+    def log_rising(x: Any, k: Any) -> Any:
+        """The difference of two large log Gammas has few digits: Stirling's series, for large x, has all."""
+        small, large = minimum(x, _STIRLING_FROM), maximum(x, _STIRLING_FROM)
+        series = (large - 0.5) * log1p(k / large) + k * log(large + k) - k + _stirling(large + k) - _stirling(large)
+        return where(x > _STIRLING_FROM, series, gammaln(small + k) - gammaln(small))
+
+    return Functions(**own, log_binary=lambda k, m, x: -k * softplus(-x) - m * softplus(x), log_rising=log_rising)
+
+
+_STIRLING_FROM = 100.0  # from here on the next term is below 1e-17
+
+
+def _stirling(x: Any) -> Any:
+    """Return log Gamma(x) - ((x - 1/2) log x - x + log(2 pi) / 2), for large x (Abramowitz & Stegun 1964, 6.1.41)."""
+    inverse = 1.0 / x
+    square = inverse * inverse
+    return inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0)))
 
 
 ELEMENTARY = tuple(name for name in Functions.__dataclass_fields__ if name not in ("log_binary", "log_rising"))
@@ -103,3 +117,25 @@ def log_normal_cdf(x: Any, f: Functions) -> Any:
     lower, upper = f.minimum(x, -1.0), f.maximum(x, -1.0)
     tail = f.log(0.5 * f.erfcx(-lower * np.sqrt(0.5))) - 0.5 * lower * lower
     return f.where(x < -1.0, tail, f.log1p(-0.5 * f.erfc(upper * np.sqrt(0.5))))
+
+
+def log_softplus(x: Any, f: Functions) -> Any:
+    """log(log(1 + e^x)), with finite derivatives where log(1 + e^x) is as small as e^x."""
+    lower, upper = f.minimum(x, -20.0), f.maximum(x, -20.0)
+    # log(1 + e^x) = e^x (1 - e^x / 2 + ...): the next term is below 1e-18
+    return f.where(x < -20.0, lower - 0.5 * f.exp(lower), f.log(f.softplus(upper)))
+
+
+def log_probability_of_some(x: Any, f: Functions) -> Any:
+    """log(1 - exp(-e^x)): of at least one event where e^x are expected, with finite derivatives in both tails."""
+    lower, upper = f.minimum(x, -4.0), f.minimum(f.maximum(x, -4.0), 7.0)
+    rate = f.exp(lower)
+    # log((1 - e^-t) / t) = -t / 2 + t^2 / 24 - t^4 / 2880 + ...: the next term is below 3e-16
+    tail = lower - 0.5 * rate + rate**2 / 24.0 - rate**2 * rate**2 / 2880.0
+    # above 7 it is 0 to the last digit
+    return f.where(x < -4.0, tail, f.log(-f.expm1(-f.exp(upper))))
+
+
+def log_rising_from(log_x: Any, x: Any, k: Any, f: Functions) -> Any:
+    """``log_rising(x, k)`` of data k, for an x that may be as small as e^-700, with the logarithm of x."""
+    return f.where(k > 0, log_x + f.log_rising(x + 1.0, f.maximum(k - 1.0, 0.0)), 0.0)

@@ -110,6 +110,14 @@ def test_counts_without_overdispersion_are_poisson() -> None:
     assert poisson.log_likelihood == pytest.approx(found.log_likelihood, abs=1e-3)
 
 
+def test_so_they_are_by_dispersion() -> None:
+    even = np.tile([3, 2, 3, 2, 3, 2], LEVELS)
+    found = fit("even ~ x", "negative_binomial_1", even=even)
+    assert "phi is estimated as 0, where the negative_binomial_1 family is poisson: use that one." in found.messages
+    poisson = fit("even ~ x", "poisson", even=even)
+    assert poisson.log_likelihood == pytest.approx(found.log_likelihood, abs=1e-3)
+
+
 def test_an_ordinary_fit_says_nothing() -> None:
     assert fit("shifted ~ t + (1 | g)").messages == ()
     assert fit("coin ~ t + (1 | g)", "bernoulli", "posterior").messages == ()

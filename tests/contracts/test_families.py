@@ -45,7 +45,7 @@ INVALID = {
     "ordered": [np.nan, np.inf, 0.0, -1.0, 1.5],
     "unordered": [np.nan, np.inf, 0.0, -1.0, 1.5],
 }
-AUXILIARY = {"sigma": 1.3, "nu": 12.5, "phi": 2.4, "zi": 0.3, step(2): 0.8, step(3): 1.9}
+AUXILIARY = {"sigma": 1.3, "nu": 12.5, "phi": 2.4, "zi": 0.3, "hu": 0.4, step(2): 0.8, step(3): 1.9}
 SHIFT = 0.3  # of each further predictor of a family with several
 TRIALS = np.array([4.0, 5.0, 5.0])
 TAILS = np.array([-700.0, -300.0, -40.0, -38.0, -9.0, 5.0, 9.0, 37.0, 40.0, 300.0, 700.0])
@@ -59,6 +59,17 @@ class ZeroInflated:
 
     def logpmf(self, y: np.ndarray) -> np.ndarray:
         return np.log(np.where(y == 0, self.zi, 0.0) + (1.0 - self.zi) * self.counts.pmf(y))
+
+
+class Hurdle:
+    """Zeros, and a distribution of SciPy given that it is not 0."""
+
+    def __init__(self, hu: Any, counts: Any) -> None:
+        self.hu, self.counts = hu, counts
+
+    def logpmf(self, y: np.ndarray) -> np.ndarray:
+        above = np.log1p(-self.hu) + self.counts.logpmf(y) - self.counts.logsf(0)
+        return np.where(y == 0, np.log(self.hu), above)
 
 
 class Unordered:
@@ -96,7 +107,23 @@ SCIPY: dict[str, Any] = {
     "beta": lambda mu, aux, n: stats.beta(mu * aux["phi"], (1 - mu) * aux["phi"]),
     "poisson": lambda mu, aux, n: stats.poisson(mu),
     "negative_binomial": lambda mu, aux, n: stats.nbinom(aux["phi"], aux["phi"] / (aux["phi"] + mu)),
-    "zero_inflated_poisson": lambda mu, aux, n: ZeroInflated(aux["zi"], stats.poisson(mu)),
+    "negative_binomial_1": lambda mu, aux, n: stats.nbinom(mu / aux["phi"], 1 / (1 + aux["phi"])),
+    "geometric": lambda mu, aux, n: stats.geom(1 / (1 + mu), loc=-1),
+    "beta_binomial": lambda mu, aux, n: stats.betabinom(n, mu * aux["phi"], (1 - mu) * aux["phi"]),
+}
+# with zeros of their own
+SCIPY |= {
+    "zero_inflated_poisson": lambda mu, aux, n: ZeroInflated(aux["zi"], SCIPY["poisson"](mu, aux, n)),
+    "zero_inflated_negative_binomial": lambda mu, aux, n: ZeroInflated(
+        aux["zi"], SCIPY["negative_binomial"](mu, aux, n)
+    ),
+    "zero_inflated_negative_binomial_1": lambda mu, aux, n: ZeroInflated(
+        aux["zi"], SCIPY["negative_binomial_1"](mu, aux, n)
+    ),
+    "zero_inflated_beta_binomial": lambda mu, aux, n: ZeroInflated(aux["zi"], SCIPY["beta_binomial"](mu, aux, n)),
+    "zero_inflated_binomial": lambda mu, aux, n: ZeroInflated(aux["zi"], SCIPY["binomial"](mu, aux, n)),
+    "hurdle_poisson": lambda mu, aux, n: Hurdle(aux["hu"], SCIPY["poisson"](mu, aux, n)),
+    "hurdle_negative_binomial": lambda mu, aux, n: Hurdle(aux["hu"], SCIPY["negative_binomial"](mu, aux, n)),
 }
 
 
@@ -197,7 +224,7 @@ def test_tails_are_finite(family: Family, link: str) -> None:
         assert not bad.any(), f"{name} at y = {y[bad]}, eta = {eta[bad]}"
     np.testing.assert_allclose(value, _log_density(family, link, y, eta, trials), rtol=1e-10, atol=1e-12)
     # an impossible observation must cost: no flat log density where the response contradicts the mean
-    assert (value[(y == y.min()) & (eta == 40)] < -4).all() or "zi" in family.auxiliary
+    assert (value[(y == y.min()) & (eta == 40)] < -4).all() or {"zi", "hu"} & set(family.auxiliary)
     assert (value[(y == y.max()) & (eta == -40)] < -4).all()
 
 
@@ -211,10 +238,12 @@ def test_draws_have_the_stated_mean_and_variance(family: Family, link: str) -> N
         trials = np.full(size, n) if family.response.trials else None
         at = family.at(predictors(family, link, np.full(size, eta)), aux, NUMPY)
         draws = np.asarray(family.draw(rng, Response(None, trials), at), float)
-        variance = n * np.broadcast_to(family.variance(at), size)[0]
+        variance = np.broadcast_to(family.variance_of_rows(Response(None, trials), at), size)[0]
         if not family.categories:
             mu = LINKS[link].inverse(eta, NUMPY)
-            assert variance == pytest.approx(n * family.variance_of(mu, aux), rel=1e-12)
+            assert np.broadcast_to(family.variance(at), size)[0] == pytest.approx(
+                family.variance_of(mu, aux), rel=1e-12
+            )
         centred = draws - n * family.mean.value(at)
         # 5 Monte Carlo standard errors, that of the variance from the fourth moment of the draws themselves
         assert abs(centred.mean()) <= 5 * np.sqrt(variance / size)

@@ -36,8 +36,9 @@ from tests.model.test_log_density import INVERSE, log_density
 PAIRS = [(family.name, name) for family in FAMILIES.values() for name in family.auxiliary]
 QUICK = [("gaussian", "sigma"), ("negative_binomial", "phi"), ("zero_inflated_poisson", "zi")]
 LINKED = [(family, name, link) for family, name in PAIRS for link in FAMILIES[family].auxiliary[name].links]
-CONSTANTS = {"sigma": 1.1, "nu": 5.3, "phi": 2.3, "zi": 0.3}  # not numbers that float32 holds
+CONSTANTS = {"sigma": 1.1, "nu": 5.3, "phi": 2.3, "zi": 0.3, "hu": 0.3}  # not numbers that float32 holds
 STRUCTURES = {"together": ("(1 |i| g)", "(1 |i| g)"), "crossed": ("(1 |i| g) + (1 | h)", "(1 |i| g) + (1 | h)")}
+TRIALS = 6  # of each row of successes
 PYTHON = Mode(linker="py", optimizer="fast_compile")  # a few evaluations are not worth a compiler
 
 
@@ -48,16 +49,26 @@ def marked(pairs: Sequence[tuple[str, str]]) -> Any:
 
 
 def formulas(family: str, name: str, terms: tuple[str, str]) -> list[str]:
-    kind = FAMILIES[family].response.name
-    return [f"{kind} ~ x + {terms[0]}", f"{name} ~ x + {terms[1]}"]
+    return [f"{response(family)} ~ x + {terms[0]}", f"{name} ~ x + {terms[1]}"]
+
+
+def response(family: str) -> str:
+    """The left-hand side of its formulas."""
+    kind = FAMILIES[family].response
+    return f"p({kind.name}, trials)" if kind.trials else kind.name
 
 
 @cache
 def data() -> pd.DataFrame:
-    """The rows of other tests; counts with zeros of their own, more in some groups than in others."""
+    """The rows of other tests; counts and successes with zeros of their own, more in some groups than in others."""
     rng, frame = np.random.default_rng(2), cases.data()
     share = rng.beta(1.0, 1.5, 20)[frame["g"].astype(int)]
-    return frame.assign(count=np.where(rng.uniform(size=len(frame)) < share, 0, 1 + 2 * frame["count"]))
+    zero, counts = rng.uniform(size=len(frame)) < share, 1 + rng.negative_binomial(2, 0.3, len(frame))
+    return frame.assign(
+        count=np.where(zero, 0, counts),
+        trials=frame["trials"] + 5,
+        successes=np.where(zero, 0, rng.binomial(frame["trials"] + 5, rng.beta(1.5, 2.0, len(frame)))),
+    )
 
 
 @cache
@@ -71,6 +82,7 @@ def responses(family: str, count: int, rng: np.random.Generator) -> np.ndarray:
         "positive": rng.gamma(0.5, 2.0, count),
         "count": rng.poisson(rng.gamma(0.5, 8.0, count)).astype(float),
         "fraction": rng.beta(0.7, 0.9, count),
+        "successes": rng.binomial(TRIALS, rng.beta(0.5, 0.5, count)).astype(float),
     }[FAMILIES[family].response.name]
 
 
@@ -84,10 +96,11 @@ def responses(family: str, count: int, rng: np.random.Generator) -> np.ndarray:
 def test_kernels_are_the_density_and_its_slopes(family: str, name: str, link: str) -> None:
     """The value is the sum of the density of the family, SciPy's density too; slopes are those of differences."""
     record, rng, count = FAMILIES[family], np.random.default_rng(4), 200
-    spec = ModelSpec.from_formula(["y ~ x", f"{name} ~ x"], family, {name: link})
+    left = "p(y, n)" if record.response.trials else "y"
+    spec = ModelSpec.from_formula([f"{left} ~ x", f"{name} ~ x"], family, {name: link})
     kernel = generated(family, links_of(spec))
     evaluate = FORMS["predictor"].make(kernel)
-    y = responses(family, count, rng)
+    y, n = responses(family, count, rng), np.full(count, float(TRIALS))
     inside = {"real": rng.normal(size=count), "positive": rng.gamma(2.0, 1.5, count), "unit": rng.uniform(size=count)}
     eta = np.stack(
         [
@@ -96,17 +109,18 @@ def test_kernels_are_the_density_and_its_slopes(family: str, name: str, link: st
         ]
     )
     constants = {key: CONSTANTS[key] for key in spec.auxiliary}
+    observed = Response(y, n if record.response.trials else None)
 
     def density(eta: np.ndarray, **moved: float) -> np.ndarray:
         at = spec.at({"mu": eta[0], name: eta[1]}, constants | moved, NUMPY)
-        return np.asarray(record.log_density(Response(y), at, NUMPY))
+        return np.asarray(record.log_density(observed, at, NUMPY))
 
-    statistics = np.asarray(kernel.statistics(y, y), float)
-    value, slopes, by_a = evaluate(y, y, statistics, eta.ravel(), np.array([*constants.values()] or [1.0]))
+    statistics = np.asarray(kernel.statistics(y, n), float)
+    value, slopes, by_a = evaluate(y, n, statistics, eta.ravel(), np.array([*constants.values()] or [1.0]))
     assert kernel.predictors == 2
     assert float(value) == pytest.approx(density(eta).sum(), abs=1e-12 * np.abs(density(eta)).sum())
     theirs = {name: INVERSE[link](eta[1])} | constants
-    distribution = SCIPY[family](INVERSE[spec.link_name](eta[0]), theirs, None)
+    distribution = SCIPY[family](INVERSE[spec.link_name](eta[0]), theirs, n)
     expected = distribution.logpmf(y) if record.discrete else distribution.logpdf(y)
     assert_allclose(density(eta), expected, rtol=1e-9, atol=1e-10)
 
@@ -240,7 +254,7 @@ def test_draws_have_the_density_of_their_rows(family: str, name: str, tmp_path: 
     assert_allclose(found, [row_densities(made.problem, *one) for one in points], rtol=1e-11, atol=1e-12)
     drawn = replicate(made_up, count, seed=1)
     assert drawn.shape == found.shape
-    assert not any(made.spec.family.response.support(row, None).any() for row in drawn)
+    assert not any(made.spec.family.response.support(row, made.design.trials).any() for row in drawn)
     again = load_posterior(made_up.save(tmp_path / "saved"))
     assert again.spec == made.spec
     assert_allclose(log_likelihood(again).to_numpy()[0], found, rtol=1e-14)
@@ -262,7 +276,7 @@ def test_prior_draws_have_the_moments_of_the_model(family: str, name: str) -> No
     white = np.linalg.solve(np.linalg.cholesky(G)[:, None], u[..., None])[..., 0].reshape(-1, 2)
     # 1200 pairs: a variance of a normal has the standard error sqrt(2 / 1200), a covariance sqrt(1 / 1200)
     assert_allclose(np.cov(white.T), np.eye(2), atol=5.0 * np.sqrt(2.0 / len(white)))
-    assert not any(made.spec.family.response.support(row, None).any() for row in y)
+    assert not any(made.spec.family.response.support(row, made.design.trials).any() for row in y)
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ STRUCTURES = {
     "three factors": "(x | g) + (x || h) + (1 | k)",
     "none": "",
 }
-_AUXILIARY = {"sigma": 1.1, "nu": 5.0, "phi": 2.3, "zi": 0.3}
+_AUXILIARY = {"sigma": 1.1, "nu": 5.0, "phi": 2.3, "zi": 0.3, "hu": 0.4}
 
 
 def data() -> pd.DataFrame:

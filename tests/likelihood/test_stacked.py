@@ -33,7 +33,7 @@ def parameters(of: Likelihood, seed: int = 0) -> Parameters:
         size, runs = len(block.effects), np.repeat(np.arange(len(block.pattern)), block.pattern)
         full = np.tril(0.2 * rng.normal(size=(size, size))) + 0.5 * np.eye(size)
         L[block.group] = np.where(runs[:, None] == runs, full, 0.0)
-    constants = {name: {"sigma": 1.1, "nu": 5.0, "phi": 2.3, "zi": 0.3}[name] for name in of.spec.auxiliary}
+    constants = {name: {"sigma": 1.1, "nu": 5.0, "phi": 2.3, "zi": 0.3, "hu": 0.4}[name] for name in of.spec.auxiliary}
     beta = [[0.2, *0.2 * rng.normal(size=len(one.coefficients) - 1)] for one in of.design.predictors.fixed]
     return Parameters(np.concatenate(beta), L, constants)
 
@@ -50,6 +50,18 @@ CASES = {
     "zi, correlated": (["count ~ x + (1 |i| g)", "zi ~ w + (1 |i| g)"], "zero_inflated_poisson", None),
     "zi, probit": (["count ~ x + (1 | g)", "zi ~ w + (1 | h)"], "zero_inflated_poisson", {"zi": "probit"}),
     "zi, offsets": (["count ~ x + offset(t) + (1 | g)", "zi ~ offset(t) + (1 | g)"], "zero_inflated_poisson", None),
+    "hu": (["count ~ x + (1 |i| g)", "hu ~ w + (1 |i| g)"], "hurdle_poisson", None),
+    "hu and phi": (
+        ["count ~ x + (1 |i| g)", "hu ~ w + (1 |i| g)", "phi ~ 1 + (1 |i| g)"],
+        "hurdle_negative_binomial",
+        None,
+    ),
+    "zi beside phi": (["count ~ x + (x |i| g)", "zi ~ w + (1 |i| g)"], "zero_inflated_negative_binomial", None),
+    "zi of successes": (
+        ["p(successes, trials) ~ x + (1 |i| g)", "zi ~ w + (1 |i| g)"],
+        "zero_inflated_binomial",
+        None,
+    ),
     "phi of counts": (["count ~ x + (1 |i| g)", "phi ~ w + (1 |i| g)"], "negative_binomial", None),
     "phi of fractions": (["fraction ~ x + (1 | g)", "phi ~ w + (1 | h)"], "beta", None),
     "phi of positive": (["positive ~ x + (x | g)", "phi ~ w"], "gamma", None),

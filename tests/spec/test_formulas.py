@@ -42,8 +42,9 @@ def written(draw: st.DrawFn) -> dict[str, Any]:
     names = draw(st.lists(st.sampled_from(list(family.auxiliary)), min_size=1, unique=True))
     linked = draw(st.sets(st.sampled_from(["mu", *names])))
     records = {parameter.name: parameter for parameter in family.parameters}
+    left = ["p(y, n)", "p(sigma, 9)"] if family.response.trials else ["y", "sigma", "log(y)"]
     return {
-        "formula": f"{draw(st.sampled_from(['y', 'sigma', 'log(y)']))} ~ {draw(sides())}",
+        "formula": f"{draw(st.sampled_from(left))} ~ {draw(sides())}",
         "family": family.name,
         "formulas": {name: draw(sides()) for name in names},
         "link": {name: draw(st.sampled_from(records[name].links)) for name in sorted(linked)},
@@ -134,8 +135,9 @@ def test_one_model_is_one_text() -> None:
 
 def test_each_parameter_has_its_first_link_by_default() -> None:
     for family in SEVERAL:
+        left = "p(y, n)" if family.response.trials else "y"
         for name, record in family.auxiliary.items():
-            spec = ModelSpec.from_formula(["y ~ x", f"{name} ~ z"], family.name)
+            spec = ModelSpec.from_formula([f"{left} ~ x", f"{name} ~ z"], family.name)
             assert (spec.link_name, spec.links) == (family.links[0], {name: record.links[0]})
 
 

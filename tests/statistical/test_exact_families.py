@@ -222,20 +222,20 @@ def reference(shared: Path) -> dict:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KNOWN)
 def test_posterior_is_the_exact_one(name: str, shared: Path, reference: dict) -> None:
-    assert_exact(name, shared, reference, "auto", KNOWN[name].draws)
+    assert_exact(KNOWN[name], reference[name]["params"], shared, "auto")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["wine_cumulative_logit", "wine_cumulative_probit", "categorical_sim"])
 def test_so_it_is_in_plain_coordinates(name: str, shared: Path, reference: dict) -> None:
-    assert_exact(name, shared, reference, "plain", KNOWN[name].draws)
+    assert_exact(KNOWN[name], reference[name]["params"], shared, "plain")
 
 
-def assert_exact(name: str, shared: Path, reference: dict, coordinates: str, count: int) -> None:
-    known, exact = KNOWN[name], reference[name]["params"]
+def assert_exact(known: Known, exact: Mapping[str, Any], shared: Path, coordinates: str) -> None:
+    """The draws of a model have the means and sds of its exact posterior, and of its averages."""
     data = known.prepare(pd.read_csv(shared / "data" / known.file))
     model = bg.GLMM(known.formula, data, known.family, known.link, known.priors)
-    fit = model.fit(draws=count, seed=1, coordinates=coordinates, progress=False)
+    fit = model.fit(draws=known.draws, seed=1, coordinates=coordinates, progress=False)
     assert fit.posterior.provenance["coordinates"] == {"auto": "whitened"}.get(coordinates, coordinates)
     draws = {theirs: parameter(fit.posterior, ours) for theirs, ours in known.names.items()}
     draws |= known.averages(fit)
@@ -253,7 +253,7 @@ def assert_exact(name: str, shared: Path, reference: dict, coordinates: str, cou
             for quantity, values in draws.items()
         ]
     ).set_index("quantity")
-    text = f"\n{name}, {coordinates}\n{table.round(4).to_string()}"
+    text = f"\n{known.formula}, {known.family}, {coordinates}\n{table.round(4).to_string()}"
     assert (table["ess"] >= ENOUGH).all(), text
     assert (table["off by sd"].abs() <= MEAN_WITHIN).all(), text
     assert table.loc[~table["skewed"], "sd ratio"].between(*SD_RATIO).all(), text

@@ -43,6 +43,31 @@ MODELS: dict[str, tuple[list[str], pd.DataFrame, dict[str, str]]] = {
             "zi.sd": "HalfNormal(0.7)",
         },
     ),
+    "hurdle_negative_binomial": (
+        ["y ~ x + (1 |i| g)", "hu ~ x + (1 |i| g)"],
+        rows(12, 6),
+        {
+            "Intercept": "Normal(1, 0.7)",
+            "x": "Normal(0, 0.5)",
+            "phi": "LogNormal(0.5, 0.5)",
+            "hu.Intercept": "Normal(-0.5, 1)",
+            "hu.x": "Normal(0, 0.7)",
+            "sd": "HalfNormal(0.5)",
+            "hu.sd": "HalfNormal(0.7)",
+        },
+    ),
+    "beta_binomial": (
+        ["p(y, 9) ~ x + (1 |i| g)", "phi ~ x + (1 |i| g)"],
+        rows(12, 6),
+        {
+            "Intercept": "Normal(-0.5, 0.7)",
+            "x": "Normal(0, 0.5)",
+            "phi.Intercept": "Normal(1, 0.7)",
+            "phi.x": "Normal(0, 0.5)",
+            "sd": "HalfNormal(0.7)",
+            "phi.sd": "HalfNormal(0.5)",
+        },
+    ),
 }
 
 

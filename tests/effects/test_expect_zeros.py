@@ -1,0 +1,147 @@
+"""Averages of counts and successes with zeros of their own, and of quotients, against simulated levels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from bayes_glmm.effects import marginal_coefficients, predict
+from bayes_glmm.errors import SpecError
+from tests.effects.test_expect import (
+    APART,
+    ERRORS,
+    LEVELS,
+    MINUS,
+    PAIR,
+    ROWS,
+    TOGETHER,
+    WITHOUT,
+    ZIPS,
+    Model,
+    assert_simulated,
+    averaged,
+)
+
+Simulated = Callable[[np.ndarray, np.ndarray], np.ndarray]
+HURDLES = {
+    "together": Model("hurdle_poisson", "hu", TOGETHER, PAIR),
+    "downward": Model("hurdle_poisson", "hu", TOGETHER, MINUS),
+    "apart": Model("hurdle_poisson", "hu", WITHOUT, APART),
+    "together, sqrt": Model("hurdle_poisson", "hu", TOGETHER, PAIR * 0.2, ("sqrt", "probit"), (1.7, 0.3)),
+    "together, cloglog": Model("hurdle_poisson", "hu", TOGETHER, MINUS, ("log", "cloglog")),
+    "mu alone": Model("hurdle_poisson", "hu", ("(1 | g)", "w"), np.array([[0.5]])),
+    "hu alone": Model("hurdle_poisson", "hu", ("x", "(1 | g)"), np.array([[0.6]])),
+    "small counts": Model("hurdle_poisson", "hu", TOGETHER, PAIR, beta=(-3.0, 0.3)),
+}
+
+
+def above(mu: np.ndarray) -> np.ndarray:
+    """The mean of Poisson counts that are not 0."""
+    return mu / -np.expm1(-mu)
+
+
+@pytest.mark.parametrize("name", HURDLES)
+def test_the_mean_and_the_share_of_zeros_of_a_hurdle(name: str) -> None:
+    assert_simulated(HURDLES[name], "mean", lambda mu, hu: (1.0 - hu) * above(mu))
+    assert_simulated(HURDLES[name], "zero", lambda _, hu: hu)
+
+
+@pytest.mark.parametrize("name", HURDLES)
+def test_the_mean_of_positive_counts_of_a_hurdle_is_a_ratio_of_two_averages(name: str) -> None:
+    assert_ratio(HURDLES[name], lambda mu, hu: (1.0 - hu) * above(mu), lambda _, hu: 1.0 - hu)
+
+
+@pytest.mark.parametrize("name", ["tilt", "tilt downward", "apart", "plane, sqrt", "mu alone", "zi alone", "slopes"])
+def test_so_is_that_of_counts_with_more_zeros(name: str) -> None:
+    assert_ratio(ZIPS[name], lambda mu, zi: mu * (1.0 - zi), lambda mu, zi: (1.0 - zi) * -np.expm1(-mu))
+
+
+def assert_ratio(model: Model, over: Simulated, under: Simulated) -> None:
+    """Within the Monte Carlo error of a ratio of means (delta method)."""
+    posterior, levels = model.posterior, model.levels()
+    first, second = over(*levels), under(*levels)
+    first, second = np.broadcast_arrays(first, second)
+    ratio = first.mean(axis=1) / second.mean(axis=1)
+    error = (first - ratio[:, None] * second).std(axis=1) / second.mean(axis=1) / np.sqrt(LEVELS)
+    found = averaged(posterior, posterior.spec.family.parts["positive"])
+    assert (np.abs(found - ratio) < ERRORS * error + 1e-12).all(), (found, ratio, error)
+
+
+def test_positive_counts_are_not_the_average_of_conditional_means() -> None:
+    """What data show: drawn counts above 0 have the ratio of averages for their mean."""
+    model = Model("hurdle_poisson", "hu", TOGETHER, np.array([[1.0, -0.8], [-0.8, 1.0]]), beta=(1.2, 0.0))
+    (mu, hu), rng = model.levels(), np.random.default_rng(3)
+    y = np.where(
+        rng.uniform(size=mu.shape) < hu, 0, 1 + rng.poisson(mu + np.log1p(-rng.uniform(size=mu.shape) * -np.expm1(-mu)))
+    )
+    found = averaged(model.posterior, model.posterior.spec.family.parts["positive"])
+    for row, values in enumerate(y):
+        data, conditional = values[values > 0], above(mu[row]).mean()
+        assert abs(found[row] - data.mean()) < ERRORS * data.std() / np.sqrt(len(data))
+        assert found[row] > 1.1 * conditional
+
+
+@pytest.mark.parametrize("terms", [TOGETHER, WITHOUT], ids=["together", "apart"])
+def test_a_hurdle_with_effects_in_hu_and_a_constant_shape(terms: tuple[str, str]) -> None:
+    G, phi = (PAIR if terms is TOGETHER else APART), 1.7
+    model = Model("hurdle_negative_binomial", "hu", terms, G, auxiliary={"phi": phi})
+
+    def mean(mu: np.ndarray, hu: np.ndarray) -> np.ndarray:
+        return (1.0 - hu) * mu / (1.0 - (phi / (phi + mu)) ** phi)
+
+    assert_simulated(model, "mean", mean)
+    assert_ratio(model, mean, lambda _, hu: 1.0 - hu)
+
+
+@pytest.mark.parametrize("terms", [TOGETHER, WITHOUT], ids=["together", "apart"])
+def test_a_hurdle_with_effects_in_its_shape(terms: tuple[str, str]) -> None:
+    G, hu = (PAIR if terms is TOGETHER else APART), 0.3
+    model = Model("hurdle_negative_binomial", "phi", terms, G, ("log", "log"), auxiliary={"hu": hu})
+    assert_simulated(model, "mean", lambda mu, phi: (1.0 - hu) * mu / (1.0 - (phi / (phi + mu)) ** phi))
+
+
+@pytest.mark.parametrize("terms", [TOGETHER, WITHOUT], ids=["together", "apart"])
+def test_the_share_of_zeros_of_a_negative_binomial_by_dispersion(terms: tuple[str, str]) -> None:
+    G = PAIR if terms is TOGETHER else APART
+    model = Model("negative_binomial_1", "phi", terms, G, ("log", "log"))
+    assert_simulated(model, "zero", lambda mu, phi: (1.0 + phi) ** (-mu / phi))
+    assert_simulated(model, "mean", lambda mu, _: mu)
+
+
+@pytest.mark.parametrize("terms", [TOGETHER, WITHOUT], ids=["together", "apart"])
+def test_zeros_of_an_inflated_negative_binomial(terms: tuple[str, str]) -> None:
+    G, phi = (PAIR if terms is TOGETHER else APART), 1.7
+    model = Model("zero_inflated_negative_binomial", "zi", terms, G, auxiliary={"phi": phi})
+
+    def some(mu: np.ndarray, zi: np.ndarray) -> np.ndarray:
+        return (1.0 - zi) * (1.0 - (phi / (phi + mu)) ** phi)
+
+    assert_simulated(model, "mean", lambda mu, zi: (1.0 - zi) * mu)
+    assert_simulated(model, "zero", lambda mu, zi: 1.0 - some(mu, zi))
+    assert_ratio(model, lambda mu, zi: (1.0 - zi) * mu, some)
+
+
+@pytest.mark.parametrize("terms", [TOGETHER, WITHOUT], ids=["together", "apart"])
+@pytest.mark.parametrize("link", ["logit", "probit"])
+def test_the_mean_of_successes_with_more_zeros(terms: tuple[str, str], link: str) -> None:
+    G = PAIR if terms is TOGETHER else APART
+    model = Model("zero_inflated_binomial", "zi", terms, G, (link, "logit"), response="p(y, 9)")
+    assert_simulated(model, "mean", lambda mu, zi: (1.0 - zi) * mu)
+
+
+def test_what_is_no_inverse_link_is_refused_on_the_link_scale() -> None:
+    posterior = HURDLES["together"].posterior
+    with pytest.raises(SpecError, match="mean above zero is not the inverse link of a predictor"):
+        predict(posterior, ROWS, scale="link", part="positive")
+    hu, zero = (predict(posterior, ROWS, scale="link", part=part).table["estimate"] for part in ("hu", "zero"))
+    assert_allclose(hu, zero, rtol=1e-14)  # of a hurdle one is the other
+    with pytest.raises(SpecError, match="probability of a zero is not the inverse link"):
+        predict(ZIPS["tilt"].posterior, ROWS, scale="link", part="zero")
+
+
+def test_marginal_coefficients_of_a_mean_of_both_parts_have_a_note() -> None:
+    (note,) = marginal_coefficients(HURDLES["together"].posterior).notes
+    assert "depends on hu and mu" in note
