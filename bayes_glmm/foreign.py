@@ -23,6 +23,14 @@ FAMILY_SYNONYMS: dict[str, str] = {
     **dict.fromkeys(("zip", "zipoisson", "zeroinflatedpoisson"), "zero_inflated_poisson"),
     **dict.fromkeys(("bernoullilogit", "bern"), "bernoulli"),
     **dict.fromkeys(("betar", "betareg", "betafamily"), "beta"),
+    **dict.fromkeys(("loggaussian", "lnorm", "lognorm"), "lognormal"),
+    **dict.fromkeys(("weibullaft",), "weibull"),
+    **dict.fromkeys(("exp", "expon"), "exponential"),
+    **dict.fromkeys(("inversegaussian", "invgaussian", "inversegauss", "invgauss", "wald", "ig"), "inverse_gaussian"),
+    **dict.fromkeys(("zoib", "zeroinflatedoneinflatedbeta", "zerooneinflatedbeta"), "zero_one_inflated_beta"),
+    **dict.fromkeys(("ordbeta", "ordbetareg", "orderedbeta"), "ordered_beta"),
+    **dict.fromkeys(("hurdlegamma", "zigamma", "gammahurdle"), "hurdle_gamma"),
+    **dict.fromkeys(("hurdlelognormal", "zilognormal", "lognormalhurdle"), "hurdle_lognormal"),
     **dict.fromkeys(("ordinal", "ordered", "clm", "clmm", "polr", "ologit", "proportionalodds"), "cumulative"),
 }
 """Names without case, ``_``, ``.`` and ``-`` -> the family of the same likelihood."""
@@ -47,7 +55,8 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"quasi", "A quasi-likelihood has no posterior. Name a family."),
     (
         r"(zi|zero|zero.*inflated.*|hurdle.*|trunc.*|zip|zinb|zib).*|.*(hurdle|zeroinflated|inflated)",
-        "Zero-inflated families but zero_inflated_poisson, hurdle and truncated families are not supported.",
+        "Of families with zeros of their own there are zero_inflated_poisson, hurdle_gamma and hurdle_lognormal. Other "
+        "zero-inflated, hurdle and truncated families are not supported.",
     ),
     (r"oprobit|orderedprobit", "Write family='cumulative', link='probit'."),
     (r"ordered.*|ordinal.*|cumulative.*|clmm2", "Write family='cumulative'."),
@@ -55,13 +64,9 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"categorical.*|multinom.*|softmax|mlogit|mclogit", "Write family='categorical', with one row per choice."),
     (r"dirichlet.*", "Families of shares of several categories are not supported."),
     (
-        r"lognormal|loggaussian|lnorm",
-        "Write log(y) ~ ... with family='gaussian'; effects are then those on log(y).",
-    ),
-    (
-        r"(inversegaussian|invgaussian|inversegauss|wald|ig|weibull|exponential|exgaussian|frechet|gengamma"
+        r"(exgaussian|frechet|gengamma"
         r"|shiftedlognormal|gevd?|coxph|cox|vonmises|skewnormal|skewstudent|asymlaplace|laplace|cauchy|tweedie"
-        r"|compois|conwaymaxwell.*|genpois|uniform|hypergeometric|skellam|beta4|zoib|ordbeta|orderedbeta)",
+        r"|compois|conwaymaxwell.*|genpois|uniform|hypergeometric|skellam|beta4)",
         "It is not supported.",
     ),
     (r".+(poisson|binomial|gaussian|normal|gamma|beta|bernoulli)", "It is not supported."),
@@ -77,7 +82,9 @@ def family_synonym(name: str) -> str:
     ('negative_binomial', 'gamma')
     """
     plain = _plain(name)
-    ours = ("gaussian", "gamma", "bernoulli", "beta", "poisson", "cumulative")
+    ours = (
+        "gaussian", "gamma", "lognormal", "weibull", "exponential", "bernoulli", "beta", "poisson", "cumulative"
+    )  # fmt: skip
     return plain if plain in ours else FAMILY_SYNONYMS.get(plain, name)
 
 

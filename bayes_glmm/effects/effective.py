@@ -82,6 +82,8 @@ def _working_weights(posterior: Posterior) -> np.ndarray:
     spec, design = posterior.spec, posterior.design
     eta = np.median(conditional_predictor(posterior), axis=0)
     auxiliary = {name: float(np.median(values)) for name, values in posterior.auxiliary.items()}
-    variance = spec.family.variance_of(spec.link.inverse(eta, NUMPY), auxiliary)
+    variance = spec.family.located_variance_of(spec.link.inverse(eta, NUMPY), auxiliary)
     weights = spec.link.derivative(eta, NUMPY) ** 2 / np.maximum(variance, np.finfo(float).tiny)
+    if spec.family.located is not None:  # rows without a value of the location tell nothing of it
+        weights = np.where(np.isfinite(spec.family.located.values(design.y)), weights, 0.0)
     return weights if design.trials is None else weights * design.trials

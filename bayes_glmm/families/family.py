@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,13 @@ import numpy as np
 from bayes_glmm.families.functional import MEAN, Functional, of_parameter
 from bayes_glmm.families.kind import ResponseKind
 from bayes_glmm.families.link import LINKS, Link
+from bayes_glmm.families.located import Located
 from bayes_glmm.families.parameter import Parameter
 from bayes_glmm.families.response import Response
 from bayes_glmm.families.value import At, Value, constant
 from bayes_glmm.numerics.functions import NUMPY, Functions
+
+_MASSES = {0.0: "zero", 1.0: "one"}  # names of parts
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class Family:
         distribution made of ``log_density`` and ``draw``.
     mean : Functional
         Its mean, of one trial where there are trials; the location unless another is given.
+    further : tuple of Functional
+        What can be asked of it beside its mean and its parameters: a median.
+    located : Located, optional
+        What of the response the location is the mean of, where that is not the response itself: its logarithm.
     with_categories : function, optional
         ``(labels) -> Family``, of a family of categories.
     categories : int
@@ -76,6 +84,8 @@ class Family:
     draw: Callable[..., np.ndarray]
     distribution: Callable[..., Any] | None = None
     mean: Functional = MEAN
+    further: tuple[Functional, ...] = ()
+    located: Located | None = None
     with_categories: Callable[[tuple[str, ...]], Family] | None = None
     categories: int = 0
     by_category: Mapping[str, tuple[Functional | None, ...]] = field(default_factory=dict)
@@ -117,18 +127,26 @@ class Family:
 
     @property
     def parts(self) -> dict[str, Functional]:
-        """The functionals of a response of numbers: its mean, its parameters, and for counts the share of zeros."""
+        """The functionals of a response of numbers: its mean, its parameters, and the shares of zeros and ones.
+
+        A location that is the mean itself stands once.
+        """
         if self.categories:
             return {} if self.response.nominal else {self.mean.name: self.mean}
-        asked = [self.mean, *map(of_parameter, self.parameters[self.mean.reads == (self.location.name,) :])]
-        if self.response.is_count:
-            reads = tuple(parameter.name for parameter in self.parameters)
-            asked.append(Functional("zero", "probability of a zero", reads, self._zero, range="unit"))
+        own = self.parameters[self.mean.reads == (self.location.name,) :]
+        asked = [self.mean, *self.further, *map(of_parameter, own)]
+        reads = tuple(parameter.name for parameter in self.parameters)
+        for mass in (0.0,) if self.response.is_count else self.response.masses:
+            name = _MASSES[mass]
+            if name not in {one.name for one in self.further}:
+                asked.append(
+                    Functional(name, f"probability of a {name}", reads, partial(self._mass, mass), range="unit")
+                )
         return {functional.name: functional for functional in asked}
 
-    def _zero(self, at: At) -> Any:
+    def _mass(self, value: float, at: At) -> Any:
         f = at[self.location.name].f
-        return f.exp(self.log_density(Response(0.0), at, f))
+        return f.exp(self.log_density(Response(value), at, f))
 
     @property
     def discrete(self) -> bool:
@@ -154,6 +172,17 @@ class Family:
         """
         names = [parameter.name for parameter in self.parameters]
         return {name: Value(*eta[name], f) if name in eta else constant(auxiliary[name], f) for name in names}
+
+    @property
+    def has_residual(self) -> bool:
+        """Whether the response, or its logarithm, is its location and a residual on the whole real line."""
+        of_logarithm = self.located is not None and self.location.support == "real"
+        return self.response.range == "real" or (of_logarithm and not self.response.masses)
+
+    def located_variance_of(self, mu: Any, auxiliary: Mapping[str, Any]) -> Any:
+        """The variance given u of what the location is the mean of, such as log y; arguments as :meth:`variance_of`."""
+        variance = self.located.variance if self.located else self.variance
+        return variance(self.at({self.location.name: (mu, LINKS["identity"])}, auxiliary, NUMPY))
 
     def variance_of(self, mu: Any, auxiliary: Mapping[str, Any]) -> Any:
         """Var(y | u) of one trial with the mean ``mu``, in the shape that ``mu`` and the constants broadcast to."""

@@ -26,8 +26,14 @@ from bayes_glmm.spec.formula import Formula
 if TYPE_CHECKING:
     import bambi
 
-_FAMILIES = {"negativebinomial": "negative_binomial", "t": "student_t"}
-_AUXILIARY = {"negative_binomial": {"alpha": "phi"}, "gamma": {"alpha": "phi"}, "beta": {"kappa": "phi"}}
+_FAMILIES = {"negativebinomial": "negative_binomial", "t": "student_t", "wald": "inverse_gaussian"}
+_AUXILIARY = {
+    "negative_binomial": {"alpha": "phi"},
+    "gamma": {"alpha": "phi"},
+    "beta": {"kappa": "phi"},
+    "weibull": {"alpha": "shape"},
+    "inverse_gaussian": {"lam": "shape"},
+}
 
 
 def from_bambi(model: bambi.Model) -> GLMM:
