@@ -18,7 +18,8 @@ from bayes_glmm.families.value import At
 from bayes_glmm.numerics.functions import Functions
 
 MEAN_ABOVE_ZERO = Parameter("mu", ("log", "inverse", "identity"), "positive", of_response=True)
-_STEEP = 700.0  # from there on an exponential goes on as a straight line, so that it stays a number
+# from there on an exponential goes on as a straight line, so that it and its derivatives times any shape stay numbers
+_STEEP = 300.0
 LARGEST = 1e300  # of a draw
 
 
@@ -74,8 +75,7 @@ def _weibull_log_density(y, at, f):  # type: ignore[no-untyped-def]
 
 
 def _weibull_scale(at: At) -> Any:
-    f = at["mu"].f
-    return at["mu"].value * f.exp(-f.gammaln(1.0 + 1.0 / at["shape"].value))
+    return at["mu"].value * np.exp(-special.gammaln(1.0 + 1.0 / at["shape"].value))
 
 
 def _weibull_draw(rng, y, at):  # type: ignore[no-untyped-def]
@@ -89,6 +89,7 @@ def _weibull_variance(at):  # type: ignore[no-untyped-def]
     return at["mu"].value ** 2 * np.expm1(special.gammaln(1.0 + 2.0 / shape) - 2.0 * special.gammaln(1.0 + 1.0 / shape))
 
 
+# without pm.Weibull, whose density is 0, and its slope not a number, where (y / scale)^shape is beyond numbers
 WEIBULL = Family(
     "weibull",
     title="Weibull",
@@ -97,9 +98,6 @@ WEIBULL = Family(
     variance=_weibull_variance,
     log_density=_weibull_log_density,
     draw=_weibull_draw,
-    distribution=lambda pm, name, y, at, dims: pm.Weibull(
-        name, alpha=at["shape"].value, beta=_weibull_scale(at), observed=y.values, dims=dims
-    ),
     equation="Weibull(mean μ_i, shape)",
     wider='try family="lognormal", whose right tail is heavier',
 )
@@ -107,7 +105,7 @@ WEIBULL = Family(
 
 def _inverse_gaussian_log_density(y, at, f):  # type: ignore[no-untyped-def]
     shape, log_y = at["shape"].value, f.log(y.values)
-    distance = _steep(f.expm1, log_y - at["mu"].log, 0.48 * _STEEP, f)  # (y - mu) / mu, which is squared
+    distance = _steep(f.expm1, log_y - at["mu"].log, 0.5 * _STEEP, f)  # (y - mu) / mu, which is squared
     own = -0.5 * shape * distance**2 / y.values
     return own + 0.5 * at["shape"].log - 1.5 * log_y - 0.5 * math.log(2.0 * math.pi)
 

@@ -88,6 +88,8 @@ def conditional_modes(likelihood: Likelihood, parameters: Parameters, start: np.
     converged = False
     for _ in range(ITERATIONS):
         gradient = part.gather(values, rows.first.ravel()) - z
+        if not np.isfinite(gradient).all():
+            raise np.linalg.LinAlgError("The density has no slope: parameters went beyond the range of numbers.")
         step = _factor(likelihood, values, Curvature(-rows.second)).solve(gradient)
         decrement = float(gradient @ step)
         z, (value, rows), moved = _uphill(at, z, value, step, decrement)

@@ -58,10 +58,10 @@ def test_log_density_to_arbitrary_precision(name: str, constants: dict[str, floa
         for y, value in zip(Y, found, strict=True):
             with mp.workdps(60):
                 expected = _exactly(name, float(y), mp.mpf(eta) if name == "lognormal" else mp.e**eta, constants)
-            if expected > -1e140:  # else as impossible, if not by as much
+            if expected > -1e126:  # else as impossible, if not by as much
                 assert value == pytest.approx(float(expected), rel=1e-10, abs=1e-10)
             else:
-                assert value < -1e140
+                assert value < -1e126
 
 
 @pytest.mark.parametrize(("name", "constants"), CASES, ids=str)
@@ -86,7 +86,7 @@ def test_inverse_gaussian_draws_keep_their_digits_where_the_mean_is_large() -> N
 
 
 def test_densities_are_pymcs_own() -> None:
-    """Wald has no part in the model, as its density ends where mu is far from y; near it they are the same."""
+    """They have no part in the model, as their density ends where mu is far from y; near it they are the same."""
     import pymc as pm
 
     mu, y = np.array([0.2, 1.0, 8.0]), np.array([0.5, 0.9, 2.2])
