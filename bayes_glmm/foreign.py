@@ -36,10 +36,20 @@ FAMILY_SYNONYMS: dict[str, str] = {
     **dict.fromkeys(("betabinomial", "betabinom", "bb"), "beta_binomial"),
     **dict.fromkeys(("bernoullilogit", "bern"), "bernoulli"),
     **dict.fromkeys(("betar", "betareg", "betafamily"), "beta"),
+    **dict.fromkeys(("loggaussian", "lnorm", "lognorm"), "lognormal"),
+    **dict.fromkeys(("weibullaft",), "weibull"),
+    **dict.fromkeys(("exp", "expon"), "exponential"),
+    **dict.fromkeys(("inversegaussian", "invgaussian", "inversegauss", "invgauss", "wald", "ig"), "inverse_gaussian"),
+    **dict.fromkeys(("zoib", "zeroinflatedoneinflatedbeta", "zerooneinflatedbeta"), "zero_one_inflated_beta"),
+    **dict.fromkeys(("ordbeta", "ordbetareg", "orderedbeta"), "ordered_beta"),
+    **dict.fromkeys(("hurdlegamma", "zigamma", "gammahurdle"), "hurdle_gamma"),
+    **dict.fromkeys(("hurdlelognormal", "zilognormal", "lognormalhurdle"), "hurdle_lognormal"),
     **dict.fromkeys(("ordinal", "ordered", "clm", "clmm", "polr", "ologit", "proportionalodds"), "cumulative"),
 }
 """Names without case, ``_``, ``.`` and ``-`` -> the family of the same likelihood."""
 
+_AS_HERE = ("gaussian", "gamma", "lognormal", "weibull", "exponential", "bernoulli", "beta", "poisson", "geometric",
+            "cumulative")  # fmt: skip
 _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"binom|logistic|logit", "Write family='binomial' with p(y, n), or family='bernoulli' for a 0/1 response."),
     (r"probit", "Write family='bernoulli', link='probit'."),
@@ -62,8 +72,8 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"quasi", "A quasi-likelihood has no posterior. Name a family."),
     (
         r"(zi|zero|zero.*inflated.*|hurdle.*|trunc.*|zip|zinb|zib).*|.*(hurdle|zeroinflated|inflated)",
-        "Zero-inflated families are there for counts and successes, hurdles for Poisson and negative binomial counts; "
-        "others are not supported.",
+        "Zero-inflated families are there for counts and successes, hurdles for Poisson, negative binomial, gamma and "
+        "lognormal responses; others are not supported.",
     ),
     (r"oprobit|orderedprobit", "Write family='cumulative', link='probit'."),
     (r"ordered.*|ordinal.*|cumulative.*|clmm2", "Write family='cumulative'."),
@@ -71,13 +81,9 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"categorical.*|multinom.*|softmax|mlogit|mclogit", "Write family='categorical', with one row per choice."),
     (r"dirichlet.*", "Families of shares of several categories are not supported."),
     (
-        r"lognormal|loggaussian|lnorm",
-        "Write log(y) ~ ... with family='gaussian'; effects are then those on log(y).",
-    ),
-    (
-        r"(inversegaussian|invgaussian|inversegauss|wald|ig|weibull|exponential|exgaussian|frechet|gengamma"
+        r"(exgaussian|frechet|gengamma"
         r"|shiftedlognormal|gevd?|coxph|cox|vonmises|skewnormal|skewstudent|asymlaplace|laplace|cauchy|tweedie"
-        r"|compois|conwaymaxwell.*|genpois|uniform|hypergeometric|skellam|beta4|zoib|ordbeta|orderedbeta)",
+        r"|compois|conwaymaxwell.*|genpois|uniform|hypergeometric|skellam|beta4)",
         "It is not supported.",
     ),
     (r".+(poisson|binomial|gaussian|normal|gamma|beta|bernoulli)", "It is not supported."),
@@ -93,8 +99,7 @@ def family_synonym(name: str) -> str:
     ('negative_binomial', 'gamma')
     """
     plain = _plain(name)
-    ours = ("gaussian", "gamma", "bernoulli", "beta", "poisson", "geometric", "cumulative")
-    return plain if plain in ours else FAMILY_SYNONYMS.get(plain, name)
+    return plain if plain in _AS_HERE else FAMILY_SYNONYMS.get(plain, name)
 
 
 def family_advice(name: str, valid: Iterable[str]) -> str:

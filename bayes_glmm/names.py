@@ -13,7 +13,7 @@ from __future__ import annotations
 
 KINDS = ("u_", "z_", "sd_", "sd_at_centre_", "G_", "corr_", "chol_")  # variables named after a grouping factor
 LOCATION = "mu"  # its variables go without a name of their own
-PARAMETERS = ("sigma", "phi", "nu", "zi", "hu")  # further parameters of families
+PARAMETERS = ("sigma", "phi", "nu", "zi", "shape", "hu", "zoi", "coi")  # further parameters of families
 THRESHOLD, ADJACENT = "threshold", "adjacent"  # between ordered categories, and the dimension along them
 DIMENSIONS = ("chain", "draw", "row", "coefficient", "canonical", ADJACENT)
 _OF_PARAMETERS = [f"{kind}_{name}" for kind in ("beta", "b", "coefficient", "canonical") for name in PARAMETERS]

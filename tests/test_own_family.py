@@ -46,7 +46,7 @@ def _variance(at: Any) -> Any:
     return at["mu"].value ** 2 * np.expm1(at["sigma"].value ** 2)
 
 
-LOGNORMAL = bg.Family("lognormal", "lognormal", (MU, SIGMA), POSITIVE, _variance, _log_density, _draw)
+LOGNORMAL = bg.Family("lognormal_mean", "lognormal", (MU, SIGMA), POSITIVE, _variance, _log_density, _draw)
 NB2 = replace(get_family("negative_binomial"), name="nb_again", distribution=None)
 
 
@@ -156,7 +156,7 @@ def test_a_family_of_a_notebook_travels_by_cloudpickle() -> None:
     family = replace(LOGNORMAL, draw=lambda rng, y, at: _draw(rng, y, at))
     again = cloudpickle.loads(cloudpickle.dumps(ModelSpec.from_formula("t ~ x", family)))
     assert kernel_key(again) == kernel_key(ModelSpec.from_formula("t ~ x", LOGNORMAL))
-    assert short_name(kernel_key(again)[0]).startswith("lognormal_")
+    assert short_name(kernel_key(again)[0]).startswith("lognormal_mean_")
 
 
 # --- files
@@ -229,7 +229,7 @@ def _density(function: Callable[..., Any]) -> bg.Family:
 WRONG: list[tuple[bg.Family, str]] = [
     (_with(name="poisson"), "taken: 'poisson' is the package's poisson"),
     (_with(name="nbinom"), "taken: 'nbinom' is the package's negative_binomial"),
-    (_with(name="log normal"), "letters, digits"),
+    (_with(name="my family"), "letters, digits"),
     (_with(response="positive"), "no ResponseKind"),
     (_with(parameters=(SIGMA,)), "do not begin with 'mu'"),
     (_with(parameters=(MU, replace(SIGMA, links=()))), "links of a parameter are not valid"),
@@ -244,13 +244,13 @@ WRONG: list[tuple[bg.Family, str]] = [
     (_with(mean=product("mu", lambda at: 1.0, ("tau",))), "reads 'tau'"),
     (_with(draw=lambda rng, y, at: 1.0), r"shape \[\], where the values of the parameters have"),
     (_with(draw=lambda rng, y, at: rng.normal(0.0 * at["mu"].value)), "its response is numbers above 0"),
-    (_with(draw=None), "draw of the family 'lognormal' is not a function"),
+    (_with(draw=None), "draw of the family 'lognormal_mean' is not a function"),
     (_density(lambda y, at, f: _log_density(y, at, f).sum()), r"log_density.* fails|has shape \[\]"),
     (_density(lambda y, at, f: f.log(-at["mu"].value) + 0.0 * y.values * at["sigma"].value), "is nan at a response"),
     (_density(lambda y, at, f: -np.log(at["mu"].value) - y.values * at["sigma"].value), "functions of f: exp, log, "),
     (_density(lambda y, at, f: f.digamma(y.values)), "no attribute 'digamma'.*functions of f: exp"),
     (_density(lambda y, at, f: at["mu"].log if y.values > 1 else 0.0), "f.where"),
-    (_with(variance=lambda at: at["theta"].value), "variance of the family 'lognormal' fails: KeyError"),
+    (_with(variance=lambda at: at["theta"].value), "variance of the family 'lognormal_mean' fails: KeyError"),
 ]
 
 

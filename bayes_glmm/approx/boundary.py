@@ -9,6 +9,7 @@ import numpy as np
 
 from bayes_glmm.approx.result import ApproxFit
 from bayes_glmm.design import Design, RandomBlock, findings
+from bayes_glmm.design.scale import spread
 from bayes_glmm.errors import EstimationError
 from bayes_glmm.likelihood import Parameters
 from bayes_glmm.spec import ModelSpec
@@ -76,8 +77,8 @@ def at_boundary(spec: ModelSpec, design: Design, parameters: Parameters) -> tupl
     tuple of str
         One message a standard deviation, set of effects or shape; empty inside the bounds.
     """
-    real = spec.link_name == "identity" and spec.family.response.range == "real"
-    scale = float(np.std(design.y)) if real else 1.0
+    real = spec.link_name == "identity" and spec.family.location.support == "real"
+    scale = spread(spec, design) if real else 1.0
     messages = [text for block in design.blocks for text in _of_block(block, parameters.L[block.group], scale)]
     for word, limits in (("infinite", spec.family.limits), ("0", spec.family.limits_at_zero)):
         for name, limit in limits.items():

@@ -34,7 +34,8 @@ def noiseless(spec: ModelSpec, design: Design) -> Iterator[Finding]:
 def explains_all(spec: ModelSpec, design: Design) -> bool:
     """Whether fixed and random effects fit g(y) up to rounding, with rows to spare."""
     with np.errstate(all="ignore"):
-        target = np.asarray(spec.link.forward(design.y, NUMPY), float) - design.offset
+        y = spec.family.located.values(design.y) if spec.family.located else design.y
+        target = np.asarray(spec.link.forward(y, NUMPY), float) - design.offset
     if not np.isfinite(target).all():
         return False
     spread = float(np.linalg.norm(target - target.mean()))

@@ -75,7 +75,7 @@ def weight_of_the_prior(spec: ModelSpec, design: Design, described: DefaultSpan,
         further = spec.family.auxiliary.items()
         plain = {name: one.middle if spec.own else 3.0 for name, one in further}
         unit = {name: spread(spec, design) if one.of_response else plain[name] for name, one in further}
-        rows = float(spec.family.variance_of(mu, unit) / (slope * reach) ** 2)
+        rows = float(spec.family.located_variance_of(mu, unit) / (slope * reach) ** 2)
     if not (np.isfinite(rows) and rows > 0):
         return (allowed,)
     return allowed, f"The default prior of the coefficients weighs as much as {rows:.2g} rows per direction."

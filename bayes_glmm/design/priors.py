@@ -258,7 +258,7 @@ def _reach(spec: ModelSpec, design: Design, predictor: Predictor, default: Defau
     if predictor.parameter != LOCATION:
         return spec.family.parameter(predictor.parameter).reach
     about_zero = default.constant is None and spec.link_name == "identity"
-    return REACH * (root_mean_square(design) if about_zero else predictor_scale(spec, design))
+    return REACH * (root_mean_square(spec, design) if about_zero else predictor_scale(spec, design))
 
 
 def _marginals(predictor: Predictor, columns: Columns, scalars: Mapping[str, Prior]) -> Iterator[tuple[str, Prior]]:

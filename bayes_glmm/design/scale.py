@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
@@ -23,14 +24,46 @@ def weights(design: Design) -> np.ndarray:
     return np.ones(len(design.y)) if design.trials is None else design.trials
 
 
+@dataclass(frozen=True)
+class LocatedRows:
+    """Values of the response as the location has them, in the rows that have one: all, unless the family says else.
+
+    Attributes
+    ----------
+    y, weights, offset : array [row]
+        Counts of events where ``weights`` are trials.
+    """
+
+    y: np.ndarray
+    weights: np.ndarray
+    offset: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """Their mean, of one trial where there are trials; NaN without rows."""
+        return float(self.y.sum() / self.weights.sum()) if len(self.y) else math.nan
+
+
+def located(spec: ModelSpec, design: Design) -> LocatedRows:
+    """What of the response the location is the mean of: itself, its logarithm, or its part above 0."""
+    w = weights(design)
+    if spec.family.located is None:
+        return LocatedRows(design.y, w, design.offset)
+    with np.errstate(all="ignore"):
+        values = spec.family.located.values(design.y)
+    known = np.isfinite(values)
+    return LocatedRows(values[known], w[known], design.offset[known])
+
+
 def middle(spec: ModelSpec, design: Design) -> float:
     """The constant mu0 that, added to the offset, gives the data's mean: sum w h(mu0 + offset) = sum y.
 
     Of ordered categories that of being above the first. 0 where no constant does, as for a negative mean under the log
     link.
     """
-    w, offset = weights(design), design.offset
-    mean = float((design.y > 1).mean()) if design.categories else float(design.y.sum() / w.sum())
+    rows = located(spec, design)
+    w, offset = rows.weights, rows.offset
+    mean = float((design.y > 1).mean()) if design.categories else rows.mean
     with np.errstate(all="ignore"):
         eta = float(spec.link.forward(mean, NUMPY))
     if not math.isfinite(eta):
@@ -85,11 +118,12 @@ def _middles(design: Design) -> np.ndarray:
 
 def spread(spec: ModelSpec, design: Design) -> float:
     """The sd of one observation of the response, of what the offset leaves under the identity link; 1 for none."""
-    y = design.y - design.offset if spec.link_name == "identity" else design.y
+    rows = located(spec, design)
+    y = rows.y - rows.offset if spec.link_name == "identity" else rows.y
     if spec.family.response.events:
         share = float(design.y.sum() / weights(design).sum())
         return math.sqrt(share * (1.0 - share)) or 1.0
-    return float(np.std(y)) or 1.0
+    return float(np.std(y)) or 1.0 if len(y) else 1.0
 
 
 def predictor_scale(spec: ModelSpec, design: Design) -> float:
@@ -98,15 +132,17 @@ def predictor_scale(spec: ModelSpec, design: Design) -> float:
         return 1.0
     if spec.link_name == "identity":
         return spread(spec, design)
-    mean = float(design.y.sum() / weights(design).sum())
+    mean = located(spec, design).mean
     with np.errstate(all="ignore"):
         slope = float(spec.link.derivative(spec.link.forward(mean, NUMPY), NUMPY))
     scale = spread(spec, design) / abs(slope) if slope else math.inf
     return scale if math.isfinite(scale) and scale > 0.0 else 1.0
 
 
-def root_mean_square(design: Design) -> float:
+def root_mean_square(spec: ModelSpec, design: Design) -> float:
     """The size of the response less its offset, about 0: the unit of a model without a constant (identity link)."""
-    w = weights(design)
-    y = design.y / w if design.trials is not None else design.y
-    return float(np.sqrt(np.average((y - design.offset) ** 2, weights=w))) or 1.0
+    rows = located(spec, design)
+    if not len(rows.y):
+        return 1.0
+    y = rows.y / rows.weights if design.trials is not None else rows.y
+    return float(np.sqrt(np.average((y - rows.offset) ** 2, weights=rows.weights))) or 1.0

@@ -52,8 +52,9 @@ def on_parameters(posterior: Posterior, failing: list[str], total: int) -> tuple
         )
     if kinds <= {"u", "z"}:
         advice.append("Levels with few or one-sided rows mix slowly: check the rows of those named.")
-    if kinds & {"phi", "nu"}:
-        advice.append("phi and nu are little known near a limit (Poisson, Gaussian): consider the simpler family.")
+    for name, limit in posterior.spec.family.limits.items():
+        if name in kinds:
+            advice.append(f'{name} is little known near a limit, the {limit} family: consider family="{limit}".')
     return tuple(advice)
 
 

@@ -105,9 +105,9 @@ def check_sd(posterior: Posterior) -> Check | Skipped:
 
 
 def check_zeros(posterior: Posterior) -> Check | Skipped:
-    """The share of zeros, for counts."""
+    """The share of zeros, of counts and of responses in which 0 has a probability of its own."""
     name, title = "zeros", "Share of zeros"
-    if not posterior.spec.family.response.is_count:
+    if not posterior.spec.family.response.has_zeros:
         return Skipped(name, title, "Not applicable to this response.")
     found = _compare(posterior, "all rows", lambda y: (y == 0).mean(axis=1))
     if found.difference > 0:

@@ -203,5 +203,6 @@ def _side_by_side(
     draws = np.stack(list(values.values()), axis=2).reshape(len(posterior.beta), -1)
     spec = posterior.spec
     of = posterior.design.response if parameter == LOCATION else parameter
-    description = f"{what} of {of} ({spec.family_name}, {spec.link_of(parameter).name} scale)."
+    scale = spec.scale_name if parameter == LOCATION else spec.link_of(parameter).name
+    description = f"{what} of {of} ({spec.family_name}, {scale} scale)."
     return tidy(draws, labels, interval, posterior.sample_shape, description, null=0.0)

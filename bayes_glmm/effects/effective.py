@@ -91,7 +91,11 @@ def _working_weights(posterior: Posterior) -> np.ndarray:
     spec, design = posterior.spec, posterior.design
     eta = np.median(conditional_predictor(posterior), axis=0)
     auxiliary = {name: float(np.median(values)) for name, values in posterior.auxiliary.items()}
+    located = spec.family.located
     at = spec.family.at({LOCATION: (eta, spec.link)}, auxiliary, NUMPY)
-    variance = spec.family.variance_of_rows(design.observed, at)
+    variance = located.variance(at) if located else spec.family.variance_of_rows(design.observed, at)
     slope = spec.link.derivative(eta, NUMPY) * (1.0 if design.trials is None else design.trials)
-    return slope**2 / np.maximum(variance, np.finfo(float).tiny)
+    weights = slope**2 / np.maximum(variance, np.finfo(float).tiny)
+    if located is None:
+        return weights
+    return np.where(np.isfinite(located.values(design.y)), weights, 0.0)  # 0 without a value of the location

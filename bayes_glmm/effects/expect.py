@@ -68,6 +68,13 @@ def expect(
     random = [name for name in functional.reads if name in eta and _varies(predictors, name)]
     if not random:
         return value_of(posterior, functional, eta, draws)
+    for name in random:
+        if name in functional.diverges:
+            raise SpecError(
+                functional.diverges[name],
+                f"{functional.title} of {posterior.design.response}, averaged over random effects of {name}",
+                "Use random_effects='zero' or 'known', or another part" + _existing(posterior, functional) + ".",
+            )
     if posterior.spec.family.response.nominal:
         of_each = posterior.spec.family.by_category[functional.name]
         k = next(k for k, one in enumerate(of_each) if one is functional)
@@ -83,21 +90,21 @@ def expect(
         return _of_events(posterior, functional, predictors, eta, draws, random[0])
     if functional.factor not in random:
         return _plain(posterior, functional, predictors, eta, draws, random)
-    rest = _rest(functional)
+    rest, link = _rest(functional), posterior.spec.link_of_part(functional)
     others = [name for name in random if name != functional.factor]
     if not others:
         mean = over_effects(
-            posterior, average_over_normal, predictors, eta[functional.factor], draws, functional.factor
+            posterior, average_over_normal, predictors, eta[functional.factor], draws, functional.factor, link
         )
         return mean * value_of(posterior, rest, eta, draws) if functional.rest else mean
-    if posterior.spec.link_of(functional.factor).name == "log":
+    if link.name == "log":
         V = covariance_of_predictors(posterior, predictors, (functional.factor, *others), draws)
         moved = {name: eta[name] + V[..., 0, 1 + k] for k, name in enumerate(others)}
         scale = np.exp(eta[functional.factor] + 0.5 * V[..., 0, 0])
         return scale * expect(posterior, rest, predictors, {**eta, **moved}, draws)
     if not _related(predictors, functional.factor, others):
         mean = over_effects(
-            posterior, average_over_normal, predictors, eta[functional.factor], draws, functional.factor
+            posterior, average_over_normal, predictors, eta[functional.factor], draws, functional.factor, link
         )
         return mean * expect(posterior, rest, predictors, eta, draws)
     return _plain(posterior, functional, predictors, eta, draws, random)
@@ -110,6 +117,7 @@ def over_effects(
     eta: np.ndarray,
     draws: Draws,
     parameter: str = LOCATION,
+    link: Link | None = None,
 ) -> np.ndarray:
     """``average(link, eta, variance)`` over the random effects of rows [draw, row]; by a table where that is faster.
 
@@ -125,8 +133,10 @@ def over_effects(
     draws : slice or array
     parameter : str
         Whose linear predictor.
+    link : Link, optional
+        Another one than that of the parameter.
     """
-    link = posterior.spec.link_of(parameter)
+    link = link or posterior.spec.link_of(parameter)
     if same_variance(predictors, parameter):
         variance = variance_of_predictor(posterior, predictors.take(np.zeros(1, int)), None, draws, parameter)
         return by_table(average, link, eta, variance)
@@ -192,7 +202,14 @@ def _rest(functional: Functional) -> Functional:
     """What stands beside the factor."""
     reads = tuple(name for name in functional.reads if name != functional.factor)
     rest = functional.rest or _one
-    return replace(functional, reads=reads, value=rest, factor="", rest=None)
+    return replace(functional, reads=reads, value=rest, factor="", rest=None, link="")
+
+
+def _existing(posterior: Posterior, functional: Functional) -> str:
+    """Parts that do not read what the functional has no average over."""
+    parts = posterior.spec.family.parts.values()
+    names = [one.name for one in parts if one.name != LOCATION and not set(functional.diverges) & set(one.reads)]
+    return f": {', '.join(names)}" if names else ""
 
 
 def _one(at: Any) -> float:

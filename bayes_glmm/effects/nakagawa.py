@@ -68,7 +68,7 @@ def r_squared_nakagawa(posterior: Posterior, level: float = 0.95, interval: Inte
         pd.DataFrame({"r_squared": ["marginal", "conditional"]}),
         asked,
         posterior.sample_shape,
-        f"R2 of {posterior.design.response} (Nakagawa et al. 2017), {posterior.spec.link_name} scale.",
+        f"R2 of {posterior.design.response} (Nakagawa et al. 2017), {posterior.spec.scale_name} scale.",
     )
 
 

@@ -153,7 +153,7 @@ def _predicted(
                 values[draws, :, k] = mean_response(posterior, predictors, reading, draws, fresh, scale, of)
     repeated = rows.loc[rows.index.repeat(len(chosen))].reset_index(drop=True)
     labels = beside(repeated, effect=[reading.label for reading in chosen] * len(rows))
-    link = posterior.spec.link_of(of.factor).name
+    link = posterior.spec.link_of_part(of).name
     response, title = posterior.design.response, of.title[:1].upper() + of.title[1:]
     whose = response if of.name == "mean" else of.factor
     of_outcomes = functional_of_outcomes(posterior.spec) if scale == "outcome" else None

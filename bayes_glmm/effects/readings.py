@@ -157,10 +157,11 @@ def mean_response(
         # without the detour over a mean that may round to 0 or 1
         if reading.name != "integrated":
             return eta[asked.factor]
-        return over_effects(posterior, averaged_predictor, others, eta[asked.factor], draws, asked.factor)
+        link = spec.link_of_part(asked)
+        return over_effects(posterior, averaged_predictor, others, eta[asked.factor], draws, asked.factor, link)
     if reading.name == "integrated":
         found = expect(posterior, asked, others, eta, draws)
     else:
         found = value_of(posterior, asked, eta, draws)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(spec.link.forward(found, NUMPY), float) if scale == "link" else found
+        return np.asarray(spec.link_of_part(asked).forward(found, NUMPY), float) if scale == "link" else found

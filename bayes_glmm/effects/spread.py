@@ -215,7 +215,9 @@ def _at_zero(posterior: Posterior, predictors: Predictors, draws: np.ndarray) ->
 
 def _of_all(posterior: Posterior, name: str, value: Callable[[At], np.ndarray]) -> Functional:
     """A functional that reads all parameters."""
-    return Functional(name, name, tuple(parameter.name for parameter in posterior.spec.family.parameters), value)
+    family = posterior.spec.family
+    reads = tuple(parameter.name for parameter in family.parameters)
+    return Functional(name, name, reads, value, diverges=family.mean.diverges)
 
 
 def _shared_variance(

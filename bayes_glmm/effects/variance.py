@@ -5,7 +5,8 @@ The share of grouping factor g (intraclass correlation; Goldstein, Browne & Rasb
     ICC_g = v_g / (sum over factors of v + residual),      v_g = mean over rows of z'G_g z,
 
 with the residual variance of the latent variable behind a binary response (pi^2 / 3 logit, 1 probit, pi^2 / 6 cloglog),
-or of the response itself under the identity link. What the groups do to the response is in ``spread``.
+or of the response itself, or its logarithm, under the identity link. What the groups do to the response is in
+``spread``.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def variance(posterior: Posterior, level: float = 0.95, interval: IntervalKind =
     spec = posterior.spec
     others = () if spec.family.shared_formula else spec.formulas
     further = "".join(f", {spec.link_of(name).name} scale of {name}" for name in others)
-    description = f"Variation between groups, {spec.link_name} scale{further}."
+    description = f"Variation between groups, {spec.scale_name} scale{further}."
     return tidy(draws, labels, Interval(level, interval), posterior.sample_shape, description)
 
 
@@ -138,8 +139,8 @@ def latent_residual(posterior: Posterior) -> np.ndarray | None:
     total = int(np.prod(posterior.sample_shape))
     if _has_latent_scale(spec.family) and spec.link_name in LATENT_VARIANCE:
         return np.full(total, LATENT_VARIANCE[spec.link_name])
-    if spec.family.response.range == "real" and spec.link_name == "identity":
-        return np.asarray(spec.family.variance_of(np.zeros(total), posterior.auxiliary), float)
+    if spec.family.has_residual and spec.link_name == "identity":
+        return np.asarray(spec.family.located_variance_of(np.zeros(total), posterior.auxiliary), float)
     return None
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families.check import check_family as check_family
-from bayes_glmm.families.continuous import GAMMA, GAUSSIAN, STUDENT_T
+from bayes_glmm.families.closed_unit import ORDERED_BETA, ZERO_ONE_INFLATED_BETA
+from bayes_glmm.families.continuous import GAUSSIAN, STUDENT_T
 from bayes_glmm.families.counts import GEOMETRIC, NEGATIVE_BINOMIAL, NEGATIVE_BINOMIAL_1, POISSON
 from bayes_glmm.families.family import Family as Family
 from bayes_glmm.families.functional import CATEGORY as CATEGORY
@@ -13,8 +14,10 @@ from bayes_glmm.families.functional import product as product
 from bayes_glmm.families.functional import quotient as quotient
 from bayes_glmm.families.functional import times as times
 from bayes_glmm.families.kind import BINARY as BINARY
+from bayes_glmm.families.kind import CLOSED_FRACTION as CLOSED_FRACTION
 from bayes_glmm.families.kind import COUNT as COUNT
 from bayes_glmm.families.kind import FRACTION as FRACTION
+from bayes_glmm.families.kind import NONNEGATIVE as NONNEGATIVE
 from bayes_glmm.families.kind import POSITIVE as POSITIVE
 from bayes_glmm.families.kind import REAL as REAL
 from bayes_glmm.families.kind import SUCCESSES as SUCCESSES
@@ -22,11 +25,14 @@ from bayes_glmm.families.kind import ResponseKind as ResponseKind
 from bayes_glmm.families.link import LINKS as LINKS
 from bayes_glmm.families.link import Link as Link
 from bayes_glmm.families.link import get_link as get_link
+from bayes_glmm.families.located import Located as Located
 from bayes_glmm.families.ordered import CUMULATIVE
 from bayes_glmm.families.own import check_record
 from bayes_glmm.families.parameter import Parameter as Parameter
+from bayes_glmm.families.positive import EXPONENTIAL, GAMMA, INVERSE_GAUSSIAN, LOGNORMAL, WEIBULL
 from bayes_glmm.families.proportions import BERNOULLI, BETA, BETA_BINOMIAL, BINOMIAL
 from bayes_glmm.families.response import Response as Response
+from bayes_glmm.families.semicontinuous import HURDLE_GAMMA, HURDLE_LOGNORMAL
 from bayes_glmm.families.unordered import CATEGORICAL
 from bayes_glmm.families.value import Value as Value
 from bayes_glmm.families.zeros import (
@@ -46,10 +52,18 @@ FAMILIES: dict[str, Family] = {
         GAUSSIAN,
         STUDENT_T,
         GAMMA,
+        LOGNORMAL,
+        WEIBULL,
+        EXPONENTIAL,
+        INVERSE_GAUSSIAN,
+        HURDLE_GAMMA,
+        HURDLE_LOGNORMAL,
         BERNOULLI,
         BINOMIAL,
         BETA_BINOMIAL,
         BETA,
+        ZERO_ONE_INFLATED_BETA,
+        ORDERED_BETA,
         POISSON,
         NEGATIVE_BINOMIAL,
         NEGATIVE_BINOMIAL_1,

@@ -86,7 +86,7 @@ def _row(family: Family, points: Points, k: int) -> dict[str, float]:
     constants = {name: values[k] for name, values in points.constants.items()}
     eta, trials = points.eta[k, :1], 1.0 if family.response.trials else None
     at = family.at({LOCATION: (eta, points.link)}, constants, NUMPY)
-    y, weights = _grid(family)
+    y, weights, apart = _grid(family)
     with np.errstate(all="ignore"):
         mass = weights * np.exp(family.log_density(Response(y, trials), at, NUMPY))
     mean, stated = float(mass @ y), family.mean.value(at)
@@ -100,12 +100,12 @@ def _row(family: Family, points: Points, k: int) -> dict[str, float]:
         "variance": float(mass @ (y - mean) ** 2),
         "mean of record": float(np.ravel(stated)[0]),
         "variance of record": float(np.ravel(family.variance(at))[0]),
-        "distance of draws": _distance(y, mass, np.sort(drawn), family.discrete),
+        "distance of draws": _distance(y, mass, np.sort(drawn), apart),
     }
 
 
-def _grid(family: Family) -> tuple[np.ndarray, np.ndarray]:
-    """Responses in increasing order, and the weight of the density at each."""
+def _grid(family: Family) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Responses in increasing order, the weight of the density at each, and whether each has a probability."""
     kind = family.response
     if family.discrete:
         y = np.arange(-MOST, MOST + 1.0)
@@ -121,12 +121,18 @@ def _grid(family: Family) -> tuple[np.ndarray, np.ndarray]:
         else:
             y = slope = np.exp(t)
         weights = slope * (t[1] - t[0])
+    apart = np.full(len(y), family.discrete)
+    inside = np.isin(y, kind.masses, invert=True)
+    y, weights, apart = y[inside], weights[inside], apart[inside]
+    for mass in kind.masses:
+        at = int(np.searchsorted(y, mass))
+        y, weights, apart = np.insert(y, at, mass), np.insert(weights, at, 1.0), np.insert(apart, at, True)
     possible = ~kind.support(y, np.ones(len(y)) if kind.trials else None)
-    return y[possible], weights[possible]
+    return y[possible], weights[possible], apart[possible]
 
 
-def _distance(y: np.ndarray, mass: np.ndarray, drawn: np.ndarray, discrete: bool) -> float:
+def _distance(y: np.ndarray, mass: np.ndarray, drawn: np.ndarray, apart: np.ndarray) -> float:
     """The largest distance between the distribution functions of a density on a grid and of sorted draws."""
     below = np.searchsorted(drawn, y, side="right") / len(drawn)
     # half of the mass at a node of a density lies below it
-    return float(np.abs(np.cumsum(mass) - (0.0 if discrete else 0.5 * mass) - below).max())
+    return float(np.abs(np.cumsum(mass) - np.where(apart, 0.0, 0.5 * mass) - below).max())

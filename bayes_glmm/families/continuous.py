@@ -1,4 +1,4 @@
-"""Families on the real line and on (0, inf): gaussian, student-t, gamma."""
+"""Families on the real line: gaussian and student-t."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from bayes_glmm.families.family import Family
-from bayes_glmm.families.kind import POSITIVE, REAL
-from bayes_glmm.families.parameter import NU, PHI, SIGMA, Parameter
+from bayes_glmm.families.kind import REAL
+from bayes_glmm.families.parameter import NU, SIGMA, Parameter
 
 _REAL = Parameter("mu", ("identity", "log", "inverse"), "real", of_response=True)
 
@@ -64,25 +64,4 @@ STUDENT_T = Family(
     ),
     equation="StudentT(ν, μ_i, σ)",
     limits={"nu": "gaussian"},
-)
-
-
-def _gamma_log_density(y, at, f):  # type: ignore[no-untyped-def]
-    phi, log_mu = at["phi"].value, at["mu"].log
-    of_phi = phi * at["phi"].log - f.gammaln(phi) + (phi - 1.0) * f.log(y.values)
-    return of_phi - phi * (log_mu + y.values * f.exp(-log_mu))
-
-
-GAMMA = Family(
-    "gamma",
-    title="gamma",
-    parameters=(Parameter("mu", ("log", "inverse", "identity"), "positive", of_response=True), PHI),
-    response=POSITIVE,
-    variance=lambda at: at["mu"].value ** 2 / at["phi"].value,
-    log_density=_gamma_log_density,
-    draw=lambda rng, y, at: rng.gamma(at["phi"].value, at["mu"].value / at["phi"].value),
-    distribution=lambda pm, name, y, at, dims: pm.Gamma(
-        name, alpha=at["phi"].value, beta=at["phi"].value / at["mu"].value, observed=y.values, dims=dims
-    ),
-    equation="Gamma(mean μ_i, shape φ)",
 )

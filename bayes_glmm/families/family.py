@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,13 @@ import numpy as np
 from bayes_glmm.families.functional import MEAN, Functional, of_parameter
 from bayes_glmm.families.kind import ResponseKind
 from bayes_glmm.families.link import LINKS, Link
+from bayes_glmm.families.located import Located
 from bayes_glmm.families.parameter import Parameter
 from bayes_glmm.families.response import Response
 from bayes_glmm.families.value import At, Value, constant
 from bayes_glmm.numerics.functions import NUMPY, Functions
+
+_MASSES = {0.0: "zero", 1.0: "one"}  # names of parts
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,10 @@ class Family:
     mean : Functional
         Its mean, of one trial where there are trials; the location unless another is given.
     further : tuple of Functional
-        What else can be asked of the response, beside its mean, its parameters and, of counts, the share of zeros; one
-        of the same name replaces those.
+        What else can be asked of the response, beside its mean, its parameters and the shares of single values: a
+        median. One of the same name replaces those.
+    located : Located, optional
+        What of the response the location is the mean of, where that is not the response itself: its logarithm.
     with_categories : function, optional
         ``(labels) -> Family``, of a family of categories.
     categories : int
@@ -86,6 +92,7 @@ class Family:
     correlation: Callable[..., Any] | None = None
     mean: Functional = MEAN
     further: tuple[Functional, ...] = ()
+    located: Located | None = None
     with_categories: Callable[[tuple[str, ...]], Family] | None = None
     categories: int = 0
     by_category: Mapping[str, tuple[Functional | None, ...]] = field(default_factory=dict)
@@ -128,18 +135,22 @@ class Family:
 
     @property
     def parts(self) -> dict[str, Functional]:
-        """The functionals of a response of numbers: its mean, its parameters, of counts the share of zeros, more."""
+        """The functionals of a response of numbers: its mean, its parameters, the shares of single values, and more.
+
+        A location that is the mean itself is listed once.
+        """
         if self.categories:
             return {} if self.response.nominal else {self.mean.name: self.mean}
         asked = [self.mean, *map(of_parameter, self.parameters[self.mean.reads == (self.location.name,) :])]
-        if self.response.is_count:
-            reads = tuple(parameter.name for parameter in self.parameters)
-            asked.append(Functional("zero", "probability of a zero", reads, self._zero, range="unit"))
+        reads = tuple(parameter.name for parameter in self.parameters)
+        for mass in (0.0,) if self.response.is_count else self.response.masses:
+            title = f"probability of a {_MASSES[mass]}"
+            asked.append(Functional(_MASSES[mass], title, reads, partial(self._mass, mass), range="unit"))
         return {functional.name: functional for functional in (*asked, *self.further)}
 
-    def _zero(self, at: At) -> Any:
+    def _mass(self, value: float, at: At) -> Any:
         f = at[self.location.name].f
-        return f.exp(self.log_density(Response(0.0), at, f))
+        return f.exp(self.log_density(Response(value), at, f))
 
     @property
     def discrete(self) -> bool:
@@ -176,6 +187,17 @@ class Family:
             return variance
         variance = variance * y.trials
         return variance if self.correlation is None else variance * (1.0 + (y.trials - 1.0) * self.correlation(at))
+
+    @property
+    def has_residual(self) -> bool:
+        """Whether the response, or its logarithm, is its location and a residual on the whole real line."""
+        of_logarithm = self.located is not None and self.location.support == "real"
+        return self.response.range == "real" or (of_logarithm and not self.response.masses)
+
+    def located_variance_of(self, mu: Any, auxiliary: Mapping[str, Any]) -> Any:
+        """The variance given u of what the location is the mean of, such as log y; arguments as :meth:`variance_of`."""
+        variance = self.located.variance if self.located else self.variance
+        return variance(self.at({self.location.name: (mu, LINKS["identity"])}, auxiliary, NUMPY))
 
     def variance_of(self, mu: Any, auxiliary: Mapping[str, Any]) -> Any:
         """Var(y | u) of one trial with the mean ``mu``, in the shape that ``mu`` and the constants broadcast to."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import numpy as np
 
 from bayes_glmm.families.parameter import Parameter
 from bayes_glmm.families.value import At
@@ -27,6 +29,9 @@ class Functional:
         ``(at) -> value``, in the shape that its parameters broadcast to.
     factor : str
         The parameter that it is proportional to, if any: ``value = at[factor].value * rest(at)``.
+    link : str
+        The link whose inverse takes the place of the factor's own, the identity: under "log" the value is
+        exp(at[factor].value) * rest(at).
     rest : function, optional
         ``(at) -> value`` of what stands beside the factor, which does not read it; nothing where not given.
     factors : tuple of Functional
@@ -38,6 +43,8 @@ class Functional:
     constant, events : float, tuple of (float, function)
         Of ordered categories: it is the constant, plus the weight of each event times P(y <= k), whose threshold the
         function ``(at) -> c_k`` has.
+    diverges : mapping of str to str
+        Parameters over whose random effects it has no average, with the reason in words.
     """
 
     name: str
@@ -51,6 +58,8 @@ class Functional:
     range: Literal["real", "positive", "unit", ""] = ""
     constant: float = 0.0
     events: tuple[tuple[float, Callable[[At], Any]], ...] = ()
+    link: str = ""
+    diverges: Mapping[str, str] = field(default_factory=dict)
 
 
 def product(factor: str, rest: Callable[[At], Any], reads: tuple[str, ...]) -> Functional:
@@ -70,6 +79,17 @@ def quotient(name: str, title: str, over: Functional, under: Functional) -> Func
     """Return over / under: given the random effects their quotient, averaged the quotient of their averages."""
     reads = tuple(dict.fromkeys((*over.reads, *under.reads)))
     return Functional(name, title, reads, lambda at: over.value(at) / under.value(at), quotient=(over, under))
+
+
+def exponential(
+    factor: str, rest: Callable[[At], Any], reads: tuple[str, ...], diverges: Mapping[str, str]
+) -> Functional:
+    """A mean that is the exponential of one parameter times a function of others, which it reads beside the factor."""
+
+    def value(at: At) -> Any:
+        return np.exp(at[factor].value) * rest(at)
+
+    return Functional("mean", "mean", (factor, *reads), value, factor, rest, link="log", diverges=diverges)
 
 
 def of_parameter(parameter: Parameter) -> Functional:

@@ -32,6 +32,8 @@ class ResponseKind:
         Whether it is one of several ordered categories, numbered 1, 2, ...
     nominal : bool
         Whether it is one of several categories without an order, whose numbers 1, 2, ... have no mean.
+    masses : tuple of float
+        Of a response that is not discrete: the values that have a probability of their own, in increasing order.
     """
 
     name: str
@@ -43,6 +45,12 @@ class ResponseKind:
     trials: bool = False
     ordered: bool = False
     nominal: bool = False
+    masses: tuple[float, ...] = ()
+
+    @property
+    def has_zeros(self) -> bool:
+        """Whether it is a number above 0, or 0 with a probability of its own: zeros are worth counting."""
+        return self.is_count or 0.0 in self.masses
 
     @property
     def is_binary(self) -> bool:
@@ -72,7 +80,17 @@ def _not_successes(y: np.ndarray, trials: np.ndarray | None) -> np.ndarray:
 
 REAL = ResponseKind("real", lambda y, trials: ~np.isfinite(y), "finite numbers", "real")
 POSITIVE = ResponseKind("positive", lambda y, trials: ~(np.isfinite(y) & (y > 0)), "numbers above 0", "positive")
+NONNEGATIVE = ResponseKind(
+    "nonnegative", lambda y, trials: ~(np.isfinite(y) & (y >= 0)), "numbers of 0 and above", "positive", masses=(0.0,)
+)
 FRACTION = ResponseKind("fraction", lambda y, trials: ~((y > 0) & (y < 1)), "numbers strictly between 0 and 1", "unit")
+CLOSED_FRACTION = ResponseKind(
+    "closed_fraction",
+    lambda y, trials: ~((y >= 0) & (y <= 1)),
+    "numbers between 0 and 1, ends included",
+    "unit",
+    masses=(0.0, 1.0),
+)
 BINARY = ResponseKind("binary", _not_successes, "0 and 1", "unit", discrete=True, events=True)
 SUCCESSES = ResponseKind(
     "successes",

@@ -49,6 +49,11 @@ class Link:
     averaged: Function | None = None
     strip: float = math.inf
 
+    @property
+    def has_average(self) -> bool:
+        """Whether E[h(eta + u)] exists."""
+        return self.averaged is not None or self.strip > 0.0
+
 
 def _probit_forward(mu: Any, f: Functions) -> Any:
     return -math.sqrt(2.0) * f.erfcinv(2.0 * mu)

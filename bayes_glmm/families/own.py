@@ -117,7 +117,8 @@ def _check_names(family: Family) -> None:
     if not isinstance(family.response, ResponseKind):
         raise SpecError(
             f"The response of the family {family.name!r} is no ResponseKind: {family.response!r}.",
-            advice="Take one of bayes_glmm.families: REAL, POSITIVE, FRACTION, BINARY, SUCCESSES or COUNT.",
+            advice="Take one of bayes_glmm.families: REAL, POSITIVE, NONNEGATIVE, FRACTION, CLOSED_FRACTION, "
+            "BINARY, SUCCESSES or COUNT.",
         )
     if family.with_categories or family.categories or family.steps or family.shared_formula or family.response.ordered:
         raise SpecError(

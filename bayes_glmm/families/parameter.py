@@ -9,6 +9,11 @@ from typing import Literal
 # relative spread (beta). InverseGamma(0.4, 0.3) on phi makes it about half-normal(0, 1), with room near 0: brms'
 # default for such shapes since version 2.20, after the Stan prior choice recommendations.
 SHAPE_PRIOR = "InverseGamma(alpha=0.4, beta=0.3)"
+# 1 / shape of a Weibull, about its coefficient of variation, is exponential with mean 1
+WEIBULL_PRIOR = "InverseGamma(alpha=1, beta=1)"
+# of the shape of an inverse Gaussian, which has the unit of the response: the squared coefficient of variation is
+# mean / shape. A half-Cauchy, as tails that fall as a power leave both small and large shapes to the data.
+INVERSE_GAUSSIAN_PRIOR = "HalfCauchy(beta={scale})"
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,8 @@ class Parameter:
     title : str
         Its name in prose.
     of_response : bool
-        Whether it is in the unit of the response: a response in other units has it in those.
+        Whether it is in the unit of the response, or of its logarithm where the location is in that: a response in
+        other units has it in those.
     middle : float
         The median of the prior of a constant, for a response whose sd is 1: where the predictor of a formula has its
         default prior about.
@@ -81,5 +87,11 @@ ZI = Parameter(
     sd=1.5,
 )
 HU = replace(ZI, name="hu", title="probability of a zero (hu)")
+ZOI = replace(ZI, name="zoi", title="probability of 0 or 1 (zoi)")
+COI = replace(ZI, name="coi", title="probability of 1, given 0 or 1 (coi)")
 # Juarez & Steel (2010), as brms and rstanarm
 NU = Parameter("nu", ("log",), "positive", "Gamma(alpha=2, beta=0.1)", middle=16.7834699002)
+SHAPE = Parameter("shape", ("log",), "positive", WEIBULL_PRIOR, middle=1.4426950409)
+SHAPE_OF_RESPONSE = Parameter(
+    "shape", ("log",), "positive", INVERSE_GAUSSIAN_PRIOR, of_response=True, middle=1.0, reach=1.5
+)

@@ -70,7 +70,8 @@ def _beta_shapes(at: At) -> tuple[Any, Any]:
     return f.maximum(phi * f.expit(logit), 1e-300), f.maximum(phi * f.expit(-logit), 1e-300)
 
 
-def _beta_log_density(y, at, f):  # type: ignore[no-untyped-def]
+def beta_log_density(y, at, f):  # type: ignore[no-untyped-def]
+    """The log density of a beta distribution with mean mu and precision phi."""
     a, b = _beta_shapes(at)
     constant = f.gammaln(at["phi"].value) - f.gammaln(a) - f.gammaln(b)
     return constant + (a - 1.0) * f.log(y.values) + (b - 1.0) * f.log1p(-y.values)
@@ -81,8 +82,8 @@ def _beta_distribution(pm, name, y, at, dims):  # type: ignore[no-untyped-def]
     return pm.Beta(name, alpha=a, beta=b, observed=y.values, dims=dims)
 
 
-def _beta_draw(rng: np.random.Generator, y: Response, at: At) -> np.ndarray:
-    # a draw that rounds to 0 or 1 goes to the nearest number inside
+def beta_draw(rng: np.random.Generator, y: Response, at: At) -> np.ndarray:
+    """Draws of that distribution; one that rounds to 0 or 1 goes to the nearest number inside."""
     return np.clip(rng.beta(*_beta_shapes(at)), np.finfo(float).tiny, np.nextafter(1.0, 0.0))
 
 
@@ -92,8 +93,8 @@ BETA = Family(
     parameters=(Parameter("mu", ("logit", "probit", "cloglog", "cauchit"), "unit"), PHI),
     response=FRACTION,
     variance=lambda at: _binary_variance(at) / (1.0 + at["phi"].value),
-    log_density=_beta_log_density,
-    draw=_beta_draw,
+    log_density=beta_log_density,
+    draw=beta_draw,
     distribution=_beta_distribution,
     equation="Beta(mean μ_i, precision φ)",
 )

@@ -23,6 +23,7 @@ from scipy import special
 
 from bayes_glmm.design import Design
 from bayes_glmm.design.patterns import Patterns, find_patterns
+from bayes_glmm.design.scale import located, spread, weights
 from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY, Functions
 from bayes_glmm.numerics.spread import evenly_spread
@@ -216,14 +217,14 @@ def _largest_sd(spec: ModelSpec, design: Design) -> float:
 
 def _shrunken_predictor(spec: ModelSpec, design: Design) -> np.ndarray:
     """The link of the response pulled towards its mean, so that it is finite [row]."""
-    mean = float(design.y.mean()) if design.trials is None else float(design.y.sum() / design.trials.sum())
-    n = np.ones(len(design.y)) if design.trials is None else design.trials
+    rows, n = located(spec, design), weights(design)
     with np.errstate(all="ignore"):
-        eta = spec.link.forward((design.y + 0.5 * mean) / (n + 0.5), NUMPY)
+        y = design.y if spec.family.located is None else spec.family.located.values(design.y)
+        eta = spec.link.forward((y + 0.5 * rows.mean) / (n + 0.5), NUMPY)
     return np.where(np.isfinite(eta), eta, 0.0)
 
 
 def _typical_auxiliary(spec: ModelSpec, design: Design) -> dict[str, float]:
     """Values at which the curvature is taken: the residual sd as the sd of y, shapes as large as data can tell."""
-    of_response = 0.5 * float(np.std(design.y))
+    of_response = 0.5 * spread(spec, design)
     return {name: of_response if parameter.of_response else 10.0 for name, parameter in spec.family.auxiliary.items()}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _MIRRORED = "psi"  # the probability of no excess zero, where ours is that of one
 _ZEROS = ("zi", "hu")
 _SYMMETRIC = ("logit", "probit", "cauchit")
-_SHAPES = ("alpha", "kappa")  # names of the shape that is phi here
+_SHAPES, _THEIR_SHAPES = ("phi", "shape"), ("alpha", "kappa", "lam")
 
 
 def from_bambi(model: bambi.Model) -> GLMM:
@@ -91,7 +91,8 @@ def _names(family: str) -> dict[str, str]:
     """Bambi's names of a family's further parameters to ours."""
     known = FAMILIES[family].auxiliary if family in FAMILIES else {}
     zeros = next((name for name in _ZEROS if name in known), None)
-    return (dict.fromkeys(_SHAPES, "phi") if "phi" in known else {}) | ({_MIRRORED: zeros} if zeros else {})
+    shape = next((name for name in _SHAPES if name in known), None)
+    return (dict.fromkeys(_THEIR_SHAPES, shape) if shape else {}) | ({_MIRRORED: zeros} if zeros else {})
 
 
 def _predictor_priors(model: bambi.Model, theirs: str, ours: str, design: Design) -> dict[str, Prior]:

@@ -82,6 +82,8 @@ def conditional_modes(likelihood: Likelihood, parameters: Parameters, start: np.
 
     def propose(z: np.ndarray, rows: Jet) -> Step[None]:
         gradient = part.gather(values, rows.first.ravel()) - z
+        if not np.isfinite(gradient).all():
+            raise np.linalg.LinAlgError("The density has no slope: parameters went beyond the range of numbers.")
         step = _factor(likelihood, values, Curvature(-rows.second)).solve(gradient)
         return Step(step, float(gradient @ step), None)
 

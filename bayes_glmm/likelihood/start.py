@@ -8,7 +8,7 @@ import numpy as np
 
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.design.canonical_columns import conditioned, constant_in
-from bayes_glmm.design.scale import middle_of
+from bayes_glmm.design.scale import middle_of, spread
 from bayes_glmm.design.thresholds import starting_steps
 from bayes_glmm.likelihood.factor import factorise
 from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
@@ -39,10 +39,10 @@ def starting_parameters(likelihood: Likelihood) -> tuple[Parameters, np.ndarray]
         If the curvature in beta is singular.
     """
     spec, design = likelihood.spec, likelihood.design
-    spread = float(np.std(design.y)) or 1.0
-    scale = 0.5 * spread if spec.link_name == "identity" and spec.family.response.range == "real" else 0.5
+    size = spread(spec, design)
+    scale = 0.5 * size if spec.link_name == "identity" and spec.family.location.support == "real" else 0.5
     L = {block.group: np.diag(_scales(block, scale) / _size(block.values)) for block in design.blocks}
-    auxiliary = {name: spread if p.of_response else _INSIDE.get(p.support, 2.0) for name, p in spec.auxiliary.items()}
+    auxiliary = {name: size if p.of_response else _INSIDE.get(p.support, 2.0) for name, p in spec.auxiliary.items()}
     if design.thresholds:
         auxiliary |= dict(zip(spec.family.steps, starting_steps(design).tolist(), strict=True))
     beta, precision = _joint_mode(likelihood, L, auxiliary)

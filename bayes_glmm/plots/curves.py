@@ -22,6 +22,7 @@ from bayes_glmm.plots.point import (
     at_posterior_medians,
     held_of,
     is_discrete,
+    link_of_mean,
     mean_text,
     panels_of,
     readings_of,
@@ -125,7 +126,7 @@ def curves(
                 axes.set_title(fit(settings({name: rows[name].iloc[0] for name in changed}), 90 // columns))
         names = (mean_text(posterior), variable) if discrete else (variable, mean_text(posterior))
         label_panels(found, *names, tall)
-        if not discrete and posterior.spec.link.range != "unit":
+        if not discrete and link_of_mean(posterior).range != "unit":
             _fit_vertically(found[0], posterior, estimates, single)
         if fixed:
             small_print(figure, f"at {settings(fixed)}")
@@ -202,7 +203,7 @@ def _fit_vertically(axes: Axes, posterior: Posterior, estimates: list[Estimates]
     """Make room for both bands and most of the groups; on a logarithmic axis where a mean grows manifold."""
     tables = pd.concat([in_our_names(each.table) for each in estimates])[["estimate", "lower", "upper"]]
     tables = tables.where(np.isfinite(tables))  # minimum and maximum pass over NaN
-    shown = 1.0 if posterior.spec.link.name == "identity" else SHOWN
+    shown = 1.0 if link_of_mean(posterior).name == "identity" else SHOWN
     low, high = float(tables["lower"].min()), float(tables["upper"].max())
     ends = np.concatenate([np.column_stack([values.min(axis=1), values.max(axis=1)]) for values in single])
     ends = ends[np.isfinite(ends).all(axis=1)]
@@ -210,7 +211,7 @@ def _fit_vertically(axes: Axes, posterior: Posterior, estimates: list[Estimates]
         low = min(low, float(np.quantile(ends[:, 0], 1.0 - shown)))
         high = max(high, float(np.quantile(ends[:, 1], shown)))
     estimate = tables["estimate"]
-    if low > 0.0 and posterior.spec.link.range == "positive" and estimate.max() > MANIFOLD * estimate.min():
+    if low > 0.0 and link_of_mean(posterior).range == "positive" and estimate.max() > MANIFOLD * estimate.min():
         axes.set_ylim(low / 1.2, high * 1.2)
         logarithmic(axes, vertical=True)
     else:

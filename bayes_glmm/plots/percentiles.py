@@ -23,7 +23,7 @@ from bayes_glmm.effects.integrate import variance_of_predictor
 from bayes_glmm.effects.patterns import distinct, encode, split_blocks
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.names import LOCATION
-from bayes_glmm.plots.point import at_posterior_medians, mean_text, readings_of, require_mean
+from bayes_glmm.plots.point import at_posterior_medians, link_of_mean, mean_text, readings_of, require_mean
 from bayes_glmm.plots.style import AVERAGED, CONDITIONAL, DASHES, FAINT, INK, compose, fit, legend, number
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import fixed_predictor
@@ -159,7 +159,7 @@ def _exists(posterior: Posterior) -> bool:
 
 def _edges(values: np.ndarray, posterior: Posterior, averaged: float | None) -> np.ndarray:
     """Bins common to all panels, with room for the population-averaged mean."""
-    kind = posterior.spec.link.range
+    kind = link_of_mean(posterior).range
     if kind == "unit":
         return np.linspace(*_ends(posterior), BINS + 1)
     finite = values[np.isfinite(values)]

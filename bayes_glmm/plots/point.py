@@ -18,6 +18,7 @@ from bayes_glmm.design import Design
 from bayes_glmm.effects.effective import typical_covariance
 from bayes_glmm.effects.grid import check_variable, factor_columns, levels, model_columns, reference_grid
 from bayes_glmm.errors import SpecError
+from bayes_glmm.families import Link
 from bayes_glmm.names import THRESHOLD
 from bayes_glmm.posterior import Posterior
 
@@ -46,9 +47,12 @@ def at_posterior_medians(posterior: Posterior, copies: int = 1) -> Posterior:
 
 def readings_of(posterior: Posterior) -> tuple[str, ...]:
     """The readings to draw: under some links (inverse) no population-averaged mean exists."""
-    link = posterior.spec.link
-    exists = link.averaged is not None or link.strip > 0.0
-    return ("integrated", "zero") if exists else ("zero",)
+    return ("integrated", "zero") if posterior.spec.has_averages else ("zero",)
+
+
+def link_of_mean(posterior: Posterior) -> Link:
+    """The link by which the mean of the response follows its predictor."""
+    return posterior.spec.link_of_part(posterior.spec.family.mean)
 
 
 def is_discrete(design: Design, variable: str) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_glmm.families import ResponseKind
 from bayes_glmm.plots.notes import annotate, interval_text, short
 from bayes_glmm.plots.style import FAINT, INK, LEGIBLE, QUIET, fit
 from bayes_glmm.posterior import Posterior
@@ -35,7 +36,7 @@ def predictive_figure(posterior: Posterior) -> tuple[bytes, str, str]:
         return _counts(design.response, design.y, replicated)
     if kind.events:
         return _proportions(posterior, replicated)
-    return _densities(design.response, design.y, replicated, kind.range == "unit")
+    return _densities(design.response, design.y, replicated, kind)
 
 
 def _counts(name: str, y: np.ndarray, replicated: np.ndarray) -> tuple[bytes, str, str]:
@@ -143,14 +144,20 @@ def _root_ticks(top: float) -> list[float]:
     return kept
 
 
-def _densities(name: str, y: np.ndarray, replicated: np.ndarray, bounded: bool) -> tuple[bytes, str, str]:
-    """Kernel densities of the data and of some replicates, over the range of the data and of nearly all replicates."""
+def _densities(name: str, y: np.ndarray, replicated: np.ndarray, kind: ResponseKind) -> tuple[bytes, str, str]:
+    """Kernel densities of the data and of some replicates, over the range of the data and of nearly all replicates.
+
+    Without the values that have a probability of their own, whose shares the caption has.
+    """
     from arviz_stats.base import array_stats
 
-    shown = replicated[:: max(1, len(replicated) // 50)]
-    low, high = np.quantile(np.concatenate([y, shown.ravel()]), [0.001, 0.999], method="inverted_cdf")
-    limits = (0.0, 1.0) if bounded else (min(low, y.min()), max(high, y.max()))
-    lines = np.concatenate([shown, y[None]])
+    lines = np.concatenate([replicated[:: max(1, len(replicated) // 50)], y[None]])
+    lines = np.where(np.isin(lines, kind.masses), np.nan, lines)
+    shown, of_data = lines[:-1], lines[-1]
+    values = lines[np.isfinite(lines)]
+    low, high = np.quantile(values, [0.001, 0.999], method="inverted_cdf") if len(values) else (0.0, 1.0)
+    limits = (min(low, np.nanmin(of_data, initial=low)), max(high, np.nanmax(of_data, initial=high)))
+    limits = (0.0, 1.0) if kind.range == "unit" else limits
     inside = np.where((limits[0] <= lines) & (lines <= limits[1]), lines, np.nan)  # ArviZ passes over NaN
     grid, density, _ = array_stats.kde(inside, grid_len=256, custom_lims=limits)
 
@@ -167,7 +174,16 @@ def _densities(name: str, y: np.ndarray, replicated: np.ndarray, bounded: bool) 
 
     alt = f"Density of the observed {name} over the densities of {len(shown)} data sets that the model replicates."
     caption = f"The black line, the data, should look like one of the {len(shown)} grey lines, replicated by the model."
-    return draw(plot, height=3.2), alt, caption
+    return draw(plot, height=3.2), alt, caption + "".join(_share_of(name, mass, y, replicated) for mass in kind.masses)
+
+
+def _share_of(name: str, mass: float, y: np.ndarray, replicated: np.ndarray) -> str:
+    """How often a value with a probability of its own occurs, in words."""
+    low, high = np.quantile((replicated == mass).mean(axis=1), [0.025, 0.975])
+    return (
+        f" Rows with {name} = {mass:g} are left out of the lines: they make up {(y == mass).mean():.1%} of the data, "
+        f"and between {low:.1%} and {high:.1%} of 95 in 100 replicated data sets."
+    )
 
 
 def _proportions(posterior: Posterior, replicated: np.ndarray) -> tuple[bytes, str, str]:

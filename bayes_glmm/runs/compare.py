@@ -171,12 +171,17 @@ def _why_no_loo(runs: Sequence[Finished]) -> str:
             return f"No leave-one-out: the responses of {pair} differ: {a.design.response}, {b.design.response}."
         if not np.array_equal(a.design.y, b.design.y):
             return f"No leave-one-out: {pair} use different rows of the data. Leave the same rows out of both."
-        if a.spec.family.discrete != b.spec.family.discrete:
+        if a.spec.family.discrete != b.spec.family.discrete or _masses(a) != _masses(b):
             return (
                 f"No leave-one-out: of {pair} one has probabilities, the other densities "
                 f"({a.spec.family_name}, {b.spec.family_name})."
             )
     return ""
+
+
+def _masses(posterior: Posterior) -> tuple[float, ...]:
+    """The values that have a probability beside a density."""
+    return posterior.spec.family.response.masses
 
 
 def _loo(runs: Sequence[Finished]) -> tuple[dict[str, pd.DataFrame], str]:

@@ -42,7 +42,7 @@ def write_figures(
 
     folder.mkdir()
     coefficients = tables.get(SIDE_BY_SIDE, tables["coefficients"])
-    xlabel = f"coefficient ({posterior.spec.link_name} scale)"
+    xlabel = f"coefficient ({posterior.spec.scale_name} scale)"
     rows = coefficients["coefficient"]
     if "predictor" in coefficients:
         rows = coefficients["predictor"] + ": " + rows

@@ -152,8 +152,7 @@ def _proved_priors(spec: ModelSpec, design: Design) -> Priors:
 def _read_effects(config: Config, spec: ModelSpec, design: Design, document: Document) -> tuple[EffectSection, ...]:
     """The effects, each asked once of a made-up posterior of one draw: what it would say later it says now."""
     if config.effects is None:
-        exists = spec.link.averaged is not None or spec.link.strip > 0
-        readings = ["integrated", "zero"] if exists else ["zero"]
+        readings = ["integrated", "zero"] if spec.has_averages else ["zero"]
         return tuple(EffectSection(compare=name, random_effects=readings) for name in mean_columns(spec))
     posterior = posterior_at(
         spec,

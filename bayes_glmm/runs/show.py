@@ -48,7 +48,7 @@ def show_result(console: Console, result: RunResult) -> None:
     tables = result.tables
     found = tables[SIDE_BY_SIDE] if SIDE_BY_SIDE in tables else tables["coefficients"]
     wide = side_by_side(found, [label for label in ("predictor", "coefficient") if label in found])
-    console.print(_table(wide, f"Coefficients ({result.posterior.spec.link_name} scale)"))
+    console.print(_table(wide, f"Coefficients ({result.posterior.spec.scale_name} scale)"))
     summaries = list(dict.fromkeys(summaries)) or ["Estimates and 95% intervals."]
     console.print(Text(f"\n{' '.join(summaries)} Population-averaged: random effects averaged out.", "dim"))
     console.print()

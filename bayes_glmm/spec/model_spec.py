@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.families import Family, Link, Parameter, Value, get_family, get_link, link_of, own_family
+from bayes_glmm.families import Family, Functional, Link, Parameter, Value, get_family, get_link, link_of, own_family
 from bayes_glmm.numerics.functions import Functions
 from bayes_glmm.spec.additions import SIGMA, Additions, without_additions
 from bayes_glmm.spec.formula import Formula, parse_formula
@@ -205,6 +205,22 @@ class ModelSpec:
     def link_of(self, parameter: str) -> Link:
         """The link record of a parameter with a formula."""
         return get_link(self.links.get(parameter, self.link_name))
+
+    def link_of_part(self, part: Functional) -> Link:
+        """The link record by which a functional of the response follows the predictor that it is proportional to."""
+        return get_link(part.link) if part.link else self.link_of(part.factor or self.family.location.name)
+
+    @property
+    def scale_name(self) -> str:
+        """The scale of the location's linear predictor: its link, or "log" where the location is one of logarithms."""
+        return self.family.mean.link or self.link_name
+
+    @property
+    def has_averages(self) -> bool:
+        """Whether the mean of the response has an average over the random effects."""
+        mean = self.family.mean
+        without = any(self.predicted[name].random for name in mean.diverges if name in self.predicted)
+        return not without and self.link_of_part(mean).has_average
 
     @property
     def predicted(self) -> dict[str, Formula]:

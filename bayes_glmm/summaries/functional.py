@@ -29,4 +29,4 @@ def functional_of_outcomes(spec: ModelSpec) -> Functional:
     under the identity link. Under the log link the mean of a response in a new group contains exp(variance / 2).
     """
     bounded = spec.family.response.range == "unit"
-    return "mean" if bounded or spec.link_name == "identity" else "median"
+    return "mean" if bounded or spec.link_of_part(spec.family.mean).name == "identity" else "median"

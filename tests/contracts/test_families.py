@@ -31,7 +31,9 @@ VALID = {
     "binary": np.array([0.0, 1.0, 1.0]),
     "successes": np.array([0.0, 3.0, 5.0]),
     "count": np.array([0.0, 1.0, 17.0]),
+    "nonnegative": np.array([0.0, 0.07, 4.0]),
     "fraction": np.array([0.03, 0.5, 0.96]),
+    "closed_fraction": np.array([0.0, 0.4, 1.0]),
     "ordered": np.array([1.0, 3.0, 4.0]),
     "unordered": np.array([1.0, 3.0, 4.0]),
 }
@@ -41,14 +43,30 @@ INVALID = {
     "binary": [np.nan, np.inf, 2.0, -1.0, 0.5],
     "successes": [np.nan, np.inf, -1.0, 0.5, 6.0],
     "count": [np.nan, np.inf, -1.0, 0.5],
+    "nonnegative": [np.nan, np.inf, -1.0, -1e-9],
     "fraction": [np.nan, np.inf, 0.0, 1.0, -0.1, 1.1],
+    "closed_fraction": [np.nan, np.inf, -0.1, 1.1],
     "ordered": [np.nan, np.inf, 0.0, -1.0, 1.5],
     "unordered": [np.nan, np.inf, 0.0, -1.0, 1.5],
 }
-AUXILIARY = {"sigma": 1.3, "nu": 12.5, "phi": 2.4, "zi": 0.3, "hu": 0.4, step(2): 0.8, step(3): 1.9}
+AUXILIARY = {
+    "sigma": 1.3,
+    "nu": 12.5,
+    "phi": 2.4,
+    "zi": 0.3,
+    "shape": 0.9,
+    "hu": 0.35,
+    "zoi": 0.4,
+    "coi": 0.7,
+    step(2): 0.8,
+    step(3): 1.9,
+}
 SHIFT = 0.3  # of each further predictor of a family with several
 TRIALS = np.array([4.0, 5.0, 5.0])
 TAILS = np.array([-700.0, -300.0, -40.0, -38.0, -9.0, 5.0, 9.0, 37.0, 40.0, 300.0, 700.0])
+
+# as the mean grows: excess zeros; a Levy distribution; ends whose probability does not follow the mean
+WITH_A_LIMIT = ("zero_inflated_poisson", "inverse_gaussian", "hurdle_gamma", "zero_one_inflated_beta")
 
 
 class ZeroInflated:
@@ -70,6 +88,41 @@ class Hurdle:
     def logpmf(self, y: np.ndarray) -> np.ndarray:
         above = np.log1p(-self.hu) + self.counts.logpmf(y) - self.counts.logsf(0)
         return np.where(y == 0, np.log(self.hu), above)
+
+
+class Semicontinuous:
+    """Zeros with a probability of their own, and a density of SciPy above."""
+
+    def __init__(self, hu: Any, positive: Any) -> None:
+        self.hu, self.positive = hu, positive
+
+    def logpdf(self, y: np.ndarray) -> np.ndarray:
+        above = np.log1p(-self.hu) + self.positive.logpdf(np.where(y > 0, y, 1.0))
+        return np.where(y > 0, above, np.log(self.hu))
+
+
+class Inflated:
+    """Zeros and ones with probabilities of their own, and a density of SciPy between them."""
+
+    def __init__(self, zero: Any, one: Any, inside: Any) -> None:
+        self.zero, self.one, self.inside = zero, one, inside
+
+    def logpdf(self, y: np.ndarray) -> np.ndarray:
+        within = (y > 0) & (y < 1)
+        between = np.log(1.0 - self.zero - self.one) + self.inside.logpdf(np.where(within, y, 0.5))
+        return np.where(within, between, np.log(np.where(y == 0, self.zero, self.one)))
+
+
+def ordered_beta(mu: Any, aux: Any) -> Inflated:
+    """By its thresholds, as Kubinec (2023) and glmmTMB have it."""
+    eta, lower, upper = special.logit(mu), *(thresholds(aux["zoi"], aux["coi"]))
+    zero, one = special.expit(lower - eta), special.expit(eta - upper)
+    return Inflated(zero, one, stats.beta(mu * aux["phi"], (1 - mu) * aux["phi"]))
+
+
+def thresholds(zoi: Any, coi: Any) -> tuple[Any, Any]:
+    """Where a latent logistic variable about 0 is cut so that both ends have these probabilities."""
+    return special.logit(zoi * (1.0 - coi)), special.logit(1.0 - zoi * coi)
 
 
 class Unordered:
@@ -102,9 +155,19 @@ SCIPY: dict[str, Any] = {
     "gaussian": lambda mu, aux, n: stats.norm(mu, aux["sigma"]),
     "student_t": lambda mu, aux, n: stats.t(aux["nu"], loc=mu, scale=aux["sigma"]),
     "gamma": lambda mu, aux, n: stats.gamma(aux["phi"], scale=mu / aux["phi"]),
+    "lognormal": lambda mu, aux, n: stats.lognorm(aux["sigma"], scale=np.exp(mu)),
+    "weibull": lambda mu, aux, n: stats.weibull_min(aux["shape"], scale=mu / special.gamma(1.0 + 1.0 / aux["shape"])),
+    "exponential": lambda mu, aux, n: stats.expon(scale=mu),
+    "inverse_gaussian": lambda mu, aux, n: stats.invgauss(mu / aux["shape"], scale=aux["shape"]),
+    "hurdle_gamma": lambda mu, aux, n: Semicontinuous(aux["hu"], stats.gamma(aux["phi"], scale=mu / aux["phi"])),
+    "hurdle_lognormal": lambda mu, aux, n: Semicontinuous(aux["hu"], stats.lognorm(aux["sigma"], scale=np.exp(mu))),
     "bernoulli": lambda mu, aux, n: stats.bernoulli(mu),
     "binomial": lambda mu, aux, n: stats.binom(n, mu),
     "beta": lambda mu, aux, n: stats.beta(mu * aux["phi"], (1 - mu) * aux["phi"]),
+    "zero_one_inflated_beta": lambda mu, aux, n: Inflated(
+        aux["zoi"] * (1 - aux["coi"]), aux["zoi"] * aux["coi"], stats.beta(mu * aux["phi"], (1 - mu) * aux["phi"])
+    ),
+    "ordered_beta": lambda mu, aux, n: ordered_beta(mu, aux),
     "poisson": lambda mu, aux, n: stats.poisson(mu),
     "negative_binomial": lambda mu, aux, n: stats.nbinom(aux["phi"], aux["phi"] / (aux["phi"] + mu)),
     "negative_binomial_1": lambda mu, aux, n: stats.nbinom(mu / aux["phi"], 1 / (1 + aux["phi"])),
@@ -224,8 +287,9 @@ def test_tails_are_finite(family: Family, link: str) -> None:
         assert not bad.any(), f"{name} at y = {y[bad]}, eta = {eta[bad]}"
     np.testing.assert_allclose(value, _log_density(family, link, y, eta, trials), rtol=1e-10, atol=1e-12)
     # an impossible observation must cost: no flat log density where the response contradicts the mean
-    assert (value[(y == y.min()) & (eta == 40)] < -4).all() or {"zi", "hu"} & set(family.auxiliary)
-    assert (value[(y == y.max()) & (eta == -40)] < -4).all()
+    limited = {"zi", "hu"} & set(family.auxiliary) or family.name in WITH_A_LIMIT
+    assert (value[(y == y.min()) & (eta == 40)] < -4).all() or limited
+    assert (value[(y == y.max()) & (eta == -40)] < -4).all() or family.name in WITH_A_LIMIT
 
 
 @EVERY

@@ -36,7 +36,8 @@ from tests.model.test_log_density import INVERSE, log_density
 PAIRS = [(family.name, name) for family in FAMILIES.values() for name in family.auxiliary]
 QUICK = [("gaussian", "sigma"), ("negative_binomial", "phi"), ("zero_inflated_poisson", "zi")]
 LINKED = [(family, name, link) for family, name in PAIRS for link in FAMILIES[family].auxiliary[name].links]
-CONSTANTS = {"sigma": 1.1, "nu": 5.3, "phi": 2.3, "zi": 0.3, "hu": 0.3}  # not numbers that float32 holds
+CONSTANTS = {"sigma": 1.1, "nu": 5.3, "phi": 2.3, "zi": 0.3, "shape": 1.7, "hu": 0.35}
+CONSTANTS |= {"zoi": 0.4, "coi": 0.7}  # not numbers that float32 holds
 STRUCTURES = {"together": ("(1 |i| g)", "(1 |i| g)"), "crossed": ("(1 |i| g) + (1 | h)", "(1 |i| g) + (1 | h)")}
 TRIALS = 6  # of each row of successes
 PYTHON = Mode(linker="py", optimizer="fast_compile")  # a few evaluations are not worth a compiler
@@ -80,9 +81,11 @@ def responses(family: str, count: int, rng: np.random.Generator) -> np.ndarray:
     return {
         "real": rng.normal(0.0, 3.0, count),
         "positive": rng.gamma(0.5, 2.0, count),
+        "nonnegative": rng.gamma(0.5, 2.0, count) * (rng.uniform(size=count) < 0.6),
         "count": rng.poisson(rng.gamma(0.5, 8.0, count)).astype(float),
         "fraction": rng.beta(0.7, 0.9, count),
         "successes": rng.binomial(TRIALS, rng.beta(0.5, 0.5, count)).astype(float),
+        "closed_fraction": np.clip(rng.beta(0.7, 0.9, count) * 1.6 - 0.3, 0.0, 1.0),
     }[FAMILIES[family].response.name]
 
 

@@ -37,6 +37,8 @@ def data() -> pd.DataFrame:
             "real": rng.normal(3.0, 1.0, N), "positive": rng.gamma(2.0, 1.5, N),
             "binary": rng.permutation([0, 0, 1, 1] * 20),
             "successes": rng.binomial(trials, 0.4), "trials": trials, "count": rng.poisson(3.0, N),
+            "nonnegative": rng.gamma(2.0, 1.5, N) * (np.arange(N) % 3 > 0),
+            "closed_fraction": np.clip(1.5 * rng.beta(2.0, 3.0, N) - 0.2, 0.0, 1.0),
             "fraction": rng.beta(2.0, 3.0, N), "o": rng.uniform(-0.2, 0.2, N), "e": 10.0 ** rng.uniform(-2.0, 2.0, N),
             "ordered": rng.permutation([1, 2, 3, 3] * 20), "unordered": rng.permutation([1, 2, 3, 3] * 20),
         }
@@ -56,9 +58,13 @@ def test_the_middle_gives_the_mean_of_the_data(family: str, link: str, right: st
     """Sum w h(mu0 + offset) = sum y."""
     spec, design = made(family, link, right)
     weights = np.ones(N) if design.trials is None else design.trials
-    expected = weights @ INVERSE[link](middle(spec, design) + design.offset)
-    total = (design.y > 1).sum() if design.categories else design.y.sum()  # of ordered categories above the first
-    assert expected == pytest.approx(total, rel=1e-9)
+    expected = weights * INVERSE[link](middle(spec, design) + design.offset)
+    # of ordered categories the share above the first, of a hurdle the rows above 0
+    y = (design.y > 1).astype(float) if design.categories else design.y
+    rows = y > 0 if family.startswith("hurdle") else np.full(N, True)
+    rows = (y > 0) & (y < 1) if family == "zero_one_inflated_beta" else rows
+    total = np.log(y[rows]).sum() if family.endswith("lognormal") else y[rows].sum()
+    assert expected[rows].sum() == pytest.approx(total, rel=1e-9)
 
 
 def test_the_middle_of_each_category_without_an_order_is_its_log_odds() -> None:
@@ -113,7 +119,7 @@ def test_an_offset_is_taken_off_under_the_identity_link() -> None:
         spec, design = made("gaussian", "identity", right, frame)
         assert spread(spec, design) == pytest.approx(expected.std())
         assert middle(spec, design) == pytest.approx(expected.mean())
-        assert root_mean_square(design) == pytest.approx(np.sqrt((expected**2).mean()))
+        assert root_mean_square(spec, design) == pytest.approx(np.sqrt((expected**2).mean()))
 
 
 def test_merged_rows_have_the_middle_of_single_ones() -> None:

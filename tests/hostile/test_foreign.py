@@ -116,13 +116,12 @@ def test_families_of_the_same_likelihood(name: str, ours: str) -> None:
         ("binom", "Write family='binomial'"),
         ("Gamma(link=log)", "Write family='gamma', link='log'"),
         ("binomial('probit')", "Write family='binomial', link='probit'"),
-        ("lognormal", "log(y) ~"),
         *((name, "only the cumulative is supported") for name in ("acat", "sratio", "cratio")),
         *((name, "Write family='cumulative'") for name in ("ordered_probit", "ordinal_logistic", "clmm2")),
-        *((name, "Zero-inflated") for name in ("zero_inflated_beta", "hurdle_gamma", "truncated_nbinom1")),
+        *((name, "Zero-inflated") for name in ("zero_inflated_beta", "hurdle_weibull", "truncated_nbinom1")),
         *((name, "Write family='categorical'") for name in ("multinomial", "multinom", "softmax", "mlogit")),
         ("dirichlet", "not supported"),
-        *((name, "not supported") for name in ("weibull", "exgaussian", "inverse.gaussian", "skew_normal", "tweedie")),
+        *((name, "not supported") for name in ("frechet", "exgaussian", "shifted_lognormal", "skew_normal", "tweedie")),
     ],
 )
 def test_families_that_are_not_there(name: str, words: str) -> None:

@@ -116,6 +116,29 @@ def test_log_density_equals_bambis_without_centring(data):
     assert theirs_logp == pytest.approx(ours_logp, rel=1e-10)
 
 
+@pytest.mark.parametrize(
+    ("family", "ours", "theirs"),
+    [
+        ("lognormal", "sigma", "sigma"),
+        ("weibull", "shape", "alpha"),
+        ("exponential", "", ""),
+        ("wald", "shape", "lam"),
+    ],
+)
+def test_positive_families_have_bambis_density(data: pd.DataFrame, family: str, ours: str, theirs: str) -> None:
+    import pymc as pm
+
+    link = "identity" if family == "lognormal" else "log"
+    positive = data.assign(y=np.random.default_rng(2).gamma(2.0, 1.5, 48))
+    model = bmb.Model("y ~ x + (1 | g)", positive, family=family, link=link, center_predictors=False)
+    model.build()
+    taken, z = from_bambi(model), np.random.default_rng(3).normal(size=6)
+    values = {"beta": np.array([0.2, 0.1]), "sd_g": np.array([0.7]), "z_g": z[:, None], ours: 1.7}
+    mapped = {"Intercept": 0.2, "x": 0.1, "1|g_sigma": 0.7, "1|g_offset": z, theirs: 1.7}
+    found = float(_logp(pm, taken.pymc, values))
+    assert float(_logp(pm, model.backend.model, mapped)) == pytest.approx(found, rel=1e-9)
+
+
 def _logp(pm, model, values):
     """Log density at named values, Jacobians of the transforms left out."""
     logp = model.logp(jacobian=False)

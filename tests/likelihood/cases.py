@@ -16,7 +16,7 @@ STRUCTURES = {
     "three factors": "(x | g) + (x || h) + (1 | k)",
     "none": "",
 }
-_AUXILIARY = {"sigma": 1.1, "nu": 5.0, "phi": 2.3, "zi": 0.3, "hu": 0.4}
+_AUXILIARY = {"sigma": 1.1, "nu": 5.0, "phi": 2.3, "zi": 0.3, "shape": 1.7, "hu": 0.35, "zoi": 0.4, "coi": 0.7}
 
 
 def data() -> pd.DataFrame:
@@ -33,6 +33,8 @@ def data() -> pd.DataFrame:
     }
     frame = pd.DataFrame({"x": rng.normal(size=n), **factors, **responses})
     frame["successes"] = rng.binomial(frame["trials"], 0.4)
+    frame["nonnegative"] = frame["positive"] * (rng.uniform(size=n) < 0.7)
+    frame["closed_fraction"] = np.clip(1.4 * frame["fraction"] - 0.2, 0.0, 1.0)
     frame["ordered"] = rng.integers(1, 5, n)
     frame["unordered"] = rng.integers(1, 5, n)
     return frame

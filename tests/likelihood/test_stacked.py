@@ -33,7 +33,8 @@ def parameters(of: Likelihood, seed: int = 0) -> Parameters:
         size, runs = len(block.effects), np.repeat(np.arange(len(block.pattern)), block.pattern)
         full = np.tril(0.2 * rng.normal(size=(size, size))) + 0.5 * np.eye(size)
         L[block.group] = np.where(runs[:, None] == runs, full, 0.0)
-    constants = {name: {"sigma": 1.1, "nu": 5.0, "phi": 2.3, "zi": 0.3, "hu": 0.4}[name] for name in of.spec.auxiliary}
+    values = {"sigma": 1.1, "nu": 5.0, "phi": 2.3, "zi": 0.3, "shape": 1.7, "hu": 0.35, "zoi": 0.4, "coi": 0.7}
+    constants = {name: values[name] for name in of.spec.auxiliary}
     beta = [[0.2, *0.2 * rng.normal(size=len(one.coefficients) - 1)] for one in of.design.predictors.fixed]
     return Parameters(np.concatenate(beta), L, constants)
 

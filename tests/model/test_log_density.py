@@ -178,6 +178,8 @@ def test_every_family_with_every_link(family: Any, link: str) -> None:
     y = {
         "real": rng.normal(2, 1, 20), "positive": rng.gamma(2, 1, 20), "binary": rng.permutation([0, 1] * 10),
         "successes": rng.binomial(trials, 0.4), "count": rng.poisson(2, 20), "fraction": rng.beta(2, 3, 20),
+        "nonnegative": rng.gamma(2, 1, 20) * (np.arange(20) % 3 > 0),
+        "closed_fraction": np.clip(1.5 * rng.beta(2, 3, 20) - 0.2, 0, 1),
     }[family.response.name]  # fmt: skip
     data = pd.DataFrame({"y": y, "n": trials, "x": rng.uniform(-1, 1, 20), "g": [*"abcde"] * 4})
     left = "p(y, n)" if family.response.trials else "y"
@@ -186,7 +188,12 @@ def test_every_family_with_every_link(family: Any, link: str) -> None:
     model = bg.GLMM(f"{left} ~ x + (1 | g)", data, family=family.name, link=link, priors=given)
 
     beta, sd, z = np.array([FORWARD[link](middle), 0.05]), np.array([0.08]), rng.normal(size=(5, 1))
-    auxiliary = {name: np.float64({"sigma": 1.3, "nu": 6.5, "phi": 2.4, "zi": 0.3}[name]) for name in family.auxiliary}
+    auxiliary = {
+        name: np.float64(
+            {"sigma": 1.3, "nu": 6.5, "phi": 2.4, "zi": 0.3, "shape": 1.7, "hu": 0.35, "zoi": 0.4, "coi": 0.7}[name]
+        )
+        for name in family.auxiliary
+    }
     mu = INVERSE[link](beta[0] + beta[1] * data["x"] + sd[0] * np.tile(z[:, 0], 4))
     response = SCIPY[family.name](mu, auxiliary, trials)
     expected = (response.logpmf(y) if FAMILIES[family.name].discrete else response.logpdf(y)).sum()

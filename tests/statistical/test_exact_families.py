@@ -135,6 +135,15 @@ def _wine(link: str) -> Known:
     )
 
 
+def _averages_of_reaction_times(fit: Fit) -> dict[str, xr.DataArray]:
+    rows = pd.DataFrame({"Days": [0, 9]})
+    found: dict[str, xr.DataArray] = {}
+    medians = fit.predict(rows, "zero", part="median").draws  # over subjects and rows
+    for k, (day, mean) in enumerate(zip((0, 9), _at(fit, rows), strict=True)):
+        found |= {f"pa_mean[Days={day}]": mean, f"pa_median[Days={day}]": medians.isel(estimate=k)}
+    return found | {"pa_mean_diff[9-0]": found["pa_mean[Days=9]"] - found["pa_mean[Days=0]"]}
+
+
 KNOWN = {
     "wine_cumulative_logit": _wine("logit"),
     "wine_cumulative_probit": _wine("probit"),
@@ -172,6 +181,19 @@ KNOWN = {
         },
         _averages_of_sigma,
         prepare=lambda table: table.assign(Speed=table["Reaction"] / 100),
+    ),
+    "sleepstudy_lognormal": Known(
+        "Reaction ~ Days + (1 | Subject)",
+        "lognormal",
+        "sleepstudy.csv",
+        {"Intercept": "Normal(5, 2.5)", "Days": "Normal(0, 1)", "sd": "HalfNormal(0.5)", "sigma": "HalfNormal(0.5)"},
+        {
+            "Intercept": "beta[Intercept]",
+            "Days": "beta[Days]",
+            "sd_Subject": "sd_Subject[Intercept]",
+            "sigma": "sigma",
+        },
+        _averages_of_reaction_times,
     ),
     "salamanders_zip": Known(
         ["count ~ mined + (1 | site)", "zi ~ mined"],

@@ -51,13 +51,13 @@ def render_coefficients(posterior: Posterior) -> Markup:
         )
     if posterior.design.thresholds:
         text += _THRESHOLDS
-    parts = [paragraph(text, link=posterior.spec.link_name)]
+    parts = [paragraph(text, link=posterior.spec.scale_name)]
     constants = ["Intercept", *map(threshold, posterior.design.thresholds)]
     slopes = frame[~frame["coefficient"].isin(constants)]
     if len(slopes):
         kept = "The thresholds are" if posterior.design.thresholds else "The intercept is"
         caption = f"{caption_of(found)} {kept} in the table only."
-        parts.append(_forest(slopes, posterior.spec.link_name, caption))
+        parts.append(_forest(slopes, posterior.spec.scale_name, caption))
     parts.append(side_by_side(frame, ["coefficient"]) + paragraph("{summary}", kind="note", summary=summary_of(found)))
     return Markup("").join([*parts, *_further(posterior)])
 
@@ -70,11 +70,11 @@ def _by_category(posterior: Posterior) -> Markup:
     frame = coefficients_by_predictor(posterior)
     frame.insert(1, "log odds of", frame["predictor"].map(against))
     slopes = frame[frame["coefficient"] != "Intercept"]
-    parts = [paragraph(_CATEGORIES, reference=reference, link=posterior.spec.link_name)]
+    parts = [paragraph(_CATEGORIES, reference=reference, link=posterior.spec.scale_name)]
     found = coefficients(posterior)
     if len(slopes):
         rows = slopes["predictor"] + ": " + slopes["coefficient"]
-        parts.append(_forest(slopes, posterior.spec.link_name, f"{caption_of(found)} {_INTERCEPTS}", rows))
+        parts.append(_forest(slopes, posterior.spec.scale_name, f"{caption_of(found)} {_INTERCEPTS}", rows))
     labels = ["predictor", "log odds of", "coefficient"]
     parts.append(side_by_side(frame, labels) + paragraph("{summary}", kind="note", summary=summary_of(found)))
     return Markup("").join(parts)

@@ -27,7 +27,7 @@ def render_cross_check(posterior: Posterior) -> Markup:
     parts = [paragraph(_TEXT), bullets(found.sentences)]
     pictured = _pictured(found)
     if len(pictured):
-        parts.append(_forest(pictured, posterior.spec.link_name))
+        parts.append(_forest(pictured, posterior.spec.scale_name))
     parts += [_table(found), *_notes(found)]
     return Markup("").join(parts)
 

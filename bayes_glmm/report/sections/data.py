@@ -41,7 +41,7 @@ def _response(posterior: Posterior) -> Markup:
             name=design.response, successes=f"{int(y.sum()):,}", trials=f"{int(design.trials.sum()):,}",
             share=f"{y.sum() / design.trials.sum():.1%}",
         )  # fmt: skip
-    zeros = f", {np.mean(y == 0):.1%} zeros" if kind.is_count else ""
+    zeros = f", {np.mean(y == 0):.1%} zeros" if kind.has_zeros else ""
     return paragraph(
         "{name}: mean {mean}, sd {sd}, from {low} to {high}{zeros}.",
         name=design.response, mean=f"{y.mean():.4g}", sd=f"{y.std(ddof=1):.4g}", low=f"{y.min():.4g}",

@@ -12,7 +12,6 @@ from bayes_glmm.design.encode import mean_columns
 from bayes_glmm.effects import Estimates, compare
 from bayes_glmm.effects.contrasts import contrasts_of
 from bayes_glmm.effects.estimands import default_part
-from bayes_glmm.names import LOCATION
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.answer import Answer
 from bayes_glmm.report.effect_parts import (
@@ -102,24 +101,26 @@ def _made(posterior: Posterior, variable: str, estimates: Estimates) -> Estimate
 
 def readings(posterior: Posterior) -> tuple[str, ...]:
     """Which effects there are to tell apart: both; one where they are the same, or where no average exists."""
-    link = posterior.spec.link
-    if not posterior.design.blocks or link.name == "identity":
+    spec = posterior.spec
+    if not posterior.design.blocks or spec.link_of_part(spec.family.mean).name == "identity":
         return (AVERAGED,)
-    exists = link.averaged is not None or link.strip > 0
-    return (AVERAGED, CONDITIONAL) if exists else (CONDITIONAL,)
+    return (AVERAGED, CONDITIONAL) if spec.has_averages else (CONDITIONAL,)
 
 
 def explanation(posterior: Posterior) -> Markup:
     """What population-averaged and conditional mean for this model."""
-    link, groups = posterior.spec.link_name, " and ".join(block.group for block in posterior.design.blocks)
+    mean, groups = posterior.spec.family.mean, " and ".join(block.group for block in posterior.design.blocks)
+    link = posterior.spec.link_of_part(mean).name
     if not groups:
         return paragraph("The model has no random effects: its effects are population-averaged.")
     found = readings(posterior)
     if AVERAGED not in found:
+        plain = f"Under the {link} link the mean over the random effects does not exist."
+        why = next(iter(mean.diverges.values()), plain)
         return paragraph(
-            "Under the {link} link the mean over the random effects does not exist. The effects are <span "
-            "class='conditional'>conditional (u = 0)</span>: those of a group whose random effects are 0.",
-            link=link,
+            "{why} The effects are <span class='conditional'>conditional (u = 0)</span>: those of a group whose random "
+            "effects are 0.",
+            why=why,
         )
     if CONDITIONAL not in found:
         return paragraph(
@@ -128,11 +129,12 @@ def explanation(posterior: Posterior) -> Markup:
             "class='conditional'>conditional</span>.",
             groups=groups,
         )
+    others = {name for block in posterior.design.blocks for name in block.parameters} & {*mean.reads[1:]}
     return paragraph(
         "<span class='averaged'>Population-averaged</span>: the {mean} with the random effects of {groups} averaged "
         "out under their estimated distribution. <span class='conditional'>Conditional (u = 0)</span>: the {mean} in a "
         "group whose random effects are 0. Under the {link} link the two differ: {why}. Use the first for decisions "
         "about many groups, the second for one typical group.",
         mean=scale_of(posterior).mean, groups=groups, link=link,
-        why=_WHY.get(link if posterior.spec.family.mean.reads == (LOCATION,) else "", _OTHERWISE),
+        why=_WHY.get("" if others else link, _OTHERWISE),
     )  # fmt: skip

@@ -39,7 +39,7 @@ def render_variance(posterior: Posterior) -> Markup:
         parts.append(_table(frame) + paragraph("{summary}", kind="note", summary=summary_of(found)))
     explained = [text for name, text in _EXPLAINED.items() if frame["quantity"].str.startswith(name).any()]
     if explained:
-        parts.append(paragraph(" ".join(explained), kind="note", link=posterior.spec.link_name))
+        parts.append(paragraph(" ".join(explained), kind="note", link=posterior.spec.scale_name))
     parts += [_levels(posterior, block, functional_of(found)) for block in posterior.design.blocks]
     return Markup("").join(parts)
 
