@@ -24,6 +24,9 @@ FAMILY_SYNONYMS: dict[str, str] = {
     **dict.fromkeys(("bernoullilogit", "bern"), "bernoulli"),
     **dict.fromkeys(("betar", "betareg", "betafamily"), "beta"),
     **dict.fromkeys(("ordinal", "ordered", "clm", "clmm", "polr", "ologit", "proportionalodds"), "cumulative"),
+    **dict.fromkeys(("sequential", "stoppingratio"), "sratio"),
+    **dict.fromkeys(("continuationratio",), "cratio"),
+    **dict.fromkeys(("adjacent", "adjacentcategory", "adjacentcategories"), "acat"),
 }
 """Names without case, ``_``, ``.`` and ``-`` -> the family of the same likelihood."""
 
@@ -51,7 +54,6 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     ),
     (r"oprobit|orderedprobit", "Write family='cumulative', link='probit'."),
     (r"ordered.*|ordinal.*|cumulative.*|clmm2", "Write family='cumulative'."),
-    (r"acat|sratio|cratio", "Of the ordinal families only the cumulative is supported: family='cumulative'."),
     (r"categorical.*|multinom.*|softmax|mlogit|mclogit", "Write family='categorical', with one row per choice."),
     (r"dirichlet.*", "Families of shares of several categories are not supported."),
     (
@@ -77,7 +79,7 @@ def family_synonym(name: str) -> str:
     ('negative_binomial', 'gamma')
     """
     plain = _plain(name)
-    ours = ("gaussian", "gamma", "bernoulli", "beta", "poisson", "cumulative")
+    ours = ("gaussian", "gamma", "bernoulli", "beta", "poisson", "cumulative", "sratio", "cratio", "acat")
     return plain if plain in ours else FAMILY_SYNONYMS.get(plain, name)
 
 

@@ -7,6 +7,7 @@ from bayes_glmm.families.check import check_family as check_family
 from bayes_glmm.families.continuous import GAMMA, GAUSSIAN, STUDENT_T
 from bayes_glmm.families.counts import NEGATIVE_BINOMIAL, POISSON, ZERO_INFLATED_POISSON
 from bayes_glmm.families.family import Family as Family
+from bayes_glmm.families.free_thresholds import ACAT, CRATIO, SRATIO
 from bayes_glmm.families.functional import CATEGORY as CATEGORY
 from bayes_glmm.families.functional import Functional as Functional
 from bayes_glmm.families.functional import product as product
@@ -25,6 +26,7 @@ from bayes_glmm.families.own import check_record
 from bayes_glmm.families.parameter import Parameter as Parameter
 from bayes_glmm.families.proportions import BERNOULLI, BETA, BINOMIAL
 from bayes_glmm.families.response import Response as Response
+from bayes_glmm.families.thresholds import Thresholds as Thresholds
 from bayes_glmm.families.unordered import CATEGORICAL
 from bayes_glmm.families.value import Value as Value
 from bayes_glmm.foreign import family_advice, family_synonym
@@ -42,6 +44,9 @@ FAMILIES: dict[str, Family] = {
         NEGATIVE_BINOMIAL,
         ZERO_INFLATED_POISSON,
         CUMULATIVE,
+        SRATIO,
+        CRATIO,
+        ACAT,
         CATEGORICAL,
     )
 }

@@ -30,6 +30,9 @@ class Functional:
         ``(at) -> value`` of what stands beside the factor, which does not read it; nothing where not given.
     range : {"real", "positive", "unit", ""}
         Where its values lie; that of the response's mean where it is empty.
+    narrow : float
+        How many times narrower than that of the link the strip about the real axis is in which it is analytic and
+        bounded, as a function of one linear predictor.
     constant, events : float, tuple of (float, function)
         Of ordered categories: it is the constant, plus the weight of each event times P(y <= k), whose threshold the
         function ``(at) -> c_k`` has.
@@ -42,6 +45,7 @@ class Functional:
     factor: str = ""
     rest: Callable[[At], Any] | None = None
     range: Literal["real", "positive", "unit", ""] = ""
+    narrow: float = 1.0
     constant: float = 0.0
     events: tuple[tuple[float, Callable[[At], Any]], ...] = ()
 

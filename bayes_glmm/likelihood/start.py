@@ -17,7 +17,7 @@ from bayes_glmm.likelihood.stacked import Curvature
 from bayes_glmm.names import LOCATION
 
 SCALE = 0.3  # a plausible sd of effects in the predictor of a further parameter
-_INSIDE = {"unit": 0.3}  # a plausible constant by its support
+_INSIDE = {"unit": 0.3, "real": 0.0}  # a plausible constant by its support
 ITERATIONS = 50
 HALVINGS = 20
 
@@ -42,7 +42,7 @@ def starting_parameters(likelihood: Likelihood) -> tuple[Parameters, np.ndarray]
     L = {block.group: np.diag(_scales(block, scale) / _size(block.values)) for block in design.blocks}
     auxiliary = {name: spread if p.of_response else _INSIDE.get(p.support, 2.0) for name, p in spec.auxiliary.items()}
     if design.thresholds:
-        auxiliary |= dict(zip(spec.family.steps, starting_steps(design).tolist(), strict=True))
+        auxiliary |= dict(zip(spec.family.steps, starting_steps(spec, design).tolist(), strict=True))
     beta, precision = _joint_mode(likelihood, L, auxiliary)
     return Parameters(beta, L, auxiliary), precision
 

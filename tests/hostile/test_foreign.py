@@ -89,6 +89,9 @@ def test_a_column_of_that_name_is_the_column(name: str) -> None:
         *((name, "gaussian") for name in ("normal", "Gaussian")),
         ("Gamma", "gamma"),
         *((name, "cumulative") for name in ("ordinal", "ordered", "clm", "clmm", "polr")),
+        *((name, "sratio") for name in ("sequential", "StoppingRatio", "stopping_ratio")),
+        *((name, "cratio") for name in ("continuation_ratio", "ContinuationRatio")),
+        *((name, "acat") for name in ("AdjacentCategory", "adjacent")),
     ],
 )
 def test_families_of_the_same_likelihood(name: str, ours: str) -> None:
@@ -106,7 +109,6 @@ def test_families_of_the_same_likelihood(name: str, ours: str) -> None:
         ("Gamma(link=log)", "Write family='gamma', link='log'"),
         ("binomial('probit')", "Write family='binomial', link='probit'"),
         ("lognormal", "log(y) ~"),
-        *((name, "only the cumulative is supported") for name in ("acat", "sratio", "cratio")),
         *((name, "Write family='cumulative'") for name in ("ordered_probit", "ordinal_logistic", "clmm2")),
         *((name, "Zero-inflated") for name in ("zinb", "zero_inflated_beta", "zeroinflated.negbinomial")),
         *((name, "Zero-inflated") for name in ("hurdle_gamma", "truncated_poisson", "zi_binomial")),
