@@ -38,6 +38,8 @@ from bayes_glmm.families.value import At, Value
 _PREDICTOR = Parameter("mu", ("logit", "probit", "cloglog", "cauchit"), "unit")
 _LARGEST = 1e300  # of a logit: sums of 50 are doubles
 
+_GOES_ON = "Coefficients refer to the probability that a row which reached a category goes on to a higher one."
+
 Shares = Callable[[At], list[Any]]
 
 
@@ -71,7 +73,7 @@ def sratio(categories: int) -> Family:
             rising=False,
             sides=_reached,
             comparisons=lambda k: _ratio_comparisons(k, categories),
-            meaning="They refer to the probability that a row which reached a category goes on to a higher one.",
+            meaning=_GOES_ON,
         ),
         categories,
         log_density,
@@ -110,7 +112,7 @@ def cratio(categories: int) -> Family:
             rising=True,
             sides=_reached,
             comparisons=lambda k: _ratio_comparisons(k, categories),
-            meaning="They refer to the probability that a row which reached a category goes on to a higher one.",
+            meaning=_GOES_ON,
         ),
         categories,
         log_density,
@@ -151,7 +153,7 @@ def acat(categories: int) -> Family:
             rising=True,
             sides=lambda counts: (counts[:-1], counts[1:]),
             comparisons=lambda k: _pairs(k, categories),
-            meaning="They refer to the probability of the higher one of two adjacent categories.",
+            meaning="Coefficients refer to the probability of the higher one of two adjacent categories.",
         ),
         categories,
         lambda y, at, f: _log_of_adjacent(y.values, logits(at), categories, f),

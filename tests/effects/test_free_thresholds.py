@@ -101,7 +101,7 @@ def test_twice_as_many_nodes_change_nothing(family: str, link: str, count: int) 
     for functional in (record.by_category["category"][count // 2], record.by_category["at_least"][1], record.mean):
         assert functional is not None
 
-        def at(x: np.ndarray, value=functional.value) -> np.ndarray:  # type: ignore[no-untyped-def]
+        def at(x: np.ndarray, value=functional.value) -> np.ndarray:
             with np.errstate(all="ignore"):
                 return value(record.at({"mu": (x, get_link(link))}, steps, NUMPY))
 

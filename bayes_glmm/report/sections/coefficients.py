@@ -53,7 +53,7 @@ def render_coefficients(posterior: Posterior) -> Markup:
     if posterior.design.thresholds:
         text += _THRESHOLDS
     record = posterior.spec.family.thresholds
-    meaning = f"{record.meaning.replace('They', 'Coefficients', 1)} " if record and record.meaning else ""
+    meaning = f"{record.meaning} " if record and record.meaning else ""
     parts = [paragraph(text, link=posterior.spec.link_name, meaning=meaning)]
     constants = ["Intercept", *map(threshold, posterior.design.thresholds)]
     slopes = frame[~frame["coefficient"].isin(constants)]
