@@ -138,7 +138,7 @@ def tidy_rows(rng: np.random.Generator) -> pd.DataFrame:
 
 def expanded(frame: pd.DataFrame) -> pd.DataFrame:
     """One row for each category that a row reached: whether it went on."""
-    pieces = [frame[frame["y"] >= k].assign(at=str(k), on=lambda d, k=k: (d["y"] > k).astype(int)) for k in (1, 2)]
+    pieces = [frame[frame["y"] >= k].assign(at=str(k), on=(frame["y"] > k).astype(int)) for k in (1, 2)]
     return pd.concat(pieces, ignore_index=True)
 
 
