@@ -44,7 +44,8 @@ class GLMM:
     family : str or Family
         ``gaussian``, ``student_t``, ``gamma``, ``bernoulli``, ``binomial``, ``beta``, ``poisson``,
         ``negative_binomial``, ``zero_inflated_poisson``; ``cumulative``, ``sratio``, ``cratio`` or ``acat`` for
-        ordered categories, ``categorical`` for others. Or a :class:`Family` of your own: see :func:`bayes_glmm.families.check_family`.
+        ordered categories, ``categorical`` for others. Or a :class:`Family` of your own: see
+        :func:`bayes_glmm.families.check_family`.
     link : str or mapping of parameter to str, optional
         A link of the family; its usual one by default. Of further parameters by name: ``{"zi": "probit"}``.
     priors : mapping of str to str or Prior, optional
