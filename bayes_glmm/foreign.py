@@ -45,11 +45,14 @@ FAMILY_SYNONYMS: dict[str, str] = {
     **dict.fromkeys(("hurdlegamma", "zigamma", "gammahurdle"), "hurdle_gamma"),
     **dict.fromkeys(("hurdlelognormal", "zilognormal", "lognormalhurdle"), "hurdle_lognormal"),
     **dict.fromkeys(("ordinal", "ordered", "clm", "clmm", "polr", "ologit", "proportionalodds"), "cumulative"),
+    **dict.fromkeys(("sequential", "stoppingratio"), "sratio"),
+    **dict.fromkeys(("continuationratio",), "cratio"),
+    **dict.fromkeys(("adjacent", "adjacentcategory", "adjacentcategories"), "acat"),
 }
 """Names without case, ``_``, ``.`` and ``-`` -> the family of the same likelihood."""
 
 _AS_HERE = ("gaussian", "gamma", "lognormal", "weibull", "exponential", "bernoulli", "beta", "poisson", "geometric",
-            "cumulative")  # fmt: skip
+            "cumulative", "sratio", "cratio", "acat")  # fmt: skip
 _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"binom|logistic|logit", "Write family='binomial' with p(y, n), or family='bernoulli' for a 0/1 response."),
     (r"probit", "Write family='bernoulli', link='probit'."),
@@ -77,7 +80,6 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     ),
     (r"oprobit|orderedprobit", "Write family='cumulative', link='probit'."),
     (r"ordered.*|ordinal.*|cumulative.*|clmm2", "Write family='cumulative'."),
-    (r"acat|sratio|cratio", "Of the ordinal families only the cumulative is supported: family='cumulative'."),
     (r"categorical.*|multinom.*|softmax|mlogit|mclogit", "Write family='categorical', with one row per choice."),
     (r"dirichlet.*", "Families of shares of several categories are not supported."),
     (

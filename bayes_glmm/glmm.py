@@ -44,11 +44,9 @@ class GLMM:
         link and priors.
     data : DataFrame
     family : str or Family
-        ``gaussian``, ``student_t``, ``gamma``, ``lognormal``, ``weibull``, ``exponential``, ``inverse_gaussian``,
-        ``hurdle_gamma``, ``hurdle_lognormal``, ``bernoulli``, ``binomial``, ``beta``, ``zero_one_inflated_beta``,
-        ``ordered_beta``, ``poisson``, ``negative_binomial``, ``zero_inflated_poisson``, ``cumulative`` for ordered
-        categories, or ``categorical`` for others. Or a :class:`Family` of your own: see
-        :func:`bayes_glmm.families.check_family`.
+        A name in ``bayes_glmm.FAMILIES``: ``gaussian``, ``bernoulli``, ``poisson``, ``negative_binomial``,
+        ``lognormal``, ``zero_inflated_poisson``, ``cumulative`` for ordered categories, ``categorical`` for others, and
+        more. Or a :class:`Family` of your own: see :func:`bayes_glmm.families.check_family`.
     link : str or mapping of parameter to str, optional
         A link of the family; its usual one by default. Of further parameters by name: ``{"zi": "probit"}``.
     priors : mapping of str to str or Prior, optional

@@ -147,10 +147,11 @@ class ApproxFit(EffectMethods):
         names, steps = self.design.thresholds, self.spec.family.steps
         sizes = np.array([self.parameters.auxiliary[name] for name in steps])
         values = thresholds_of(self.beta[0], sizes)
-        slope = np.zeros((len(names), len(self.x)))  # in x, which has the logarithms of the steps
+        slope = np.zeros((len(names), len(self.x)))  # in x, which has the free coordinates of the steps
         slope[:, 0] = -1.0
         start = self.layout.theta.stop
-        slope[1:, start : start + len(steps)] = np.tril(np.broadcast_to(sizes, (len(steps),) * 2))
+        changes = [self.layout.constants[name].slope(size) for name, size in zip(steps, sizes.tolist(), strict=True)]
+        slope[1:, start : start + len(steps)] = np.tril(np.broadcast_to(changes, (len(steps),) * 2))
         errors = np.sqrt(np.einsum("kj,jl,kl->k", slope, self.covariance, slope))
         yield from zip(map(threshold, names), values.tolist(), errors.tolist(), strict=True)
 

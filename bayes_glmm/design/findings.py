@@ -68,7 +68,7 @@ def _is_given(spec: ModelSpec, parameter: str) -> bool:
 def _separation(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     kind = spec.family.response
     unbounded = spec.link_name == "log" if kind.is_count else spec.link.range == "unit"
-    names = separated(design, kind) if unbounded else ()
+    names = separated(design, kind, spec.family.thresholds) if unbounded else ()
     if names:
         if kind.is_count:
             sides = "zeros from other counts"

@@ -15,6 +15,7 @@ from bayes_glmm.design.design import Design
 from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.prior_text import brief
 from bayes_glmm.design.priors import Priors
+from bayes_glmm.design.thresholds import in_order
 from bayes_glmm.names import effect as effect_name
 from bayes_glmm.spec import ModelSpec
 
@@ -46,8 +47,8 @@ def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...
     Returns
     -------
     tuple of str
-        First the response, of categories with P(y <= k) or log(P(y = k) / P(y = 1)), then the linear predictors, the
-        random effects, and one prior per line. Lines that begin with spaces continue the one above.
+        First the response, of categories with their thresholds or log(P(y = k) / P(y = 1)), then the linear
+        predictors, the random effects, and one prior per line. Lines that begin with spaces continue the one above.
 
     Examples
     --------
@@ -69,17 +70,17 @@ def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...
         *_against_reference(spec, design),
         *(line for one in design.predictors.fixed for line in _predictor(spec, design, one)),
         *(line for block in design.blocks for line in _random_effects(block, _letter(design, block))),
-        *_priors(priors),
+        *_priors(spec, priors),
     )
 
 
-def _priors(priors: Priors) -> Iterator[str]:
+def _priors(spec: ModelSpec, priors: Priors) -> Iterator[str]:
     """One line per prior, with where it holds; then what the default priors of coefficients are together."""
     for name, prior in priors.entries.items():
         where = priors.sources[name].partition(", at ")[2]
         held = f"   (at {where})" if where and where != "x = 0" else ""
         yield f"{_symbol(name)} ~ {brief(prior)}{held}"
-    if len(priors.thresholds) > 1:
+    if len(priors.thresholds) > 1 and in_order(spec):
         yield "Priors of thresholds: those above, restricted to increasing order."
     span = next((source for source in priors.sources.values() if source.startswith("default, span of")), "")
     if span and not priors.canonical.is_identity:
@@ -113,11 +114,15 @@ def _given(design: Design) -> str:
 
 
 def _below_thresholds(spec: ModelSpec, design: Design) -> Iterator[str]:
-    """How thresholds and linear predictor give P(y <= k); nothing for a response without thresholds."""
-    if design.thresholds:
-        probability = f"P({_response_symbol(design)} ≤ k{_given(design)})"
-        lower = _listed(design.categories[:-1], ", ")
-        yield f"{_linked(spec.link_name, probability)} = threshold[k|k+1] − η_i,  k = {lower}"
+    """How thresholds and linear predictor give the probability of an event; nothing for a response without them."""
+    if record := spec.family.thresholds:
+        y, conditions = _response_symbol(design), ["u"] if design.blocks else []
+        if record.condition:
+            conditions.insert(0, record.condition.format(y=y))
+        given = f" | {', '.join(conditions)}" if conditions else ""
+        probability = _linked(spec.link_name, f"P({record.event.format(y=y)}{given})")
+        difference = "η_i − threshold[k|k+1]" if record.rising else "threshold[k|k+1] − η_i"
+        yield f"{probability} = {difference},  k = {_listed(design.categories[:-1], ', ')}"
 
 
 def _against_reference(spec: ModelSpec, design: Design) -> Iterator[str]:

@@ -20,7 +20,7 @@ phi, nu                    InverseGamma(0.4, 0.3),       see ``families.paramete
                            Gamma(2, 0.1)
 a further parameter with   Normal(g(m), S), the span's   m the median of its constant's prior; S and the scale of sds
 a formula                  Normal(0, S^2 P^-1)           are in its record
-thresholds                 the density of h, in order    flat over the probabilities of the categories at the centre of
+thresholds                 in the record of the family   flat over the probabilities of the categories at the centre of
                                                          the columns; they take the intercept's place
 =========================  ============================  ==============================================================
 
@@ -171,14 +171,14 @@ def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Pr
         if design.thresholds and one.parameter == LOCATION:
             marginals = {name: marginals[name] for name in list(marginals)[1:]}
             entries |= threshold_priors(spec, design, given)
-            sources |= threshold_sources(design, given, columns.constant is not None)
+            sources |= threshold_sources(spec, design, given, columns.constant is not None)
         source = span_source(one, default, columns.centre)
         sources |= {name: "given, at x = 0" if name in given else source for name in marginals}
         if _at_centre(spec, one) is not None:
             named = (f"{one.variable}[Intercept]", f"{one.variable}[{CENTRE}]")
             sources |= {name: f"given, {CENTRE}" for name in named if name in marginals}
         scalars, entries = scalars | own, entries | marginals
-    scalars |= {name: Prior("HalfFlat") for name in spec.family.steps}
+    scalars |= {name: Prior.parse(spec.family.parameter(name).prior) for name in spec.family.steps}
     for name, prior in _others(spec, design):
         entries[name] = given.get(name, prior)
         sources[name] = "given" if name in given else _effect_source(design, canonical, name)

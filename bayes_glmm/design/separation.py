@@ -5,9 +5,9 @@ rows, x_i'd = 0 in all rows that are mixed, and is not 0 everywhere, the likelih
 s_i x_i'd > 0 everywhere the separation is *complete*, else *quasi-complete* (Albert & Anderson 1984, Biometrika 71,
 1-10). The same holds for the marginal likelihood of a GLMM, since it holds for each value of the random effects. For
 counts under a log link rows with a zero take the part of failures, the others that of mixed rows (Correia, Guimarães &
-Zylkin 2019). A row of an ordered category is a success at the threshold below it, x_i'd - c_{k-1} >= 0, and a failure
-at that above, with thresholds as further unknowns. A row of a category k without an order has x_i'(d_k - d_j) >= 0 for
-all j, with d_1 = 0. Whether there is such a direction is a linear programme (Konis
+Zylkin 2019). A row of an ordered category k has such a condition for each of the family's comparisons, with thresholds
+as further unknowns: under cumulative x_i'd - c_{k-1} >= 0 and x_i'd - c_k <= 0. A row of a category k without an order
+has x_i'(d_k - d_j) >= 0 for all j, with d_1 = 0. Whether there is such a direction is a linear programme (Konis
 2007, thesis, University of Oxford).
 """
 
@@ -18,11 +18,12 @@ from scipy.optimize import linprog
 
 from bayes_glmm.design.design import Design
 from bayes_glmm.families.kind import BINARY, ResponseKind
+from bayes_glmm.families.thresholds import Thresholds
 
 _TINY = 1e-6
 
 
-def separated(design: Design, response: ResponseKind = BINARY) -> tuple[str, ...]:
+def separated(design: Design, response: ResponseKind = BINARY, thresholds: Thresholds | None = None) -> tuple[str, ...]:
     """Coefficients without a maximum likelihood estimate.
 
     Parameters
@@ -30,6 +31,8 @@ def separated(design: Design, response: ResponseKind = BINARY) -> tuple[str, ...
     design : Design
     response : ResponseKind
         What the family's response is. Counts are separated by rows of zeros; responses on a continuous range never are.
+    thresholds : Thresholds, optional
+        Of a family of ordered categories.
 
     Returns
     -------
@@ -41,8 +44,8 @@ def separated(design: Design, response: ResponseKind = BINARY) -> tuple[str, ...
         return ()
     X = _scaled(design.X)
     free = np.ptp(X, axis=0) == 0 if len(X) else np.zeros(0, bool)
-    if response.ordered:
-        side, X, free = _at_thresholds(design.y, X, free)
+    if thresholds is not None:
+        side, X, free = _at_thresholds(design.y, X, free, thresholds)
     elif response.nominal:
         side, X, free = _against_others(design.y, X, free)
     else:
@@ -57,18 +60,24 @@ def separated(design: Design, response: ResponseKind = BINARY) -> tuple[str, ...
     return tuple(design.coefficients[j] for j in columns)
 
 
-def _at_thresholds(y: np.ndarray, X: np.ndarray, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sides and columns of each row at the thresholds around its category, with which columns are constants.
+def _at_thresholds(
+    y: np.ndarray, X: np.ndarray, constant: np.ndarray, thresholds: Thresholds
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sides and columns of each row in the comparisons of its category, with which columns are constants.
 
     Columns of the thresholds, all of which are constants, follow those of X; the constant of X is among them.
     """
-    thresholds = int(y.max()) - 1
-    below, above = np.flatnonzero(y > 1), np.flatnonzero(y <= thresholds)
-    rows = np.concatenate([below, above])
-    at = np.concatenate([y[below] - 2, y[above] - 1]).astype(int)
-    side = np.repeat([1.0, -1.0], [len(below), len(above)])
-    columns = np.hstack([np.where(constant, 0.0, X[rows]), -np.eye(thresholds)[at]])
-    return side, columns, np.concatenate([constant, np.ones(thresholds, bool)])
+    count = int(y.max()) - 1
+    slopes = np.where(constant, 0.0, X)
+    sides, columns = [], []
+    for k in range(1, count + 2):
+        own = np.unique(slopes[y == k], axis=0)
+        for side, start, stop in thresholds.comparisons(k):
+            between = np.zeros(count)
+            between[start:stop] = -1.0
+            sides.append(np.full(len(own), side))
+            columns.append(np.hstack([(stop - start) * own, np.tile(between, (len(own), 1))]))
+    return np.concatenate(sides), np.vstack(columns), np.concatenate([constant, np.ones(count, bool)])
 
 
 def _against_others(y: np.ndarray, X: np.ndarray, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Thresholds of ordered categories: their priors, and the way between them and an intercept with steps."""
+"""Thresholds of ordered categories: priors, where a search starts, the way to an intercept with steps and back."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import numpy as np
 
 from bayes_glmm.design.design import Design
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.families.ordered import THRESHOLD_PRIORS
 from bayes_glmm.names import threshold
 from bayes_glmm.spec import ModelSpec, Prior
 
 # the argument that says where a distribution lies, and its place
 _MIDDLE = {"Normal": ("mu", 0), "StudentT": ("mu", 1), "Cauchy": ("alpha", 0), "Laplace": ("mu", 0)}
 _MIDDLE |= {"Logistic": ("mu", 0), "Flat": ("", 0)}
+
+
+def in_order(spec: ModelSpec) -> bool:
+    """Whether thresholds are restricted to increasing order."""
+    return spec.family.thresholds is not None and spec.family.thresholds.ordered
 
 
 def check_thresholds(given: Mapping[str, Prior], names: tuple[str, ...]) -> None:
@@ -43,15 +47,20 @@ def check_thresholds(given: Mapping[str, Prior], names: tuple[str, ...]) -> None
 
 def threshold_priors(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> dict[str, Prior]:
     """The prior of each threshold: that which is set at x = 0, else the default at the centre of the columns."""
-    default = Prior.parse(THRESHOLD_PRIORS[spec.link_name]) if design.thresholds else Prior("Flat")
-    return {threshold(name): given.get(threshold(name), default) for name in design.thresholds}
+    record = spec.family.thresholds
+    texts = record.priors(spec.link_name) if record else ()
+    keys = map(threshold, design.thresholds)
+    return {key: given.get(key, Prior.parse(text)) for key, text in zip(keys, texts, strict=True)}
 
 
-def threshold_sources(design: Design, given: Mapping[str, Prior], centred: bool) -> Iterator[tuple[str, str]]:
+def threshold_sources(
+    spec: ModelSpec, design: Design, given: Mapping[str, Prior], centred: bool
+) -> Iterator[tuple[str, str]]:
     """Where each of these priors comes from, in words."""
+    order = ", in order" if in_order(spec) else ""
     for name in map(threshold, design.thresholds):
-        default = "default, in order, at the centre" if centred else "default, in order"
-        yield name, "given, in order, at x = 0" if name in given else default
+        default = f"default{order}, at the centre" if centred else f"default{order}"
+        yield name, f"given{order}, at x = 0" if name in given else default
 
 
 def reflected(prior: Prior) -> Prior:
@@ -72,8 +81,11 @@ def thresholds_of(intercept: np.ndarray, steps: np.ndarray) -> np.ndarray:
     return np.concatenate([first, first + np.cumsum(steps, axis=-1)], axis=-1)
 
 
-def starting_steps(design: Design) -> np.ndarray:
-    """Distances of the logits of the shares of rows up to each category: where a search starts [step]."""
-    below = np.array([(design.y <= k).mean() for k in range(1, len(design.categories))])
-    inside = (below * len(design.y) + 0.5) / (len(design.y) + 1.0)
-    return np.maximum(np.diff(np.log(inside) - np.log1p(-inside)), 0.1)
+def starting_steps(spec: ModelSpec, design: Design) -> np.ndarray:
+    """Distances of the log odds of rows on both sides of each threshold: where a search starts [step]."""
+    record = spec.family.thresholds
+    if record is None:
+        return np.zeros(0)
+    below, above = record.sides(np.bincount(design.y.astype(int), minlength=len(design.categories) + 1)[1:])
+    steps = np.diff(np.log((below + 0.5) / (above + 0.5)))
+    return np.maximum(steps, 0.1) if record.ordered else steps

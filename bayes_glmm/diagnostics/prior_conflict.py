@@ -170,7 +170,7 @@ def _mixed(design: Design, index: np.ndarray, levels: int) -> bool:
 
 def _estimable(spec: ModelSpec, design: Design) -> list[bool]:
     """Which coefficients the response does not separate; the intercept goes with those that it does [coefficient]."""
-    apart = set(separated(design, spec.family.response))
+    apart = set(separated(design, spec.family.response, spec.family.thresholds))
     return [name not in apart and not (apart and name == "Intercept") for name in design.coefficients]
 
 

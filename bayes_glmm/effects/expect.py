@@ -16,7 +16,7 @@ In this order, whichever applies first:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import Any
@@ -31,7 +31,9 @@ from bayes_glmm.effects.table import Average, by_table
 from bayes_glmm.effects.trapezoid import expectation, plane_expectation
 from bayes_glmm.errors import SpecError
 from bayes_glmm.families import Functional, Link
+from bayes_glmm.families.value import At
 from bayes_glmm.names import LOCATION
+from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import Draws, values_at
 
@@ -40,8 +42,12 @@ Eta = Mapping[str, np.ndarray]
 
 def value_of(posterior: Posterior, functional: Functional, eta: Eta, draws: Draws) -> np.ndarray:
     """The functional at linear predictors [draw, row]."""
+    return _valued(functional, values_at(posterior, eta, draws))
+
+
+def _valued(functional: Functional, at: At) -> np.ndarray:
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        return np.asarray(functional.value(values_at(posterior, eta, draws)), float)
+        return np.asarray(functional.value(at), float)
 
 
 def expect(
@@ -118,6 +124,7 @@ def over_effects(
     draws: Draws,
     parameter: str = LOCATION,
     link: Link | None = None,
+    narrow: float = 1.0,
 ) -> np.ndarray:
     """``average(link, eta, variance)`` over the random effects of rows [draw, row]; by a table where that is faster.
 
@@ -135,8 +142,11 @@ def over_effects(
         Whose linear predictor.
     link : Link, optional
         Another one than that of the parameter.
+    narrow : float
+        :attr:`Functional.narrow` of what is averaged.
     """
     link = link or posterior.spec.link_of(parameter)
+    link = replace(link, strip=link.strip / narrow)
     if same_variance(predictors, parameter):
         variance = variance_of_predictor(posterior, predictors.take(np.zeros(1, int)), None, draws, parameter)
         return by_table(average, link, eta, variance)
@@ -184,18 +194,33 @@ def _plain(
 def _by_line(
     posterior: Posterior, functional: Functional, predictors: Predictors, eta: Eta, draws: Draws, name: str
 ) -> np.ndarray:
-    """By the rule for one parameter, by a table where nothing else that is read changes from row to row."""
+    """By the rule for one parameter, by a table where nothing else that is read changes from row to row.
 
-    def average(link: Link, moved: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        def at(x: np.ndarray) -> np.ndarray:
-            return value_of(posterior, functional, {**eta, name: x}, draws)
+    Draws with about the same sd share their nodes, whose number grows with it.
+    """
+    link, others = posterior.spec.link_of(name), {other: values for other, values in eta.items() if other != name}
+    constants = {other: values[draws][:, None] for other, values in posterior.auxiliary.items()}
 
-        return expectation(at, link, moved, np.broadcast_to(np.sqrt(variance), moved.shape))
+    def average(_: Link, moved: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        sd, result = np.broadcast_to(np.sqrt(variance), moved.shape), np.empty(moved.shape)
+        for some in _alike(sd.max(axis=1, initial=0.0)):
 
-    if any(other in eta for other in functional.reads if other != name):
-        link = posterior.spec.link_of(name)
+            def at(x: np.ndarray, some: np.ndarray = some) -> np.ndarray:
+                known, own = ({other: one[some] for other, one in both.items()} for both in (others, constants))
+                return _valued(functional, posterior.spec.at({**known, name: x}, own, NUMPY))
+
+            result[some] = expectation(at, link, moved[some], sd[some], functional.narrow)
+        return result
+
+    if any(other in others for other in functional.reads):
         return average(link, eta[name], variance_of_predictor(posterior, predictors, None, draws, name))
-    return over_effects(posterior, average, predictors, eta[name], draws, name)
+    return over_effects(posterior, average, predictors, eta[name], draws, name, narrow=functional.narrow)
+
+
+def _alike(sd: np.ndarray) -> Iterator[np.ndarray]:
+    """Positions of draws whose sds [draw] are within a factor of the root of 2, and of those below 1/16."""
+    rung = np.ceil(2.0 * np.log2(np.maximum(sd, 0.0625))).astype(int)
+    yield from (np.flatnonzero(rung == one) for one in np.unique(rung))
 
 
 def _rest(functional: Functional) -> Functional:

@@ -107,7 +107,7 @@ def _rule(rung: int, shift: int) -> tuple[np.ndarray, np.ndarray]:
     return nodes, step * np.exp(-0.5 * nodes * nodes) / math.sqrt(2.0 * math.pi)
 
 
-def expectation(function: Integrand, link: Link, eta: np.ndarray, sd: np.ndarray) -> np.ndarray:
+def expectation(function: Integrand, link: Link, eta: np.ndarray, sd: np.ndarray, narrow: float = 1.0) -> np.ndarray:
     """E[f(eta + sd Z)] for f made of squares and products of the link's h, by the same rule, elementwise.
 
     Parameters
@@ -117,9 +117,11 @@ def expectation(function: Integrand, link: Link, eta: np.ndarray, sd: np.ndarray
     link : Link
         With a strip above 0.
     eta, sd : array of one shape
+    narrow : float
+        How many times narrower than the link's the strip is in which f is analytic and bounded.
     """
     total: Any = np.zeros_like(eta)
-    for z, weight in line(link, float(sd.max(initial=0.0))):
+    for z, weight in line(link, float(sd.max(initial=0.0)), narrow=narrow):
         total = total + weight * function(eta + sd * z)
     return total
 
@@ -161,9 +163,11 @@ def _strip(link: Link) -> float:
     return _STRIPS.get(link.name, link.strip)
 
 
-def line(link: Link, widest: float, digits: float = DIGITS, reach: float = REACH) -> Iterator[tuple[float, float]]:
+def line(
+    link: Link, widest: float, digits: float = DIGITS, reach: float = REACH, narrow: float = 1.0
+) -> Iterator[tuple[float, float]]:
     """Nodes and weights of the rule for functions of an h, for sds up to the widest."""
-    step = float(_step(np.asarray(_strip(link) / max(widest, 1e-300)), 1.0, digits))
+    step = float(_step(np.asarray(_strip(link) / narrow / max(widest, 1e-300)), 1.0, digits))
     last = math.ceil((reach + 2.0 * min(widest, 0.5 * FARTHEST)) / step)  # exp(2 eta) puts the peak at z = 2 sd
     for z in step * np.arange(-last, last + 1):
         yield float(z), step * math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)

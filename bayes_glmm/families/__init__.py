@@ -8,6 +8,7 @@ from bayes_glmm.families.closed_unit import ORDERED_BETA, ZERO_ONE_INFLATED_BETA
 from bayes_glmm.families.continuous import GAUSSIAN, STUDENT_T
 from bayes_glmm.families.counts import GEOMETRIC, NEGATIVE_BINOMIAL, NEGATIVE_BINOMIAL_1, POISSON
 from bayes_glmm.families.family import Family as Family
+from bayes_glmm.families.free_thresholds import ACAT, CRATIO, SRATIO
 from bayes_glmm.families.functional import CATEGORY as CATEGORY
 from bayes_glmm.families.functional import Functional as Functional
 from bayes_glmm.families.functional import product as product
@@ -33,6 +34,7 @@ from bayes_glmm.families.positive import EXPONENTIAL, GAMMA, INVERSE_GAUSSIAN, L
 from bayes_glmm.families.proportions import BERNOULLI, BETA, BETA_BINOMIAL, BINOMIAL
 from bayes_glmm.families.response import Response as Response
 from bayes_glmm.families.semicontinuous import HURDLE_GAMMA, HURDLE_LOGNORMAL
+from bayes_glmm.families.thresholds import Thresholds as Thresholds
 from bayes_glmm.families.unordered import CATEGORICAL
 from bayes_glmm.families.value import Value as Value
 from bayes_glmm.families.zeros import (
@@ -76,6 +78,9 @@ FAMILIES: dict[str, Family] = {
         ZERO_INFLATED_BINOMIAL,
         ZERO_INFLATED_BETA_BINOMIAL,
         CUMULATIVE,
+        SRATIO,
+        CRATIO,
+        ACAT,
         CATEGORICAL,
     )
 }

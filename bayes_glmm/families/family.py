@@ -20,6 +20,7 @@ from bayes_glmm.families.link import LINKS, Link
 from bayes_glmm.families.located import Located
 from bayes_glmm.families.parameter import Parameter
 from bayes_glmm.families.response import Response
+from bayes_glmm.families.thresholds import Thresholds
 from bayes_glmm.families.value import At, Value, constant
 from bayes_glmm.numerics.functions import NUMPY, Functions
 
@@ -66,8 +67,8 @@ class Family:
         How many categories the response has; 0 of numbers.
     by_category : mapping of str to tuple of Functional or None
         What can be asked of each category, in their order, by name; None where it is known.
-    steps : tuple of str
-        The parameters that are distances from one threshold of ordered categories to the next.
+    thresholds : Thresholds, optional
+        Those of ordered categories.
     shared_formula : bool
         Whether each parameter has the formula of the response.
     equation : str
@@ -96,7 +97,7 @@ class Family:
     with_categories: Callable[[tuple[str, ...]], Family] | None = None
     categories: int = 0
     by_category: Mapping[str, tuple[Functional | None, ...]] = field(default_factory=dict)
-    steps: tuple[str, ...] = ()
+    thresholds: Thresholds | None = None
     shared_formula: bool = False
     equation: str = ""
     wider: str = ""
@@ -107,6 +108,11 @@ class Family:
     def key(self) -> str:
         """Its name, with the number of categories where it has some: what tables of compiled code go by."""
         return f"{self.name}{self.categories or ''}"
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The parameters that are distances from one threshold of ordered categories to the next."""
+        return self.thresholds.steps if self.thresholds else ()
 
     @property
     def numbered(self) -> Family:

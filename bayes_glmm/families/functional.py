@@ -40,6 +40,9 @@ class Functional:
         The two functionals whose quotient it is, if any: each is averaged over random effects before the division.
     range : {"real", "positive", "unit", ""}
         Where its values lie; that of the response's mean where it is empty.
+    narrow : float
+        How many times narrower than that of the link the strip about the real axis is in which it is analytic and
+        bounded, as a function of one linear predictor.
     constant, events : float, tuple of (float, function)
         Of ordered categories: it is the constant, plus the weight of each event times P(y <= k), whose threshold the
         function ``(at) -> c_k`` has.
@@ -56,6 +59,7 @@ class Functional:
     factors: tuple[Functional, ...] = ()
     quotient: tuple[Functional, ...] = ()
     range: Literal["real", "positive", "unit", ""] = ""
+    narrow: float = 1.0
     constant: float = 0.0
     events: tuple[tuple[float, Callable[[At], Any]], ...] = ()
     link: str = ""

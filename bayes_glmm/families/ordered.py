@@ -18,8 +18,8 @@ from bayes_glmm.families.functional import CATEGORY, Functional
 from bayes_glmm.families.kind import ORDERED
 from bayes_glmm.families.parameter import Parameter
 from bayes_glmm.families.response import Response
+from bayes_glmm.families.thresholds import Comparison, Thresholds, step_names, step_parameter
 from bayes_glmm.families.value import At, Value
-from bayes_glmm.names import step
 from bayes_glmm.numerics.functions import NUMPY
 
 # flat over the probabilities of the categories: densities of h, in order; of cloglog with its mean and sd
@@ -35,7 +35,7 @@ _PREDICTOR = Parameter("mu", ("logit", "probit", "cloglog", "cauchit"), "unit")
 @cache
 def cumulative(categories: int) -> Family:
     """The cumulative family with that many categories, 2 at least."""
-    steps = tuple(step(k) for k in range(2, categories))
+    steps = step_names(categories)
     reads = ("mu", *steps)
 
     def threshold(k: int) -> Callable[[At], Any]:
@@ -83,7 +83,7 @@ def cumulative(categories: int) -> Family:
     return Family(
         "cumulative",
         title="cumulative",
-        parameters=(_PREDICTOR, *(_step(name) for name in steps)),
+        parameters=(_PREDICTOR, *(step_parameter(name, ordered=True) for name in steps)),
         response=ORDERED,
         variance=variance,
         log_density=log_density,
@@ -103,13 +103,23 @@ def cumulative(categories: int) -> Family:
             CATEGORY: tuple(category(k) for k in range(1, categories + 1)),
             "at_least": (None, *(at_least(k) for k in range(2, categories + 1))),
         },
-        steps=steps,
+        thresholds=Thresholds(
+            steps,
+            ordered=True,
+            priors=lambda link: (THRESHOLD_PRIORS[link],) * (categories - 1),
+            event="{y} ≤ k",
+            condition="",
+            rising=False,
+            sides=lambda counts: (np.cumsum(counts)[:-1], np.cumsum(counts[::-1])[::-1][1:]),
+            comparisons=lambda k: _around(k, categories),
+        ),
         equation="Cumulative({categories})",
     )
 
 
-def _step(name: str) -> Parameter:
-    return Parameter(name, (), "positive", "HalfFlat()", title="distance of two thresholds", middle=1.0)
+def _around(k: int, categories: int) -> tuple[Comparison, ...]:
+    """Above the threshold below category k, and below the one above it."""
+    return (*((1.0, k - 2, k - 1) for _ in range(k > 1)), *((-1.0, k - 1, k) for _ in range(k < categories)))
 
 
 def _below(threshold: Any, at: At) -> Value:

@@ -120,7 +120,13 @@ def _check_names(family: Family) -> None:
             advice="Take one of bayes_glmm.families: REAL, POSITIVE, NONNEGATIVE, FRACTION, CLOSED_FRACTION, "
             "BINARY, SUCCESSES or COUNT.",
         )
-    if family.with_categories or family.categories or family.steps or family.shared_formula or family.response.ordered:
+    if (
+        family.with_categories
+        or family.categories
+        or family.thresholds
+        or family.shared_formula
+        or family.response.ordered
+    ):
         raise SpecError(
             f"The family {family.name!r} has categories, which is not supported for families of your own.",
             advice="Use family='cumulative' for ordered categories, 'categorical' for others.",

@@ -75,6 +75,8 @@ def whitened_model(whitening: Whitening) -> pm.Model:
 
 def _free_coordinate(constant: pt.TensorVariable, support: str) -> pt.TensorVariable:
     """The free coordinate of a constant."""
+    if support == "real":
+        return constant
     return pt.log(constant) - pt.log1p(-constant) if support == "unit" else pt.log(constant)
 
 

@@ -55,7 +55,7 @@ class Layout:
         return (
             *self.coefficients,
             *theta,
-            *(f"{free.name} {name}" for name, free in self.constants.items()),
+            *(f"{free.name} {name}".strip() for name, free in self.constants.items()),
         )
 
     @property

@@ -29,8 +29,8 @@ from bayes_glmm.spec import Prior
 class LogPrior:
     """The log prior density over the coordinates y; correlations without the constant of the LKJ distribution.
 
-    Thresholds are -beta_0 and that plus sums of steps, whose coordinates are logarithms. Their density lacks the
-    constant that their order makes.
+    Thresholds are -beta_0 and that plus sums of steps. The density of those in order lacks the constant that their
+    order makes.
 
     Attributes
     ----------
@@ -68,12 +68,16 @@ class LogPrior:
     def _thresholds(self, y: np.ndarray, gradient: np.ndarray) -> float:
         """What the priors of thresholds but the first, which is less the first coefficient, add."""
         value, threshold, start = 0.0, -float(y[0]) if len(y) else 0.0, self.layout.theta.stop
-        for k, prior in enumerate(self.priors.thresholds[1:]):
-            threshold += math.exp(min(float(y[start + k]), 350.0))
+        changes = np.zeros(0)  # of the threshold with the coordinate of each step so far
+        for k, (prior, free) in enumerate(
+            zip(self.priors.thresholds[1:], self.layout.constants.values(), strict=False)
+        ):
+            step = free.back(float(y[start + k]))
+            threshold, changes = threshold + step, np.append(changes, free.slope(step))
             density, slope = log_density(prior, threshold)
             value += density
             gradient[0] -= slope
-            gradient[start : start + k + 1] += slope * np.exp(y[start : start + k + 1])
+            gradient[start : start + k + 1] += slope * changes
         return value
 
     def _rows(self) -> Iterator[tuple[Prior, float]]:

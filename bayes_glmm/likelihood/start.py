@@ -19,7 +19,7 @@ from bayes_glmm.numerics.jet import Jet
 from bayes_glmm.numerics.search import Step, climb
 
 SCALE = 0.3  # a plausible sd of effects in the predictor of a further parameter
-_INSIDE = {"unit": 0.3}  # a plausible constant by its support
+_INSIDE = {"unit": 0.3, "real": 0.0}  # a plausible constant by its support
 ITERATIONS = 50
 GAIN = 1e-6  # twice the log likelihood still to gain: a start need not be better
 
@@ -44,7 +44,7 @@ def starting_parameters(likelihood: Likelihood) -> tuple[Parameters, np.ndarray]
     L = {block.group: np.diag(_scales(block, scale) / _size(block.values)) for block in design.blocks}
     auxiliary = {name: size if p.of_response else _INSIDE.get(p.support, 2.0) for name, p in spec.auxiliary.items()}
     if design.thresholds:
-        auxiliary |= dict(zip(spec.family.steps, starting_steps(design).tolist(), strict=True))
+        auxiliary |= dict(zip(spec.family.steps, starting_steps(spec, design).tolist(), strict=True))
     beta, precision = _joint_mode(likelihood, L, auxiliary)
     return Parameters(beta, L, auxiliary), precision
 

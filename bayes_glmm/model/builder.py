@@ -10,6 +10,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_glmm.design import Design, Predictor, Priors, Problem, RandomBlock, dimension_labels
+from bayes_glmm.design.thresholds import in_order
 from bayes_glmm.families import Response
 from bayes_glmm.model.random_effects import contribution, random_effects
 from bayes_glmm.model.response import add_response
@@ -61,7 +62,9 @@ def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood)
     """
     spec, design, priors = problem.spec, problem.design, problem.priors
     with pm.Model(coords=_labels(problem)) as model:
-        beta = {one.parameter: fixed_effects(one, priors) for one in design.predictors.fixed}
+        beta = {one.parameter: fixed_effects(one, priors) for one in design.predictors.fixed[bool(design.thresholds) :]}
+        if design.thresholds:
+            beta[LOCATION] = _below_thresholds(problem)
         steps = _steps(spec, model)
         u = {block.group: random_effects(block, priors) for block in design.blocks}
         auxiliary = auxiliary_parameters(spec, priors, steps)
@@ -82,8 +85,6 @@ def fixed_effects(predictor: Predictor, priors: Priors) -> pt.TensorVariable | N
     """Add the coefficients of a parameter, as ``beta``, to the model in context; None where it has none."""
     if not predictor.coefficients:
         return None
-    if priors.thresholds and predictor.parameter == LOCATION:
-        return _below_thresholds(predictor, priors)
     columns = priors.canonical.fixed[predictor.parameter]
     scalars = [priors.scalars[f"{predictor.variable}[{name}]"] for name in columns.names]
     if columns.is_identity:
@@ -93,11 +94,16 @@ def fixed_effects(predictor: Predictor, priors: Priors) -> pt.TensorVariable | N
     return pm.Deterministic(predictor.variable, pt.dot(columns.T, b), dims=predictor.dim)
 
 
-def _below_thresholds(predictor: Predictor, priors: Priors) -> pt.TensorVariable:
+def _below_thresholds(problem: Problem) -> pt.TensorVariable:
     """Add ``threshold`` and the coefficients, whose intercept is less the first threshold, to the model in context."""
-    columns = priors.canonical.location
+    design, priors = problem.design, problem.priors
+    predictor, columns = design.predictors.location, priors.canonical.location
     at_zero = columns.constant is None
-    threshold = ordered_thresholds(THRESHOLD if at_zero else f"{THRESHOLD}_at_centre", priors.thresholds)
+    name = THRESHOLD if at_zero else f"{THRESHOLD}_at_centre"
+    if in_order(problem.spec):
+        threshold = ordered_thresholds(name, priors.thresholds)
+    else:
+        threshold = vector_variable(name, design.thresholds, priors.thresholds, ADJACENT, "real")
     b = -threshold[:1]
     if names := columns.names[1:]:
         scalars = [priors.scalars[f"{predictor.variable}[{name}]"] for name in names]

@@ -14,7 +14,7 @@ class Free:
     Attributes
     ----------
     name : str
-        What x is of a.
+        What x is of a; empty for a itself.
     forward, back : function
         ``a -> x`` and ``x -> a``; the last without overflow.
     slope : function
@@ -58,6 +58,14 @@ FREE: dict[str, Free] = {
         slope=lambda a: a * (1.0 - a),
         bend=lambda a: 1.0 - 2.0 * a,
         inside=lambda a: 0.0 < a < 1.0,
+    ),
+    "real": Free(
+        "",
+        forward=lambda a: a,
+        back=lambda x: x,
+        slope=lambda a: 1.0,
+        bend=lambda a: 0.0,
+        inside=math.isfinite,
     ),
 }
 """By the support of a parameter."""

@@ -149,6 +149,24 @@ class Ordered:
         return np.log(np.where(right, above, below))
 
 
+class Stepwise:
+    """Free thresholds, 0 and others: SciPy's distribution functions at c - eta, or at eta - c where eta raises them."""
+
+    def __init__(self, name: str, latent: Any, eta: np.ndarray, thresholds: list[float]) -> None:
+        distances = np.array([threshold - eta for threshold in thresholds])
+        up = (latent.logcdf(-distances), latent.logsf(-distances))
+        on, stop = (latent.logsf(distances), latent.logcdf(distances)) if name == "sratio" else up
+        if name == "acat":
+            sums = np.cumsum(np.concatenate([0.0 * on[:1], on - stop]), axis=0)
+            self.shares = special.log_softmax(sums, axis=0)
+        else:
+            reached = np.cumsum(np.concatenate([0.0 * on[:1], on]), axis=0)
+            self.shares = reached + np.concatenate([stop, 0.0 * on[:1]])
+
+    def logpmf(self, y: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(self.shares, y.astype(int)[None] - 1, axis=0)[0]
+
+
 LATENT = {"logit": stats.logistic, "probit": stats.norm, "cloglog": stats.gumbel_l, "cauchit": stats.cauchy}
 # the distributions in SciPy's parametrisation
 SCIPY: dict[str, Any] = {
@@ -194,7 +212,10 @@ def _scipys(family: Family, link: str, eta: np.ndarray, trials: np.ndarray | Non
     if family.shared_formula:
         return Unordered([eta for eta, _ in predictors(family, link, eta).values()])
     if family.categories:
-        return Ordered(LATENT[link], eta, [0.0, *np.cumsum([AUXILIARY[name] for name in family.steps])])
+        thresholds = [0.0, *np.cumsum([AUXILIARY[name] for name in family.steps])]
+        if family.name == "cumulative":
+            return Ordered(LATENT[link], eta, thresholds)
+        return Stepwise(family.name, LATENT[link], eta, thresholds)
     return SCIPY[family.name](LINKS[link].inverse(eta, NUMPY), _auxiliary(family), trials)
 
 

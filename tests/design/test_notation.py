@@ -11,12 +11,21 @@ from bayes_glmm.design.notation import equations
 from bayes_glmm.families import FAMILIES
 from bayes_glmm.spec import ModelSpec
 
+EVENTS = {
+    "cumulative": "P(y_i ≤ k | u)",
+    "sratio": "P(y_i = k | y_i ≥ k, u)",
+    "cratio": "P(y_i > k | y_i ≥ k, u)",
+    "acat": "P(y_i = k+1 | y_i ∈ {k, k+1}, u)",
+}
 
-def lines_of_categories(formula: str, y: list, link: str | None = None, **priors: str) -> tuple[str, ...]:
+
+def lines_of_categories(
+    formula: str, y: list, link: str | None = None, family: str = "cumulative", **priors: str
+) -> tuple[str, ...]:
     """Of a response in ordered categories; x has the mean 40."""
     rows = {"x": np.linspace(30, 50, 24), "g": np.tile(["p", "q", "r"], 8), "f": np.repeat(["s", "t"], 12)}
     data = pd.DataFrame(rows).assign(y=pd.Categorical(np.resize(y, 24), list(dict.fromkeys(y)), ordered=True))
-    spec = ModelSpec.from_formula(formula, family="cumulative", link=link, priors=priors)
+    spec = ModelSpec.from_formula(formula, family=family, link=link, priors=priors)
     design = build_design(spec, data)
     spec = spec.of(design.categories)
     return equations(spec, design, resolve_priors(spec, design))
@@ -86,13 +95,29 @@ def test_every_family_and_link_has_its_words(family: str) -> None:
         lines = lines_of(formula, family, link)
         assert lines[0].startswith("y_i | u ~ ")
         kind = FAMILIES[family].response
-        left = "P(y_i ≤ k | u)" if kind.ordered else "P(y_i = k | u)" if kind.nominal else "μ_i"
+        left = EVENTS[family] if kind.ordered else "P(y_i = k | u)" if kind.nominal else "μ_i"
         assert left in lines[1].rpartition(" = ")[0]
+        if kind.ordered:
+            rises = family in ("cratio", "acat")
+            assert ("η_i − threshold[k|k+1],  k = " if rises else "threshold[k|k+1] − η_i,  k = ") in lines[1]
         spec = ModelSpec.from_formula(formula, family=family, link=link)
         for parameter in spec.family.auxiliary:
             symbol = {"sigma": "σ", "phi": "φ", "nu": "ν", "zi": "zi"}.get(parameter, parameter)
             assert symbol in lines[0]
             assert any(line.startswith(f"{symbol} ~ ") for line in lines)
+
+
+def test_free_thresholds_have_no_order() -> None:
+    lines = lines_of_categories("y ~ x + f + (1 | g)", ["low", "mid", "high"], family="sratio")
+    assert lines[:6] == (
+        "y_i | u ~ StoppingRatio(low < mid < high)",
+        "logit(P(y_i = k | y_i ≥ k, u)) = threshold[k|k+1] − η_i,  k = low, mid",
+        "η_i = β[x] x_i + β[f[t]] f[t]_i + u_g[j(i)]",
+        "u_g[j] ~ Normal(0, sd_g²),  j = 1, …, 3 levels of g",
+        "threshold[low|mid] ~ Logistic(mu=-0.8814, s=0.8494)   (at the centre)",
+        "threshold[mid|high] ~ Logistic(mu=0, s=1)   (at the centre)",
+    )
+    assert not any("increasing order" in line for line in lines)
 
 
 def test_ordered_categories_have_thresholds_and_no_intercept() -> None:

@@ -101,6 +101,9 @@ def test_a_column_of_that_name_is_the_column(name: str) -> None:
         ("zi_binomial", "zero_inflated_binomial"),
         ("zero_inflated_betabinomial", "zero_inflated_beta_binomial"),
         ("Geometric", "geometric"),
+        *((name, "sratio") for name in ("sequential", "StoppingRatio", "stopping_ratio")),
+        *((name, "cratio") for name in ("continuation_ratio", "ContinuationRatio")),
+        *((name, "acat") for name in ("AdjacentCategory", "adjacent")),
     ],
 )
 def test_families_of_the_same_likelihood(name: str, ours: str) -> None:
@@ -116,7 +119,6 @@ def test_families_of_the_same_likelihood(name: str, ours: str) -> None:
         ("binom", "Write family='binomial'"),
         ("Gamma(link=log)", "Write family='gamma', link='log'"),
         ("binomial('probit')", "Write family='binomial', link='probit'"),
-        *((name, "only the cumulative is supported") for name in ("acat", "sratio", "cratio")),
         *((name, "Write family='cumulative'") for name in ("ordered_probit", "ordinal_logistic", "clmm2")),
         *((name, "Zero-inflated") for name in ("zero_inflated_beta", "hurdle_weibull", "truncated_nbinom1")),
         *((name, "Write family='categorical'") for name in ("multinomial", "multinom", "softmax", "mlogit")),

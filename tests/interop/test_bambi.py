@@ -171,22 +171,26 @@ def test_the_link_is_that_of_the_mean_whatever_bambi_calls_it(family: str) -> No
     )
 
 
+@pytest.mark.parametrize("family", ["cumulative", "sratio"])
 @pytest.mark.parametrize("link", ["logit", "probit"])
-def test_thresholds_of_ordered_categories_carry_over(data: pd.DataFrame, link: str) -> None:
+def test_thresholds_of_ordered_categories_carry_over(data: pd.DataFrame, link: str, family: str) -> None:
     import pymc as pm
 
     rating = pd.Categorical(np.resize(["low", "middle", "high"], 48), ["low", "middle", "high"], ordered=True)
     with pytest.warns(UserWarning, match="intercept is omitted"):
-        model = bmb.Model("k ~ x + w + (1 | g)", data.assign(k=rating), family="cumulative", link=link)
+        model = bmb.Model("k ~ x + w + (1 | g)", data.assign(k=rating), family=family, link=link)
     model.build()
     taken = from_bambi(model)
-    assert ["Normal(mu=-2, sigma=1)", "Normal(mu=2, sigma=1)"] == [
+    assert taken.spec.family_name == family
+    middles = (-2, 2) if family == "cumulative" else (0, 0)
+    assert [f"Normal(mu={middle}, sigma=1)" for middle in middles] == [
         str(taken.priors[f"threshold[{between}]"]) for between in ("low|middle", "middle|high")
     ]
     rng = np.random.default_rng(8)
     for _ in range(3):
         x, w, z, sd = rng.normal(scale=0.2), rng.normal(size=2), rng.normal(size=6), rng.uniform(0.3, 1.0)
-        thresholds = np.sort(rng.normal(size=2))
+        thresholds = rng.normal(size=2)
+        thresholds = np.sort(thresholds) if family == "cumulative" else thresholds
         values = {"threshold": thresholds, "b": np.array([x, *w]), "sd_g": np.array([sd]), "z_g": z[:, None]}
         mapped = {"threshold": thresholds, "x": x, "w": w, "1|g_sigma": sd, "1|g_offset": z}
         ours, theirs = (float(_logp(pm, *pair)) for pair in ((taken.pymc, values), (model.backend.model, mapped)))

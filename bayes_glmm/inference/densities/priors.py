@@ -19,7 +19,7 @@ from bayes_glmm.numerics.free import KINDS
 from bayes_glmm.numerics.source import SOURCE, Program, Symbol
 from bayes_glmm.spec import Prior
 
-UNIT = KINDS["unit"]
+UNIT, REAL = KINDS["unit"], KINDS["real"]
 LARGEST_LOG = 300.0  # of what is positive: its square is a double
 _SCALARS: dict[str, Any] = {"exp": math.exp, "log": math.log, "log1p": math.log1p, "abs": abs, "where": where}
 
@@ -90,6 +90,8 @@ def constant_at(kind, x):  # type: ignore[no-untyped-def] # pragma: no cover
     if kind == UNIT:
         t = math.exp(-abs(x))
         return (1.0 if x >= 0.0 else t) / (1.0 + t), t / ((1.0 + t) * (1.0 + t))
+    if kind == REAL:
+        return x, 1.0
     a = math.exp(min(x, LARGEST_LOG))
     return a, a
 
@@ -103,7 +105,8 @@ def constant_density(row, kind, x, remainder):  # type: ignore[no-untyped-def] #
     """
     a, along = constant_at(kind, x)
     value, slope = prior_density(row, a)
-    value, slope = value + math.log(along), slope * along + (1.0 - 2.0 * a if kind == UNIT else 1.0)
+    bend = 1.0 - 2.0 * a if kind == UNIT else 0.0 if kind == REAL else 1.0
+    value, slope = value + math.log(along), slope * along + bend
     lost, within = remainder[1], remainder[2]
     if lost > 0.0:
         value -= lost * math.log(a) + 0.5 * within / (a * a)

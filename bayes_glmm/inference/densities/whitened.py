@@ -78,6 +78,11 @@ class WhitenedData(NamedTuple):
         where it lies.
     thresholds : array [threshold - 1, 5]
         Priors of thresholds of ordered categories but the first, whose constants are steps.
+    mix : array [constant, constant]
+        Of constants on the whole real line the root of their covariance, lower triangular: the way from their
+        coordinates, less the mode, to themselves. Without rows if these are the same.
+    lean : array [coefficient, constant]
+        How coefficients follow such constants.
     stream : array [draw, random effect], 32 bits
         Where u goes instead of into the draw; without rows if it goes into the draw.
     written : integers [2]
@@ -111,6 +116,8 @@ class WhitenedData(NamedTuple):
     blocks: np.ndarray
     growth: np.ndarray
     thresholds: np.ndarray
+    mix: np.ndarray
+    lean: np.ndarray
     stream: np.ndarray
     written: np.ndarray
     seeds: np.ndarray
@@ -120,6 +127,7 @@ class Unfolded(NamedTuple):
     """The parameters of a point, and what was met on the way to them."""
 
     a: Any
+    free: Any  # coordinates of a before they are mixed
     root: Any  # sqrt(s)
     sd: Any
     L: Any
@@ -160,14 +168,15 @@ def make_density(d: int) -> Callable[..., Any]:
         along = level_back(data, at, u_slope, L_slope, w_slope, r_slope)
         for k in range(len(data.auxiliary_prior)):
             kind = data.growth[k, 2]
-            own, own_slope = constant_density(data.auxiliary_prior[k], kind, x[t], data.remainder)
+            own, own_slope = constant_density(data.auxiliary_prior[k], kind, at.free[k], data.remainder)
             value += own
-            gradient[t] = a_slope[k] * constant_at(kind, x[t])[1] + data.growth[k, 1] * along + own_slope
+            gradient[t] = a_slope[k] * constant_at(kind, at.free[k])[1] + data.growth[k, 1] * along + own_slope
             t += 1
         for c in range(p):
             own, own_slope = prior_density(data.beta_priors[c], at.beta[c])
             value += own
             slope[c] += own_slope
+        _mix_back(data, slope, gradient[t - len(data.growth) : t])
         squares = 0.0
         for k in range(len(at.z)):
             squares += at.z[k] * at.z[k]
@@ -222,9 +231,11 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
         blocks=integer_matrix(table, 29),
         growth=matrix(table, 30),
         thresholds=matrix(table, 31),
-        stream=single_matrix(table, 32),
-        written=integer_vector(table, 33),
-        seeds=integer_vector(table, 34),
+        mix=matrix(table, 32),
+        lean=matrix(table, 33),
+        stream=single_matrix(table, 34),
+        written=integer_vector(table, 35),
+        seeds=integer_vector(table, 36),
     )
 
 
@@ -299,9 +310,10 @@ def make_unfold(d: int) -> Callable[..., Any]:
         L, sd = np.zeros(_entries(data, d)), np.empty(rows)
         fill_roots(x, data.variances, L, sd)
         a, log_root = np.ones(max(len(data.growth), 1)), 0.0
+        free = _mixed(data, x[t : t + len(data.growth)])
         for k in range(len(data.growth)):
-            a[k] = constant_at(data.growth[k, 2], x[t])[0]
-            log_root += data.growth[k, 1] * (min(x[t], LARGEST_LOG) - data.growth[k, 0])
+            a[k] = constant_at(data.growth[k, 2], free[k])[0]
+            log_root += data.growth[k, 1] * (min(free[k], LARGEST_LOG) - data.growth[k, 0])
             t += 1
         root = math.exp(log_root)
         coefficients, h = np.ones(len(data.X)), np.empty(others)
@@ -313,12 +325,40 @@ def make_unfold(d: int) -> Callable[..., Any]:
             r[j] = data.R[j // d, j % d]
             for c in range(p):
                 r[j] -= data.S[j, c] * beta[c]
+        for k in range(len(data.mix)):  # the effects of the main factor do not follow: together they leave it as it is
+            log_jacobian += math.log(data.mix[k, k])
+            for c in range(p):
+                beta[c] += data.lean[c, k] * (free[k] - data.growth[k, 0])
         subtract_sparse(data.cross_row, data.cross_column, data.cross, u[q * d :], r)
         C = np.empty((q, d, d))
         log_jacobian -= level_forward(data.H, L, root, r, w, C, b, z, u)
-        return Unfolded(a, root, sd, L, coefficients, beta, u, z, h, r, C, b, log_jacobian)
+        return Unfolded(a, free, root, sd, L, coefficients, beta, u, z, h, r, C, b, log_jacobian)
 
     return unfold
+
+
+@compiled
+def _mixed(data, x):  # type: ignore[no-untyped-def] # pragma: no cover
+    """The free coordinates of constants."""
+    free = x.copy()
+    for k in range(len(data.mix)):
+        free[k] = data.growth[k, 0]
+        for j in range(k + 1):
+            free[k] += data.mix[k, j] * (x[j] - data.growth[j, 0])
+    return free
+
+
+@compiled
+def _mix_back(data, beta_slope, slope):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Turn the slope in the free coordinates of constants, in place, into that in what they are mixed of."""
+    for k in range(len(data.mix)):
+        for c in range(len(beta_slope)):
+            slope[k] += data.lean[c, k] * beta_slope[c]
+    for j in range(len(data.mix)):  # those after j are still to come
+        total = 0.0
+        for k in range(j, len(data.mix)):
+            total += data.mix[k, j] * slope[k]
+        slope[j] = total
 
 
 @compiled

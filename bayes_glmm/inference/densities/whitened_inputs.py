@@ -45,6 +45,7 @@ def whitened_density(whitening: Whitening) -> Density | None:
     order = row_order(design)
     levels, d = whitening.R.shape
     others = whitening.fixed_and_others
+    mix, lean = _mix(whitening)
     data = WhitenedData(
         *response_inputs(kernel, design, order),
         *predictor_inputs(design, order),
@@ -66,6 +67,8 @@ def whitened_density(whitening: Whitening) -> Density | None:
         blocks=_other_blocks(blocks),
         growth=_growth(whitening),
         thresholds=thresholds,
+        mix=mix,
+        lean=lean,
         stream=np.empty((0, 0), dtype=np.float32),
         written=np.zeros(2, dtype=np.int64),
         seeds=np.empty(0, dtype=np.int64),
@@ -138,6 +141,25 @@ def _growth(whitening: Whitening) -> np.ndarray:
     free = whitening.estimate.layout.constants
     rows = [(free[n].forward(mode[n]), 0.5 * whitening.powers[n], KINDS[one.support]) for n, one in records.items()]
     return np.array(rows, dtype=float).reshape(-1, 3)
+
+
+def _mix(whitening: Whitening) -> tuple[np.ndarray, np.ndarray]:
+    """A root of the covariance of the constants, and how coefficients follow them, by the Laplace approximation.
+
+    Without rows unless all constants lie on the whole real line, as free thresholds do: their coordinates are then
+    about independent of one another and of the coefficients.
+    """
+    layout = whitening.estimate.layout
+    count = len(layout.constants)
+    if any(one.support != "real" for one in whitening.problem.spec.auxiliary.values()):
+        return np.zeros((0, count)), np.zeros((0, count))
+    covariance, constants = whitening.estimate.maximum.covariance, slice(layout.theta.stop, None)
+    try:
+        own = covariance[constants, constants]
+        lean = np.linalg.solve(own, covariance[constants, layout.beta]).T
+        return np.ascontiguousarray(np.linalg.cholesky(own)), np.ascontiguousarray(lean)
+    except np.linalg.LinAlgError:
+        return np.zeros((0, count)), np.zeros((0, count))
 
 
 def _kept(design: Design, blocks: tuple[RandomBlock, ...], auxiliary: tuple[str, ...]) -> Iterator[Kept]:

@@ -18,8 +18,9 @@ from bayes_glmm.report.words import caption_of, summary_of
 
 _THRESHOLDS = (
     " A positive coefficient makes higher categories more probable. Thresholds are on the same scale and separate "
-    "adjacent categories: the higher the linear predictor, the more probable are the categories above a threshold. All "
-    "are <span class='conditional'>conditional</span>: they compare rows of one group, whatever its random effects are."
+    "adjacent categories: the higher the linear predictor, the more probable are the categories above a threshold. "
+    "{meaning}All are <span class='conditional'>conditional</span>: they compare rows of one group, whatever its "
+    "random effects are."
 )
 
 _CATEGORIES = (
@@ -51,7 +52,9 @@ def render_coefficients(posterior: Posterior) -> Markup:
         )
     if posterior.design.thresholds:
         text += _THRESHOLDS
-    parts = [paragraph(text, link=posterior.spec.scale_name)]
+    record = posterior.spec.family.thresholds
+    meaning = f"{record.meaning} " if record and record.meaning else ""
+    parts = [paragraph(text, link=posterior.spec.scale_name, meaning=meaning)]
     constants = ["Intercept", *map(threshold, posterior.design.thresholds)]
     slopes = frame[~frame["coefficient"].isin(constants)]
     if len(slopes):

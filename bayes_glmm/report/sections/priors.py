@@ -9,6 +9,7 @@ from markupsafe import Markup
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.design.prior_check import is_coefficient
 from bayes_glmm.design.prior_text import brief
+from bayes_glmm.design.thresholds import in_order
 from bayes_glmm.diagnostics import sensitivity
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.diagnostics.prior_density import log_correlation_density, log_density, log_threshold_density
@@ -69,7 +70,7 @@ def _support(posterior: Posterior, label: str) -> tuple[float, float]:
 
 
 def _log_prior(posterior: Posterior, label: str, grid: np.ndarray) -> np.ndarray:
-    if label in _thresholds(posterior):
+    if label in _thresholds(posterior) and in_order(posterior.spec):
         names = _thresholds(posterior)
         return log_threshold_density(posterior.priors[label], 1 + names.index(label), len(names), grid)
     if label in posterior.priors.entries:
@@ -83,7 +84,7 @@ def _has_prior(posterior: Posterior, label: str) -> bool:
 
     Nor need those of thresholds in order with priors that differ.
     """
-    if label in _thresholds(posterior):
+    if label in _thresholds(posterior) and in_order(posterior.spec):
         return len(set(posterior.priors.thresholds)) == 1
     return label in posterior.priors.entries or label.startswith("corr_")
 
@@ -104,7 +105,7 @@ def _correlation(posterior: Posterior, label: str) -> tuple[RandomBlock, int]:
 
 def _prior_text(posterior: Posterior, label: str) -> str:
     entries = posterior.priors.entries
-    if label in _thresholds(posterior):
+    if label in _thresholds(posterior) and in_order(posterior.spec):
         return f"{brief(entries[label])}, in order"
     if not _has_prior(posterior, label):
         return "that of the intercept at the centre, carried to x = 0"
