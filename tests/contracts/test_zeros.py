@@ -17,7 +17,12 @@ from bayes_glmm.numerics.functions import NUMPY
 
 CONSTANTS = {"phi": 2.4, "zi": 0.3, "hu": 0.4}
 TRIALS = 9
-COUNTS = ("hurdle_poisson", "hurdle_negative_binomial", "zero_inflated_poisson", "zero_inflated_negative_binomial")
+COUNTS: tuple[str, ...] = (
+    "hurdle_poisson",
+    "hurdle_negative_binomial",
+    "zero_inflated_poisson",
+    "zero_inflated_negative_binomial",
+)
 COUNTS += ("zero_inflated_negative_binomial_1", "negative_binomial_1", "geometric")
 SUCCESSES = ("beta_binomial", "zero_inflated_binomial", "zero_inflated_beta_binomial")
 Precise = Callable[[int, mpmath.mpf], mpmath.mpf]

@@ -119,7 +119,7 @@ def test_columns_of_all_kinds(
     y: pd.Series, x: pd.Series, g: pd.Series, again: pd.Series, family: str, drop: bool
 ) -> None:
     data = pd.DataFrame({"y": y, "x": x, "g": g, "n": 7})
-    formula = "p(y, n) ~ x + (1 | g)" if family == "binomial" else "y ~ x + (1 | g)"
+    formula = "p(y, n) ~ x + (1 | g)" if FAMILIES[family].response.trials else "y ~ x + (1 | g)"
     spec = ModelSpec.from_formula(formula, family)
     with within(20):
         try:

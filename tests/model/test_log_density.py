@@ -186,7 +186,9 @@ def test_every_family_with_every_link(family: Any, link: str) -> None:
     model = bg.GLMM(f"{left} ~ x + (1 | g)", data, family=family.name, link=link, priors=given)
 
     beta, sd, z = np.array([FORWARD[link](middle), 0.05]), np.array([0.08]), rng.normal(size=(5, 1))
-    auxiliary = {name: np.float64({"sigma": 1.3, "nu": 6.5, "phi": 2.4, "zi": 0.3}[name]) for name in family.auxiliary}
+    auxiliary = {
+        name: np.float64({"sigma": 1.3, "nu": 6.5, "phi": 2.4, "zi": 0.3, "hu": 0.4}[name]) for name in family.auxiliary
+    }
     mu = INVERSE[link](beta[0] + beta[1] * data["x"] + sd[0] * np.tile(z[:, 0], 4))
     response = SCIPY[family.name](mu, auxiliary, trials)
     expected = (response.logpmf(y) if FAMILIES[family.name].discrete else response.logpdf(y)).sum()

@@ -106,7 +106,7 @@ def case(
     }[family]
     formula = formula.replace("y ~", "p(y, n) ~") if family == "binomial" else formula
     spec = ModelSpec.from_formula(formula, family=family, link=link)
-    auxiliary = {"sigma": 1.0, "phi": 2.0, "nu": 8.0, "zi": 0.2, step(2): 1.0, step(3): 1.2}
+    auxiliary = {"sigma": 1.0, "phi": 2.0, "nu": 8.0, "zi": 0.2, "hu": 0.4, step(2): 1.0, step(3): 1.2}
     constants = (step(2), step(3)) if family == "cumulative" else spec.family.auxiliary
     small = 0.01 if link == "inverse" else 1.0
     G = {
