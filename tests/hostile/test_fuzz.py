@@ -89,7 +89,7 @@ def test_formulas_of_all_forms(formula: str, family: str) -> None:
         try:
             spec = ModelSpec.from_formula(formula, family)
             design = build_design(spec, DATA)
-            resolve_priors(spec, design)
+            resolve_priors(spec.of(design.categories), design)
         except GLMMError:
             return
         assert len(design.coefficients) == design.X.shape[1]
@@ -124,7 +124,7 @@ def test_columns_of_all_kinds(
     with within(20):
         try:
             design = build_design(spec, data, "drop" if drop else "error")
-            resolve_priors(spec, design)
+            resolve_priors(spec.of(design.categories), design)
         except GLMMError:
             return
         assert np.isfinite(design.X).all()
