@@ -220,14 +220,18 @@ def test_the_middle_of_a_parameter_is_the_median_of_its_prior_as_a_constant(fami
 @pytest.mark.parametrize(("family", "name"), PARAMETERS)
 def test_predictors_have_their_prior_about_that_median(family: str, name: str) -> None:
     record, frame = FAMILIES[family].auxiliary[name], data()
-    frame["y"] = {
-        "count": np.arange(N) % 5,
+    kind = FAMILIES[family].response
+    counts = np.arange(N) % 5
+    made_up = {
+        "count": counts,
+        "successes": counts,
         "fraction": (np.arange(N) % 9 + 0.5) / 9,
         "closed_fraction": (np.arange(N) % 9) / 8,
-    }.get(FAMILIES[family].response.name, frame["y"])
+    }
+    frame["y"], left = made_up.get(kind.name, frame["y"]), "p(y, 9)" if kind.trials else "y"
     y = np.log(frame["y"]) if family.endswith("lognormal") else frame["y"]
     for link in record.links:
-        made = bg.GLMM(["y ~ x", f"{name} ~ z"], frame, family, {name: link})
+        made = bg.GLMM([f"{left} ~ x", f"{name} ~ z"], frame, family, {name: link})
         scale = y.std(ddof=0) if record.of_response else 1.0
         key = f"beta_{name}[Intercept[centre]]"
         prior = made.priors.scalars[key]

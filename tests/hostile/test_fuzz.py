@@ -89,7 +89,7 @@ def test_formulas_of_all_forms(formula: str, family: str) -> None:
         try:
             spec = ModelSpec.from_formula(formula, family)
             design = build_design(spec, DATA)
-            resolve_priors(spec, design)
+            resolve_priors(spec.of(design.categories), design)
         except GLMMError:
             return
         assert len(design.coefficients) == design.X.shape[1]
@@ -119,12 +119,12 @@ def test_columns_of_all_kinds(
     y: pd.Series, x: pd.Series, g: pd.Series, again: pd.Series, family: str, drop: bool
 ) -> None:
     data = pd.DataFrame({"y": y, "x": x, "g": g, "n": 7})
-    formula = "p(y, n) ~ x + (1 | g)" if family == "binomial" else "y ~ x + (1 | g)"
+    formula = "p(y, n) ~ x + (1 | g)" if FAMILIES[family].response.trials else "y ~ x + (1 | g)"
     spec = ModelSpec.from_formula(formula, family)
     with within(20):
         try:
             design = build_design(spec, data, "drop" if drop else "error")
-            resolve_priors(spec, design)
+            resolve_priors(spec.of(design.categories), design)
         except GLMMError:
             return
         assert np.isfinite(design.X).all()
