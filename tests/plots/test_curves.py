@@ -110,6 +110,8 @@ RESPONSES = {
     "successes": 1.0,
     "count": 1.0,
     "fraction": 0.25,
+    "nonnegative": 0.0,
+    "closed_fraction": 0.0,
     "ordered": 1.0,
 }
 
