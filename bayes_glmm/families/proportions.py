@@ -109,6 +109,7 @@ def _beta_binomial_log_density(y, at, f):  # type: ignore[no-untyped-def]
     return constant + ways + others - f.log_rising(phi, n)
 
 
+# without pm.BetaBinomial, one of whose shapes underflows in the tails of mu
 BETA_BINOMIAL = Family(
     "beta_binomial",
     title="beta-binomial",

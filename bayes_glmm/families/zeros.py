@@ -19,6 +19,7 @@ import numpy as np
 from bayes_glmm.families.counts import LARGEST, NEGATIVE_BINOMIAL, NEGATIVE_BINOMIAL_1, POISSON
 from bayes_glmm.families.family import Family
 from bayes_glmm.families.functional import Functional, product, quotient, times
+from bayes_glmm.families.located import Located
 from bayes_glmm.families.parameter import HU, ZI, Parameter
 from bayes_glmm.families.proportions import BETA_BINOMIAL, BINOMIAL
 from bayes_glmm.families.response import Response
@@ -99,9 +100,9 @@ def _hurdle(base: Family, rate: Callable[..., Any], draw_positive: Draw, **facts
         """E(y | y > 0) = mu / (1 - p0)."""
         return at["mu"].f.exp(at["mu"].log - log_some(at))
 
-    def variance(at: At) -> Any:
-        above, share = mean_above(at), at["hu"].complement
-        mu = at["mu"].value
+    def variance_above(at: At, share: Any = 1.0) -> Any:
+        """Var(y | y > 0); of all counts with their share above zero."""
+        above, mu = mean_above(at), at["mu"].value
         return share * above * (base.variance(at) / mu + mu - share * above)
 
     location = _location(base, "before truncation at zero")
@@ -115,11 +116,12 @@ def _hurdle(base: Family, rate: Callable[..., Any], draw_positive: Draw, **facts
         title=f"hurdle {base.title}",
         parameters=(replace(location, links=("log", "sqrt")), *base.parameters[1:], HU),
         response=base.response,
-        variance=variance,
+        variance=lambda at: variance_above(at, at["hu"].complement),
         log_density=log_density,
         draw=draw,
         mean=mean,
         further=(zero, _positive(mean, some)),
+        located=Located(lambda y: np.where(y > 0, y, np.nan), variance_above),
         limits={name: f"hurdle_{limit}" for name, limit in base.limits.items()},
         limits_at_zero={name: f"hurdle_{limit}" for name, limit in base.limits_at_zero.items()},
         **facts,

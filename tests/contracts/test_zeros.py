@@ -115,7 +115,7 @@ def test_successes_far_out_are_exact(name: str, phi: float) -> None:
 
 
 def test_densities_are_those_of_pymc() -> None:
-    """At ordinary points; PyMC's own have no finite values or slopes in the tails, so models do without them."""
+    """At ordinary points; those of PyMC that models do without fail in the tails."""
     import pymc as pm
 
     y, eta = (axis.ravel() for axis in np.meshgrid([0.0, 1.0, 4.0, 9.0], [-1.2, 0.3, 1.7]))

@@ -46,9 +46,11 @@ def rows(family: str, link: str) -> tuple[Response, np.ndarray]:
         "binary": rng.integers(0, 2, COUNT).astype(float),
         "successes": rng.binomial(trials.astype(int), 0.4).astype(float),
         "fraction": rng.beta(0.7, 0.9, COUNT),
+        "nonnegative": rng.gamma(0.5, 2.0, COUNT) * (rng.uniform(size=COUNT) < 0.6),
+        "closed_fraction": np.clip(rng.beta(0.7, 0.9, COUNT) * 1.6 - 0.3, 0.0, 1.0),
         "ordered": rng.integers(1, 5, COUNT).astype(float),
     }[kind]
-    share = kind in ("binary", "successes", "fraction", "ordered")
+    share = kind in ("binary", "successes", "fraction", "closed_fraction", "ordered")
     inside = rng.uniform(0.001, 0.999, COUNT) if share else rng.gamma(0.5, 4.0, COUNT)
     return Response(values, trials if kind == "successes" else None), LINKS[link].forward(inside, NUMPY)
 
