@@ -229,19 +229,31 @@ def test_formulas_of_further_parameters_carry_over(data: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("further", [[], ["psi ~ x"]], ids=["constant", "formula"])
-def test_the_share_of_excess_zeros_is_mirrored(data: pd.DataFrame, further: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("family", "ours", "zeros"),
+    [
+        ("zero_inflated_poisson", "zero_inflated_poisson", "zi"),
+        ("zero_inflated_negativebinomial", "zero_inflated_negative_binomial", "zi"),
+        ("hurdle_poisson", "hurdle_poisson", "hu"),
+        ("hurdle_negativebinomial", "hurdle_negative_binomial", "hu"),
+    ],
+)
+def test_the_probability_of_zeros_is_mirrored(
+    data: pd.DataFrame, family: str, ours: str, zeros: str, further: list[str]
+) -> None:
     import pymc as pm
 
     priors = {"psi": {"x": bmb.Prior("Normal", mu=0.4, sigma=1)} if further else bmb.Prior("Beta", alpha=2, beta=5)}
     formula = bmb.Formula("y ~ x", *further)
-    model = bmb.Model(formula, data, family="zero_inflated_poisson", priors=priors, center_predictors=False)
+    model = bmb.Model(formula, data, family=family, priors=priors, center_predictors=False)
     model.build()
     taken = from_bambi(model)
-    expected = ("zi.x", "Normal(mu=-0.4, sigma=1)") if further else ("zi", "Beta(alpha=5, beta=2)")
+    assert taken.spec.family_name == ours
+    expected = (f"{zeros}.x", "Normal(mu=-0.4, sigma=1)") if further else (zeros, "Beta(alpha=5, beta=2)")
     assert expected[1] == str(taken.spec.priors[expected[0]])
-    values = {"beta": np.array([0.6, 0.1]), "beta_zi": np.array([-0.3, 0.2]), "zi": 0.3}
-    values |= {"beta_zi[Intercept]": -0.3, "beta_zi[x]": 0.2, "beta[Intercept]": 0.6, "beta[x]": 0.1}
-    mapped = {"Intercept": 0.6, "x": 0.1, "psi_Intercept": 0.3, "psi_x": -0.2, "psi": 0.7}
+    values = {"beta": np.array([0.6, 0.1]), f"beta_{zeros}": np.array([-0.3, 0.2]), zeros: 0.3, "phi": 1.7}
+    values |= {f"beta_{zeros}[Intercept]": -0.3, f"beta_{zeros}[x]": 0.2, "beta[Intercept]": 0.6, "beta[x]": 0.1}
+    mapped = {"Intercept": 0.6, "x": 0.1, "psi_Intercept": 0.3, "psi_x": -0.2, "psi": 0.7, "alpha": 1.7}
     assert float(_logp(pm, model.backend.model, mapped)) == pytest.approx(
         float(_logp(pm, taken.pymc, values)), rel=1e-10
     )
