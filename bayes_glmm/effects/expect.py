@@ -5,7 +5,8 @@ In this order, whichever applies first:
 - no random effect enters what f reads: f itself;
 - f is the probability of a category without an order: :mod:`~bayes_glmm.effects.softmax`;
 - f is a quotient of two functionals: the average of each, divided, which is not the average of the quotient;
-- f is a product of functionals whose parameters have uncorrelated effects: the product of their averages;
+- f is a product of functionals whose parameters have uncorrelated effects: the product of their averages; of two with
+  correlated effects: the trapezoidal rule over the effects of one, inside it the average over the other's given them;
 - f is a sum of probabilities P(y <= k) of ordered categories: the average of each, whose predictor is c_k - eta;
 - f is proportional to a parameter, and no random effect enters the rest of it: the average of that parameter, by a
   closed form of its link or the trapezoidal rule (:mod:`~bayes_glmm.effects.integrate`), times the rest;
@@ -25,10 +26,17 @@ import numpy as np
 
 from bayes_glmm.design import Predictors
 from bayes_glmm.effects.integrate import average_over_normal, covariance_of_predictors, variance_of_predictor
-from bayes_glmm.effects.patterns import same_variance
+from bayes_glmm.effects.patterns import same_variance, slices
 from bayes_glmm.effects.softmax import average_of_category
 from bayes_glmm.effects.table import Average, by_table
-from bayes_glmm.effects.trapezoid import expectation, plane_expectation
+from bayes_glmm.effects.trapezoid import (
+    PLANE_DIGITS,
+    PLANE_REACH,
+    expectation,
+    line,
+    plane_expectation,
+    strip_of,
+)
 from bayes_glmm.errors import SpecError
 from bayes_glmm.families import Functional, Link
 from bayes_glmm.families.value import At
@@ -92,6 +100,10 @@ def expect(
     if functional.factors and not _share(predictors, functional.factors):
         averages = [expect(posterior, factor, predictors, eta, draws) for factor in functional.factors]
         return reduce(np.multiply, averages)
+    if functional.complement is not None and len(random) > 1:
+        return 1.0 - expect(posterior, functional.complement, predictors, eta, draws)
+    if (pair := _pair_of(functional.factors, random)) is not None:
+        return _by_pair(posterior, pair, predictors, eta, draws)
     if functional.events:
         return _of_events(posterior, functional, predictors, eta, draws, random[0])
     if functional.factor not in random:
@@ -124,7 +136,6 @@ def over_effects(
     draws: Draws,
     parameter: str = LOCATION,
     link: Link | None = None,
-    narrow: float = 1.0,
 ) -> np.ndarray:
     """``average(link, eta, variance)`` over the random effects of rows [draw, row]; by a table where that is faster.
 
@@ -142,11 +153,8 @@ def over_effects(
         Whose linear predictor.
     link : Link, optional
         Another one than that of the parameter.
-    narrow : float
-        :attr:`Functional.narrow` of what is averaged.
     """
     link = link or posterior.spec.link_of(parameter)
-    link = replace(link, strip=link.strip / narrow)
     if same_variance(predictors, parameter):
         variance = variance_of_predictor(posterior, predictors.take(np.zeros(1, int)), None, draws, parameter)
         return by_table(average, link, eta, variance)
@@ -191,12 +199,66 @@ def _plain(
     return plane_expectation(at, links, start, V)
 
 
+Pair = tuple[tuple[str, Functional], tuple[str, Functional]]
+
+
+def _pair_of(factors: Sequence[Functional], random: Sequence[str]) -> Pair | None:
+    """Two factors with the one parameter with effects that each reads, the second of no further predictor."""
+    read = [[name for name in factor.reads if name in random] for factor in factors]
+    if len(factors) != 2 or [len(names) for names in read] != [1, 1] or read[0] == read[1]:
+        return None
+    found = [(names[0], factor) for names, factor in zip(read, factors, strict=True)]
+    first, second = sorted(found, key=lambda one: -len(one[1].reads))
+    return first, second
+
+
+def _by_pair(posterior: Posterior, pair: Pair, predictors: Predictors, eta: Eta, draws: Draws) -> np.ndarray:
+    """E[f(eta1 + u1) g(eta2 + u2)]: the rule over u1, at each node of which g is averaged given u1.
+
+    The nodes of all rows of a draw are one long row, so that its average of g is one table where variances are alike.
+    """
+    (one, f), (other, g) = pair
+    V = covariance_of_predictors(posterior, predictors, (one, other), draws)
+    sd = np.sqrt(np.maximum(V[..., 0, 0], 0.0))
+    across = np.divide(V[..., 1, 0], sd, out=np.zeros_like(sd), where=sd > 0.0)
+    left = np.maximum(V[..., 1, 1] - across**2, 0.0)
+    alike = same_variance(predictors, one) and same_variance(predictors, other)
+    link = min((posterior.spec.link_of(name) for name in (one, other)), key=strip_of)
+    widest = float(np.sqrt(np.maximum(V[..., 0, 0], V[..., 1, 1])).max(initial=0.0))
+    z, weights = np.array(list(line(link, widest, PLANE_DIGITS, PLANE_REACH))).T
+    chosen = np.arange(len(posterior.beta))[draws]
+    total = np.empty(sd.shape)
+    for some in slices(len(chosen), sd.shape[1] * len(z)):
+        own = {name: np.broadcast_to(values, sd.shape)[some, :, None] for name, values in eta.items()}
+        moved = {**own, one: own[one] + sd[some, :, None] * z, other: own[other] + across[some, :, None] * z}
+        flat = {
+            name: np.broadcast_to(each, (*sd[some].shape, len(z))).reshape(len(each), -1)
+            for name, each in moved.items()
+        }
+        variance = left[some, :1] if alike else np.repeat(left[some], len(z), axis=1)
+        values = value_of(posterior, f, flat, chosen[some]) * _over_line(
+            posterior, g, flat, chosen[some], other, variance
+        )
+        total[some] = values.reshape(*sd[some].shape, len(z)) @ weights
+    return total
+
+
 def _by_line(
     posterior: Posterior, functional: Functional, predictors: Predictors, eta: Eta, draws: Draws, name: str
 ) -> np.ndarray:
+    """By the rule for one parameter."""
+    rows = predictors.take(np.zeros(1, int)) if same_variance(predictors, name) else predictors
+    variance = variance_of_predictor(posterior, rows, None, draws, name)
+    return _over_line(posterior, functional, eta, draws, name, variance)
+
+
+def _over_line(
+    posterior: Posterior, functional: Functional, eta: Eta, draws: Draws, name: str, variance: np.ndarray
+) -> np.ndarray:
     """By the rule for one parameter, by a table where nothing else that is read changes from row to row.
 
-    Draws with about the same sd share their nodes, whose number grows with it.
+    Draws with about the same sd share their nodes, whose number grows with it. ``variance`` is [draw, row], or
+    [draw, 1] where it is the same in all rows.
     """
     link, others = posterior.spec.link_of(name), {other: values for other, values in eta.items() if other != name}
     constants = {other: values[draws][:, None] for other, values in posterior.auxiliary.items()}
@@ -212,9 +274,9 @@ def _by_line(
             result[some] = expectation(at, link, moved[some], sd[some], functional.narrow)
         return result
 
-    if any(other in others for other in functional.reads):
-        return average(link, eta[name], variance_of_predictor(posterior, predictors, None, draws, name))
-    return over_effects(posterior, average, predictors, eta[name], draws, name, narrow=functional.narrow)
+    if variance.shape[1] > 1 or any(other in others for other in functional.reads):
+        return average(link, eta[name], variance)
+    return by_table(average, replace(link, strip=link.strip / functional.narrow), eta[name], variance)
 
 
 def _alike(sd: np.ndarray) -> Iterator[np.ndarray]:

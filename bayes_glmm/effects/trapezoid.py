@@ -147,7 +147,7 @@ def plane_expectation(
     across = np.divide(V[..., 1, 0], first, out=np.zeros_like(first), where=first > 0.0)
     second = np.sqrt(np.maximum(V[..., 1, 1] - across**2, 0.0))
     widest = max(float(first.max(initial=0.0)), float(np.sqrt(V[..., 1, 1]).max(initial=0.0)))
-    narrow = min(links, key=_strip)
+    narrow = min(links, key=strip_of)
     wide, fine = float(second.max(initial=0.0)), (PLANE_DIGITS, PLANE_REACH)
     lines = list(line(narrow, widest, *fine)), list(line(links[1], wide, *fine))
     total: Any = np.zeros_like(eta[0])
@@ -158,7 +158,7 @@ def plane_expectation(
     return total
 
 
-def _strip(link: Link) -> float:
+def strip_of(link: Link) -> float:
     """Half-width of the strip in which functions of an h are bounded."""
     return _STRIPS.get(link.name, link.strip)
 
@@ -167,7 +167,7 @@ def line(
     link: Link, widest: float, digits: float = DIGITS, reach: float = REACH, narrow: float = 1.0
 ) -> Iterator[tuple[float, float]]:
     """Nodes and weights of the rule for functions of an h, for sds up to the widest."""
-    step = float(_step(np.asarray(_strip(link) / narrow / max(widest, 1e-300)), 1.0, digits))
+    step = float(_step(np.asarray(strip_of(link) / narrow / max(widest, 1e-300)), 1.0, digits))
     last = math.ceil((reach + 2.0 * min(widest, 0.5 * FARTHEST)) / step)  # exp(2 eta) puts the peak at z = 2 sd
     for z in step * np.arange(-last, last + 1):
         yield float(z), step * math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)

@@ -36,6 +36,8 @@ class Functional:
         ``(at) -> value`` of what stands beside the factor, which does not read it; nothing where not given.
     factors : tuple of Functional
         Functionals of different parameters that it is the product of, if any.
+    complement : Functional, optional
+        What it is 1 less of, where that has the simpler average over random effects of several parameters.
     quotient : tuple of Functional
         The two functionals whose quotient it is, if any: each is averaged over random effects before the division.
     range : {"real", "positive", "unit", ""}
@@ -57,6 +59,7 @@ class Functional:
     factor: str = ""
     rest: Callable[[At], Any] | None = None
     factors: tuple[Functional, ...] = ()
+    complement: Functional | None = None
     quotient: tuple[Functional, ...] = ()
     range: Literal["real", "positive", "unit", ""] = ""
     narrow: float = 1.0

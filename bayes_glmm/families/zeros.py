@@ -51,7 +51,13 @@ def _zero_inflated(base: Family, **facts: Any) -> Family:
         within = 0.0 if base.correlation is None else base.correlation(at)
         return (within * own + common) / (own + common)
 
-    mean = product("mu", lambda at: at["zi"].complement, ("zi",))
+    def zero(at: At) -> Any:
+        f = at["mu"].f
+        return f.exp(log_density(Response(0.0), at, f))
+
+    mean, some = product("mu", lambda at: at["zi"].complement, ("zi",)), _some_of_inflated(base)
+    reads = (*(parameter.name for parameter in base.parameters), "zi")
+    no = Functional("zero", "probability of a zero", reads, zero, range="unit", complement=some)
     return Family(
         f"zero_inflated_{base.name}",
         title=f"zero-inflated {base.title}",
@@ -62,7 +68,7 @@ def _zero_inflated(base: Family, **facts: Any) -> Family:
         draw=draw,
         correlation=correlation if base.response.trials else None,
         mean=mean,
-        further=(_positive(mean, _some_of_inflated(base)),) if base.response.is_count else (),
+        further=(no, _positive(mean, some)) if base.response.is_count else (),
         limits={name: f"zero_inflated_{limit}" for name, limit in base.limits.items()},
         limits_at_zero={name: f"zero_inflated_{limit}" for name, limit in base.limits_at_zero.items()},
         **facts,
