@@ -66,6 +66,9 @@ RESPONSES = {
     "zero_inflated_binomial": ["p(k, n)"],
     "zero_inflated_beta_binomial": ["p(k, n)"],
     "cumulative": ["k", "b"],
+    "sratio": ["k", "b"],
+    "cratio": ["k"],
+    "acat": ["k"],
     "categorical": ["b", "answer", "f"],
 }
 EDITS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {

@@ -148,7 +148,13 @@ def test_predictors_that_a_density_does_not_read_have_no_derivatives() -> None:
     assert_allclose(of.first[[0, 2]], 0.0)
 
 
-INSIDE = {"positive": [1e-9, 0.03, 1.0, 17.0, 1e8], "unit": [1e-9, 0.02, 0.5, 0.9, 1 - 1e-9]}
+INSIDE = {
+    "positive": [1e-9, 0.03, 1.0, 17.0, 1e8],
+    "unit": [1e-9, 0.02, 0.5, 0.9, 1 - 1e-9],
+    "real": [-1e8, -0.03, 0.0, 17.0],
+}
+BACK = {"positive": mpmath.exp, "unit": Mpmath.expit, "real": lambda x: x}
+FORWARD = {"positive": mpmath.log, "unit": lambda a: mpmath.log(a / (1 - a)), "real": lambda a: a}
 
 
 @pytest.mark.parametrize("support", FREE)
@@ -158,8 +164,8 @@ def test_free_coordinates_and_their_slopes(support: str) -> None:
         x = free.forward(a)
         assert free.back(x) == pytest.approx(a, rel=1e-13)
         with mpmath.workdps(50):
-            back = mpmath.exp if support == "positive" else Mpmath.expit
-            assert x == pytest.approx(float(mpmath.log(a) if support == "positive" else mpmath.log(a / (1 - a))))
+            back = BACK[support]
+            assert x == pytest.approx(float(FORWARD[support](mpmath.mpf(a))))
             slope = float(mpmath.diff(back, mpmath.mpf(x)))
             bend = float(mpmath.diff(lambda x: mpmath.log(mpmath.diff(back, x)), mpmath.mpf(x)))  # noqa: B023
         # near 1 the slope a (1 - a) has the relative error of 1 - a, 1e-16 / 1e-9

@@ -18,7 +18,7 @@ from bayes_glmm.report.words import functional_of, summary_of
 SHOWN = ("sd", "correlation", "icc", "median odds ratio")  # variances and covariances follow from these
 _NAMES = {"icc": "intraclass correlation"}
 _EXPLAINED = {
-    "sd": "Standard deviations are those of the random effects, {link} scale.",
+    "sd": "Standard deviations are those of the random effects, on the scale of the link of their predictor ({link}).",
     "icc": "An intraclass correlation is the share of the variance, on the link's scale, that lies between groups.",
     "median odds ratio": (
         "The median odds ratio compares two rows that differ only in their groups, the higher against the lower: it is "
@@ -39,9 +39,18 @@ def render_variance(posterior: Posterior) -> Markup:
         parts.append(_table(frame) + paragraph("{summary}", kind="note", summary=summary_of(found)))
     explained = [text for name, text in _EXPLAINED.items() if frame["quantity"].str.startswith(name).any()]
     if explained:
-        parts.append(paragraph(" ".join(explained), kind="note", link=posterior.spec.scale_name))
+        parts.append(paragraph(" ".join(explained), kind="note", link=_scales(posterior)))
     parts += [_levels(posterior, block, functional_of(found)) for block in posterior.design.blocks]
     return Markup("").join(parts)
+
+
+def _scales(posterior: Posterior) -> str:
+    """The scale of the location, and those of further parameters with random effects that differ from it."""
+    spec = posterior.spec
+    random = {name for block in posterior.design.blocks for name in block.parameters} & set(spec.formulas)
+    others = {name: spec.link_of(name).name for name in spec.formulas if name in random}
+    differ = [f"{name}: {link}" for name, link in others.items() if link != spec.scale_name]
+    return "; ".join([spec.scale_name, *differ])
 
 
 def _table(frame: pd.DataFrame) -> Markup:
