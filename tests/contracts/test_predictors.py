@@ -39,6 +39,8 @@ LINKED = [(family, name, link) for family, name in PAIRS for link in FAMILIES[fa
 CONSTANTS = {"sigma": 1.1, "nu": 5.3, "phi": 2.3, "zi": 0.3, "shape": 1.7, "hu": 0.35}
 CONSTANTS |= {"zoi": 0.4, "coi": 0.7}  # not numbers that float32 holds
 STRUCTURES = {"together": ("(1 |i| g)", "(1 |i| g)"), "crossed": ("(1 |i| g) + (1 | h)", "(1 |i| g) + (1 | h)")}
+# excess zeros and a dispersion with effects of two factors: the approximate posterior of 150 rows has no mode
+WITHOUT_MODE = [("zero_inflated_negative_binomial_1", "phi")]
 TRIALS = 6  # of each row of successes
 PYTHON = Mode(linker="py", optimizer="fast_compile")  # a few evaluations are not worth a compiler
 
@@ -182,6 +184,9 @@ def test_fused_and_plain_likelihoods_are_sums_of_the_density(family: str, name: 
 def whitened(family: str, name: str, terms: tuple[str, str]) -> tuple[Problem, Density]:
     problem = model(family, name, terms).problem.canonical
     whitening, why = whitening_for(problem)
+    if (family, name) in WITHOUT_MODE and terms == STRUCTURES["crossed"]:
+        assert whitening is None
+        pytest.skip(f"These rows leave plain coordinates alone: {why}.")
     assert whitening is not None, why
     density = whitened_density(whitening)
     assert density is not None
