@@ -94,7 +94,15 @@ def estimates_text(name: str, readings: Mapping[str, np.ndarray]) -> str:
 
 
 def interval_text(estimate: float, lower: float, upper: float) -> str:
-    """An estimate with its interval."""
+    """An estimate with its interval, where it has one.
+
+    Examples
+    --------
+    >>> print(interval_text(0.5, 0.25, 0.75), interval_text(0.5, np.nan, np.nan))
+    0.5 [0.25, 0.75] 0.5
+    """
+    if np.isnan(lower) or np.isnan(upper):
+        return short(estimate)
     return f"{short(estimate)} [{short(lower)}, {short(upper)}]"
 
 
