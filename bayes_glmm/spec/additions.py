@@ -21,7 +21,7 @@ SIGMA = "sigma"  # the parameter that known scales are about
 KINDS = {
     "frequency": "each row stands for w like ones",
     "precision": "the variance of a row is sigma^2 / w",
-    "sampling": "each row stands for w members of the population, which is not supported",
+    "sampling": "each row stands for w members of the population",
 }
 
 
@@ -147,7 +147,8 @@ def _weights(arguments: list[str], term: str) -> tuple[str, str]:
     kind = re.sub(r"^\w+\s*=\s*['\"]?", "", kind)
     if len(first) != 1 or kind not in KINDS:
         column = arguments[0]
-        kinds = "; ".join(f"weights({column}, {name}): {meaning}" for name, meaning in KINDS.items())
+        known = [name for name in KINDS if name != "sampling"]
+        kinds = "; ".join(f"weights({column}, {name}): {KINDS[name]}" for name in known)
         raise SpecError("Weights can mean different things.", term, f"Write {kinds}.")
     if kind == "sampling":
         raise SpecError(

@@ -180,7 +180,7 @@ def test_their_posteriors_are_the_same(family: str) -> None:
     one = bg.GLMM("y ~ x + (1 | g)", data(), family, None, priors | {"threshold": "Normal(0, 2)"})
     other = bg.GLMM(f"{response} ~ 0 + at + x + (1 | g)", expanded(data()), "bernoulli", None, priors)
     a, b = (model.fit(draws=3000, seed=2, progress=False) for model in (one, other))
-    assert a.check().verdict == b.check().verdict == "pass"
+    assert {a.check().verdict, b.check().verdict} == {"fit to use"}
     first = np.hstack([a.posterior.array("threshold"), a.posterior.beta[:, 1:], np.sqrt(a.posterior.G("g")[:, :, 0])])
     second = np.hstack(
         [-sign * b.posterior.beta[:, :3], sign * b.posterior.beta[:, 3:], np.sqrt(b.posterior.G("g")[:, :, 0])]

@@ -74,12 +74,20 @@ def test_the_mean_needs_no_standard_errors(trials: pd.DataFrame) -> None:
     with_errors = posterior.predict(trials[["ablat_c", "se"]], "integrated").table["estimate"]
     assert_allclose(posterior.predict(rows, "integrated").table["estimate"], with_errors)
     assert list(posterior.predict(random_effects="integrated").table["n"]) == [2, 1, 2, 1, 2, 1, 1, 1, 2]
+    assert not len(posterior.coefficients("sigma").table)
     one = posterior.compare("ablat_c", newdata=rows).table["estimate"]
     assert_allclose(one, posterior.compare("ablat_c").table["estimate"])
     with pytest.raises(DataError, match="'se'"):
         posterior.predict(rows, part="sigma")
     with pytest.raises(DataError, match="'se'"):
         posterior.predict(rows, scale="outcome")
+
+
+def test_a_report_of_known_errors(trials: pd.DataFrame, tmp_path: Path) -> None:
+    fit = bg.GLMM(FORMULA, trials).fit(draws=200, chains=2, seed=1, progress=False)
+    text = fit.report(tmp_path / "meta.html").read_text(encoding="utf-8")
+    assert "sd_trial" in text
+    assert "Residual scale" not in text
 
 
 def test_precision_weights_scale_sigma() -> None:

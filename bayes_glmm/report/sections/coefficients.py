@@ -88,10 +88,13 @@ def _further(posterior: Posterior) -> Iterator[Markup]:
     spec = posterior.spec
     for name in spec.formulas:
         title = spec.family.auxiliary[name].title or name
+        found = coefficients(posterior, name).table
+        if not len(found):  # known row by row
+            continue
         text = "Coefficients of the {title} are on the {link} scale, and conditional."
         yield heading(f"{title[:1].upper()}{title[1:]}")
         yield paragraph(text, title=title, link=spec.link_of(name).name)
-        yield side_by_side(coefficients(posterior, name).table, ["coefficient"])
+        yield side_by_side(found, ["coefficient"])
 
 
 def _forest(frame: pd.DataFrame, link: str, caption: str, names: pd.Series | None = None) -> Markup:
