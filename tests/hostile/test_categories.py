@@ -79,7 +79,7 @@ FORMULAS: dict[str, tuple[Any, type[GLMMError], Sequence[str]]] = {
     "- 1": ("y ~ x - 1", SpecError, ["intercept"]),
     "0 + factor": ("y ~ 0 + f + (1 | g)", SpecError, ["intercept", "0 +"]),
     "nothing": ("y ~ 0", SpecError, ["intercept"]),
-    "weights": ("y | weights(x) ~ x", SpecError, ["not supported"]),
+    "weights": ("y | weights(x) ~ x", SpecError, ["weights(x, frequency)"]),
     "trials": ("y | trials(5) ~ x", SpecError, ["takes no trials"]),
     "successes": ("p(y, 5) ~ x", SpecError, ["takes no trials"]),
     "thres": ("y | thres(3) ~ x", SpecError, ["is not understood"]),
