@@ -78,7 +78,7 @@ FORMULAS: dict[str, tuple[Any, Sequence[str]]] = {
     "of sigma": (["y ~ x", "sigma ~ x"], ["'sigma' cannot have another"]),
     "trials": ("y | trials(5) ~ x", ["takes no trials"]),
     "successes": ("p(y, 5) ~ x", ["takes no trials"]),
-    "weights": ("y | weights(x) ~ x", ["not supported"]),
+    "weights": ("y | weights(x) ~ x", ["weights(x, frequency)"]),
     "a sum": ("y + 1 ~ x", ["I(y + 1)"]),
 }
 
