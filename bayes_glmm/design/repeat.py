@@ -1,4 +1,4 @@
-"""Rows that stand for several like ones: each is there as often as its frequency says."""
+"""Rows with frequencies, repeated that many times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST = 20_000_000  # rows: beyond, they do not fit in memory
 
 
 def repeated(design: Design, frequency: str) -> Design:
-    """A design with each row as often as its frequency says, which is 1 afterwards.
+    """Repeat each row of a design by its frequency, which is 1 afterwards.
 
     So whatever counts rows counts observations: the likelihood, leave-one-out, predictive checks, averages.
 

@@ -45,7 +45,7 @@ class LocatedRows:
 
 
 def located(spec: ModelSpec, design: Design) -> LocatedRows:
-    """What of the response the location is the mean of: itself, its logarithm, or its part above 0."""
+    """Return the rows and values whose mean is the location: the response, its logarithm, or its values above 0."""
     w = weights(design)
     if spec.family.located is None:
         return LocatedRows(design.y, w, design.offset)

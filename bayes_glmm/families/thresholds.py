@@ -21,7 +21,7 @@ from bayes_glmm.numerics.functions import NUMPY
 
 Comparison = tuple[float, int, int]
 
-# name, arguments and interquartile range of the distribution that stands for h: cloglog has a normal one
+# distribution of the prior by link: name, arguments and interquartile range; a normal one for cloglog
 _OF_LINK = {
     "logit": ("Logistic", "mu", "s", 2.1972245773),
     "probit": ("Normal", "mu", "sigma", 1.3489795004),

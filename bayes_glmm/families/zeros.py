@@ -46,7 +46,7 @@ def _zero_inflated(base: Family, **facts: Any) -> Family:
         return at["zi"].complement * (base.variance(at) + at["zi"].value * at["mu"].value ** 2)
 
     def correlation(at: At) -> Any:
-        """Of two trials: both have a covariance beside that of the base, zi mu^2 times 1 - zi."""
+        """Correlation of two trials: excess zeros add the covariance (1 - zi) zi mu^2 to that of the base."""
         own, common = base.variance(at), at["zi"].value * at["mu"].value ** 2
         within = 0.0 if base.correlation is None else base.correlation(at)
         return (within * own + common) / (own + common)

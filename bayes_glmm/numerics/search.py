@@ -78,7 +78,7 @@ def climb[D, B](
     Parameters
     ----------
     objective : function
-        ``x -> (value, derivatives)``; -inf where it has no value.
+        ``x -> (value, derivatives)``; the value is -inf outside the domain.
     propose : function
         ``(x, derivatives) -> Step``.
     start : array [parameter]
@@ -162,7 +162,7 @@ def climb_all(
     ----------
     objective : function
         ``x -> (value [...], gradient [..., parameter], precision [..., parameter, parameter])``, the precision positive
-        definite; -inf where there is no value.
+        definite; the value is -inf outside the domain.
     start : array [..., parameter]
     least : float
         The searches end where no next step has a gain as large.

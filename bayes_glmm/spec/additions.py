@@ -19,15 +19,15 @@ _CALL = re.compile(r"(?P<name>[a-z]+)\s*\((?P<inside>.*)\)$", re.DOTALL)
 _COLUMN = re.compile(r"[^\W\d]\w*(?:\.\w+)*$|`[^`]+`$")
 SIGMA = "sigma"  # the parameter that known scales are about
 KINDS = {
-    "frequency": "each row stands for w like ones",
+    "frequency": "each row counts as w identical rows",
     "precision": "the variance of a row is sigma^2 / w",
-    "sampling": "each row stands for w members of the population",
+    "sampling": "each row represents w members of the population",
 }
 
 
 @dataclass(frozen=True)
 class Additions:
-    """What stands beside a response.
+    """Terms beside a response: trials, exposure, frequencies, known scale.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Additions:
     rate : str
         The exposure.
     frequency : str
-        The column that counts how often a row is there.
+        The column with the number of times that each row occurs.
     sigma : str
         The right-hand side of sigma's formula.
     written : str

@@ -57,7 +57,7 @@ FORMULAS = [
     ("y ~ Error(g)", "Write (1 | g)"),
     ("y ~ x$z", "Name the column alone"),
     ("y ~ i.f##c.x", "a * b"),
-    ("y | weights(z) ~ x", "weights(z, frequency): each row stands for w like ones"),
+    ("y | weights(z) ~ x", "weights(z, frequency): each row counts as w identical rows"),
     ("y | weights(z, sampling) ~ x", "weights='w'"),
     ("weighted(y, z) ~ x", "y | weights(z, frequency)"),
     ("y | se(z, sigma=TRUE) ~ x", "(1 | row)"),
