@@ -108,7 +108,7 @@ def marginal_coefficients(posterior: Posterior, level: float = 0.95, interval: I
     Notes
     -----
     Where other parameters than mu enter the mean, as of zero-inflated counts, the population-averaged coefficients are
-    those of the mean of the response, to which all of them contribute; a note of the table says so.
+    those of the mean of the response, which depends on all of these parameters. A note of the table names them.
     """
     require_mean(posterior.spec)
     if posterior.design.thresholds:

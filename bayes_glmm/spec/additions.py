@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from bayes_glmm.errors import SpecError
 from bayes_glmm.families import Family
 from bayes_glmm.foreign import response_advice
-from bayes_glmm.spec.splitting import check_balanced, split
+from bayes_glmm.spec.splitting import check_balanced, is_column, split
 
 _CALL = re.compile(r"(?P<name>[a-z]+)\s*\((?P<inside>.*)\)$", re.DOTALL)
-_COLUMN = re.compile(r"[^\W\d]\w*(?:\.\w+)*$|`[^`]+`$")
 SIGMA = "sigma"  # the parameter that known scales are about
 KINDS = {
     "frequency": "each row counts as w identical rows",
@@ -158,7 +157,7 @@ def _weights(arguments: list[str], term: str) -> tuple[str, str]:
         )
     if kind == "precision":
         return SIGMA, f"1 + offset(-0.5 * log({first[0]}))"
-    if not _COLUMN.match(first[0]):
+    if not is_column(first[0]):
         raise SpecError("Frequencies are a column.", term, "Make the column first.")
     return kind, first[0]
 

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 
 from bayes_glmm.errors import SpecError, is_storable
 from bayes_glmm.foreign import bar_advice, formula_advice, keyword_advice, response_advice
-from bayes_glmm.spec.splitting import check_balanced, depths, is_call, is_wrapped, split, without_quotes
+from bayes_glmm.spec.splitting import check_balanced, depths, is_call, is_column, is_wrapped, split, without_quotes
 from bayes_glmm.spec.terms import RandomTerm
 
 _PROPORTION = re.compile(r"(?:p|prop|proportion)\((?P<inside>.*)\)$", re.DOTALL)
 _CBIND = re.compile(r"cbind\((?P<inside>.*)\)$", re.DOTALL)
 _TRIALS = re.compile(r"trials\((?P<inside>.*)\)$", re.DOTALL)
-_COLUMN = re.compile(r"[^\W\d]\w*(?:\.\w+)*$|`[^`]+`$")
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def _parse_random(term: str) -> Iterator[RandomTerm]:
     nested: list[str] = []
     for part in (piece.strip() for piece in group.split("/")):
         columns = [column.strip() for column in part.split(":")]
-        if not all(_COLUMN.match(column) for column in columns):
+        if not all(map(is_column, columns)):
             raise SpecError(
                 f"The group {group!r} is not a column, nor columns joined by ':' or '/'.",
                 term,

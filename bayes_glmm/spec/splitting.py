@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from bayes_glmm.errors import SpecError
 
 _OPEN, _CLOSE, _QUOTES = "([{", ")]}", "'\"`"
+_COLUMN = re.compile(r"[^\W\d]\w*(?:\.\w+)*$|`[^`]+`$")
 _QUOTED = -1_000_000  # no depth of brackets
 
 
@@ -42,6 +44,11 @@ def is_wrapped(term: str) -> bool:
 def is_call(text: str) -> bool:
     """Whether a function with one pair of parentheses is the whole text: ``f(x)``, not ``f(x) + (z)``."""
     return is_wrapped(text[text.find("(") :])
+
+
+def is_column(text: str) -> bool:
+    """Whether the text is the name of a column, in backquotes or not."""
+    return _COLUMN.match(text) is not None
 
 
 def without_quotes(text: str) -> str:
