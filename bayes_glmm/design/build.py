@@ -90,11 +90,7 @@ def _check_names(spec: ModelSpec, inputs: tuple[str, ...], groups: tuple[str, ..
     formula = spec.formula
     if len(own := own_columns(formula.response)) == 1 and own[0] in (*inputs, *groups):
         raise SpecError("The response also stands on the right.", str(formula), "Leave it out there.")
-    if formula.frequency is not None and formula.frequency.strip("`") in (
-        *inputs,
-        *groups,
-        formula.response.strip("`"),
-    ):
+    if (formula.frequency or "").strip("`") in (*inputs, *groups, *own_columns(formula.response)):
         raise SpecError("The frequencies of rows are in the formula as well.", str(formula), "Leave one of both out.")
     if "Intercept" in inputs:
         raise SpecError("A column cannot be called 'Intercept' in a formula.", str(formula), "Rename it.")

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design.design import Design
+from bayes_glmm.design.response import check_whole
 from bayes_glmm.design.subset import take_rows
-from bayes_glmm.errors import DataError, rows_text
+from bayes_glmm.errors import DataError
 
 MOST = 20_000_000  # rows: beyond, they do not fit in memory
 
@@ -40,13 +41,7 @@ def repeated(design: Design, frequency: str) -> Design:
     """
     name = frequency.strip("`")
     counts = pd.to_numeric(design.data[name], errors="coerce").to_numpy(float)
-    bad = ~(np.isfinite(counts) & (counts > 0) & (counts == np.floor(counts)))
-    if bad.any():
-        raise DataError(
-            "A frequency is not a whole number above 0.",
-            f"{name}, {rows_text(np.flatnonzero(bad))}",
-            "Leave rows that never occurred out.",
-        )
+    check_whole(counts, "The frequency", name, "Leave rows that never occurred out.")
     if counts.sum() > MOST:
         raise DataError(
             f"The frequencies add up to {counts.sum():.3g} rows, more than {MOST:,}.",

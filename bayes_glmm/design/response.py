@@ -106,11 +106,17 @@ def read_trials(trials: str, rows: pd.DataFrame) -> np.ndarray:
         If one is not a whole number above 0.
     """
     values = numeric_column(trials, rows)
+    check_whole(values, "The number of trials", trials, "Leave rows without trials out: they say nothing.")
+    return values
+
+
+def check_whole(values: np.ndarray, what: str, where: str, advice: str) -> None:
+    """Check that numbers [row] are whole and above 0.
+
+    Raises
+    ------
+    DataError
+    """
     bad = ~(np.isfinite(values) & (values > 0) & (values == np.floor(values)))
     if bad.any():
-        raise DataError(
-            "The number of trials is not a whole number above 0.",
-            f"{trials}, {rows_text(np.flatnonzero(bad))}",
-            "Leave rows without trials out: they say nothing.",
-        )
-    return values
+        raise DataError(f"{what} is not a whole number above 0.", f"{where}, {rows_text(np.flatnonzero(bad))}", advice)
