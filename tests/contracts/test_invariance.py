@@ -38,6 +38,11 @@ RESPONSES = {
     "ordered_beta": "closed",
     "poisson": "count",
     "negative_binomial": "count",
+    **dict.fromkeys(("negative_binomial_1", "geometric", "hurdle_poisson", "hurdle_negative_binomial"), "count"),
+    **dict.fromkeys(("zero_inflated_poisson", "zero_inflated_negative_binomial"), "count"),
+    "zero_inflated_negative_binomial_1": "count",
+    **dict.fromkeys(("beta_binomial", "zero_inflated_binomial"), "p(successes, trials)"),
+    "zero_inflated_beta_binomial": "p(successes, trials)",
 }
 STRUCTURES = {
     "none": "",
