@@ -114,6 +114,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_.-]|family$", "", name.lower())
 
 
+_COVARIANCES = "cs(0 + f | g), ar1(0 + C(t) | g), ou(0 + C(t) | g)"
 _FUNCTIONS: dict[str, str] = {
     # categories
     **dict.fromkeys(("factor", "as.factor", "as_factor", "as.character", "categorical", "i"), "Write C({x})."),
@@ -164,7 +165,7 @@ _FUNCTIONS: dict[str, str] = {
     **dict.fromkeys(("us", "un"), "Write (x | g): correlated effects."),
     **dict.fromkeys(
         ("ar", "ar1", "arma", "ou", "cs", "cosy", "car", "sar", "mat", "exp_cov", "toep", "rr", "fcor", "unstr"),
-        "Structured correlations are not supported. Write (x | g) or (1 | g).",
+        f"Covariances of effects are {_COVARIANCES}; residuals have none. Write (x | g) or (1 | g) for others.",
     ),
     "mm": "Multi-membership is not supported. Write one grouping factor: (1 | g).",
     "gr": "Write the column itself: (1 | {x}).",
@@ -279,11 +280,10 @@ _BARS: tuple[tuple[str, str], ...] = (
         "Write ({x} | {g}): a grouping factor is always categorical.",
     ),
     (r"\((?P<x>[^|]*)\|\s*interaction\(\s*(?P<a>[\w.]+)\s*,\s*(?P<b>[\w.]+)\s*\)\s*\)", "Write ({x} | {a}:{b})."),
-    (r"diag\((?P<x>[^|]*)\|(?P<g>[^|]*)\)", "Write ({x} || {g})."),
-    (r"(?:u[sn]|re|random)\((?P<x>[^|]*)\|(?P<g>[^|]*)\)", "Write ({x} | {g})."),
+    (r"(?:un|re|random)\((?P<x>[^|]*)\|(?P<g>[^|]*)\)", "Write ({x} | {g})."),
     (
         r"[\w.]+\((?P<x>[^|]*)\|(?P<g>[^|]*)\)",
-        "Structured correlations are not supported. Write ({x} | {g}) or (1 | {g}).",
+        f"Covariances of effects are {_COVARIANCES}. Write ({{x}} | {{g}}) or (1 | {{g}}) for others.",
     ),
     (
         r"(?P<x>[\w.]+)\s*\|\|?\s*(?P<g>[\w.:/]+)",

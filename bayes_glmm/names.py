@@ -11,7 +11,16 @@ gets a suffix.
 
 from __future__ import annotations
 
-KINDS = ("u_", "z_", "sd_", "sd_at_centre_", "G_", "corr_", "chol_")  # variables named after a grouping factor
+KINDS = (
+    "u_",
+    "z_",
+    "sd_",
+    "sd_at_centre_",
+    "G_",
+    "corr_",
+    "chol_",
+    "unit_rho_",
+)  # variables named after a grouping factor
 LOCATION = "mu"  # its variables go without a name of their own
 PARAMETERS = ("sigma", "phi", "nu", "zi", "shape", "hu", "zoi", "coi")  # further parameters of families
 THRESHOLD, ADJACENT = "threshold", "adjacent"  # between ordered categories, and the dimension along them

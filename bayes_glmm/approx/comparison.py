@@ -18,6 +18,7 @@ from bayes_glmm.approx.result import ApproxFit
 from bayes_glmm.design.check import dependent
 from bayes_glmm.design.findings import same_partition
 from bayes_glmm.errors import EstimationError, SpecError
+from bayes_glmm.likelihood.likelihood import check_free_covariances
 
 _SAME = 1e-8  # of a column: what rounding leaves of one that others explain
 _NOISE = 1e-3  # of twice a log likelihood: how far a maximum may be missed
@@ -154,6 +155,7 @@ def _check_comparable(smaller: ApproxFit, larger: ApproxFit) -> None:
         if one != other and (what != "methods" or a.blocks):  # without random effects all methods are one
             raise SpecError(f"The fits have different {what}: {one} and {other}.", advice="Fit both the same way.")
     for fit in (smaller, larger):
+        check_free_covariances(fit.design)
         if not fit.converged:
             raise EstimationError("A fit has not converged.", str(fit.spec.formula), " ".join(fit.messages))
 

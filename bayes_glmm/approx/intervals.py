@@ -10,6 +10,7 @@ import pandas as pd
 from bayes_glmm.approx.profile import surface_of, with_first
 from bayes_glmm.approx.result import ApproxFit
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.likelihood.likelihood import check_free_covariances
 from bayes_glmm.numerics.free import Free
 from bayes_glmm.summaries import check_level
 
@@ -67,7 +68,7 @@ def _wald(fit: ApproxFit, level: float) -> np.ndarray:
     from scipy import stats
 
     reach = stats.norm.isf(0.5 * (1.0 - level)) * np.array([-1.0, 1.0])
-    sds = np.array([_log_sd(fit, row) for row in fit.layout.rows]).reshape(-1, 2)
+    sds = fit.layout.log_sds(fit.x, fit.covariance, fit.free)
     with np.errstate(over="ignore"):
         positive = np.exp(sds[:, :1] + reach * sds[:, 1:])
     errors = np.sqrt(np.diagonal(fit.covariance))
@@ -85,22 +86,13 @@ def _constants(fit: ApproxFit) -> dict[str, tuple[int, Free]]:
     return {name: found[name] for name in found if name not in fit.spec.family.steps}
 
 
-def _log_sd(fit: ApproxFit, row: np.ndarray) -> tuple[float, float]:
-    """The logarithm of a standard deviation, the length of a row of L, and its standard error."""
-    x, covariance = fit.x[row], fit.covariance[np.ix_(row, row)]
-    if fit.free:  # it is a coordinate itself
-        return float(x[-1]), float(np.sqrt(covariance[-1, -1]))
-    sd = max(float(np.linalg.norm(x)), np.finfo(float).tiny)
-    slope = x / sd
-    return float(np.log(sd)), float(np.sqrt(slope @ covariance @ slope) / sd)
-
-
 def _profile(fit: ApproxFit, level: float) -> np.ndarray:
     """Lower and upper ends [parameter, 2], in the order of the summary."""
     from scipy import stats
 
     if fit.design.thresholds:
         raise SpecError("Thresholds have no profile intervals.", advice="Use method='wald'.")
+    check_free_covariances(fit.design)
     quantile = float(stats.chi2.ppf(level, 1))
     surface, theta = surface_of(fit), fit.layout.theta
     beta = [surface.interval(j, quantile) for j in range(theta.start)]

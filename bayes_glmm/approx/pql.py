@@ -24,7 +24,7 @@ from bayes_glmm.design.canonical_columns import conditioned
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Layout, Likelihood, Parameters, conditional_modes, layout_of, likelihood_of
 from bayes_glmm.likelihood.estimate import THETA_ERROR, with_positive_diagonal
-from bayes_glmm.likelihood.likelihood import check_one_predictor
+from bayes_glmm.likelihood.likelihood import check_free_covariances, check_one_predictor
 from bayes_glmm.likelihood.maximum import Maximum, maximise
 from bayes_glmm.likelihood.start import starting_parameters
 
@@ -76,6 +76,7 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
     canonical = conditioned(model.design)
     problem = in_columns(model, canonical)
     check_one_predictor(problem.spec)
+    check_free_covariances(problem.design)
     likelihood = likelihood_of(problem.spec, problem.design)
     try:
         found = _alternate(likelihood, criterion, dispersion)
@@ -175,8 +176,8 @@ def _alternate(likelihood: Likelihood, criterion: Criterion, dispersion: Dispers
     free = dispersion == "estimate" or family.name in POWER
     layout = Layout((), likelihood.design.blocks, ("dispersion",) if free else ())
     scale = [value ** POWER[family.name] for value in first.auxiliary.values()] or [1.0]
-    x = layout.vector(Parameters(np.empty(0), first.L, {"dispersion": scale[0]}))
-    sizes = np.array([first.L[group][i, i] for group, i, _ in layout.entries] + [1.0] * free)
+    variances = Parameters(np.empty(0), first.L, {"dispersion": scale[0]})
+    x, sizes = layout.vector(variances), np.append(layout.scale(variances), [1.0] * free)
     least = AWAY_FROM_ZERO * np.append(x[layout.theta], [0.0] * free)
     z = conditional_modes(likelihood, first).z
     solution, at_mode = joint_mode(likelihood, layout.parameters(x), first.beta, z)
@@ -229,10 +230,10 @@ def _estimates(likelihood: Likelihood, layout: Layout, found: _Found) -> tuple[P
     )
     covariance = np.zeros((len(layout.names),) * 2)
     covariance[layout.beta, layout.beta] = found.solution.covariance
-    kept = len(layout.entries) + len(auxiliary)
-    to_log = np.array([1.0] * len(layout.entries) + [1.0 / power] * len(auxiliary))
+    entries = layout.theta.stop - layout.theta.start
+    to_log = np.array([1.0] * entries + [1.0 / power] * len(auxiliary))
     rest = slice(layout.theta.start, None)
-    covariance[rest, rest] = to_log[:, None] * found.maximum.covariance[:kept, :kept] * to_log
+    covariance[rest, rest] = to_log[:, None] * found.maximum.covariance[: len(to_log), : len(to_log)] * to_log
     return parameters, covariance
 
 

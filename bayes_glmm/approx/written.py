@@ -81,7 +81,7 @@ def _derivative(change, x: np.ndarray, canonical: Canonical, layout: Layout) -> 
     slope, first, last = np.eye(len(x)), layout.theta.start, layout.theta.stop
     slope[layout.beta, layout.beta] = canonical.T
     steps = _STEP * np.maximum(1e-3, np.abs(x[layout.theta]))
-    if layout.entries:
+    if layout.runs:
         slope[:, layout.theta] = jacobian(
             lambda theta: change(np.concatenate([x[:first], theta, x[last:]])), x[layout.theta], steps
         )

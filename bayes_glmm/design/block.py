@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_glmm import names
+from bayes_glmm.numerics.covariance import OneCorrelation
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -34,6 +35,8 @@ class RandomBlock:
         ``(x || g)``.
     parameters : tuple of str
         The parameter whose predictor each effect enters; the location for all where none are given.
+    forms : tuple of OneCorrelation or None
+        How the effects of each run covary; None where their covariance is free.
     """
 
     group: str
@@ -43,8 +46,11 @@ class RandomBlock:
     levels: tuple[str, ...]
     pattern: tuple[int, ...]
     parameters: tuple[str, ...] = ()
+    forms: tuple[OneCorrelation | None, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.forms:
+            object.__setattr__(self, "forms", (None,) * len(self.pattern))
         if not self.parameters:
             object.__setattr__(self, "parameters", (names.LOCATION,) * len(self.effects))
 
@@ -75,11 +81,38 @@ class RandomBlock:
         return tuple(slice(stop - size, stop) for size, stop in zip(self.pattern, ends, strict=True))
 
     @property
+    def own_sds(self) -> tuple[int, ...]:
+        """The effects with a standard deviation of their own, not that of the first of their run."""
+        found = []
+        for run, form in zip(self.runs, self.forms, strict=True):
+            found += list(range(run.start, run.stop)) if form is None else [run.start + k for k in form.sds]
+        return tuple(found)
+
+    @property
+    def correlations(self) -> np.ndarray:
+        """Which entries of a matrix over the effects are correlations of their own [effect, effect]."""
+        kept = np.zeros((len(self.effects),) * 2, bool)
+        for run, form in zip(self.runs, self.forms, strict=True):
+            own = kept[run, run]
+            if form is None:
+                own |= np.tril(np.ones(own.shape, bool), k=-1)
+            else:
+                own[form.nearest] = True
+        return kept
+
+    @property
+    def leaders(self) -> tuple[int, ...]:
+        """For each effect, the one whose standard deviation it has."""
+        own = np.array(self.own_sds)
+        return tuple(own[np.searchsorted(own, np.arange(len(self.effects)), side="right") - 1].tolist())
+
+    @property
     def runs_of_parameters(self) -> tuple[list[int], ...]:
-        """Positions of the effects of each run, by the parameter whose predictor they enter."""
+        """Positions of the effects of each run of free covariance, by the parameter whose predictor they enter."""
         parts = [
             [k for k in range(run.start, run.stop) if self.parameters[k] == parameter]
-            for run in self.runs
+            for run, form in zip(self.runs, self.forms, strict=True)
+            if form is None
             for parameter in dict.fromkeys(self.parameters[run])
         ]
         return tuple(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +23,7 @@ from bayes_glmm.design.repeat import repeated
 from bayes_glmm.design.response import own_columns, read_response, read_trials, response_columns
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.names import effect
+from bayes_glmm.numerics.covariance import COVARIANCES, OneCorrelation
 from bayes_glmm.spec import Formula, ModelSpec, RandomTerm
 
 
@@ -159,11 +160,12 @@ def _build_block(
             "An intercept is implied by (x | g): write (0 + x | g) for the slope alone.",
         )
     pattern = _pattern([term for _, term in members], [len(part) for part in labels_in])
+    forms = tuple(_forms([term for _, term in members], labels_in, pattern))
     values = np.column_stack([values_of(part) for part in parts])
     labels = group_labels(columns, rows)
     levels = _levels(columns, rows, labels)
     index = pd.Index(levels).get_indexer(pd.Index(labels))
-    return tuple(parts), RandomBlock(group, tuple(flat), values, index, levels, pattern, tuple(of_effect))
+    return tuple(parts), RandomBlock(group, tuple(flat), values, index, levels, pattern, tuple(of_effect), forms)
 
 
 def _shared_together(members: Sequence[tuple[str, RandomTerm]]) -> list[tuple[str, RandomTerm]]:
@@ -184,6 +186,41 @@ def _pattern(terms: Sequence[RandomTerm], sizes: Sequence[int]) -> tuple[int, ..
             runs += [size] if term.correlated else [1] * size
         last = term.shared
     return tuple(runs)
+
+
+def _forms(
+    terms: Sequence[RandomTerm], labels: Sequence[Sequence[str]], pattern: tuple[int, ...]
+) -> Iterator[OneCorrelation | None]:
+    """The covariance of each run."""
+    started, ends = np.cumsum([0, *pattern]), np.cumsum([len(part) for part in labels])
+    for start in started[:-1]:
+        k = int(np.searchsorted(ends, start, side="right"))
+        yield None if terms[k].covariance is None else _form(terms[k], labels[k])
+
+
+def _form(term: RandomTerm, effects: Sequence[str]) -> OneCorrelation:
+    """The covariance of the effects of one term.
+
+    Raises
+    ------
+    SpecError
+        For fewer than two effects, and effects without distances.
+    """
+    record = COVARIANCES[term.covariance or ""]
+    if len(effects) < 2 or "Intercept" in effects:
+        raise SpecError(
+            f"The effects of {term} are {', '.join(effects)}: {record.title} is for the levels of a factor.",
+            str(term),
+            f"Write {record.name}(0 + C(f) | {term.group}), with a column f of two levels or more.",
+        )
+    try:
+        return record.of(effects)
+    except ValueError as error:
+        raise SpecError(
+            f"The effects of {term} have no distances for {record.title}: {error}.",
+            str(term),
+            "Use ou(0 + C(t) | g) for times at any distance, ar1(0 + C(t) | g) for equal steps.",
+        ) from error
 
 
 def _levels(columns: tuple[str, ...], rows: pd.DataFrame, labels: pd.Series) -> tuple[str, ...]:

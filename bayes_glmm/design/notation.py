@@ -10,13 +10,17 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from bayes_glmm.design.block import RandomBlock
 from bayes_glmm.design.design import Design
 from bayes_glmm.design.predictor import Predictor
+from bayes_glmm.design.prior_check import lkj_shape
 from bayes_glmm.design.prior_text import brief
 from bayes_glmm.design.priors import Priors
 from bayes_glmm.design.thresholds import in_order
 from bayes_glmm.names import effect as effect_name
+from bayes_glmm.numerics.covariance import COVARIANCES, OneCorrelation
 from bayes_glmm.spec import ModelSpec
 
 _LONGEST = 110  # characters of a line of text
@@ -70,13 +74,17 @@ def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...
         *_against_reference(spec, design),
         *(line for one in design.predictors.fixed for line in _predictor(spec, design, one)),
         *(line for block in design.blocks for line in _random_effects(block, _letter(design, block))),
-        *_priors(spec, priors),
+        *_priors(spec, design, priors),
     )
 
 
-def _priors(spec: ModelSpec, priors: Priors) -> Iterator[str]:
+def _priors(spec: ModelSpec, design: Design, priors: Priors) -> Iterator[str]:
     """One line per prior, with where it holds; then what the default priors of coefficients are together."""
+    single = {f"corr_{block.group}": block for block in design.blocks if any(block.forms)}
     for name, prior in priors.entries.items():
+        if name in single:
+            yield from _single_correlations(single[name], name, lkj_shape(name, prior))
+            continue
         where = priors.sources[name].partition(", at ")[2]
         held = f"   (at {where})" if where and where != "x = 0" else ""
         yield f"{_symbol(name)} ~ {brief(prior)}{held}"
@@ -87,6 +95,14 @@ def _priors(spec: ModelSpec, priors: Priors) -> Iterator[str]:
         text = f"Priors of β: marginal, as written; jointly those of the {span.removeprefix('default, ')}."
         yield from textwrap.wrap(text, _LONGEST, subsequent_indent="    ", break_on_hyphens=False)
     yield from priors.notes
+
+
+def _single_correlations(block: RandomBlock, name: str, shape: float) -> Iterator[str]:
+    """The priors of single correlations of a group, and that of the free ones beside them."""
+    if any(form is None and size > 1 for form, size in zip(block.forms, block.pattern, strict=True)):
+        yield f"{_symbol(name)} ~ LKJ(eta={shape:g}), where correlations are free"
+    for form in filter(None, block.forms):
+        yield f"place of ρ between {form.lowest:.3g} and 1 ~ Beta({shape:g}, {shape:g})"
 
 
 def _response(spec: ModelSpec, design: Design) -> str:
@@ -195,11 +211,22 @@ def _random_effects(block: RandomBlock, letter: str) -> Iterator[str]:
         return
     yield f"G_{g} = diag(sd_{g}) R_{g} diag(sd_{g}),  R_{g} = corr_{g}"
     if len(block.pattern) > 1:
-        runs, start = [], 0
-        for size in block.pattern:
-            runs.append("{" + ", ".join(block.effects[start : start + size]) + "}")
-            start += size
+        runs = ["{" + ", ".join(block.effects[run]) + "}" for run in block.runs]
         yield f"  correlated within {', '.join(runs)}, not between"
+    for run, form in zip(block.runs, block.forms, strict=True):
+        if form is not None:
+            yield f"  {COVARIANCES[form.name].title} of {', '.join(block.effects[run])}:"
+            yield f"    {_entries(block, run, form)}"
+
+
+def _entries(block: RandomBlock, run: slice, form: OneCorrelation) -> str:
+    """What the correlations of a run are, by its one correlation."""
+    g, (i, j) = block.group, form.nearest
+    effects = block.effects[run]
+    rho = f"R_{g}[{effects[i]}, {effects[j]}] = ρ"
+    others = "all correlations are ρ" if np.ptp(form.D[form.D > 0]) == 0 else "others ρ to the power of their distance"
+    sds = f"; one sd_{g}" if form.one_sd else ""
+    return f"{rho}, {form.lowest:.3g} < ρ < 1, {others}{sds}"
 
 
 def _letter(design: Design, block: RandomBlock) -> str:

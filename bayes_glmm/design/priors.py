@@ -196,7 +196,7 @@ def _parameters(spec: ModelSpec, design: Design) -> Iterator[tuple[str, str]]:
         names = one.coefficients[1:] if design.thresholds and one.parameter == LOCATION else one.coefficients
         yield from ((f"{one.variable}[{name}]", one.parameter) for name in names)
     for block in design.blocks:
-        named = zip(block.effects, block.parameters, strict=True)
+        named = [(block.effects[k], block.parameters[k]) for k in block.own_sds]
         yield from ((f"sd_{block.group}[{effect}]", parameter) for effect, parameter in named)
         if block.correlated:
             yield f"corr_{block.group}", LOCATION
@@ -305,8 +305,10 @@ def _others(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Prior]]:
     scale = {parameter.name: parameter.sd for parameter in spec.family.parameters}
     scale[LOCATION] = REACH * predictor_scale(spec, design)
     for block in design.blocks:
-        for effect, parameter, size in zip(block.effects, block.parameters, _sizes(design, block), strict=True):
-            yield f"sd_{block.group}[{effect}]", _prior("HalfStudentT", nu=3, sigma=scale[parameter] / size)
+        sizes = _sizes(design, block)
+        for k in block.own_sds:
+            prior = _prior("HalfStudentT", nu=3, sigma=scale[block.parameters[k]] / sizes[k])
+            yield f"sd_{block.group}[{block.effects[k]}]", prior
         if block.correlated:
             yield f"corr_{block.group}", Prior("LKJ", keyword=(("eta", 2),))
     for name, record in spec.auxiliary.items():

@@ -117,7 +117,7 @@ def searches(spec: ModelSpec, design: Design) -> Searches:
         raise EstimationError("The coefficients cannot be told apart where the search starts.") from error
     free = layout.to_free(layout.vector(plausible))
     carry = partial(_carried, layout)
-    sds = [row[-1] for row in layout.rows]
+    sds = sorted(set(layout.sds))
     starts = []
     for size in SIZES:
         y = free.copy()
@@ -127,7 +127,7 @@ def searches(spec: ModelSpec, design: Design) -> Searches:
     root[layout.beta, layout.beta] = beta if T is None else T @ beta
     slope = jacobian(carry, free, _STEP)[layout.theta, layout.theta]
     root[layout.theta, layout.theta] = THETA_ERROR * slope
-    starts = starts if layout.rows else starts[:1]
+    starts = starts if sds else starts[:1]
     return Searches(likelihood, layout, (*starts, _without_slopes(likelihood, layout, starts[0])), root)
 
 

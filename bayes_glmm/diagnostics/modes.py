@@ -135,6 +135,6 @@ def _advice(gap: Gap, layout: Layout) -> str:
 def _quantities(layout: Layout, y: np.ndarray) -> Iterator[tuple[str, float]]:
     """Coefficients, and logarithms of standard deviations."""
     yield from zip(layout.coefficients, map(float, y[layout.beta]), strict=True)
-    rows = iter(layout.rows)
+    places = iter(layout.sds)
     for block in layout.blocks:
-        yield from ((f"sd_{block.group}[{effect}]", float(y[next(rows)[-1]])) for effect in block.effects)
+        yield from ((f"sd_{block.group}[{effect}]", float(y[next(places)])) for effect in block.effects)

@@ -1,7 +1,8 @@
 """The posterior's parameters as one labelled list, each once: what worst-case statistics run over.
 
 Covariances ``G_g``, factors ``chol_g`` and standardised effects ``z_g`` are functions of the others and are left out;
-of a correlation matrix only the entries below the diagonal and within a run of correlated effects count. Entries that
+of a correlation matrix only the entries below the diagonal and within a run of correlated effects count, and of a run
+with one correlation only that; of effects with one standard deviation the first's. Entries that
 are the same in all draws were given, not drawn. Of a grouping factor with thousands of levels some hundred stand for
 all: what keeps one effect from mixing is its variance or the fixed effects, which every level shares.
 """
@@ -17,7 +18,7 @@ from bayes_glmm.names import level_dim
 from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior
 
-DERIVED = ("G_", "chol_", "z_")
+DERIVED = ("G_", "chol_", "unit_rho_", "z_")
 PER_LEVEL = "u_"
 MOST_LEVELS = 200
 
@@ -61,11 +62,12 @@ def _entries(posterior: Posterior, name: str, shape: tuple[int, ...]) -> np.ndar
     kept = np.ones(shape, bool)
     if name == posterior.design.predictors.location.variable and posterior.design.thresholds:
         kept[0] = False  # less the first threshold
-    if not name.startswith("corr_"):
-        return kept
-    patterns = {block.group: block.pattern for block in posterior.design.blocks}
-    run = np.repeat(np.arange(len(patterns[name[5:]])), patterns[name[5:]])
-    return np.tril(run[:, None] == run[None, :], k=-1)
+    blocks = {block.group: block for block in posterior.design.blocks}
+    if name.startswith("corr_"):
+        return blocks[name[5:]].correlations
+    if name.startswith("sd_") and name[3:] in blocks:
+        kept[:] = np.isin(np.arange(len(kept)), blocks[name[3:]].own_sds)
+    return kept
 
 
 def _labels(name: str, variable: xr.DataArray) -> Iterator[str]:

@@ -103,14 +103,14 @@ def conflicts(spec: ModelSpec, design: Design, priors: Priors) -> tuple[Conflict
         if name not in priors.entries:  # an intercept whose prior at x = 0 has no closed form
             continue
         measured.append(Conflict(name, value, coefficient_distance(priors[name], value)))
-    rows = iter(layout.rows)
+    places = iter(layout.sds)
     for block in layout.blocks:
-        sds = [float(np.exp(y[next(rows)[-1]])) for _ in block.effects]
+        sds = [float(np.exp(y[next(places)])) for _ in block.effects]
         if spec.family.response.events and not _mixed(design, block.index, len(block.levels)):
             continue
-        for effect, value in zip(block.effects, sds, strict=True):
-            name = f"sd_{block.group}[{effect}]"
-            measured.append(Conflict(name, value, sd_distance(priors[name], value)))
+        for k in block.own_sds:
+            name = f"sd_{block.group}[{block.effects[k]}]"
+            measured.append(Conflict(name, sds[k], sd_distance(priors[name], sds[k])))
     return tuple(sorted(measured, key=lambda conflict: -conflict.distance))
 
 

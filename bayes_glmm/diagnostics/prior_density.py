@@ -75,6 +75,8 @@ def _evaluated(graph: TensorVariable) -> np.ndarray:
 def log_correlation_density(posterior: Posterior, block: RandomBlock, first: int, values: np.ndarray) -> np.ndarray:
     """The log density of one correlation under LKJ(eta): r = 2 b - 1, b ~ Beta(a, a), a = eta - 1 + d / 2.
 
+    Of effects with one correlation: b, its place in its range, ~ Beta(eta, eta).
+
     Lewandowski, Kurowicka & Joe (2009), Journal of Multivariate Analysis 100, 1989-2001.
 
     Parameters
@@ -88,7 +90,11 @@ def log_correlation_density(posterior: Posterior, block: RandomBlock, first: int
     """
     from scipy import stats
 
-    run = next(run for run in runs(block) if first in run)
+    run, form = next(pair for pair in zip(runs(block), block.forms, strict=True) if first in pair[0])
+    if form is not None:
+        eta = _shape(posterior, block)
+        with np.errstate(invalid="ignore"):
+            return stats.beta.logpdf(form.place(values), eta, eta) - np.log(1.0 - form.lowest)
     a = _shape(posterior, block) - 1.0 + 0.5 * len(run)
     return stats.beta.logpdf(0.5 * (values + 1.0), a, a) - np.log(2.0)
 
@@ -105,8 +111,13 @@ def log_prior(posterior: Posterior) -> np.ndarray:
         if block.correlated:
             R = posterior.draws["posterior"][f"corr_{block.group}"].transpose("chain", "draw", ...).to_numpy()
             eta = _shape(posterior, block)
-            for run in runs(block):
-                total += (eta - 1.0) * np.linalg.slogdet(R[..., run, :][..., run])[1]
+            for run, form in zip(runs(block), block.forms, strict=True):
+                own = R[..., run, :][..., run]
+                if form is None:
+                    total += (eta - 1.0) * np.linalg.slogdet(own)[1]
+                else:
+                    share = form.place(own[(..., *form.nearest)])
+                    total += (eta - 1.0) * (np.log(share) + np.log1p(-share))
     return total
 
 

@@ -200,7 +200,7 @@ def _start_at_the_mode(whitening: Whitening, model: pm.Model) -> None:
         if model[name] in model.free_RVs:
             model.set_initval(model[name], sd)
         else:
-            for effect, value in zip(block.effects, sd, strict=True):
-                model.set_initval(model[f"{name}[{effect}]"], value)
+            for k in block.own_sds:
+                model.set_initval(model[f"{name}[{block.effects[k]}]"], sd[k])
     for name, value in mode.auxiliary.items():
         model.set_initval(model[name], value)

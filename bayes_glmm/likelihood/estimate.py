@@ -117,7 +117,7 @@ def maximum_a_posteriori(
     layout = layout_of(likelihood)
     objective = LogPosterior(Evaluator(likelihood, log_likelihood, layout), LogPrior(layout, priors), layout)
     at, scale, T = _start(likelihood, layout, start)
-    scale[layout.theta, layout.theta] = THETA_ERROR**2 * np.eye(len(layout.entries))
+    scale[layout.theta, layout.theta] = THETA_ERROR**2 * np.eye(layout.theta.stop - layout.theta.start)
     maximum = _maximise(objective, layout.to_free(layout.vector(at)), scale, layout, T)
     return _estimate(likelihood, log_likelihood, layout, maximum, free=True)
 
@@ -195,8 +195,7 @@ def _start(
             "The coefficients cannot be told apart where the search starts.",
             advice="Look for columns that separate the response, or are nearly combinations of others.",
         ) from error
-    sizes = np.array([found.L[group][i, i] for group, i, _ in layout.entries])
-    errors = np.concatenate([THETA_ERROR * sizes, np.full(len(layout.auxiliary), AUXILIARY_ERROR)])
+    errors = np.concatenate([THETA_ERROR * layout.scale(found), np.full(len(layout.auxiliary), AUXILIARY_ERROR)])
     scale = np.diag(np.concatenate([np.zeros(len(beta)), errors**2]))
     scale[layout.beta, layout.beta] = beta
     return start or found, scale, T

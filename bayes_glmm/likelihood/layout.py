@@ -1,8 +1,8 @@
-"""All parameters of a model as one vector, for optimisers: beta, the lower triangles of L, constants made free."""
+"""All parameters of a model as one vector, for optimisers: beta, the roots L of covariances, constants made free."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,15 +10,36 @@ import numpy as np
 
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
+from bayes_glmm.likelihood.roots import Root, root_of
 from bayes_glmm.numerics.free import FREE, Free
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Which entry of the vector x is which parameter.
+class Run:
+    """The effects of one group that covary, and where they stand.
 
-    L and L with the sign of a column changed have the same G, so the diagonal of L may take either sign: likelihoods
-    are smooth where a standard deviation is 0, and x has no boundary.
+    Attributes
+    ----------
+    group : str
+    effects : slice
+        Among those of the group.
+    place : slice
+        Of their root's coordinates in the vector.
+    root : Root
+    """
+
+    group: str
+    effects: slice
+    place: slice
+    root: Root
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which entry of the vector x is which parameter, and of the free vector y.
+
+    Both differ in the coordinates of L alone (:mod:`~bayes_glmm.likelihood.roots`): x has those in which likelihoods
+    are searched, y those of posterior densities.
 
     Attributes
     ----------
@@ -43,15 +64,21 @@ class Layout:
         return {name: FREE[support] for name, support in zip(self.auxiliary, supports, strict=True)}
 
     @cached_property
-    def entries(self) -> tuple[tuple[str, int, int], ...]:
-        """Group, row and column of each entry of L that is free."""
-        return tuple((block.group, i, j) for block in self.blocks for i, j in _free(block.pattern))
+    def runs(self) -> tuple[Run, ...]:
+        """The runs of effects that covary."""
+        found, start = [], len(self.coefficients)
+        for block in self.blocks:
+            for effects, size, form in zip(block.runs, block.pattern, block.forms, strict=True):
+                root = root_of(size, form)
+                found.append(Run(block.group, effects, slice(start, start + root.count), root))
+                start += root.count
+        return tuple(found)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Name of each entry of x."""
         effects = {block.group: block.effects for block in self.blocks}
-        theta = [f"L_{group}[{effects[group][i]}, {effects[group][j]}]" for group, i, j in self.entries]
+        theta = [name for run in self.runs for name in run.root.names(run.group, effects[run.group][run.effects])]
         return (
             *self.coefficients,
             *theta,
@@ -71,72 +98,75 @@ class Layout:
 
     @property
     def theta(self) -> slice:
-        """Where the entries of L stand."""
-        return slice(len(self.coefficients), len(self.coefficients) + len(self.entries))
+        """Where the coordinates of L stand."""
+        start = len(self.coefficients)
+        return slice(start, self.runs[-1].place.stop if self.runs else start)
 
-    @cached_property
-    def rows(self) -> tuple[np.ndarray, ...]:
-        """Where each row of each L stands, within its run of correlated effects; the diagonal entry is the last."""
-        rows: dict[tuple[str, int], list[int]] = {}
-        for position, (group, i, _) in enumerate(self.entries, start=self.theta.start):
-            rows.setdefault((group, i), []).append(position)
-        return tuple(map(np.array, rows.values()))
+    @property
+    def sds(self) -> tuple[int, ...]:
+        """Where the logarithm of the standard deviation of each effect stands in y, block by block."""
+        return tuple(run.place.start + k for run in self.runs for k in run.root.sds)
+
+    def scale(self, parameters: Parameters) -> np.ndarray:
+        """The size of what moves with each coordinate of L in x."""
+        found = [run.root.scale(_part(parameters.L, run)) for run in self.runs]
+        return np.concatenate([*found, np.empty(0)])
 
     def from_free(self, y: np.ndarray) -> np.ndarray:
-        """The vector x of free coordinates y: rows of L from their length and the ratios of their entries."""
-        x = y.copy()
-        for row in self.rows:
-            sd = np.exp(np.minimum(y[row[-1]], 350.0))
-            x[row] = sd * np.append(y[row[:-1]], 1.0) / np.sqrt(1.0 + y[row[:-1]] @ y[row[:-1]])
-        return x
+        """The vector x of free coordinates y."""
+        return self._changed(y, lambda run: run.root.from_free(y[run.place]))
 
     def to_free(self, x: np.ndarray) -> np.ndarray:
-        """The free coordinates of a vector x whose diagonals of L are positive.
-
-        Row k of L becomes the ratios L_kj / L_kk, which say how correlated effect k is with those before it, and the
-        logarithm of its length, the standard deviation.
-        """
-        y = x.copy()
-        for row in self.rows:
-            y[row] = np.append(x[row[:-1]] / x[row[-1]], np.log(np.linalg.norm(x[row])))
-        return y
+        """The free coordinates of a vector x whose diagonals of L are positive."""
+        return self._changed(x, lambda run: run.root.to_free(x[run.place]))
 
     def pulled_back(self, y: np.ndarray, slope: np.ndarray) -> np.ndarray:
         """Derivatives in y from derivatives in x."""
-        result = slope.copy()
-        x = self.from_free(y)
-        for row in self.rows:
-            ratios, along = y[row[:-1]], x[row] @ slope[row]
-            result[row[-1]] = along
-            result[row[:-1]] = x[row[-1]] * slope[row[:-1]] - ratios * along / (1.0 + ratios @ ratios)
-        return result
+        return self._changed(slope, lambda run: run.root.pulled_back(y[run.place], slope[run.place]))
+
+    def with_positive_diagonal(self, x: np.ndarray) -> np.ndarray:
+        """The same covariances with diagonals of L that are not negative."""
+        return self._changed(x, lambda run: run.root.with_positive_diagonal(x[run.place]))
+
+    def log_sds(self, x: np.ndarray, covariance: np.ndarray, free: bool) -> np.ndarray:
+        """The logarithm of each effect's standard deviation and its standard error [effect, 2], at x or at y."""
+        found = [
+            pair for run in self.runs for pair in run.root.log_sds(x[run.place], covariance[run.place, run.place], free)
+        ]
+        return np.array(found).reshape(-1, 2)
 
     def parameters(self, x: np.ndarray) -> Parameters:
         """The parameters of a vector."""
         L = {block.group: np.zeros((len(block.effects),) * 2) for block in self.blocks}
-        for (group, i, j), value in zip(self.entries, x[self.theta], strict=True):
-            L[group][i, j] = value
+        for run in self.runs:
+            L[run.group][run.effects, run.effects] = run.root.root(x[run.place])
         numbers = zip(self.constants.items(), x[self.theta.stop :], strict=True)
         return Parameters(x[self.beta], L, {name: free.back(float(number)) for (name, free), number in numbers})
 
     def vector(self, parameters: Parameters) -> np.ndarray:
         """The vector of some parameters."""
-        theta = [parameters.L[group][i, j] for group, i, j in self.entries]
+        theta = [run.root.vector(_part(parameters.L, run)) for run in self.runs]
         auxiliary = [free.forward(parameters.auxiliary[name]) for name, free in self.constants.items()]
-        return np.concatenate([parameters.beta, theta, auxiliary])
+        return np.concatenate([parameters.beta, *theta, auxiliary])
 
     def gradient(self, gradient: Parameters, at: Parameters) -> np.ndarray:
         """Derivatives in x from derivatives in the parameters."""
-        theta = [gradient.L[group][i, j] for group, i, j in self.entries]
+        x = self.vector(at)
+        theta = [run.root.gradient(x[run.place], _part(gradient.L, run)) for run in self.runs]
         constants = self.constants.items()
         auxiliary = [gradient.auxiliary[name] * free.slope(at.auxiliary[name]) for name, free in constants]
-        return np.concatenate([gradient.beta, theta, auxiliary])
+        return np.concatenate([gradient.beta, *theta, auxiliary])
 
-    def with_positive_diagonal(self, x: np.ndarray) -> np.ndarray:
-        """The same covariances with diagonals of L that are not negative."""
-        parameters = self.parameters(x)
-        L = {group: value * np.where(np.diagonal(value) < 0, -1.0, 1.0) for group, value in parameters.L.items()}
-        return self.vector(Parameters(parameters.beta, L, parameters.auxiliary))
+    def _changed(self, vector: np.ndarray, change: Callable[[Run], np.ndarray]) -> np.ndarray:
+        """A vector with the coordinates of each root changed."""
+        result = vector.copy()
+        for run in self.runs:
+            result[run.place] = change(run)
+        return result
+
+
+def _part(L: Mapping[str, np.ndarray], run: Run) -> np.ndarray:
+    return L[run.group][run.effects, run.effects]
 
 
 def layout_of(likelihood: Likelihood) -> Layout:
@@ -145,11 +175,3 @@ def layout_of(likelihood: Likelihood) -> Layout:
     keys = tuple(f"{one.variable}[{name}]" for one in design.predictors.fixed for name in one.coefficients)
     constants = likelihood.spec.auxiliary
     return Layout(keys, design.blocks, tuple(constants), tuple(one.support for one in constants.values()))
-
-
-def _free(pattern: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    """Lower triangle of each run of correlated effects, row by row."""
-    start = 0
-    for size in pattern:
-        yield from ((start + i, start + j) for i in range(size) for j in range(i + 1))
-        start += size

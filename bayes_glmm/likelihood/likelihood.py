@@ -146,6 +146,21 @@ def likelihood_of(spec: ModelSpec, design: Design) -> Likelihood:
     return Likelihood(spec, design, Elimination(random_part(predictors.blocks, len(predictors.offset))))
 
 
+def check_free_covariances(design: Design) -> None:
+    """Refuse models whose effects covary in a form of their own.
+
+    Raises
+    ------
+    SpecError
+    """
+    for block in design.blocks:
+        for form in filter(None, block.forms):
+            raise SpecError(
+                f"This approximation is for free covariances; effects by {block.group} have {form.name}(...).",
+                advice="Use bg.approx.laplace(model), or sample with model.fit().",
+            )
+
+
 def check_one_predictor(spec: ModelSpec) -> None:
     """Refuse models in which further parameters have formulas.
 

@@ -1,10 +1,8 @@
 r"""Log densities of the priors, without PyMC, in coordinates without bounds.
 
-The coordinates y are the free ones of :class:`~bayes_glmm.likelihood.layout.Layout`. For a run of d correlated effects
-with L = diag(sd) C the Cholesky factor C of an LKJ(eta) matrix has a density proportional to the product over k of
-C_kk^(d - k + 2 eta - 2) (Lewandowski, Kurowicka & Joe 2009; Stan reference manual). Row k of C is (rho, 1) /
-sqrt(1 + |rho|^2), rho its k - 1 ratios, with |dC / drho| = C_kk^(k + 1). So the density over y is the product of
-p(sd_k) sd_k C_kk^(d + 2 eta - 1).
+The coordinates y are the free ones of :class:`~bayes_glmm.likelihood.layout.Layout`: the density over them is the
+product of p(sd_k) sd_k, one each standard deviation, and that of the correlations
+(:mod:`~bayes_glmm.likelihood.roots`).
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from bayes_glmm.design import Priors
 from bayes_glmm.design.prior_check import lkj_shape
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.likelihood.layout import Layout
+from bayes_glmm.likelihood.roots import LARGEST_LOG
 from bayes_glmm.numerics.distributions import DISTRIBUTIONS, Density
 from bayes_glmm.numerics.series import SERIES, variables
 from bayes_glmm.spec import Prior
@@ -57,12 +56,12 @@ class LogPrior:
             value += density + math.log(free.slope(number))
             gradient[j] = slope * free.slope(number) + free.bend(number)
         value += self._thresholds(y, gradient)
-        for row, (prior, power) in zip(self.layout.rows, self._rows(), strict=True):
-            sd, squares = math.exp(min(y[row[-1]], 350.0)), float(y[row[:-1]] @ y[row[:-1]])
+        value += self._correlations(y, gradient)
+        for j, prior in self._sds():
+            sd = math.exp(min(y[j], LARGEST_LOG))
             density, slope = log_density(prior, sd)
-            value += density + float(y[row[-1]]) - 0.5 * power * math.log1p(squares)
-            gradient[row[-1]] = slope * sd + 1.0
-            gradient[row[:-1]] = -power * y[row[:-1]] / (1.0 + squares)
+            value += density + float(y[j])
+            gradient[j] += slope * sd + 1.0
         return (value, gradient) if np.isfinite(value) else (-np.inf, np.zeros_like(y))
 
     def _thresholds(self, y: np.ndarray, gradient: np.ndarray) -> float:
@@ -80,15 +79,22 @@ class LogPrior:
             gradient[start : start + k + 1] += slope * changes
         return value
 
-    def _rows(self) -> Iterator[tuple[Prior, float]]:
-        """Of each row of each L: the prior of its standard deviation, and the power of C_kk."""
+    def _correlations(self, y: np.ndarray, gradient: np.ndarray) -> float:
+        """What the priors of correlations add."""
+        value = 0.0
+        for run in self.layout.runs:
+            if run.effects.stop - run.effects.start > 1:
+                key = f"corr_{run.group}"
+                density, gradient[run.place] = run.root.log_prior(y[run.place], lkj_shape(key, self.priors[key]))
+                value += density
+        return value
+
+    def _sds(self) -> Iterator[tuple[int, Prior]]:
+        """Where the logarithm of each standard deviation stands, and its prior."""
+        places = iter(self.layout.sds)
         for block in self.layout.blocks:
-            key = f"corr_{block.group}"
-            shape = lkj_shape(key, self.priors[key]) if block.correlated else 1.0
-            names = iter(block.effects)
-            for size in block.pattern:
-                for _ in range(size):
-                    yield self.priors[f"sd_{block.group}[{next(names)}]"], size + 2.0 * shape - 1.0
+            own = dict(zip(range(len(block.effects)), places, strict=False))
+            yield from ((own[k], self.priors[f"sd_{block.group}[{block.effects[k]}]"]) for k in block.own_sds)
 
 
 def density_of(prior: Prior) -> Density:

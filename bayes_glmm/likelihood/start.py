@@ -41,7 +41,7 @@ def starting_parameters(likelihood: Likelihood) -> tuple[Parameters, np.ndarray]
     spec, design = likelihood.spec, likelihood.design
     size = spread(spec, design)
     scale = 0.5 * size if spec.link_name == "identity" and spec.family.location.support == "real" else 0.5
-    L = {block.group: np.diag(_scales(block, scale) / _size(block.values)) for block in design.blocks}
+    L = {block.group: _root(block, _scales(block, scale) / _size(block.values)) for block in design.blocks}
     auxiliary = {name: size if p.of_response else _INSIDE.get(p.support, 2.0) for name, p in spec.auxiliary.items()}
     if design.thresholds:
         auxiliary |= dict(zip(spec.family.steps, starting_steps(spec, design).tolist(), strict=True))
@@ -77,6 +77,15 @@ def conditioned_start(likelihood: Likelihood) -> tuple[Parameters, np.ndarray, n
     T = canonical.T
     found, precision = starting_parameters(replace(likelihood, design=design))
     return replace(found, beta=T @ found.beta), np.linalg.inv(precision), T
+
+
+def _root(block: RandomBlock, sd: np.ndarray) -> np.ndarray:
+    """The root of a plausible covariance: free correlations at 0, single ones in the middle of their range."""
+    L = np.diag(sd)
+    for run, form in zip(block.runs, block.forms, strict=True):
+        if form is not None:
+            L[run, run] = sd[run][form.sds[0]] * form.root(0.0)[0] if form.one_sd else sd[run, None] * form.root(0.0)[0]
+    return L
 
 
 def _scales(block: RandomBlock, scale: float) -> np.ndarray:

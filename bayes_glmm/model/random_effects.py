@@ -1,17 +1,21 @@
 """Random effects of one grouping factor: u = L z with z ~ N(0, I), so that u ~ N(0, G), G = L L'.
 
 Non-centred (Betancourt & Girolami 2015): the sampler moves in z, whose prior does not depend on the variances.
-L = diag(sd) C, C the Cholesky factor of the correlation matrix R, R ~ LKJ (Lewandowski, Kurowicka & Joe 2009).
+L = diag(sd) C, C the Cholesky factor of the correlation matrix R, R ~ LKJ (Lewandowski, Kurowicka & Joe 2009) where it
+is free; else its entries are powers of one correlation, whose place in its range is ``unit_rho_g``.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_glmm.design import Priors, RandomBlock
 from bayes_glmm.design.prior_check import lkj_shape
-from bayes_glmm.model.variables import vector_variable
+from bayes_glmm.model.variables import scalar_variable, vector_variable
+from bayes_glmm.numerics.covariance import OneCorrelation
+from bayes_glmm.spec import Prior
 
 
 def random_effects(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
@@ -86,9 +90,18 @@ def effects(block: RandomBlock, z: pt.TensorVariable, L: pt.TensorVariable) -> p
 def standard_deviations(block: RandomBlock, priors: Priors) -> pt.TensorVariable:
     """Add ``sd_g`` [effect] to the model in context, ``sd_at_centre_g`` where the effects are carried from there."""
     g = block.group
-    sd_priors = [priors[f"sd_{g}[{name}]"] for name in block.effects]
+    own = [block.effects[k] for k in block.own_sds]
+    sd_priors = [priors[f"sd_{g}[{name}]"] for name in own]
     name = f"sd_at_centre_{g}" if priors.canonical.carried(g) else f"sd_{g}"
-    return vector_variable(name, block.effects, sd_priors, block.effect_dim, "positive")
+    if len(own) == len(block.effects):
+        return vector_variable(name, own, sd_priors, block.effect_dim, "positive")
+    keys = [f"{name}[{label}]" for label in own]
+    sds = dict(zip(block.own_sds, map(_positive, keys, sd_priors), strict=True))
+    return pm.Deterministic(name, pt.stack([sds[k] for k in block.leaders]), dims=block.effect_dim)
+
+
+def _positive(name: str, prior: Prior) -> pt.TensorVariable:
+    return scalar_variable(name, prior, "positive")
 
 
 def contribution(block: RandomBlock, u: pt.TensorVariable, parameter: str) -> pt.TensorVariable:
@@ -102,13 +115,31 @@ def contribution(block: RandomBlock, u: pt.TensorVariable, parameter: str) -> pt
 
 
 def _correlation_factor(block: RandomBlock, eta: float) -> pt.TensorVariable:
-    """Cholesky factor of the correlation matrix: one LKJ a run of correlated effects, zeros between runs."""
+    """Cholesky factor of the correlation matrix, run by run of correlated effects, zeros between runs."""
     g = block.group
     if len(block.pattern) == 1:
-        return pm.LKJCorr(f"chol_{g}", n=block.pattern[0], eta=eta)
+        return _factor_of_run(g, block.pattern[0], block.forms[0], eta)
     factor = pt.eye(len(block.effects))
-    for run, size in zip(block.runs, block.pattern, strict=True):
+    for run, size, form in zip(block.runs, block.pattern, block.forms, strict=True):
         if size > 1:
-            own = pm.LKJCorr(f"chol_{g}_{block.effects[run.start]}", n=size, eta=eta)
+            own = _factor_of_run(f"{g}_{block.effects[run.start]}", size, form, eta)
             factor = factor[run, run].set(own)
     return factor
+
+
+def _factor_of_run(name: str, size: int, form: OneCorrelation | None, eta: float) -> pt.TensorVariable:
+    """Cholesky factor [effect, effect]: LKJ(eta), or of powers of one correlation, which for two effects is the same.
+
+    The place of that correlation in its range is Beta(eta, eta).
+    """
+    if form is None:
+        return pm.LKJCorr(f"chol_{name}", n=size, eta=eta)
+    rho = form.lowest + (1.0 - form.lowest) * pm.Beta(f"unit_rho_{name}", eta, eta)
+    apart = {distance: rho if distance == 1.0 else _power(rho, distance) for distance in np.unique(form.D) if distance}
+    rows = [[apart[distance] if distance else pt.as_tensor(1.0) for distance in row] for row in form.distances]
+    return pt.linalg.cholesky(pt.stack([pt.stack(row) for row in rows]))
+
+
+def _power(rho: pt.TensorVariable, distance: float) -> pt.TensorVariable:
+    """The correlation at a distance; at whole ones rho may be negative."""
+    return rho ** int(distance) if distance == int(distance) else rho**distance

@@ -71,6 +71,7 @@ class RandomSection(Section):
     group: str
     correlated: bool = True
     shared: str | None = None
+    covariance: str | None = None
 
 
 class ModelSection(Section):

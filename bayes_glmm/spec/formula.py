@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from bayes_glmm.errors import SpecError, is_storable
 from bayes_glmm.foreign import bar_advice, formula_advice, keyword_advice, response_advice
+from bayes_glmm.spec.covariances import with_covariance
 from bayes_glmm.spec.splitting import check_balanced, depths, is_call, is_column, is_wrapped, split, without_quotes
 from bayes_glmm.spec.terms import RandomTerm
 
@@ -76,7 +77,7 @@ def parse_formula(text: str) -> Formula:
     Examples
     --------
     >>> parse_formula("y ~ x + (x || g)").random
-    (RandomTerm(effects='x', group='g', correlated=False, shared=None),)
+    (RandomTerm(effects='x', group='g', correlated=False, shared=None, covariance=None),)
     """
     if not isinstance(text, str):
         raise SpecError(f"A formula is text, not {type(text).__name__}.", advice="Write: response ~ terms.")
@@ -96,6 +97,8 @@ def parse_formula(text: str) -> Formula:
             if sign == "-":
                 raise SpecError("A random term cannot be subtracted.", f"- {term}", "Leave the term out instead.")
             random.extend(_parse_random(term))
+        elif (found := with_covariance(term)) and sign == "+":
+            random.extend(found.of(one) for one in _parse_random(found.term))
         elif match := re.match(r"offset\s*(?=\()", term):
             offsets.append(_offset(term, term[match.end() :], sign))
         elif "|" in without_quotes(term):

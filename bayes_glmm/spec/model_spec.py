@@ -10,6 +10,7 @@ from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families import Family, Functional, Link, Parameter, Value, get_family, get_link, link_of, own_family
 from bayes_glmm.numerics.functions import Functions
 from bayes_glmm.spec.additions import SIGMA, Additions, without_additions
+from bayes_glmm.spec.covariances import covariance_named
 from bayes_glmm.spec.formula import Formula, parse_formula
 from bayes_glmm.spec.priors import Prior
 from bayes_glmm.spec.terms import RandomTerm
@@ -178,6 +179,7 @@ class ModelSpec:
             result["random"] = [
                 {"effects": term.effects, "group": term.group, "correlated": term.correlated}
                 | ({"shared": term.shared} if term.shared else {})
+                | ({"covariance": term.covariance} if term.covariance else {})
                 for term in formula.random
             ]
         if formula.offset is not None:
@@ -376,7 +378,7 @@ def _check_text(key: str, value: Any, required: bool = False) -> None:
 
 
 def _random_term(mapping: Mapping[str, Any]) -> RandomTerm:
-    known = ("effects", "group", "correlated", "shared")
+    known = ("effects", "group", "correlated", "shared", "covariance")
     if not isinstance(mapping, Mapping):
         raise SpecError(f"A random term is a {type(mapping).__name__}.", str(mapping), f"Give {', '.join(known)}.")
     for key in mapping:
@@ -386,6 +388,7 @@ def _random_term(mapping: Mapping[str, Any]) -> RandomTerm:
         raise SpecError(f"A random term needs {missing[0]!r}.", str(dict(mapping)))
     if not isinstance(mapping.get("correlated", True), bool):
         raise SpecError("'correlated' of a random term is true or false.", str(dict(mapping)))
-    shared = mapping.get("shared")
+    shared, covariance = mapping.get("shared"), mapping.get("covariance")
     _check_text("shared name of a random term", shared)
-    return RandomTerm(str(mapping["effects"]), str(mapping["group"]), bool(mapping.get("correlated", True)), shared)
+    term = RandomTerm(str(mapping["effects"]), str(mapping["group"]), bool(mapping.get("correlated", True)), shared)
+    return term if covariance is None else covariance_named(covariance, term).of(term)

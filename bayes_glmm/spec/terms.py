@@ -20,17 +20,21 @@ class RandomTerm:
     shared : str or None
         The name between two bars, ``(x |i| g)``: effects of terms with the same name and group are correlated, those of
         other parameters' formulas too.
+    covariance : str or None
+        How they covary where correlations follow a form, ``cs(0 + f | g)``: an entry of
+        :data:`~bayes_glmm.numerics.covariance.COVARIANCES`.
 
     Examples
     --------
-    >>> print(RandomTerm("1 + x", "g", correlated=False))
-    (1 + x || g)
+    >>> print(RandomTerm("1 + x", "g", correlated=False), RandomTerm("0 + f", "g", covariance="cs"))
+    (1 + x || g) cs(0 + f | g)
     """
 
     effects: str
     group: str
     correlated: bool = True
     shared: str | None = None
+    covariance: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -39,4 +43,4 @@ class RandomTerm:
 
     def __str__(self) -> str:
         bar = f"|{self.shared}|" if self.shared else "|" if self.correlated else "||"
-        return f"({self.effects} {bar} {self.group})"
+        return f"{self.covariance or ''}({self.effects} {bar} {self.group})"

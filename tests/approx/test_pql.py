@@ -119,7 +119,7 @@ def test_estimates_solve_the_equations_of_their_own_working_response(case: Fixed
     trials = 1.0 if design.trials is None else design.trials
     t = eta + (design.y / trials - mu) / slope
     variance = VARIANCE[case.family](mu) / (trials * slope**2)
-    layout, k = found.layout, len(found.layout.entries)
+    layout, k = found.layout, found.layout.theta.stop - found.layout.theta.start
 
     def linear(x: np.ndarray) -> tuple[dense.LinearModel, np.ndarray]:
         parameters = layout.parameters(np.concatenate([found.beta, x[:k], np.zeros(len(layout.auxiliary))]))

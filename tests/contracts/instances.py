@@ -61,6 +61,7 @@ STRUCTURES = (
     Structure("crossed", "(1 | g) + (1 | h)"),
     Structure("nested", "(1 | k / h)"),
     Structure("three factors", "(x | g) + (1 | h) + (1 | k)"),
+    Structure("one correlation", "homcs(0 + C(k) | g)"),
     Structure("two predictors", "", further="x"),
     Structure("across predictors", "(1 |i| g)", further="x + (1 |i| g)"),
 )
@@ -91,7 +92,7 @@ class Instance:
     @property
     def effects(self) -> int:
         """Effects per level of the factor g, whichever predictors they enter."""
-        of_one = 2 if re.search(r"\(x \|+ g\)", self.structure.terms) else 1
+        of_one = 4 if "C(k)" in self.structure.terms else 2 if re.search(r"\(x \|+ g\)", self.structure.terms) else 1
         return of_one * (self.family.categories - 1 if self.family.shared_formula else 1 + bool(self.parameter))
 
     @property

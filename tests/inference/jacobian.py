@@ -23,8 +23,13 @@ def of_groups(design: Design, draw: dict[str, np.ndarray]) -> tuple[dict[str, np
         sd = np.sqrt(np.diagonal(L @ L.T))
         values |= {f"sd_{g}": sd, f"z_{g}": draw[f"z_{g}"]}
         values |= {f"sd_{g}[{effect}]": one for effect, one in zip(block.effects, sd, strict=True)}
-        flat += [sd, draw[f"z_{g}"].ravel()]
-        if block.correlated:  # of two effects: the density of the factor is one of the correlation
+        flat += [sd[list(block.own_sds)], draw[f"z_{g}"].ravel()]
+        if (form := block.forms[-1]) is not None:
+            run = block.runs[-1]
+            share = form.place((L @ L.T / np.outer(sd, sd))[run, run][form.nearest])
+            values |= {f"unit_rho_{g}": share, f"unit_rho_{g}_{block.effects[run.start]}": share}
+            flat.append(np.array([share]))
+        elif block.correlated:  # of two effects: the density of the factor is one of the correlation
             values[f"chol_{g}"] = L / sd[:, None]
             flat.append(L[1:, 0] / sd[1:])
     return values, flat
@@ -33,10 +38,11 @@ def of_groups(design: Design, draw: dict[str, np.ndarray]) -> tuple[dict[str, np
 def gaps(moved: Callable[[Problem, Density, np.ndarray], Point], canonical: Problem, density: Density) -> np.ndarray:
     """Log p(x) - log p of the PyMC model - log |d point / d x| at three points, the last by differences of order 4.
 
-    The constant of LKJ(2) is left out: for two effects it is a density of 3 / 4 (1 - rho^2).
+    The constants of LKJ(2) and of Beta(2, 2) are left out: for two effects 3 / 4 (1 - rho^2), 6 p (1 - p) of a place.
     """
     plain, found = build_model(canonical), []
-    left_out = np.log(4.0 / 3.0) * sum(block.correlated for block in canonical.design.blocks)
+    formed = [any(block.forms) for block in canonical.design.blocks if block.correlated]
+    left_out = sum(-np.log(6.0) if one else np.log(4.0 / 3.0) for one in formed)
     for seed in range(3):
         x = density.start + 0.3 * np.random.default_rng(seed).normal(size=len(density.start))
         values, at = moved(canonical, density, x)

@@ -42,7 +42,7 @@ from bayes_glmm.inference.densities.records import (
     vector,
 )
 from bayes_glmm.inference.densities.rows import rows_value
-from bayes_glmm.inference.densities.variances import Variances, compiled, fill_roots, pull_back
+from bayes_glmm.inference.densities.variances import Variances, compiled, count, fill_roots, pull_back
 from bayes_glmm.inference.kernels.loops import named
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -151,7 +151,7 @@ def make_density(d: int) -> Callable[..., Any]:
     def density(x, gradient, table):  # type: ignore[no-untyped-def] # pragma: no cover
         data = read(table)
         p, q = len(data.beta_priors), len(data.R)
-        t, others = _count(data.variances), len(data.curvature)
+        t, others = count(data.variances), len(data.curvature)
         white = t + len(data.auxiliary_prior) + p + others  # where w of the main factor begins
         integrated = len(x) == white
         w, w_slope = (np.zeros(q * d), np.empty(q * d)) if integrated else (x[white:], gradient[white:])
@@ -195,7 +195,7 @@ def make_density(d: int) -> Callable[..., Any]:
 @inlined
 def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
     """The data at these addresses."""
-    R = matrix(table, 24)
+    R = matrix(table, 28)
     return WhitenedData(
         y=vector(table, 0),
         trials=vector(table, 1),
@@ -214,28 +214,32 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
             scale=vector(table, 13),
             bend=vector(table, 14),
             priors=matrix(table, 15),
+            leader=integer_vector(table, 16),
+            forms=integer_matrix(table, 17),
+            ranges=matrix(table, 18),
+            distances=vector(table, 19),
         ),
-        auxiliary_prior=matrix(table, 16),
-        beta_priors=matrix(table, 17),
-        pull=vector(table, 18),
-        steps=matrix(table, 19),
-        curvature=vector(table, 20),
-        order=integer_vector(table, 21),
-        sets=integer_matrix(table, 22),
-        H=matrices(table, 23, R.shape[1]),
+        auxiliary_prior=matrix(table, 20),
+        beta_priors=matrix(table, 21),
+        pull=vector(table, 22),
+        steps=matrix(table, 23),
+        curvature=vector(table, 24),
+        order=integer_vector(table, 25),
+        sets=integer_matrix(table, 26),
+        H=matrices(table, 27, R.shape[1]),
         R=R,
-        S=matrix(table, 25),
-        cross_row=integer_vector(table, 26),
-        cross_column=integer_vector(table, 27),
-        cross=vector(table, 28),
-        blocks=integer_matrix(table, 29),
-        growth=matrix(table, 30),
-        thresholds=matrix(table, 31),
-        mix=matrix(table, 32),
-        lean=matrix(table, 33),
-        stream=single_matrix(table, 34),
-        written=integer_vector(table, 35),
-        seeds=integer_vector(table, 36),
+        S=matrix(table, 29),
+        cross_row=integer_vector(table, 30),
+        cross_column=integer_vector(table, 31),
+        cross=vector(table, 32),
+        blocks=integer_matrix(table, 33),
+        growth=matrix(table, 34),
+        thresholds=matrix(table, 35),
+        mix=matrix(table, 36),
+        lean=matrix(table, 37),
+        stream=single_matrix(table, 38),
+        written=integer_vector(table, 39),
+        seeds=integer_vector(table, 40),
     )
 
 
@@ -306,7 +310,7 @@ def make_unfold(d: int) -> Callable[..., Any]:
     @named(d)
     def unfold(x, w, data):  # type: ignore[no-untyped-def] # pragma: no cover
         p, q, others = len(data.beta_priors), len(data.R), len(data.curvature)
-        t, rows = _count(data.variances), len(data.variances.first)
+        t, rows = count(data.variances), len(data.variances.first)
         L, sd = np.zeros(_entries(data, d)), np.empty(rows)
         fill_roots(x, data.variances, L, sd)
         a, log_root = np.ones(max(len(data.growth), 1)), 0.0
@@ -359,12 +363,6 @@ def _mix_back(data, beta_slope, slope):  # type: ignore[no-untyped-def] # pragma
         for k in range(j, len(data.mix)):
             total += data.mix[k, j] * slope[k]
         slope[j] = total
-
-
-@compiled
-def _count(variances):  # type: ignore[no-untyped-def] # pragma: no cover
-    """How many coordinates the variances have."""
-    return variances.first[-1] + variances.size[-1]
 
 
 @compiled

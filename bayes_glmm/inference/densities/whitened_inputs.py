@@ -18,6 +18,7 @@ from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_input
 from bayes_glmm.inference.others import Others
 from bayes_glmm.inference.reduce import reduce_rows
 from bayes_glmm.inference.whitening import Whitening
+from bayes_glmm.likelihood.roots import FormRoot
 from bayes_glmm.numerics.free import KINDS
 
 
@@ -78,7 +79,7 @@ def whitened_density(whitening: Whitening) -> Density | None:
         expansion=Part("whitened expand", (d,)),
         rows=Part("rows", family),
         arrays=tuple(_flat(data)),
-        start=_start(whitening, variances, blocks),
+        start=_start(whitening, blocks),
         kept=tuple(_kept(whitening.problem.design, blocks, names)),
         coords={name: tuple(map(str, labels)) for name, labels in dimension_labels(whitening.problem.design).items()},
     )
@@ -98,9 +99,11 @@ def _standard_deviations(whitening: Whitening, blocks: tuple[RandomBlock, ...]) 
     """Standard deviations at the mode [row of L], and those of their logarithms by the Laplace approximation."""
     estimate = whitening.estimate
     errors = np.sqrt(np.diagonal(estimate.maximum.covariance))
-    places = {key: place for place, key in enumerate(estimate.layout.entries, estimate.layout.theta.start)}
+    layout = estimate.layout
+    owners = [(block.group, k) for block in layout.blocks for k in range(len(block.effects))]
+    places = dict(zip(owners, layout.sds, strict=True))
     mode = [np.sqrt(np.diagonal(estimate.parameters.G(block.group))) for block in blocks]
-    scale = [errors[places[block.group, k, k]] for block in blocks for k in range(len(block.effects))]
+    scale = [errors[places[block.group, k]] for block in blocks for k in range(len(block.effects))]
     return np.concatenate(mode), np.array(scale)
 
 
@@ -125,14 +128,19 @@ def _other_blocks(blocks: tuple[RandomBlock, ...]) -> np.ndarray:
     return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
 
-def _start(whitening: Whitening, variances: Variances, blocks: tuple[RandomBlock, ...]) -> np.ndarray:
-    """The mode: ratios of L, free coordinates of constants, and 0 for standard deviations and all that is white."""
-    mode = whitening.estimate.parameters
-    L = np.concatenate([mode.L[block.group].ravel() for block in blocks])
-    rows = [L[place : place + size] for place, size in zip(variances.place, variances.size, strict=True)]
-    free = [np.append(row[:-1] / row[-1], 0.0) for row in rows]
+def _start(whitening: Whitening, blocks: tuple[RandomBlock, ...]) -> np.ndarray:
+    """The mode: ratios of L, free coordinates of single correlations and of constants, 0 for sds and what is white."""
+    layout = whitening.estimate.layout
+    y = layout.to_free(layout.vector(whitening.estimate.parameters))
+    y[list(layout.sds)] = 0.0
+    runs = [run for block in blocks for run in layout.runs if run.group == block.group]
+    free, correlations = [], []
+    for run in runs:
+        single = isinstance(run.root, FormRoot)
+        free.append(y[run.place][:-1] if single else y[run.place])
+        correlations.append(y[run.place][-1:] if single else y[:0])
     white = np.zeros(len(whitening.fixed_and_others.pull) + whitening.R.size)
-    return np.concatenate([*free, _growth(whitening)[:, 0], white])
+    return np.concatenate([*free, *correlations, _growth(whitening)[:, 0], white])
 
 
 def _growth(whitening: Whitening) -> np.ndarray:

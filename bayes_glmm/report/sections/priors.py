@@ -66,7 +66,11 @@ def _before(posterior: Posterior, label: str, draws: np.ndarray, sensitive: floa
 def _support(posterior: Posterior, label: str) -> tuple[float, float]:
     if is_coefficient(label) or label in _thresholds(posterior):
         return -np.inf, np.inf
-    return (-1.0, 1.0) if label.startswith("corr_") else (0.0, np.inf)
+    if not label.startswith("corr_"):
+        return 0.0, np.inf
+    block, first = _correlation(posterior, label)
+    forms = [form for run, form in zip(block.runs, block.forms, strict=True) if run.start <= first < run.stop]
+    return (-1.0 if forms[0] is None else forms[0].lowest), 1.0
 
 
 def _log_prior(posterior: Posterior, label: str, grid: np.ndarray) -> np.ndarray:
