@@ -30,6 +30,8 @@ POISSON = Family(
     equation="Poisson(μ_i)",
     wider='try family="negative_binomial", for zeros alone "zero_inflated_poisson", or an effect that varies by row, '
     "(1 | row)",
+    formulas={"p0": "exp(-mu)", "variance": "mu"},
+    elsewhere={"brms": "poisson", "glmmTMB": "poisson", "Bambi": "poisson"},
 )
 
 
@@ -59,6 +61,8 @@ NEGATIVE_BINOMIAL = Family(
     equation="NegBinomial(mean μ_i, shape φ)",
     wider='try an effect that varies by row, (1 | row), or for zeros alone family="zero_inflated_negative_binomial"',
     limits={"phi": "poisson"},
+    formulas={"p0": "(1 + mu / phi)^-phi", "variance": "mu + mu^2 / phi"},
+    elsewhere={"brms": "negbinomial; shape = phi", "glmmTMB": "nbinom2", "Bambi": "negativebinomial; alpha = phi"},
 )
 
 
@@ -75,6 +79,8 @@ GEOMETRIC = Family(
     ),
     equation="Geometric(mean μ_i)",
     wider='try family="negative_binomial", or an effect that varies by row, (1 | row)',
+    formulas={"p0": "1 / (1 + mu)", "variance": "mu + mu^2"},
+    elsewhere={"brms": "geometric"},
 )
 
 
@@ -101,4 +107,6 @@ NEGATIVE_BINOMIAL_1 = Family(
     equation="NegBinomial1(mean μ_i, variance μ_i (1 + φ))",
     wider='try an effect that varies by row, (1 | row), or for zeros alone family="zero_inflated_negative_binomial_1"',
     limits_at_zero={"phi": "poisson"},
+    formulas={"p0": "(1 + phi)^(-mu / phi)", "variance": "mu * (1 + phi)"},
+    elsewhere={"glmmTMB": "nbinom1"},
 )

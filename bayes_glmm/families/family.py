@@ -74,6 +74,11 @@ class Family:
     equation : str
         The distribution as the printed model writes it, with ``{trials}`` and ``{categories}`` where it has some; its
         title where this is empty.
+    formulas : mapping of str to str
+        What it computes, for readers: "variance", "mean" where that is not mu, "p0" and "p1", the probabilities of 0
+        and 1, and "correlation" of two trials; of its parameters and of formulas before it.
+    elsewhere : mapping of str to str
+        Its name in brms, glmmTMB and Bambi, with what its parameters are there after a semicolon.
     wider : str
         What to try for responses that vary more than the family allows.
     limits : mapping of str to str
@@ -100,6 +105,8 @@ class Family:
     thresholds: Thresholds | None = None
     shared_formula: bool = False
     equation: str = ""
+    formulas: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
     wider: str = ""
     limits: Mapping[str, str] = field(default_factory=dict)
     limits_at_zero: Mapping[str, str] = field(default_factory=dict)

@@ -69,6 +69,7 @@ def _zero_inflated(base: Family, **facts: Any) -> Family:
         correlation=correlation if base.response.trials else None,
         mean=mean,
         further=(no, _positive(mean, some)) if base.response.is_count else (),
+        formulas=_formulas_of_inflated(base),
         limits={name: f"zero_inflated_{limit}" for name, limit in base.limits.items()},
         limits_at_zero={name: f"zero_inflated_{limit}" for name, limit in base.limits_at_zero.items()},
         **facts,
@@ -128,6 +129,11 @@ def _hurdle(base: Family, rate: Callable[..., Any], draw_positive: Draw, **facts
         mean=mean,
         further=(zero, _positive(mean, some)),
         located=Located(lambda y: np.where(y > 0, y, np.nan), variance_above),
+        formulas={
+            "p0": "hu",
+            "mean": f"(1 - hu) * mu / (1 - {base.formulas['p0']})",
+            "variance": f"mean * ({base.formulas['variance']} + mu^2) / mu - mean^2",
+        },
         limits={name: f"hurdle_{limit}" for name, limit in base.limits.items()},
         limits_at_zero={name: f"hurdle_{limit}" for name, limit in base.limits_at_zero.items()},
         **facts,
@@ -142,6 +148,11 @@ def _location(base: Family, of_what: str) -> Parameter:
 def _positive(mean: Functional, some: Functional) -> Functional:
     """E(y) / P(y > 0), each averaged before the division: the mean of counts above zero, as data show it."""
     return quotient("positive", "mean above zero", mean, some)
+
+
+def _formulas_of_inflated(base: Family) -> dict[str, str]:
+    zero = {"p0": f"zi + (1 - zi) * {base.formulas['p0']}"} if "p0" in base.formulas else {}
+    return {**zero, "mean": "(1 - zi) * mu", "variance": f"(1 - zi) * ({base.formulas['variance']} + zi * mu^2)"}
 
 
 def _some_of_inflated(base: Family) -> Functional:
@@ -164,6 +175,11 @@ ZERO_INFLATED_POISSON = _zero_inflated(
     ),
     equation="ZeroInflatedPoisson(zi, μ_i)",
     wider='try family="zero_inflated_negative_binomial", or an effect that varies by row, (1 | row)',
+    elsewhere={
+        "brms": "zero_inflated_poisson",
+        "glmmTMB": "poisson with ziformula",
+        "Bambi": "zero_inflated_poisson; psi = 1 - zi",
+    },
 )
 ZERO_INFLATED_NEGATIVE_BINOMIAL = _zero_inflated(
     NEGATIVE_BINOMIAL,
@@ -171,17 +187,31 @@ ZERO_INFLATED_NEGATIVE_BINOMIAL = _zero_inflated(
         name, psi=at["zi"].complement, mu=at["mu"].value, alpha=at["phi"].value, observed=y.values, dims=dims
     ),
     equation="ZeroInflatedNegBinomial(zi, mean μ_i, shape φ)",
+    elsewhere={
+        "brms": "zero_inflated_negbinomial; shape = phi",
+        "glmmTMB": "nbinom2 with ziformula",
+        "Bambi": "zero_inflated_negativebinomial; psi = 1 - zi, alpha = phi",
+    },
 )
 ZERO_INFLATED_NEGATIVE_BINOMIAL_1 = _zero_inflated(
-    NEGATIVE_BINOMIAL_1, equation="ZeroInflatedNegBinomial1(zi, mean μ_i, variance μ_i (1 + φ))"
+    NEGATIVE_BINOMIAL_1,
+    equation="ZeroInflatedNegBinomial1(zi, mean μ_i, variance μ_i (1 + φ))",
+    elsewhere={"glmmTMB": "nbinom1 with ziformula"},
 )
 ZERO_INFLATED_BINOMIAL = _zero_inflated(
     BINOMIAL,
     equation="ZeroInflatedBinomial(zi, {trials}, μ_i)",
     wider='try family="zero_inflated_beta_binomial", or an effect that varies by row, (1 | row)',
+    elsewhere={
+        "brms": "zero_inflated_binomial",
+        "glmmTMB": "binomial with ziformula",
+        "Bambi": "zero_inflated_binomial; psi = 1 - zi",
+    },
 )
 ZERO_INFLATED_BETA_BINOMIAL = _zero_inflated(
-    BETA_BINOMIAL, equation="ZeroInflatedBetaBinomial(zi, {trials}, mean μ_i, precision φ)"
+    BETA_BINOMIAL,
+    equation="ZeroInflatedBetaBinomial(zi, {trials}, mean μ_i, precision φ)",
+    elsewhere={"brms": "zero_inflated_beta_binomial", "glmmTMB": "betabinomial with ziformula"},
 )
 
 
@@ -229,10 +259,20 @@ HURDLE_POISSON = _hurdle(
     _positive_poisson,
     equation="HurdlePoisson(hu, μ_i)",
     wider='try family="hurdle_negative_binomial", or an effect that varies by row, (1 | row)',
+    elsewhere={
+        "brms": "hurdle_poisson",
+        "glmmTMB": "truncated_poisson with ziformula; zi = hu",
+        "Bambi": "hurdle_poisson; psi = 1 - hu",
+    },
 )
 HURDLE_NEGATIVE_BINOMIAL = _hurdle(
     NEGATIVE_BINOMIAL,
     lambda at, f: at["phi"].log + log_softplus(at["mu"].log - at["phi"].log, f),
     _positive_negative_binomial,
     equation="HurdleNegBinomial(hu, μ_i, shape φ)",
+    elsewhere={
+        "brms": "hurdle_negbinomial; shape = phi",
+        "glmmTMB": "truncated_nbinom2 with ziformula; zi = hu",
+        "Bambi": "hurdle_negativebinomial; psi = 1 - hu, alpha = phi",
+    },
 )
