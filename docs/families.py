@@ -210,7 +210,8 @@ def _posterior(name: str, formulas: tuple[str, ...], link: str | None) -> Poster
     """One draw of a model of three rows in as many groups."""
     family = _with_categories(FAMILIES[name])
     kind = family.response
-    data = pd.DataFrame({"y": _VALUES.get(kind.name, (0, 1, 0) if kind.events else (0, 1, 2)), "n": 3, "g": [*"abc"]})
+    counts = (0, 1, 0) if kind.events else (kind.least, kind.least + 1, kind.least + 2)
+    data = pd.DataFrame({"y": _VALUES.get(kind.name, counts), "n": 3, "g": [*"abc"]})
     first = f"p({formulas[0].replace('y', 'y, n)', 1)}" if kind.trials else formulas[0]
     spec = ModelSpec.from_formula([first, *formulas[1:]], family.name, link)
     predicted = list(spec.of(CATEGORIES if family.categories else ()).predicted)

@@ -71,7 +71,7 @@ def _separation(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     names = separated(design, kind, spec.family.thresholds) if unbounded else ()
     if names:
         if kind.is_count:
-            sides = "zeros from other counts"
+            sides = f"{'ones' if kind.least else 'zeros'} from other counts"
         elif kind.ordered:
             sides = "lower from higher categories"
         elif kind.nominal:

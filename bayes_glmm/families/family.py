@@ -147,6 +147,11 @@ class Family:
         return {parameter.name: parameter for parameter in self.parameters[1:]}
 
     @property
+    def mean_is_location(self) -> bool:
+        """Whether the location is the mean itself, and no function of it."""
+        return (self.location.name,) == self.mean.reads == (self.mean.factor,)
+
+    @property
     def parts(self) -> dict[str, Functional]:
         """The functionals of a response of numbers: its mean, its parameters, the shares of single values, and more.
 
@@ -154,9 +159,9 @@ class Family:
         """
         if self.categories:
             return {} if self.response.nominal else {self.mean.name: self.mean}
-        asked = [self.mean, *map(of_parameter, self.parameters[self.mean.reads == (self.location.name,) :])]
+        asked = [self.mean, *map(of_parameter, self.parameters[self.mean_is_location :])]
         reads = tuple(parameter.name for parameter in self.parameters)
-        for mass in (0.0,) if self.response.is_count else self.response.masses:
+        for mass in self.response.masses or (0.0,) * self.response.has_zeros:
             title = f"probability of a {_MASSES[mass]}"
             asked.append(Functional(_MASSES[mass], title, reads, partial(self._mass, mass), range="unit"))
         return {functional.name: functional for functional in (*asked, *self.further)}

@@ -113,6 +113,21 @@ def case(request: pytest.FixtureRequest, shared: Path) -> tuple[Known, bg.GLMM, 
     return known, _model(known, shared), _fit(known, shared)
 
 
+def test_a_truncated_count_is_the_positive_part_of_a_hurdle(shared: Path) -> None:
+    """Their likelihood of a hurdle is that of the zeros, at most that of their shares, times that of the rest."""
+    known, fit = KNOWN["hurdle Poisson"], _fit(KNOWN["hurdle Poisson"], shared)
+    data = known.prepare(pd.read_csv(shared / "data" / "salamanders_glmmTMB.csv"))
+    share = (data["count"] == 0).groupby(data["mined"], observed=True).transform("mean")
+    of_zeros = float(np.log(np.where(data["count"] == 0, share, 1.0 - share)).sum())
+    model = bg.GLMM(SITE, data[data["count"] > 0], "truncated_poisson")
+    beta = _coefficients(known, fit, model)
+    (sd,) = fit["sd_ranef"].values()
+    found = laplace_log_likelihood(
+        likelihood_of(model.spec, model.design), Parameters(beta, {"site": np.array([[sd]])}, {})
+    )
+    assert found.value + of_zeros == pytest.approx(fit["loglik"], abs=2e-5)
+
+
 @pytest.mark.slow
 def test_the_maximum_is_theirs(case: tuple[Known, bg.GLMM, dict[str, Any]]) -> None:
     known, model, fit = case

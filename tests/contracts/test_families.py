@@ -31,6 +31,7 @@ VALID = {
     "binary": np.array([0.0, 1.0, 1.0]),
     "successes": np.array([0.0, 3.0, 5.0]),
     "count": np.array([0.0, 1.0, 17.0]),
+    "positive_count": np.array([1.0, 2.0, 17.0]),
     "nonnegative": np.array([0.0, 0.07, 4.0]),
     "fraction": np.array([0.03, 0.5, 0.96]),
     "closed_fraction": np.array([0.0, 0.4, 1.0]),
@@ -43,6 +44,7 @@ INVALID = {
     "binary": [np.nan, np.inf, 2.0, -1.0, 0.5],
     "successes": [np.nan, np.inf, -1.0, 0.5, 6.0],
     "count": [np.nan, np.inf, -1.0, 0.5],
+    "positive_count": [np.nan, np.inf, -1.0, 0.0, 1.5],
     "nonnegative": [np.nan, np.inf, -1.0, -1e-9],
     "fraction": [np.nan, np.inf, 0.0, 1.0, -0.1, 1.1],
     "closed_fraction": [np.nan, np.inf, -0.1, 1.1],
@@ -88,6 +90,16 @@ class Hurdle:
     def logpmf(self, y: np.ndarray) -> np.ndarray:
         above = np.log1p(-self.hu) + self.counts.logpmf(y) - self.counts.logsf(0)
         return np.where(y == 0, np.log(self.hu), above)
+
+
+class Truncated:
+    """A distribution of SciPy given that it is not 0."""
+
+    def __init__(self, counts: Any) -> None:
+        self.counts = counts
+
+    def logpmf(self, y: np.ndarray) -> np.ndarray:
+        return self.counts.logpmf(y) - self.counts.logsf(0)
 
 
 class Semicontinuous:
@@ -205,6 +217,9 @@ SCIPY |= {
     "zero_inflated_binomial": lambda mu, aux, n: ZeroInflated(aux["zi"], SCIPY["binomial"](mu, aux, n)),
     "hurdle_poisson": lambda mu, aux, n: Hurdle(aux["hu"], SCIPY["poisson"](mu, aux, n)),
     "hurdle_negative_binomial": lambda mu, aux, n: Hurdle(aux["hu"], SCIPY["negative_binomial"](mu, aux, n)),
+    "truncated_poisson": lambda mu, aux, n: Truncated(SCIPY["poisson"](mu, aux, n)),
+    "truncated_negative_binomial": lambda mu, aux, n: Truncated(SCIPY["negative_binomial"](mu, aux, n)),
+    "truncated_negative_binomial_1": lambda mu, aux, n: Truncated(SCIPY["negative_binomial_1"](mu, aux, n)),
 }
 
 

@@ -14,6 +14,8 @@ from bayes_glmm.effects import marginal_coefficients, predict
 from bayes_glmm.effects.patterns import encode
 from bayes_glmm.effects.readings import READINGS, mean_response
 from bayes_glmm.errors import SpecError
+from bayes_glmm.posterior import posterior_at
+from bayes_glmm.spec import ModelSpec
 from tests.effects.test_expect import (
     APART,
     ERRORS,
@@ -27,7 +29,10 @@ from tests.effects.test_expect import (
     Model,
     assert_simulated,
     averaged,
+    data,
+    normals,
 )
+from tests.model.test_log_density import INVERSE
 
 Simulated = Callable[[np.ndarray, np.ndarray], np.ndarray]
 HURDLES = {
@@ -105,6 +110,34 @@ def test_a_hurdle_with_effects_in_its_shape(terms: tuple[str, str]) -> None:
     G, hu = (PAIR if terms is TOGETHER else APART), 0.3
     model = Model("hurdle_negative_binomial", "phi", terms, G, ("log", "log"), auxiliary={"hu": hu})
     assert_simulated(model, "mean", lambda mu, phi: (1.0 - hu) * mu / (1.0 - (phi / (phi + mu)) ** phi))
+
+
+def truncated(mu: np.ndarray, phi: np.ndarray, name: str) -> np.ndarray:
+    """The mean of counts above zero, by hand."""
+    no_zero = 1.0 - ((1.0 + phi) ** (-mu / phi) if name.endswith("_1") else (1.0 + mu / phi) ** -phi)
+    return mu / no_zero
+
+
+@pytest.mark.parametrize("name", ["truncated_negative_binomial", "truncated_negative_binomial_1"])
+@pytest.mark.parametrize("terms", [TOGETHER, WITHOUT, ("(1 | g)", "w")], ids=["together", "apart", "mu alone"])
+def test_the_mean_of_truncated_counts(name: str, terms: tuple[str, str]) -> None:
+    G = {TOGETHER: PAIR, WITHOUT: APART}.get(terms, np.array([[0.5]]))
+    model = Model(name, "phi", terms, G, ("log", "log"), response="I(y + 1)")
+    assert_simulated(model, "mean", lambda mu, phi: truncated(mu, phi, name))
+    assert_simulated(model, "mu", lambda mu, _: mu)
+
+
+@pytest.mark.parametrize(("link", "beta"), [("log", (-1.0, 0.6)), ("sqrt", (1.2, 0.3))])
+def test_the_mean_of_truncated_poisson_counts(link: str, beta: tuple[float, float]) -> None:
+    """Small means, where it is far from mu: averaged over the effects of 1e6 levels."""
+    spec = ModelSpec.from_formula("I(y + 1) ~ x + (1 | g)", "truncated_poisson", link)
+    posterior = posterior_at(spec, data(), beta, {"g": [[0.3]]})
+    eta = (beta[0] + beta[1] * ROWS["x"].to_numpy())[:, None] + np.sqrt(0.3) * normals()[:, 0]
+    values = above(INVERSE[link](eta))
+    error = values.std(axis=1) / np.sqrt(LEVELS)
+    (found,) = (averaged(posterior, posterior.spec.family.mean),)
+    assert (np.abs(found - values.mean(axis=1)) < ERRORS * error).all(), (found, values.mean(axis=1), error)
+    assert list(posterior.spec.family.parts) == ["mean", "mu"]
 
 
 @pytest.mark.parametrize("terms", [TOGETHER, WITHOUT], ids=["together", "apart"])
