@@ -36,6 +36,7 @@ FAMILY_SYNONYMS: dict[str, str] = {
     **dict.fromkeys(("truncatednbinom1", "ztnb1"), "truncated_negative_binomial_1"),
     **dict.fromkeys(("nbinom1", "nb1", "negbinomial1", "negativebinomial1"), "negative_binomial_1"),
     **dict.fromkeys(("geom",), "geometric"),
+    **dict.fromkeys(("compois", "compoisson", "cmp", "cmpoisson", "conwaymaxwellpoisson"), "com_poisson"),
     **dict.fromkeys(("betabinomial", "betabinom", "bb"), "beta_binomial"),
     **dict.fromkeys(("bernoullilogit", "bern"), "bernoulli"),
     **dict.fromkeys(("betar", "betareg", "betafamily"), "beta"),
@@ -88,7 +89,7 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (
         r"(exgaussian|frechet|gengamma"
         r"|shiftedlognormal|gevd?|coxph|cox|vonmises|skewnormal|skewstudent|asymlaplace|laplace|cauchy|tweedie"
-        r"|compois|conwaymaxwell.*|genpois|uniform|hypergeometric|skellam|beta4)",
+        r"|genpois|uniform|hypergeometric|skellam|beta4)",
         "It is not supported.",
     ),
     (r".+(poisson|binomial|gaussian|normal|gamma|beta|bernoulli)", "It is not supported."),

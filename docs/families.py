@@ -120,7 +120,8 @@ def _moments(family: Family) -> tuple[str, str]:
         return "none", "none"
     if family.categories:
         return "sum of k P(y = k), on request", "that of the positions k"
-    return _code(family.formulas.get("mean", LOCATION)), _code(family.formulas["variance"])
+    variance = family.formulas.get("variance", "")
+    return _code(family.formulas.get("mean", LOCATION)), _code(variance) or "a sum, no formula"
 
 
 def _further(family: Family) -> Iterator[str]:
@@ -130,7 +131,12 @@ def _further(family: Family) -> Iterator[str]:
         yield f"`P({event}{' | ' if given else ''}{given}) = h({difference})`"
     if family.response.nominal:
         yield "`log(P(y = k) / P(y = 1)) = eta_k`"
-    for name, left in (("p0", "P(y = 0)"), ("p1", "P(y = 1)"), ("correlation", "correlation of two trials")):
+    for name, left in (
+        ("density", "P(y)"),
+        ("p0", "P(y = 0)"),
+        ("p1", "P(y = 1)"),
+        ("correlation", "correlation of two trials"),
+    ):
         if name in family.formulas:
             yield f"{left}: `{family.formulas[name]}`"
 

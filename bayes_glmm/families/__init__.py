@@ -6,7 +6,7 @@ from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families.check import check_family as check_family
 from bayes_glmm.families.closed_unit import ORDERED_BETA, ZERO_ONE_INFLATED_BETA
 from bayes_glmm.families.continuous import GAUSSIAN, STUDENT_T
-from bayes_glmm.families.counts import GEOMETRIC, NEGATIVE_BINOMIAL, NEGATIVE_BINOMIAL_1, POISSON
+from bayes_glmm.families.counts import COM_POISSON, GEOMETRIC, NEGATIVE_BINOMIAL, NEGATIVE_BINOMIAL_1, POISSON
 from bayes_glmm.families.family import Family as Family
 from bayes_glmm.families.free_thresholds import ACAT, CRATIO, SRATIO
 from bayes_glmm.families.functional import CATEGORY as CATEGORY
@@ -76,6 +76,7 @@ FAMILIES: dict[str, Family] = {
         NEGATIVE_BINOMIAL,
         NEGATIVE_BINOMIAL_1,
         GEOMETRIC,
+        COM_POISSON,
         ZERO_INFLATED_POISSON,
         ZERO_INFLATED_NEGATIVE_BINOMIAL,
         ZERO_INFLATED_NEGATIVE_BINOMIAL_1,

@@ -1,4 +1,4 @@
-"""Families on 0, 1, 2, ...: poisson, geometric, and the negative binomial by shape (NB2) and by dispersion (NB1)."""
+"""Families on 0, 1, 2, ...: poisson, geometric, negative binomial by shape (NB2) or dispersion (NB1), com_poisson."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from bayes_glmm.families.family import Family
 from bayes_glmm.families.kind import COUNT
-from bayes_glmm.families.parameter import EXCESS, PHI, Parameter
+from bayes_glmm.families.parameter import DISPERSION, EXCESS, PHI, Parameter
+from bayes_glmm.numerics import conway_maxwell_forms
 from bayes_glmm.numerics.functions import log_rising_from
 
 _MEAN = Parameter("mu", ("log", "identity", "sqrt"), "positive", of_response=True)
@@ -30,6 +31,7 @@ POISSON = Family(
     equation="Poisson(μ_i)",
     wider='try family="negative_binomial", for zeros alone "zero_inflated_poisson", or an effect that varies by row, '
     "(1 | row)",
+    narrower='try family="com_poisson"',
     formulas={"p0": "exp(-mu)", "variance": "mu"},
     elsewhere={"brms": "poisson", "glmmTMB": "poisson", "Bambi": "poisson"},
 )
@@ -109,4 +111,24 @@ NEGATIVE_BINOMIAL_1 = Family(
     limits_at_zero={"phi": "poisson"},
     formulas={"p0": "(1 + phi)^(-mu / phi)", "variance": "mu * (1 + phi)"},
     elsewhere={"glmmTMB": "nbinom1"},
+)
+
+
+def _com_poisson_draw(rng, y, at):  # type: ignore[no-untyped-def]
+    log_mu = np.minimum(at["mu"].log, np.log(LARGEST))
+    return conway_maxwell_forms.draw(rng, log_mu, -at["phi"].log).astype(np.int64)
+
+
+COM_POISSON = Family(
+    "com_poisson",
+    title="Conway-Maxwell-Poisson",
+    parameters=(_MEAN, DISPERSION),
+    response=COUNT,
+    variance=lambda at: conway_maxwell_forms.variance(at["mu"].log, -at["phi"].log),
+    log_density=lambda y, at, f: f.conway_maxwell(y.values, at["mu"].log, -at["phi"].log),
+    draw=_com_poisson_draw,
+    equation="ConwayMaxwellPoisson(mean μ_i, dispersion φ)",
+    wider='try family="negative_binomial", or an effect that varies by row, (1 | row)',
+    formulas={"density": "lambda^y / y!^(1 / phi) / Z, lambda such that E(y) = mu"},
+    elsewhere={"glmmTMB": "compois"},
 )

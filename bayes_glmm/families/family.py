@@ -81,6 +81,8 @@ class Family:
         Its name in brms, glmmTMB and Bambi, with what its parameters are there after a semicolon.
     wider : str
         What to try for responses that vary more than the family allows.
+    narrower : str
+        What to try for responses that vary less.
     limits : mapping of str to str
         The family that it becomes as one of its parameters grows without bound.
     limits_at_zero : mapping of str to str
@@ -108,6 +110,7 @@ class Family:
     formulas: Mapping[str, str] = field(default_factory=dict)
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     wider: str = ""
+    narrower: str = ""
     limits: Mapping[str, str] = field(default_factory=dict)
     limits_at_zero: Mapping[str, str] = field(default_factory=dict)
 

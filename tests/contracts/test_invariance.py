@@ -41,6 +41,7 @@ RESPONSES = {
     **dict.fromkeys(("negative_binomial_1", "geometric", "hurdle_poisson", "hurdle_negative_binomial"), "count"),
     **dict.fromkeys(("zero_inflated_poisson", "zero_inflated_negative_binomial"), "count"),
     "zero_inflated_negative_binomial_1": "count",
+    "com_poisson": "count",
     "truncated_poisson": "positive_count",
     **dict.fromkeys(("truncated_negative_binomial", "truncated_negative_binomial_1"), "positive_count"),
     **dict.fromkeys(("beta_binomial", "zero_inflated_binomial"), "p(successes, trials)"),

@@ -65,6 +65,7 @@ RESPONSES = {
     "truncated_negative_binomial": ["i"],
     "truncated_negative_binomial_1": ["i"],
     "geometric": ["k"],
+    "com_poisson": ["k"],
     "beta_binomial": ["p(k, n)", "p(k, 9)"],
     "zero_inflated_binomial": ["p(k, n)"],
     "zero_inflated_beta_binomial": ["p(k, n)"],
