@@ -82,7 +82,7 @@ def test_the_gallery_has_every_config_before_anything_is_sampled(site: Path) -> 
     for path in configs:
         config, _ = read_config(path)
         formulas = config.model.formula
-        written = [formulas] if isinstance(formulas, str) else formulas
+        written = formulas if isinstance(formulas, list) else [formulas]
         for shown in (config.title, *written, f"bayes-glmm run configs/{path.name}"):
             assert str(shown) in text
 

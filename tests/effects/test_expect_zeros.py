@@ -14,6 +14,7 @@ from bayes_glmm.effects import marginal_coefficients, predict
 from bayes_glmm.effects.patterns import encode
 from bayes_glmm.effects.readings import READINGS, mean_response
 from bayes_glmm.errors import SpecError
+from bayes_glmm.numerics import conway_maxwell_forms
 from bayes_glmm.posterior import posterior_at
 from bayes_glmm.spec import ModelSpec
 from tests.effects.test_expect import (
@@ -138,6 +139,19 @@ def test_the_mean_of_truncated_poisson_counts(link: str, beta: tuple[float, floa
     (found,) = (averaged(posterior, posterior.spec.family.mean),)
     assert (np.abs(found - values.mean(axis=1)) < ERRORS * error).all(), (found, values.mean(axis=1), error)
     assert list(posterior.spec.family.parts) == ["mean", "mu"]
+
+
+@pytest.mark.parametrize("terms", [TOGETHER, ("(1 | g)", "w")], ids=["together", "mu alone"])
+def test_the_mean_and_the_share_of_zeros_of_conway_maxwell_counts(terms: tuple[str, str]) -> None:
+    """The mean is that of mu; the share against 20,000 levels, each with the sum of its own terms."""
+    G = PAIR if terms is TOGETHER else np.array([[0.5]])
+    model = Model("com_poisson", "phi", terms, 0.4 * G, ("log", "log"))
+    assert_simulated(model, "mean", lambda mu, _: mu)
+    posterior, levels = model.posterior, 20_000
+    mu, phi = (np.broadcast_to(one, (len(ROWS), LEVELS))[:, :levels] for one in model.levels())
+    zero = np.exp(conway_maxwell_forms.density(0.0, np.log(mu), -np.log(phi)))
+    found, error = averaged(posterior, posterior.spec.family.parts["zero"]), zero.std(axis=1) / np.sqrt(levels)
+    assert (np.abs(found - zero.mean(axis=1)) < ERRORS * error).all(), (found, zero.mean(axis=1), error)
 
 
 @pytest.mark.parametrize("terms", [TOGETHER, WITHOUT], ids=["together", "apart"])
