@@ -217,7 +217,7 @@ def _of_all(posterior: Posterior, name: str, value: Callable[[At], np.ndarray]) 
     """A functional that reads all parameters."""
     family = posterior.spec.family
     reads = tuple(parameter.name for parameter in family.parameters)
-    return Functional(name, name, reads, value, diverges=family.mean.diverges)
+    return Functional(name, name, reads, value, diverges=family.mean.diverges, narrow=family.mean.narrow)
 
 
 def _shared_variance(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bayes_glmm.families.family import Family
+from bayes_glmm.families.functional import MEAN, Functional
 from bayes_glmm.families.kind import COUNT
 from bayes_glmm.families.parameter import DISPERSION, EXCESS, PHI, Parameter
+from bayes_glmm.families.value import At
 from bayes_glmm.numerics import conway_maxwell_forms
 from bayes_glmm.numerics.functions import log_rising_from
 
@@ -119,6 +123,14 @@ def _com_poisson_draw(rng, y, at):  # type: ignore[no-untyped-def]
     return conway_maxwell_forms.draw(rng, log_mu, -at["phi"].log).astype(np.int64)
 
 
+# of small dispersions, probabilities and the variance have a corner at each whole mean, which rules must see
+_CORNERS = 16.0
+
+
+def _com_poisson_zero(at: At) -> np.ndarray:
+    return np.exp(conway_maxwell_forms.density(0.0, at["mu"].log, -at["phi"].log))
+
+
 COM_POISSON = Family(
     "com_poisson",
     title="Conway-Maxwell-Poisson",
@@ -127,6 +139,10 @@ COM_POISSON = Family(
     variance=lambda at: conway_maxwell_forms.variance(at["mu"].log, -at["phi"].log),
     log_density=lambda y, at, f: f.conway_maxwell(y.values, at["mu"].log, -at["phi"].log),
     draw=_com_poisson_draw,
+    mean=replace(MEAN, narrow=_CORNERS),
+    further=(
+        Functional("zero", "probability of a zero", ("mu", "phi"), _com_poisson_zero, range="unit", narrow=_CORNERS),
+    ),
     equation="ConwayMaxwellPoisson(mean μ_i, dispersion φ)",
     wider='try family="negative_binomial", or an effect that varies by row, (1 | row)',
     formulas={"density": "lambda^y / y!^(1 / phi) / Z, lambda such that E(y) = mu"},

@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
 
+from bayes_glmm.design import new_predictors
 from bayes_glmm.effects import marginal_coefficients, predict
 from bayes_glmm.effects.patterns import encode
 from bayes_glmm.effects.readings import READINGS, mean_response
+from bayes_glmm.effects.spread import response_moments
 from bayes_glmm.errors import SpecError
 from bayes_glmm.numerics import conway_maxwell_forms
 from bayes_glmm.posterior import posterior_at
@@ -152,6 +155,22 @@ def test_the_mean_and_the_share_of_zeros_of_conway_maxwell_counts(terms: tuple[s
     zero = np.exp(conway_maxwell_forms.density(0.0, np.log(mu), -np.log(phi)))
     found, error = averaged(posterior, posterior.spec.family.parts["zero"]), zero.std(axis=1) / np.sqrt(levels)
     assert (np.abs(found - zero.mean(axis=1)) < ERRORS * error).all(), (found, zero.mean(axis=1), error)
+
+
+@pytest.mark.parametrize("phi", [0.1, 0.6])
+def test_averages_of_counts_with_little_spread(phi: float) -> None:
+    """Their share of zeros is nearly max(0, 1 - mu) and their variance has corners: against 40,000 nodes."""
+    spec = ModelSpec.from_formula("y ~ x + (1 | g)", "com_poisson")
+    posterior = posterior_at(spec, data(), (0.4, 0.5), {"g": [[0.5]]}, {"phi": phi})
+    z = np.linspace(-8.5, 8.5, 40_001)
+    weights, log_phi = stats.norm.pdf(z) * (z[1] - z[0]), np.log(phi)
+    eta = (0.4 + 0.5 * ROWS["x"].to_numpy())[:, None] + np.sqrt(0.5) * z
+    zero = np.exp(conway_maxwell_forms.density(0.0, eta, -log_phi)) @ weights
+    assert_allclose(averaged(posterior, posterior.spec.family.parts["zero"]), zero, rtol=1e-9)
+    mean, total = response_moments(posterior, new_predictors(posterior.design, ROWS), np.arange(1))
+    spread = (conway_maxwell_forms.variance(eta, -log_phi) + np.exp(2.0 * eta)) @ weights - (np.exp(eta) @ weights) ** 2
+    assert_allclose(mean[0], np.exp(eta) @ weights, rtol=1e-12)
+    assert_allclose(total[0], spread, rtol=1e-8)
 
 
 @pytest.mark.parametrize("terms", [TOGETHER, WITHOUT], ids=["together", "apart"])
