@@ -106,7 +106,7 @@ class ConwayMaxwell:
     """By the sum of its terms, with a root of SciPy for the rate that gives each mean."""
 
     def __init__(self, mu: np.ndarray, phi: float) -> None:
-        self.nu, self.j = 1.0 / phi, np.arange(2000.0)
+        self.nu, self.j = 1.0 / phi, np.arange(400.0)
         self.logs = np.vectorize(self._log_rate)(mu)
 
     def _terms(self, log_rate: float) -> np.ndarray:
