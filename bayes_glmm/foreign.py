@@ -29,10 +29,14 @@ FAMILY_SYNONYMS: dict[str, str] = {
     **dict.fromkeys(("zinb1", "zeroinflatednbinom1", "zeroinflatednegbinomial1"), f"{_INFLATED}negative_binomial_1"),
     **dict.fromkeys(("zib", "zibinomial", "zeroinflatedbinomial"), f"{_INFLATED}binomial"),
     **dict.fromkeys(("zibb", "zeroinflatedbetabinomial"), f"{_INFLATED}beta_binomial"),
-    **dict.fromkeys(("hurdlepoisson", "truncatedpoisson"), "hurdle_poisson"),
-    **dict.fromkeys(("hurdlenegbinomial", "hurdlenegativebinomial", "truncatednbinom2"), "hurdle_negative_binomial"),
+    **dict.fromkeys(("hurdlepoisson",), "hurdle_poisson"),
+    **dict.fromkeys(("hurdlenegbinomial", "hurdlenegativebinomial"), "hurdle_negative_binomial"),
+    **dict.fromkeys(("truncatedpoisson", "zerotruncatedpoisson", "ztp", "ztpoisson"), "truncated_poisson"),
+    **dict.fromkeys(("truncatednbinom2", "truncatednbinom", "ztnb"), "truncated_negative_binomial"),
+    **dict.fromkeys(("truncatednbinom1", "ztnb1"), "truncated_negative_binomial_1"),
     **dict.fromkeys(("nbinom1", "nb1", "negbinomial1", "negativebinomial1"), "negative_binomial_1"),
     **dict.fromkeys(("geom",), "geometric"),
+    **dict.fromkeys(("compois", "compoisson", "cmp", "cmpoisson", "conwaymaxwellpoisson"), "com_poisson"),
     **dict.fromkeys(("betabinomial", "betabinom", "bb"), "beta_binomial"),
     **dict.fromkeys(("bernoullilogit", "bern"), "bernoulli"),
     **dict.fromkeys(("betar", "betareg", "betafamily"), "beta"),
@@ -76,7 +80,7 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (
         r"(zi|zero|zero.*inflated.*|hurdle.*|trunc.*|zip|zinb|zib).*|.*(hurdle|zeroinflated|inflated)",
         "Zero-inflated families are there for counts and successes, hurdles for Poisson, negative binomial, gamma and "
-        "lognormal responses; others are not supported.",
+        "lognormal responses, zero-truncated ones for Poisson and negative binomial counts; others are not supported.",
     ),
     (r"oprobit|orderedprobit", "Write family='cumulative', link='probit'."),
     (r"ordered.*|ordinal.*|cumulative.*|clmm2", "Write family='cumulative'."),
@@ -85,7 +89,7 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (
         r"(exgaussian|frechet|gengamma"
         r"|shiftedlognormal|gevd?|coxph|cox|vonmises|skewnormal|skewstudent|asymlaplace|laplace|cauchy|tweedie"
-        r"|compois|conwaymaxwell.*|genpois|uniform|hypergeometric|skellam|beta4)",
+        r"|genpois|uniform|hypergeometric|skellam|beta4)",
         "It is not supported.",
     ),
     (r".+(poisson|binomial|gaussian|normal|gamma|beta|bernoulli)", "It is not supported."),

@@ -36,6 +36,7 @@ from bayes_glmm.spec import ModelSpec
 
 FORMAT = 3  # 1 had other default priors and lost the categories of numbers, 2 one predictor a model
 FILES = MODEL, DRAWS, DATA = "model.json", "draws.nc", "data.parquet"
+UNANSWERED = "unanswered.parquet"  # rows without a response, where there are some
 _DAMAGED = "It is damaged: fit the model again."
 
 
@@ -166,6 +167,8 @@ class Posterior:
         with whole_folder(target) as partial:
             write_tree(partial / DRAWS, self.draws)
             write_frame(partial / DATA, self.design.data)
+            if len(self.design.unanswered):
+                write_frame(partial / UNANSWERED, self.design.unanswered)
             (partial / MODEL).write_text(json.dumps(model, indent=2), encoding="utf-8")
         return Path(folder)
 
@@ -206,10 +209,12 @@ def load_posterior(folder: str | Path, family: Family | None = None) -> Posterio
         from_own_record(family, model.get("own family"), folder / MODEL)
         mapping = mapping | {"family": family}
     data = _read(folder / DATA, read_frame)
+    check_no_link(folder / UNANSWERED)
+    without = _read(folder / UNANSWERED, read_frame) if (folder / UNANSWERED).is_file() else pd.DataFrame()
     draws = read_tree(folder / DRAWS, _DAMAGED)
     try:
         spec = ModelSpec.from_dict(mapping)
-        design = replace(build_design(spec, data), dropped=model.get("dropped", 0))
+        design = replace(build_design(spec, data), dropped=model.get("dropped", 0), unanswered=without)
         spec = spec.of(design.categories)
         priors = resolve_priors(spec, design)
     except GLMMError as error:
@@ -260,7 +265,7 @@ def _check_draws(spec: ModelSpec, design: Design, draws: xr.DataTree, path: Path
 def _check_free(folder: Path) -> None:
     """A posterior may be saved in a folder: nothing is there, or what a posterior was saved as."""
     if folder.is_dir():
-        others = sorted(path.name for path in folder.iterdir() if path.name not in FILES)
+        others = sorted(path.name for path in folder.iterdir() if path.name not in (*FILES, UNANSWERED))
     else:
         others = [folder.name] if folder.exists() else []
     if others:

@@ -81,7 +81,9 @@ def test_the_gallery_has_every_config_before_anything_is_sampled(site: Path) -> 
     assert len(configs) == text.count("bayes-glmm run configs/")
     for path in configs:
         config, _ = read_config(path)
-        for shown in (config.title, config.model.formula, f"bayes-glmm run configs/{path.name}"):
+        formulas = config.model.formula
+        written = formulas if isinstance(formulas, list) else [formulas]
+        for shown in (config.title, *written, f"bayes-glmm run configs/{path.name}"):
             assert str(shown) in text
 
 

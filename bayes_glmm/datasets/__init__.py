@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from bayes_glmm.datasets.dataset import Dataset as Dataset
+from bayes_glmm.datasets.salamanders import salamanders as salamanders
 from bayes_glmm.datasets.simulated import hospital as hospital
 from bayes_glmm.datasets.simulated import simulate_hospital as simulate_hospital
 from bayes_glmm.datasets.simulated import simulate_sleep as simulate_sleep
@@ -36,6 +37,12 @@ DATASETS: dict[str, Dataset] = {
             function=simulate_hospital,
             title="Simulated: remission and tumours of cancer patients of 407 doctors in 35 hospitals",
             source="Simulated with the estimates of the UCLA Statistical Consulting Group's introduction to GLMMs",
+        ),
+        Dataset(
+            "salamanders",
+            function=salamanders,
+            title="Salamanders of seven kinds on four visits to 23 streams with and without coal mines",
+            source="Price et al. (2016), Journal of Applied Ecology 53, 459-468",
         ),
         Dataset(
             "seeds",

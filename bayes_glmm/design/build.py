@@ -21,6 +21,7 @@ from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.rank import check_variation, rank_of
 from bayes_glmm.design.repeat import repeated
 from bayes_glmm.design.response import own_columns, read_response, read_trials, response_columns
+from bayes_glmm.design.unanswered import unanswered_rows
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.names import effect
 from bayes_glmm.numerics.covariance import COVARIANCES, OneCorrelation
@@ -55,6 +56,9 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     _check_names(spec, inputs, groups)
     labels = label_columns(spec.predicted.values())
     rows = complete_rows(data, (*response_columns(spec), *inputs), groups, missing, labels)
+    used = dict.fromkeys((*response_columns(spec), *inputs, *groups))
+    own = own_columns(formula.response)
+    without = unanswered_rows(data, own, [*used], [name for name in groups if name not in inputs])
     check_levels(rows[list(inputs)])
     check_number_texts(rows[list(inputs)], labels)
     if (named := formula.response.strip("`")) in rows:
@@ -80,6 +84,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         aliased=built[0][2],
         categories=categories,
         thresholds=between(categories) if family.response.ordered else (),
+        unanswered=without,
     )
     check_response(spec.family, design)
     check_design(design)

@@ -29,7 +29,7 @@ def check_response(family: Family, design: Design) -> None:
         raise DataError(
             f"The {family.name} family needs {family.response.support_text}; found {design.y[bad[0]]:g}.",
             f"response {design.response!r}, {rows_text(bad)}",
-            "Correct these rows or choose another family.",
+            family.response.advice,
         )
     check_size(f"response {design.response!r}", design.y)
     for values in (design.y, design.trials):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -112,6 +112,8 @@ class Design:
         Names of the response's categories; ``y`` has their numbers 1, 2, ...
     thresholds : tuple of str
         Names of the thresholds between ordered categories: ``low|high``.
+    unanswered : DataFrame
+        The rows of those left out that miss the response and nothing else, without it.
     """
 
     response: str
@@ -125,6 +127,7 @@ class Design:
     aliased: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     thresholds: tuple[str, ...] = ()
+    unanswered: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def response_variable(self) -> str:

@@ -23,6 +23,7 @@ from bayes_glmm.design.number_text import number_texts
 from bayes_glmm.design.origin_findings import given_at_zero, mixed_slopes, uncentred
 from bayes_glmm.design.priors import default_spans
 from bayes_glmm.design.separation import separated, separated_completely
+from bayes_glmm.design.unanswered import unanswered
 from bayes_glmm.errors import rows_text
 from bayes_glmm.spec import ModelSpec
 
@@ -71,7 +72,7 @@ def _separation(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     names = separated(design, kind, spec.family.thresholds) if unbounded else ()
     if names:
         if kind.is_count:
-            sides = "zeros from other counts"
+            sides = f"{'ones' if kind.least else 'zeros'} from other counts"
         elif kind.ordered:
             sides = "lower from higher categories"
         elif kind.nominal:
@@ -360,4 +361,5 @@ FINDINGS: tuple[Callable[[ModelSpec, Design], Iterator[Finding]], ...] = (
     _number_texts,
     _row_coefficients,
     unused_categories,
+    unanswered,
 )

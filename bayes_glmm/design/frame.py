@@ -55,7 +55,8 @@ def complete_rows(
         raise DataError(
             f"Values are missing in {incomplete.sum()} of {len(rows)} rows.",
             f"column {column!r}, {rows_text(np.flatnonzero(rows[column].isna()))}",
-            "Fill them in, or pass missing='drop' to leave these rows out.",
+            "Fill them in, or pass missing='drop' to leave these rows out; fit.missing_responses() then predicts those "
+            "that miss the response alone.",
         )
     rows = rows[~incomplete].reset_index(drop=True)
     if len(rows) < 2:

@@ -111,7 +111,7 @@ def separated_completely(design: Design) -> bool:
 def _sides(design: Design, response: ResponseKind) -> np.ndarray:
     """1 for rows of successes only, -1 for rows of failures only, 0 for mixed ones [row]."""
     most = np.inf if response.is_count else 1.0 if design.trials is None else design.trials
-    return np.where(design.y == 0, -1.0, np.where(design.y == most, 1.0, 0.0))
+    return np.where(design.y == response.least, -1.0, np.where(design.y == most, 1.0, 0.0))
 
 
 def _scaled(X: np.ndarray) -> np.ndarray:

@@ -307,8 +307,9 @@ def narrower(posterior: Posterior) -> str:
         family = posterior.spec.family
         limits = (*family.limits.values(), *family.limits_at_zero.values())
         simpler = f', but family="{limits[0]}" may' if limits else ""
+        advice = family.narrower or f"no wider family helps{simpler}"
         return (
-            f"no wider family helps{simpler}. See whether rows are repeated, rounded or sums with a fixed total, and "
+            f"{advice}. See whether rows are repeated, rounded or sums with a fixed total, and "
             "leave out effects by row; intervals are too wide rather than too narrow"
         )
     return "see whether rows are averages, repeated or cut off, and whether a prior keeps the scale of the family large"

@@ -18,6 +18,7 @@ from bayes_glmm.effects.hypotheses import probability_within as probability_with
 from bayes_glmm.effects.integrate import average_over_normal as average_over_normal
 from bayes_glmm.effects.interactions import interact as interact
 from bayes_glmm.effects.methods import EffectMethods as EffectMethods
+from bayes_glmm.effects.missing import missing_responses as missing_responses
 from bayes_glmm.effects.nakagawa import r_squared_nakagawa as r_squared_nakagawa
 from bayes_glmm.effects.percentiles import group_percentiles as group_percentiles
 from bayes_glmm.effects.predictions import predict as predict

@@ -121,7 +121,7 @@ def marginal_coefficients(posterior: Posterior, level: float = 0.95, interval: I
     both = {CONDITIONAL: posterior.beta, POPULATION_AVERAGED: _averaged(posterior)}
     found = _side_by_side(posterior, both, asked, "Conditional and population-averaged coefficients")
     mean, link = posterior.spec.family.mean, posterior.spec.link_name
-    if mean.reads == (LOCATION,):
+    if posterior.spec.family.mean_is_location:
         return found
     note = (
         f"Conditional coefficients are those of {LOCATION}, population-averaged ones those of the mean on the {link} "

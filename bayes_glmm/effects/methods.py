@@ -12,6 +12,7 @@ import pandas as pd
 from bayes_glmm.effects.coefficients import coefficients, marginal_coefficients
 from bayes_glmm.effects.comparisons import compare, slopes
 from bayes_glmm.effects.interactions import interact
+from bayes_glmm.effects.missing import missing_responses
 from bayes_glmm.effects.nakagawa import r_squared_nakagawa
 from bayes_glmm.effects.percentiles import group_percentiles
 from bayes_glmm.effects.predictions import Scale, predict
@@ -50,6 +51,19 @@ class EffectMethods(ABC):
         return self._ask(
             predict, newdata, random_effects, scale, level=level, interval=interval, seed=seed, keep=keep, part=part
         )
+
+    def missing_responses(
+        self,
+        random_effects: str | Sequence[str] = "known_or_new",
+        scale: Scale | None = None,
+        *,
+        level: float = 0.95,
+        interval: IntervalKind = "eti",
+        seed: int = 0,
+        part: str | None = None,
+    ) -> Estimates:
+        """Predictions of rows without a response; see :func:`bayes_glmm.effects.missing_responses`."""
+        return self._ask(missing_responses, random_effects, scale, level=level, interval=interval, seed=seed, part=part)
 
     def compare(
         self,

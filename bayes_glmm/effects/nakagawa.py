@@ -27,7 +27,6 @@ from bayes_glmm.effects.readings import READINGS, mean_response
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.effects.variance import latent_residual, mean_variance
 from bayes_glmm.errors import SpecError
-from bayes_glmm.names import LOCATION
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.summaries import Interval, IntervalKind
 
@@ -90,7 +89,7 @@ def distribution_variance(posterior: Posterior) -> np.ndarray:
     spec, residual = posterior.spec, latent_residual(posterior)
     if residual is not None:
         return residual
-    if spec.formulas or spec.family.mean.reads != (LOCATION,):
+    if spec.formulas or not spec.family.mean_is_location:
         raise SpecError(
             "The variance on the latent scale differs from row to row, or is that of several parameters.",
             str(spec),

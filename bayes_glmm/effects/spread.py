@@ -217,7 +217,7 @@ def _of_all(posterior: Posterior, name: str, value: Callable[[At], np.ndarray]) 
     """A functional that reads all parameters."""
     family = posterior.spec.family
     reads = tuple(parameter.name for parameter in family.parameters)
-    return Functional(name, name, reads, value, diverges=family.mean.diverges)
+    return Functional(name, name, reads, value, diverges=family.mean.diverges, narrow=family.mean.narrow)
 
 
 def _shared_variance(
@@ -248,7 +248,7 @@ def _shared_variance(
 def _plain_variance(posterior: Posterior, predictors: Predictors, mean: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """The family's variance at a mean, other parameters at u = 0 [draw, row]."""
     spec = posterior.spec
-    if spec.family.mean.reads != (LOCATION,):
+    if not spec.family.mean_is_location:
         eta = _at_zero(posterior, predictors, draws)
         return value_of(posterior, _of_all(posterior, "variance", spec.family.variance), eta, draws)
     eta = _at_zero(posterior, predictors, draws) | {LOCATION: np.asarray(spec.link.forward(mean, NUMPY))}

@@ -20,7 +20,6 @@ import pandas as pd
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.families import Family
-from bayes_glmm.names import LOCATION
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.summaries import Interval, IntervalKind
 
@@ -146,7 +145,7 @@ def latent_residual(posterior: Posterior) -> np.ndarray | None:
 
 def _has_latent_scale(family: Family) -> bool:
     """Whether a latent variable alone decides on each event or category: no other parameter of the mean does."""
-    return family.response.of_latent and (family.response.ordered or family.mean.reads == (LOCATION,))
+    return family.response.of_latent and (family.response.ordered or family.mean_is_location)
 
 
 def _shares(posterior: Posterior) -> Iterator[Row]:

@@ -6,7 +6,7 @@ from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families.check import check_family as check_family
 from bayes_glmm.families.closed_unit import ORDERED_BETA, ZERO_ONE_INFLATED_BETA
 from bayes_glmm.families.continuous import GAUSSIAN, STUDENT_T
-from bayes_glmm.families.counts import GEOMETRIC, NEGATIVE_BINOMIAL, NEGATIVE_BINOMIAL_1, POISSON
+from bayes_glmm.families.counts import COM_POISSON, GEOMETRIC, NEGATIVE_BINOMIAL, NEGATIVE_BINOMIAL_1, POISSON
 from bayes_glmm.families.family import Family as Family
 from bayes_glmm.families.free_thresholds import ACAT, CRATIO, SRATIO
 from bayes_glmm.families.functional import CATEGORY as CATEGORY
@@ -20,6 +20,7 @@ from bayes_glmm.families.kind import COUNT as COUNT
 from bayes_glmm.families.kind import FRACTION as FRACTION
 from bayes_glmm.families.kind import NONNEGATIVE as NONNEGATIVE
 from bayes_glmm.families.kind import POSITIVE as POSITIVE
+from bayes_glmm.families.kind import POSITIVE_COUNT as POSITIVE_COUNT
 from bayes_glmm.families.kind import REAL as REAL
 from bayes_glmm.families.kind import SUCCESSES as SUCCESSES
 from bayes_glmm.families.kind import ResponseKind as ResponseKind
@@ -35,6 +36,11 @@ from bayes_glmm.families.proportions import BERNOULLI, BETA, BETA_BINOMIAL, BINO
 from bayes_glmm.families.response import Response as Response
 from bayes_glmm.families.semicontinuous import HURDLE_GAMMA, HURDLE_LOGNORMAL
 from bayes_glmm.families.thresholds import Thresholds as Thresholds
+from bayes_glmm.families.truncated import (
+    TRUNCATED_NEGATIVE_BINOMIAL,
+    TRUNCATED_NEGATIVE_BINOMIAL_1,
+    TRUNCATED_POISSON,
+)
 from bayes_glmm.families.unordered import CATEGORICAL
 from bayes_glmm.families.value import Value as Value
 from bayes_glmm.families.zeros import (
@@ -70,11 +76,15 @@ FAMILIES: dict[str, Family] = {
         NEGATIVE_BINOMIAL,
         NEGATIVE_BINOMIAL_1,
         GEOMETRIC,
+        COM_POISSON,
         ZERO_INFLATED_POISSON,
         ZERO_INFLATED_NEGATIVE_BINOMIAL,
         ZERO_INFLATED_NEGATIVE_BINOMIAL_1,
         HURDLE_POISSON,
         HURDLE_NEGATIVE_BINOMIAL,
+        TRUNCATED_POISSON,
+        TRUNCATED_NEGATIVE_BINOMIAL,
+        TRUNCATED_NEGATIVE_BINOMIAL_1,
         ZERO_INFLATED_BINOMIAL,
         ZERO_INFLATED_BETA_BINOMIAL,
         CUMULATIVE,

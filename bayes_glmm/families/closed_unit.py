@@ -91,6 +91,13 @@ ZERO_ONE_INFLATED_BETA = Family(
         lambda at: at["mu"].value * (1.0 - at["mu"].value) / (1.0 + at["phi"].value),
     ),
     equation="ZeroOneInflatedBeta(zoi, coi, mean inside μ_i, precision φ)",
+    formulas={
+        "p0": "zoi * (1 - coi)",
+        "p1": "zoi * coi",
+        "mean": "p1 + (1 - zoi) * mu",
+        "variance": "p1 + (1 - zoi) * (mu^2 + mu * (1 - mu) / (1 + phi)) - mean^2",
+    },
+    elsewhere={"brms": "zero_one_inflated_beta"},
 )
 
 
@@ -153,4 +160,11 @@ ORDERED_BETA = Family(
         Functional("one", _OF_ONE, _READS, lambda at: _ordered_ends(at)[0][1], range="unit"),
     ),
     equation="OrderedBeta(zoi, coi, mean inside μ_i, precision φ)",
+    formulas={
+        "p0": "expit(logit(zoi * (1 - coi)) - logit(mu))",
+        "p1": "expit(logit(zoi * coi) + logit(mu))",
+        "mean": "p1 + (1 - p0 - p1) * mu",
+        "variance": "p1 + (1 - p0 - p1) * (mu^2 + mu * (1 - mu) / (1 + phi)) - mean^2",
+    },
+    elsewhere={"glmmTMB": "ordbeta; zoi and coi are two thresholds"},
 )

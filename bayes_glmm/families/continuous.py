@@ -31,6 +31,8 @@ GAUSSIAN = Family(
     ),
     equation="Normal(μ_i, σ²)",
     wider='try family="student_t", or a transform of the response',
+    formulas={"variance": "sigma^2"},
+    elsewhere={"brms": "gaussian", "glmmTMB": "gaussian", "Bambi": "gaussian"},
 )
 
 
@@ -64,4 +66,6 @@ STUDENT_T = Family(
     ),
     equation="StudentT(ν, μ_i, σ)",
     limits={"nu": "gaussian"},
+    formulas={"variance": "sigma^2 * nu / (nu - 2)"},
+    elsewhere={"brms": "student", "glmmTMB": "t_family", "Bambi": "t"},
 )

@@ -1,12 +1,17 @@
-"""Families on 0, 1, 2, ...: poisson, geometric, and the negative binomial by shape (NB2) and by dispersion (NB1)."""
+"""Families on 0, 1, 2, ...: poisson, geometric, negative binomial by shape (NB2) or dispersion (NB1), com_poisson."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from bayes_glmm.families.family import Family
+from bayes_glmm.families.functional import MEAN, Functional
 from bayes_glmm.families.kind import COUNT
-from bayes_glmm.families.parameter import EXCESS, PHI, Parameter
+from bayes_glmm.families.parameter import DISPERSION, EXCESS, PHI, Parameter
+from bayes_glmm.families.value import At
+from bayes_glmm.numerics import conway_maxwell_forms
 from bayes_glmm.numerics.functions import log_rising_from
 
 _MEAN = Parameter("mu", ("log", "identity", "sqrt"), "positive", of_response=True)
@@ -30,6 +35,9 @@ POISSON = Family(
     equation="Poisson(μ_i)",
     wider='try family="negative_binomial", for zeros alone "zero_inflated_poisson", or an effect that varies by row, '
     "(1 | row)",
+    narrower='try family="com_poisson"',
+    formulas={"p0": "exp(-mu)", "variance": "mu"},
+    elsewhere={"brms": "poisson", "glmmTMB": "poisson", "Bambi": "poisson"},
 )
 
 
@@ -59,6 +67,8 @@ NEGATIVE_BINOMIAL = Family(
     equation="NegBinomial(mean μ_i, shape φ)",
     wider='try an effect that varies by row, (1 | row), or for zeros alone family="zero_inflated_negative_binomial"',
     limits={"phi": "poisson"},
+    formulas={"p0": "(1 + mu / phi)^-phi", "variance": "mu + mu^2 / phi"},
+    elsewhere={"brms": "negbinomial; shape = phi", "glmmTMB": "nbinom2", "Bambi": "negativebinomial; alpha = phi"},
 )
 
 
@@ -75,6 +85,8 @@ GEOMETRIC = Family(
     ),
     equation="Geometric(mean μ_i)",
     wider='try family="negative_binomial", or an effect that varies by row, (1 | row)',
+    formulas={"p0": "1 / (1 + mu)", "variance": "mu + mu^2"},
+    elsewhere={"brms": "geometric"},
 )
 
 
@@ -101,4 +113,38 @@ NEGATIVE_BINOMIAL_1 = Family(
     equation="NegBinomial1(mean μ_i, variance μ_i (1 + φ))",
     wider='try an effect that varies by row, (1 | row), or for zeros alone family="zero_inflated_negative_binomial_1"',
     limits_at_zero={"phi": "poisson"},
+    formulas={"p0": "(1 + phi)^(-mu / phi)", "variance": "mu * (1 + phi)"},
+    elsewhere={"glmmTMB": "nbinom1"},
+)
+
+
+def _com_poisson_draw(rng, y, at):  # type: ignore[no-untyped-def]
+    log_mu = np.minimum(at["mu"].log, np.log(LARGEST))
+    return conway_maxwell_forms.draw(rng, log_mu, -at["phi"].log).astype(np.int64)
+
+
+# of small dispersions, probabilities and the variance have a corner at each whole mean, which rules must see
+_CORNERS = 16.0
+
+
+def _com_poisson_zero(at: At) -> np.ndarray:
+    return np.exp(conway_maxwell_forms.density(0.0, at["mu"].log, -at["phi"].log))
+
+
+COM_POISSON = Family(
+    "com_poisson",
+    title="Conway-Maxwell-Poisson",
+    parameters=(_MEAN, DISPERSION),
+    response=COUNT,
+    variance=lambda at: conway_maxwell_forms.variance(at["mu"].log, -at["phi"].log),
+    log_density=lambda y, at, f: f.conway_maxwell(y.values, at["mu"].log, -at["phi"].log),
+    draw=_com_poisson_draw,
+    mean=replace(MEAN, narrow=_CORNERS),
+    further=(
+        Functional("zero", "probability of a zero", ("mu", "phi"), _com_poisson_zero, range="unit", narrow=_CORNERS),
+    ),
+    equation="ConwayMaxwellPoisson(mean μ_i, dispersion φ)",
+    wider='try family="negative_binomial", or an effect that varies by row, (1 | row)',
+    formulas={"density": "lambda^y / y!^(1 / phi) / Z, lambda such that E(y) = mu"},
+    elsewhere={"glmmTMB": "compois"},
 )

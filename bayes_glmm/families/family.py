@@ -74,8 +74,15 @@ class Family:
     equation : str
         The distribution as the printed model writes it, with ``{trials}`` and ``{categories}`` where it has some; its
         title where this is empty.
+    formulas : mapping of str to str
+        What it computes, for readers: "variance", "mean" where that is not mu, "p0" and "p1", the probabilities of 0
+        and 1, and "correlation" of two trials; of its parameters and of formulas before it.
+    elsewhere : mapping of str to str
+        Its name in brms, glmmTMB and Bambi, with what its parameters are there after a semicolon.
     wider : str
         What to try for responses that vary more than the family allows.
+    narrower : str
+        What to try for responses that vary less.
     limits : mapping of str to str
         The family that it becomes as one of its parameters grows without bound.
     limits_at_zero : mapping of str to str
@@ -100,7 +107,10 @@ class Family:
     thresholds: Thresholds | None = None
     shared_formula: bool = False
     equation: str = ""
+    formulas: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
     wider: str = ""
+    narrower: str = ""
     limits: Mapping[str, str] = field(default_factory=dict)
     limits_at_zero: Mapping[str, str] = field(default_factory=dict)
 
@@ -140,6 +150,11 @@ class Family:
         return {parameter.name: parameter for parameter in self.parameters[1:]}
 
     @property
+    def mean_is_location(self) -> bool:
+        """Whether the location is the mean itself, and no function of it."""
+        return (self.location.name,) == self.mean.reads == (self.mean.factor,)
+
+    @property
     def parts(self) -> dict[str, Functional]:
         """The functionals of a response of numbers: its mean, its parameters, the shares of single values, and more.
 
@@ -147,9 +162,9 @@ class Family:
         """
         if self.categories:
             return {} if self.response.nominal else {self.mean.name: self.mean}
-        asked = [self.mean, *map(of_parameter, self.parameters[self.mean.reads == (self.location.name,) :])]
+        asked = [self.mean, *map(of_parameter, self.parameters[self.mean_is_location :])]
         reads = tuple(parameter.name for parameter in self.parameters)
-        for mass in (0.0,) if self.response.is_count else self.response.masses:
+        for mass in self.response.masses or (0.0,) * self.response.has_zeros:
             title = f"probability of a {_MASSES[mass]}"
             asked.append(Functional(_MASSES[mass], title, reads, partial(self._mass, mass), range="unit"))
         return {functional.name: functional for functional in (*asked, *self.further)}

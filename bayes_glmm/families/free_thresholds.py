@@ -285,6 +285,7 @@ def _family(
         },
         thresholds=thresholds,
         equation=equation,
+        elsewhere={"brms": name, "Bambi": name} if name == "sratio" else {"brms": name},
     )
 
 

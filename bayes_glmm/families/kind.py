@@ -32,6 +32,10 @@ class ResponseKind:
         Whether it is one of several ordered categories, numbered 1, 2, ...
     nominal : bool
         Whether it is one of several categories without an order, whose numbers 1, 2, ... have no mean.
+    least : int
+        Of counts: the smallest that there can be.
+    advice : str
+        What to do with rows outside the support.
     masses : tuple of float
         Of a response that is not discrete: the values that have a probability of their own, in increasing order.
     """
@@ -45,12 +49,14 @@ class ResponseKind:
     trials: bool = False
     ordered: bool = False
     nominal: bool = False
+    least: int = 0
+    advice: str = "Correct these rows or choose another family."
     masses: tuple[float, ...] = ()
 
     @property
     def has_zeros(self) -> bool:
         """Whether it is a number above 0, or 0 with a probability of its own: zeros are worth counting."""
-        return self.is_count or 0.0 in self.masses
+        return (self.is_count and self.least == 0) or 0.0 in self.masses
 
     @property
     def is_binary(self) -> bool:
@@ -107,6 +113,15 @@ COUNT = ResponseKind(
     "whole numbers 0, 1, 2, ...",
     "positive",
     discrete=True,
+)
+POSITIVE_COUNT = ResponseKind(
+    "positive_count",
+    lambda y, trials: ~(np.isfinite(y) & (y >= 1) & (y == np.floor(y))),
+    "whole numbers 1, 2, 3, ...",
+    "positive",
+    discrete=True,
+    least=1,
+    advice="Correct these rows, or choose a family with zeros: hurdle_poisson, hurdle_negative_binomial.",
 )
 ORDERED = ResponseKind(
     "ordered",

@@ -114,6 +114,7 @@ def cumulative(categories: int) -> Family:
             comparisons=lambda k: _around(k, categories),
         ),
         equation="Cumulative({categories})",
+        elsewhere={"brms": "cumulative", "Bambi": "cumulative"},
     )
 
 

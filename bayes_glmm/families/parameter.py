@@ -74,6 +74,8 @@ PHI = Parameter("phi", ("log",), "positive", SHAPE_PRIOR, middle=2.0678511360)
 PRECISION = Parameter("phi", ("log",), "positive", "InverseGamma(alpha=1, beta=1)", middle=1.4426950409)
 # Var(y) = mu (1 + phi): 0 is the Poisson
 EXCESS = Parameter("phi", ("log",), "positive", "HalfStudentT(nu=3, sigma=2.5)", middle=1.9122308210)
+# about the variance as a multiple of the mean: 1 is the Poisson
+DISPERSION = Parameter("phi", ("log",), "positive", "LogNormal(mu=0, sigma=1)", middle=1.0)
 # flat on the scale of the probability
 ZI = Parameter(
     "zi",

@@ -47,6 +47,8 @@ GAMMA = Family(
         name, alpha=at["phi"].value, beta=at["phi"].value / at["mu"].value, observed=y.values, dims=dims
     ),
     equation="Gamma(mean μ_i, shape φ)",
+    formulas={"variance": "mu^2 / phi"},
+    elsewhere={"brms": "Gamma; shape = phi", "glmmTMB": "Gamma; sigma = 1 / sqrt(phi)", "Bambi": "gamma; alpha = phi"},
 )
 
 EXPONENTIAL = Family(
@@ -60,6 +62,8 @@ EXPONENTIAL = Family(
     distribution=lambda pm, name, y, at, dims: pm.Exponential(name, scale=at["mu"].value, observed=y.values, dims=dims),
     equation="Exponential(mean μ_i)",
     wider='try family="gamma" or "weibull", which have the exponential as a special case',
+    formulas={"variance": "mu^2"},
+    elsewhere={"brms": "exponential", "Bambi": "exponential"},
 )
 
 
@@ -100,6 +104,8 @@ WEIBULL = Family(
     draw=_weibull_draw,
     equation="Weibull(mean μ_i, shape)",
     wider='try family="lognormal", whose right tail is heavier',
+    formulas={"variance": "mu^2 * (gamma(1 + 2 / shape) / gamma(1 + 1 / shape)^2 - 1)"},
+    elsewhere={"brms": "weibull", "Bambi": "weibull; alpha = shape"},
 )
 
 
@@ -131,6 +137,8 @@ INVERSE_GAUSSIAN = Family(
     draw=_inverse_gaussian_draw,
     equation="InverseGaussian(mean μ_i, shape)",
     wider='try family="lognormal"',
+    formulas={"variance": "mu^3 / shape"},
+    elsewhere={"brms": "inverse.gaussian", "Bambi": "wald; lam = shape"},
 )
 
 MEAN_OF_LOG = Parameter("mu", ("identity",), "real", title="mean of the logarithm (mu)")
@@ -175,4 +183,6 @@ LOGNORMAL = Family(
     located=Located(np.log, lambda at: at["sigma"].value ** 2 + 0.0 * at["mu"].value),
     equation="LogNormal(μ_i, σ²)",
     wider='try family="student_t" for the logarithm of the response, log(y) ~ ...',
+    formulas={"mean": "exp(mu + sigma^2 / 2)", "variance": "mean^2 * (exp(sigma^2) - 1)"},
+    elsewhere={"brms": "lognormal", "glmmTMB": "lognormal; its mu and sigma are mean and sd of y"},
 )

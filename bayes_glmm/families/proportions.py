@@ -48,6 +48,8 @@ BERNOULLI = Family(
     draw=_binomial_draw,
     distribution=_binomial_distribution,
     equation="Bernoulli(μ_i)",
+    formulas={"variance": "mu * (1 - mu)"},
+    elsewhere={"brms": "bernoulli", "glmmTMB": "binomial with a 0/1 response", "Bambi": "bernoulli"},
 )
 
 BINOMIAL = Family(
@@ -61,6 +63,8 @@ BINOMIAL = Family(
     distribution=_binomial_distribution,
     equation="Binomial({trials}, μ_i)",
     wider='try family="beta_binomial", or an effect that varies by row, (1 | row)',
+    formulas={"variance": "mu * (1 - mu)"},
+    elsewhere={"brms": "binomial", "glmmTMB": "binomial", "Bambi": "binomial"},
 )
 
 
@@ -97,6 +101,8 @@ BETA = Family(
     draw=beta_draw,
     distribution=_beta_distribution,
     equation="Beta(mean μ_i, precision φ)",
+    formulas={"variance": "mu * (1 - mu) / (1 + phi)"},
+    elsewhere={"brms": "Beta", "glmmTMB": "beta_family", "Bambi": "beta; kappa = phi"},
 )
 
 
@@ -122,4 +128,6 @@ BETA_BINOMIAL = Family(
     equation="BetaBinomial({trials}, mean μ_i, precision φ)",
     wider="try an effect that varies by level of a further factor",
     limits={"phi": "binomial"},
+    formulas={"variance": "mu * (1 - mu)", "correlation": "1 / (1 + phi)"},
+    elsewhere={"brms": "beta_binomial", "glmmTMB": "betabinomial", "Bambi": "beta_binomial; kappa = phi"},
 )

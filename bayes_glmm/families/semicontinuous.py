@@ -72,6 +72,12 @@ HURDLE_GAMMA = Family(
     located=Located(lambda y: np.where(y > 0, y, np.nan), lambda at: at["mu"].value ** 2 / at["phi"].value),
     equation="HurdleGamma(hu, mean above 0 μ_i, shape φ)",
     wider='try family="hurdle_lognormal", whose right tail is heavier',
+    formulas={"p0": "hu", "mean": "(1 - hu) * mu", "variance": "(1 - hu) * (mu^2 / phi + hu * mu^2)"},
+    elsewhere={
+        "brms": "hurdle_gamma; shape = phi",
+        "glmmTMB": "ziGamma with ziformula; zi = hu",
+        "Bambi": "hurdle_gamma; psi = 1 - hu",
+    },
 )
 
 
@@ -106,4 +112,10 @@ HURDLE_LOGNORMAL = Family(
         lambda y: np.log(np.where(y > 0, y, np.nan)), lambda at: at["sigma"].value ** 2 + 0.0 * at["mu"].value
     ),
     equation="HurdleLogNormal(hu, μ_i, σ²)",
+    formulas={
+        "p0": "hu",
+        "mean": "(1 - hu) * exp(mu + sigma^2 / 2)",
+        "variance": "(1 - hu) * exp(2 * mu + sigma^2) * (exp(sigma^2) - 1 + hu)",
+    },
+    elsewhere={"brms": "hurdle_lognormal", "Bambi": "hurdle_lognormal; psi = 1 - hu"},
 )

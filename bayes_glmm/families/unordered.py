@@ -87,6 +87,7 @@ def categorical(labels: tuple[str, ...]) -> Family:
         by_category={CATEGORY: tuple(category(k) for k in range(1, len(labels) + 1))},
         shared_formula=True,
         equation="Categorical({categories})",
+        elsewhere={"brms": "categorical", "Bambi": "categorical"},
     )
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from bayes_glmm.numerics import conway_maxwell_forms
+
 Function = Callable[..., Any]
 
 
@@ -41,13 +43,15 @@ class Functions:
     abs: Function
     log_binary: Function
     log_rising: Function
+    conway_maxwell: Function
 
 
 def completed(**own: Function) -> Functions:
     """A namespace from all its functions but the two that others make up.
 
     ``log_binary(k, m, x)`` is k log p + m log(1 - p) with logit p = x, accurate in both tails; ``log_rising(x, k)`` is
-    log Gamma(x + k) - log Gamma(x), for whole k >= 0.
+    log Gamma(x + k) - log Gamma(x), for whole k >= 0. ``conway_maxwell(y, log_mu, log_nu)``, a log density, has a form
+    of its own in each namespace.
     """
     softplus, gammaln = own["softplus"], own["gammaln"]
     log, log1p, where, maximum, minimum = (own[name] for name in ("log", "log1p", "where", "maximum", "minimum"))
@@ -71,7 +75,8 @@ def _stirling(x: Any) -> Any:
     return inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0)))
 
 
-ELEMENTARY = tuple(name for name in Functions.__dataclass_fields__ if name not in ("log_binary", "log_rising"))
+_COMPOSED = ("log_binary", "log_rising", "conway_maxwell")
+ELEMENTARY = tuple(name for name in Functions.__dataclass_fields__ if name not in _COMPOSED)
 
 
 def _softplus(x: Any) -> Any:
@@ -97,6 +102,7 @@ NUMPY = completed(
     minimum=np.minimum,
     where=np.where,
     abs=np.abs,
+    conway_maxwell=conway_maxwell_forms.density,
 )
 
 
@@ -105,7 +111,8 @@ def pytensor_functions() -> Functions:
     """The PyTensor namespace; a function because importing PyTensor takes seconds that most callers should not pay."""
     import pytensor.tensor as pt
 
-    return completed(**{name: getattr(pt, name) for name in ELEMENTARY})
+    elementary = {name: getattr(pt, name) for name in ELEMENTARY}
+    return completed(**elementary, conway_maxwell=conway_maxwell_forms.pytensor_form())
 
 
 def log_normal_cdf(x: Any, f: Functions) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from bayes_glmm.numerics import conway_maxwell_forms
 from bayes_glmm.numerics.functions import NUMPY, completed
 
 Coefficients = tuple[Any, ...]  # None where a coefficient is 0 whatever the values are
@@ -284,5 +285,6 @@ SERIES = completed(
     minimum=lambda a, b: _where(_value(a) <= _value(b), a, b),
     where=_where,
     abs=_elementary("abs", _abs),
+    conway_maxwell=conway_maxwell_forms.series,
 )
 """The namespace of series: takes arrays and numbers too, and treats them as constants."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from bayes_glmm.numerics import conway_maxwell_forms
 from bayes_glmm.numerics.functions import NUMPY, Functions
 
 
@@ -257,6 +258,14 @@ def _log_rising(x: Any, k: Any) -> Any:
     return first._chain(value, lambda: slope)
 
 
+def _conway_maxwell(y: Any, log_mu: Any, log_nu: Any) -> Any:
+    lift = next(one for one in (y, log_mu, log_nu) if isinstance(one, Symbol)).lift
+    operands = [lift(one) for one in (y, log_mu, log_nu)]
+    code = f"conway_maxwell({', '.join(one.name for one in operands)})"
+    value, *slopes = operands[0].program.write(code, operands, results=3)
+    return value._along(operands[1:], slopes)
+
+
 def _where(condition: Symbol, a: Any, b: Any) -> Any:
     a, b = condition.lift(a), condition.lift(b)
     zero, tangents = condition.lift(0.0), {}
@@ -322,11 +331,13 @@ SOURCE = Functions(
     abs=_function("abs", "where({x} > 0.0, 1.0, -1.0)"),
     log_binary=_log_binary,
     log_rising=_log_rising,
+    conway_maxwell=_conway_maxwell,
 )
 
 # what the lines call where they run on arrays
 ARRAYS: dict[str, Any] = {name: getattr(NUMPY, name) for name in Functions.__dataclass_fields__} | {
     "log_gamma": lambda x: (special.gammaln(x), special.digamma(x)),
+    "conway_maxwell": conway_maxwell_forms.values,
     "log_rising": lambda x, k: (NUMPY.log_rising(x, k), special.digamma(x + k) - special.digamma(x)),
     "log_binary": lambda k, m, x: (
         NUMPY.log_binary(k, m, x),

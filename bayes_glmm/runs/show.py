@@ -65,6 +65,8 @@ def show_job(console: Console, job: Job) -> None:
     console.print(_table(job.priors.table, "Priors"))
     groups = ", ".join(f"{len(block.levels)} levels of {block.group}" for block in job.design.blocks)
     dropped = f", {job.design.dropped} rows with missing values left out" if job.design.dropped else ""
+    if without := len(job.design.unanswered):
+        dropped += f" ({without} of them without a response alone)"
     console.print(Text(f"{len(job.design.y)} rows{f', {groups}' if groups else ''}{dropped}. The config is valid."))
     show_findings(console, job)
 

@@ -1,8 +1,8 @@
 """Counts and successes with zeros of their own, or more spread, against glmmTMB's maximum likelihood estimates.
 
 glmmTMB's random effects in both parts are independent, its zero parts are logit zi and logit hu, and its phi is ours:
-V = mu (1 + mu / phi) of nbinom2, mu (1 + phi) of nbinom1, the precision of betabinomial. Its factor mined begins with
-"yes".
+V = mu (1 + mu / phi) of nbinom2, mu (1 + phi) of nbinom1, the precision of betabinomial, 1 / nu of compois. Its factor
+mined begins with "yes".
 """
 
 from __future__ import annotations
@@ -75,6 +75,15 @@ KNOWN = {
         "owls", 4, [OWLS, "zi ~ FoodTreatment + (1 | Nest)"], "zero_inflated_negative_binomial", _FED
     ),
     "hurdle NB2, owls": Known("owls", 5, [OWLS, "hu ~ FoodTreatment"], "hurdle_negative_binomial", _FED),
+    "compois": Known(
+        "ovary",
+        1,
+        "follicles ~ s + c + (1 | Mare)",
+        "com_poisson",
+        prepare=lambda table: table.assign(
+            s=np.sin(2.0 * np.pi * table["Time"]), c=np.cos(2.0 * np.pi * table["Time"])
+        ),
+    ),
     "betabinomial": Known(
         "cbpp",
         0,
@@ -113,6 +122,21 @@ def case(request: pytest.FixtureRequest, shared: Path) -> tuple[Known, bg.GLMM, 
     return known, _model(known, shared), _fit(known, shared)
 
 
+def test_a_truncated_count_is_the_positive_part_of_a_hurdle(shared: Path) -> None:
+    """Their likelihood of a hurdle is that of the zeros, at most that of their shares, times that of the rest."""
+    known, fit = KNOWN["hurdle Poisson"], _fit(KNOWN["hurdle Poisson"], shared)
+    data = known.prepare(pd.read_csv(shared / "data" / "salamanders_glmmTMB.csv"))
+    share = (data["count"] == 0).groupby(data["mined"], observed=True).transform("mean")
+    of_zeros = float(np.log(np.where(data["count"] == 0, share, 1.0 - share)).sum())
+    model = bg.GLMM(SITE, data[data["count"] > 0], "truncated_poisson")
+    beta = _coefficients(known, fit, model)
+    (sd,) = fit["sd_ranef"].values()
+    found = laplace_log_likelihood(
+        likelihood_of(model.spec, model.design), Parameters(beta, {"site": np.array([[sd]])}, {})
+    )
+    assert found.value + of_zeros == pytest.approx(fit["loglik"], abs=2e-5)
+
+
 @pytest.mark.slow
 def test_the_maximum_is_theirs(case: tuple[Known, bg.GLMM, dict[str, Any]]) -> None:
     known, model, fit = case
@@ -131,7 +155,7 @@ def test_the_maximum_is_theirs(case: tuple[Known, bg.GLMM, dict[str, Any]]) -> N
         assert ours.parameters.auxiliary["phi"] == pytest.approx(fit["dispersion"], rel=2e-3)
 
 
-@pytest.mark.parametrize("name", ["nbinom1, owls", "ZINB1", "betabinomial", "hurdle NB2", "ZINB2"])
+@pytest.mark.parametrize("name", ["nbinom1, owls", "ZINB1", "compois", "betabinomial", "hurdle NB2", "ZINB2"])
 def test_the_value_is_theirs_at_their_estimates(name: str, shared: Path) -> None:
     known = KNOWN[name]
     model, fit = _model(known, shared), _fit(known, shared)

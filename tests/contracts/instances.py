@@ -30,7 +30,10 @@ def data() -> pd.DataFrame:
     zero, counts = rng.uniform(size=len(frame)) < share, 1 + rng.negative_binomial(2, 0.3, len(frame))
     successes = rng.binomial(frame["trials"] + 5, rng.beta(1.5, 2.0, len(frame)))
     return frame.assign(
-        count=np.where(zero, 0, counts), trials=frame["trials"] + 5, successes=np.where(zero, 0, successes)
+        count=np.where(zero, 0, counts),
+        positive_count=counts,
+        trials=frame["trials"] + 5,
+        successes=np.where(zero, 0, successes),
     )
 
 

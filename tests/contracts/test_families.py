@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 from bayes_glmm.families import FAMILIES, LINKS, Family, Response
 from bayes_glmm.names import PARAMETERS, step
@@ -31,6 +31,7 @@ VALID = {
     "binary": np.array([0.0, 1.0, 1.0]),
     "successes": np.array([0.0, 3.0, 5.0]),
     "count": np.array([0.0, 1.0, 17.0]),
+    "positive_count": np.array([1.0, 2.0, 17.0]),
     "nonnegative": np.array([0.0, 0.07, 4.0]),
     "fraction": np.array([0.03, 0.5, 0.96]),
     "closed_fraction": np.array([0.0, 0.4, 1.0]),
@@ -43,6 +44,7 @@ INVALID = {
     "binary": [np.nan, np.inf, 2.0, -1.0, 0.5],
     "successes": [np.nan, np.inf, -1.0, 0.5, 6.0],
     "count": [np.nan, np.inf, -1.0, 0.5],
+    "positive_count": [np.nan, np.inf, -1.0, 0.0, 1.5],
     "nonnegative": [np.nan, np.inf, -1.0, -1e-9],
     "fraction": [np.nan, np.inf, 0.0, 1.0, -0.1, 1.1],
     "closed_fraction": [np.nan, np.inf, -0.1, 1.1],
@@ -88,6 +90,37 @@ class Hurdle:
     def logpmf(self, y: np.ndarray) -> np.ndarray:
         above = np.log1p(-self.hu) + self.counts.logpmf(y) - self.counts.logsf(0)
         return np.where(y == 0, np.log(self.hu), above)
+
+
+class Truncated:
+    """A distribution of SciPy given that it is not 0."""
+
+    def __init__(self, counts: Any) -> None:
+        self.counts = counts
+
+    def logpmf(self, y: np.ndarray) -> np.ndarray:
+        return self.counts.logpmf(y) - self.counts.logsf(0)
+
+
+class ConwayMaxwell:
+    """By the sum of its terms, with a root of SciPy for the rate that gives each mean."""
+
+    def __init__(self, mu: np.ndarray, phi: float) -> None:
+        self.nu, self.j = 1.0 / phi, np.arange(400.0)
+        self.logs = np.vectorize(self._log_rate)(mu)
+
+    def _terms(self, log_rate: float) -> np.ndarray:
+        return self.j * log_rate - self.nu * special.gammaln(self.j + 1.0)
+
+    def _log_rate(self, mu: float) -> float:
+        def excess(log_rate: float) -> float:
+            return float(special.softmax(self._terms(log_rate)) @ self.j) / mu - 1.0
+
+        return float(optimize.brentq(excess, np.log(mu) - 50.0, self.nu * 5.0 + 5.0, xtol=1e-15, rtol=1e-15))
+
+    def logpmf(self, y: np.ndarray) -> np.ndarray:
+        total = np.array([special.logsumexp(self._terms(one)) for one in self.logs])
+        return y * self.logs - self.nu * special.gammaln(y + 1.0) - total
 
 
 class Semicontinuous:
@@ -190,6 +223,7 @@ SCIPY: dict[str, Any] = {
     "negative_binomial": lambda mu, aux, n: stats.nbinom(aux["phi"], aux["phi"] / (aux["phi"] + mu)),
     "negative_binomial_1": lambda mu, aux, n: stats.nbinom(mu / aux["phi"], 1 / (1 + aux["phi"])),
     "geometric": lambda mu, aux, n: stats.geom(1 / (1 + mu), loc=-1),
+    "com_poisson": lambda mu, aux, n: ConwayMaxwell(mu, float(aux["phi"])),
     "beta_binomial": lambda mu, aux, n: stats.betabinom(n, mu * aux["phi"], (1 - mu) * aux["phi"]),
 }
 # with zeros of their own
@@ -205,6 +239,9 @@ SCIPY |= {
     "zero_inflated_binomial": lambda mu, aux, n: ZeroInflated(aux["zi"], SCIPY["binomial"](mu, aux, n)),
     "hurdle_poisson": lambda mu, aux, n: Hurdle(aux["hu"], SCIPY["poisson"](mu, aux, n)),
     "hurdle_negative_binomial": lambda mu, aux, n: Hurdle(aux["hu"], SCIPY["negative_binomial"](mu, aux, n)),
+    "truncated_poisson": lambda mu, aux, n: Truncated(SCIPY["poisson"](mu, aux, n)),
+    "truncated_negative_binomial": lambda mu, aux, n: Truncated(SCIPY["negative_binomial"](mu, aux, n)),
+    "truncated_negative_binomial_1": lambda mu, aux, n: Truncated(SCIPY["negative_binomial_1"](mu, aux, n)),
 }
 
 

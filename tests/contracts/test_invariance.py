@@ -41,6 +41,9 @@ RESPONSES = {
     **dict.fromkeys(("negative_binomial_1", "geometric", "hurdle_poisson", "hurdle_negative_binomial"), "count"),
     **dict.fromkeys(("zero_inflated_poisson", "zero_inflated_negative_binomial"), "count"),
     "zero_inflated_negative_binomial_1": "count",
+    "com_poisson": "count",
+    "truncated_poisson": "positive_count",
+    **dict.fromkeys(("truncated_negative_binomial", "truncated_negative_binomial_1"), "positive_count"),
     **dict.fromkeys(("beta_binomial", "zero_inflated_binomial"), "p(successes, trials)"),
     "zero_inflated_beta_binomial": "p(successes, trials)",
 }
@@ -77,6 +80,7 @@ def data() -> pd.DataFrame:
     frame["share"] = np.clip(1.0 / (1.0 + np.exp(-eta - rng.normal(size=ROWS))), 0.01, 0.99).round(4)
     frame["closed"] = np.clip(1.4 * frame["share"] - 0.2, 0.0, 1.0).round(4)
     frame["count"] = rng.poisson(np.exp(eta))
+    frame["positive_count"] = frame["count"] + 1
     return frame
 
 

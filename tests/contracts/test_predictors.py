@@ -69,6 +69,7 @@ def data() -> pd.DataFrame:
     zero, counts = rng.uniform(size=len(frame)) < share, 1 + rng.negative_binomial(2, 0.3, len(frame))
     return frame.assign(
         count=np.where(zero, 0, counts),
+        positive_count=counts,
         trials=frame["trials"] + 5,
         successes=np.where(zero, 0, rng.binomial(frame["trials"] + 5, rng.beta(1.5, 2.0, len(frame)))),
     )
@@ -84,7 +85,8 @@ def responses(family: str, count: int, rng: np.random.Generator) -> np.ndarray:
         "real": rng.normal(0.0, 3.0, count),
         "positive": rng.gamma(0.5, 2.0, count),
         "nonnegative": rng.gamma(0.5, 2.0, count) * (rng.uniform(size=count) < 0.6),
-        "count": rng.poisson(rng.gamma(0.5, 8.0, count)).astype(float),
+        "count": (counts := rng.poisson(rng.gamma(0.5, 8.0, count)).astype(float)),
+        "positive_count": 1.0 + counts,
         "fraction": rng.beta(0.7, 0.9, count),
         "successes": rng.binomial(TRIALS, rng.beta(0.5, 0.5, count)).astype(float),
         "closed_fraction": np.clip(rng.beta(0.7, 0.9, count) * 1.6 - 0.3, 0.0, 1.0),

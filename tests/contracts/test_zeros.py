@@ -24,6 +24,8 @@ COUNTS: tuple[str, ...] = (
     "zero_inflated_negative_binomial",
 )
 COUNTS += ("zero_inflated_negative_binomial_1", "negative_binomial_1", "geometric")
+TRUNCATED = ("truncated_poisson", "truncated_negative_binomial", "truncated_negative_binomial_1")
+COUNTS += TRUNCATED
 SUCCESSES = ("beta_binomial", "zero_inflated_binomial", "zero_inflated_beta_binomial")
 Precise = Callable[[int, mpmath.mpf], mpmath.mpf]
 
@@ -59,13 +61,15 @@ def _geometric(y: int, eta: mpmath.mpf, phi: mpmath.mpf) -> mpmath.mpf:
 def _precise(name: str, y: int, eta: float, phi: float) -> mpmath.mpf:
     """The log density with 400 digits."""
     own: dict[str, Any] = {"poisson": _poisson, "negative_binomial": _nb2, "negative_binomial_1": _nb1}
-    base = name.removeprefix("zero_inflated_").removeprefix("hurdle_")
+    base = name.removeprefix("zero_inflated_").removeprefix("hurdle_").removeprefix("truncated_")
     p = partial((own | {"geometric": _geometric})[base], eta=mpmath.mpf(eta), phi=mpmath.mpf(phi))
     zi, hu = mpmath.mpf(CONSTANTS["zi"]), mpmath.mpf(CONSTANTS["hu"])
     if name.startswith("zero_inflated"):
         return mpmath.log(zi + (1 - zi) * mpmath.exp(p(0))) if y == 0 else mpmath.log1p(-zi) + p(y)
     if name.startswith("hurdle"):
         return mpmath.log(hu) if y == 0 else mpmath.log1p(-hu) + p(y) - mpmath.log(-mpmath.expm1(p(0)))
+    if name.startswith("truncated"):
+        return p(y) - mpmath.log(-mpmath.expm1(p(0)))
     return p(y)
 
 
@@ -80,7 +84,7 @@ def test_counts_far_out_are_exact(name: str, phi: float) -> None:
     )
     with mpmath.workdps(400):
         for eta in etas:
-            for y in counts:
+            for y in counts[name in TRUNCATED :]:
                 expected = _precise(name, y, eta, phi)
                 largest = max(1.0, abs(float(expected)), y * abs(eta - np.log(phi)), y * np.log(y + 1.0), y * abs(eta))
                 found = float(log_density(family, y, eta, phi=phi))
@@ -145,9 +149,11 @@ def test_draws_have_the_frequencies_of_the_density(name: str, eta: float) -> Non
     at = family.at({"mu": (np.full(size, eta), LINKS[family.links[0]])}, constants, NUMPY)
     drawn = family.draw(np.random.default_rng(11), Response(None, trials), at).astype(int)
     values = np.arange(TRIALS + 1 if trials is not None else 400)
-    expected = size * np.exp(log_density(family, values, eta, None if trials is None else float(TRIALS)))
+    least = family.response.least
+    assert drawn.min() >= least
+    expected = size * np.exp(log_density(family, values + least, eta, None if trials is None else float(TRIALS)))
     kept = expected >= 20.0
-    seen = np.bincount(drawn, minlength=len(values))[: len(values)][kept]
+    seen = np.bincount(drawn - least, minlength=len(values))[: len(values)][kept]
     rest = size - expected[kept].sum()
     cells = np.append(seen, size - seen.sum()), np.append(expected[kept], rest)
     if rest < 20.0:

@@ -13,6 +13,7 @@ from bayes_glmm.datasets import (
     clinics,
     hospital,
     load_dataset,
+    salamanders,
     seeds,
     simulate_hospital,
     simulate_sleep,
@@ -118,6 +119,14 @@ def test_wine_has_its_ratings_in_order():
 def test_wine_equals_the_published_file(shared):
     published = pd.read_csv(shared / "data" / "wine.csv")[["judge", "bottle", "temp", "contact", "rating"]]
     assert published.to_numpy().tolist() == wine().astype(object).to_numpy().tolist()
+
+
+def test_salamanders_equal_the_published_file(shared):
+    columns = ["site", "mined", "spp", "visit", "count"]
+    published = pd.read_csv(shared / "data" / "salamanders_glmmTMB.csv").rename(columns={"sample": "visit"})[columns]
+    ours = salamanders().astype({"mined": str, "spp": str})[columns]
+    expected, found = (table.sort_values(columns, ignore_index=True) for table in (published, ours))
+    assert expected.to_numpy().tolist() == found.to_numpy().tolist()
 
 
 def test_womenlf_equals_the_published_file(shared):

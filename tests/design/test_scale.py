@@ -37,6 +37,7 @@ def data() -> pd.DataFrame:
             "real": rng.normal(3.0, 1.0, N), "positive": rng.gamma(2.0, 1.5, N),
             "binary": rng.permutation([0, 0, 1, 1] * 20),
             "successes": rng.binomial(trials, 0.4), "trials": trials, "count": rng.poisson(3.0, N),
+            "positive_count": np.arange(N) % 7 + 1,
             "nonnegative": rng.gamma(2.0, 1.5, N) * (np.arange(N) % 3 > 0),
             "closed_fraction": np.clip(1.5 * rng.beta(2.0, 3.0, N) - 0.2, 0.0, 1.0),
             "fraction": rng.beta(2.0, 3.0, N), "o": rng.uniform(-0.2, 0.2, N), "e": 10.0 ** rng.uniform(-2.0, 2.0, N),

@@ -224,6 +224,7 @@ def test_predictors_have_their_prior_about_that_median(family: str, name: str) -
     counts = np.arange(N) % 5
     made_up = {
         "count": counts,
+        "positive_count": counts + 1,
         "successes": counts,
         "fraction": (np.arange(N) % 9 + 0.5) / 9,
         "closed_fraction": (np.arange(N) % 9) / 8,

@@ -9,11 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
 
+from bayes_glmm.design import new_predictors
 from bayes_glmm.effects import marginal_coefficients, predict
 from bayes_glmm.effects.patterns import encode
 from bayes_glmm.effects.readings import READINGS, mean_response
+from bayes_glmm.effects.spread import response_moments
 from bayes_glmm.errors import SpecError
+from bayes_glmm.numerics import conway_maxwell_forms
+from bayes_glmm.posterior import posterior_at
+from bayes_glmm.spec import ModelSpec
 from tests.effects.test_expect import (
     APART,
     ERRORS,
@@ -27,7 +33,10 @@ from tests.effects.test_expect import (
     Model,
     assert_simulated,
     averaged,
+    data,
+    normals,
 )
+from tests.model.test_log_density import INVERSE
 
 Simulated = Callable[[np.ndarray, np.ndarray], np.ndarray]
 HURDLES = {
@@ -105,6 +114,63 @@ def test_a_hurdle_with_effects_in_its_shape(terms: tuple[str, str]) -> None:
     G, hu = (PAIR if terms is TOGETHER else APART), 0.3
     model = Model("hurdle_negative_binomial", "phi", terms, G, ("log", "log"), auxiliary={"hu": hu})
     assert_simulated(model, "mean", lambda mu, phi: (1.0 - hu) * mu / (1.0 - (phi / (phi + mu)) ** phi))
+
+
+def truncated(mu: np.ndarray, phi: np.ndarray, name: str) -> np.ndarray:
+    """The mean of counts above zero, by hand."""
+    no_zero = 1.0 - ((1.0 + phi) ** (-mu / phi) if name.endswith("_1") else (1.0 + mu / phi) ** -phi)
+    return mu / no_zero
+
+
+@pytest.mark.parametrize("name", ["truncated_negative_binomial", "truncated_negative_binomial_1"])
+@pytest.mark.parametrize("terms", [TOGETHER, WITHOUT, ("(1 | g)", "w")], ids=["together", "apart", "mu alone"])
+def test_the_mean_of_truncated_counts(name: str, terms: tuple[str, str]) -> None:
+    G = {TOGETHER: PAIR, WITHOUT: APART}.get(terms, np.array([[0.5]]))
+    model = Model(name, "phi", terms, G, ("log", "log"), response="I(y + 1)")
+    assert_simulated(model, "mean", lambda mu, phi: truncated(mu, phi, name))
+    assert_simulated(model, "mu", lambda mu, _: mu)
+
+
+@pytest.mark.parametrize(("link", "beta"), [("log", (-1.0, 0.6)), ("sqrt", (1.2, 0.3))])
+def test_the_mean_of_truncated_poisson_counts(link: str, beta: tuple[float, float]) -> None:
+    """Small means, where it is far from mu: averaged over the effects of 1e6 levels."""
+    spec = ModelSpec.from_formula("I(y + 1) ~ x + (1 | g)", "truncated_poisson", link)
+    posterior = posterior_at(spec, data(), beta, {"g": [[0.3]]})
+    eta = (beta[0] + beta[1] * ROWS["x"].to_numpy())[:, None] + np.sqrt(0.3) * normals()[:, 0]
+    values = above(INVERSE[link](eta))
+    error = values.std(axis=1) / np.sqrt(LEVELS)
+    (found,) = (averaged(posterior, posterior.spec.family.mean),)
+    assert (np.abs(found - values.mean(axis=1)) < ERRORS * error).all(), (found, values.mean(axis=1), error)
+    assert list(posterior.spec.family.parts) == ["mean", "mu"]
+
+
+@pytest.mark.parametrize("terms", [TOGETHER, ("(1 | g)", "w")], ids=["together", "mu alone"])
+def test_the_mean_and_the_share_of_zeros_of_conway_maxwell_counts(terms: tuple[str, str]) -> None:
+    """The mean is that of mu; the share against 20,000 levels, each with the sum of its own terms."""
+    G = PAIR if terms is TOGETHER else np.array([[0.5]])
+    model = Model("com_poisson", "phi", terms, 0.4 * G, ("log", "log"))
+    assert_simulated(model, "mean", lambda mu, _: mu)
+    posterior, levels = model.posterior, 20_000
+    mu, phi = (np.broadcast_to(one, (len(ROWS), LEVELS))[:, :levels] for one in model.levels())
+    zero = np.exp(conway_maxwell_forms.density(0.0, np.log(mu), -np.log(phi)))
+    found, error = averaged(posterior, posterior.spec.family.parts["zero"]), zero.std(axis=1) / np.sqrt(levels)
+    assert (np.abs(found - zero.mean(axis=1)) < ERRORS * error).all(), (found, zero.mean(axis=1), error)
+
+
+@pytest.mark.parametrize("phi", [0.1, 0.6])
+def test_averages_of_counts_with_little_spread(phi: float) -> None:
+    """Their share of zeros is nearly max(0, 1 - mu) and their variance has corners: against 40,000 nodes."""
+    spec = ModelSpec.from_formula("y ~ x + (1 | g)", "com_poisson")
+    posterior = posterior_at(spec, data(), (0.4, 0.5), {"g": [[0.5]]}, {"phi": phi})
+    z = np.linspace(-8.5, 8.5, 40_001)
+    weights, log_phi = stats.norm.pdf(z) * (z[1] - z[0]), np.log(phi)
+    eta = (0.4 + 0.5 * ROWS["x"].to_numpy())[:, None] + np.sqrt(0.5) * z
+    zero = np.exp(conway_maxwell_forms.density(0.0, eta, -log_phi)) @ weights
+    assert_allclose(averaged(posterior, posterior.spec.family.parts["zero"]), zero, rtol=1e-9)
+    mean, total = response_moments(posterior, new_predictors(posterior.design, ROWS), np.arange(1))
+    spread = (conway_maxwell_forms.variance(eta, -log_phi) + np.exp(2.0 * eta)) @ weights - (np.exp(eta) @ weights) ** 2
+    assert_allclose(mean[0], np.exp(eta) @ weights, rtol=1e-12)
+    assert_allclose(total[0], spread, rtol=1e-8)
 
 
 @pytest.mark.parametrize("terms", [TOGETHER, WITHOUT], ids=["together", "apart"])

@@ -42,7 +42,8 @@ def rows(family: str, link: str) -> tuple[Response, np.ndarray]:
     values = {
         "real": rng.normal(0.0, 3.0, COUNT),
         "positive": rng.gamma(0.5, 2.0, COUNT),
-        "count": rng.poisson(rng.gamma(0.5, 8.0, COUNT)).astype(float),
+        "count": (counts := rng.poisson(rng.gamma(0.5, 8.0, COUNT)).astype(float)),
+        "positive_count": 1.0 + counts,
         "binary": rng.integers(0, 2, COUNT).astype(float),
         "successes": rng.binomial(trials.astype(int), 0.4).astype(float),
         "fraction": rng.beta(0.7, 0.9, COUNT),

@@ -35,6 +35,7 @@ def data() -> pd.DataFrame:
     frame["successes"] = rng.binomial(frame["trials"], 0.4)
     frame["nonnegative"] = frame["positive"] * (rng.uniform(size=n) < 0.7)
     frame["closed_fraction"] = np.clip(1.4 * frame["fraction"] - 0.2, 0.0, 1.0)
+    frame["positive_count"] = 1 + frame["count"]
     frame["ordered"] = rng.integers(1, 5, n)
     frame["unordered"] = rng.integers(1, 5, n)
     return frame

@@ -177,7 +177,8 @@ def test_every_family_with_every_link(family: Any, link: str) -> None:
     trials = rng.integers(3, 9, 20)
     y = {
         "real": rng.normal(2, 1, 20), "positive": rng.gamma(2, 1, 20), "binary": rng.permutation([0, 1] * 10),
-        "successes": rng.binomial(trials, 0.4), "count": rng.poisson(2, 20), "fraction": rng.beta(2, 3, 20),
+        "successes": rng.binomial(trials, 0.4), "count": (count := rng.poisson(2, 20)), "fraction": rng.beta(2, 3, 20),
+        "positive_count": 1 + count,
         "nonnegative": rng.gamma(2, 1, 20) * (np.arange(20) % 3 > 0),
         "closed_fraction": np.clip(1.5 * rng.beta(2, 3, 20) - 0.2, 0, 1),
     }[family.response.name]  # fmt: skip

@@ -109,6 +109,7 @@ RESPONSES = {
     "binary": 0.0,
     "successes": 1.0,
     "count": 1.0,
+    "positive_count": 1.0,
     "fraction": 0.25,
     "nonnegative": 0.0,
     "closed_fraction": 0.0,

@@ -35,6 +35,7 @@ from bayes_glmm.inference.kernels.elementary import (
     where,
 )
 from bayes_glmm.inference.kernels.entries import TOGETHER, Kernel
+from bayes_glmm.numerics.conway_maxwell import conway_maxwell
 from bayes_glmm.numerics.source import ARRAYS, SOURCE, Program, Symbol
 from bayes_glmm.spec import ModelSpec
 
@@ -43,7 +44,7 @@ _SCALARS: dict[str, Any] = {
     **{"sqrt": math.sqrt, "tan": math.tan, "arctan2": math.atan2},
     **{"exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "erfc": erfc, "erfcx": erfcx},
     **{"expit": expit, "softplus": softplus, "log_gamma": log_gamma, "where": where},
-    **{"log_binary": log_binary, "log_rising": log_rising},
+    **{"log_binary": log_binary, "log_rising": log_rising, "conway_maxwell": conway_maxwell},
 }
 _DATA = frozenset({"y"})
 _CODE = "# The kernel of "  # how the code of a user's own family begins

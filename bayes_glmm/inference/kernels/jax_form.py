@@ -18,15 +18,46 @@ from bayes_glmm.families import Response, family_of_key
 from bayes_glmm.inference.kernels.generated import predicted_links
 from bayes_glmm.inference.kernels.loops import FORMS
 from bayes_glmm.inference.kernels.operation import FusedLogLikelihood
+from bayes_glmm.numerics import conway_maxwell_forms
 from bayes_glmm.numerics.functions import ELEMENTARY, completed
 
 _NAMESPACES = (jnp, special, jax.nn)
+
+
+@jax.custom_vjp
+def _conway_maxwell(y: Any, log_mu: Any, log_nu: Any) -> Any:
+    return _called(y, log_mu, log_nu)[0]
+
+
+def _called(*inputs: Any) -> Any:
+    """Value and slopes by the compiled function, which JAX calls back."""
+    inputs = jnp.broadcast_arrays(*(jnp.asarray(one, float) for one in inputs))
+    shape = jax.ShapeDtypeStruct((3, *inputs[0].shape), inputs[0].dtype)
+    return jax.pure_callback(conway_maxwell_forms.values, shape, *inputs, vmap_method="sequential")
+
+
+def _slopes(residual: Any, cotangent: Any) -> Any:
+    return jnp.zeros_like(cotangent), cotangent * residual[1], cotangent * residual[2]
+
+
+def _conway_maxwell_of_arrays(*inputs: Any) -> Any:
+    return _conway_maxwell(*jnp.broadcast_arrays(*(jnp.asarray(one, float) for one in inputs)))
+
+
+_conway_maxwell.defvjp(lambda *inputs: ((found := _called(*inputs))[0], found), _slopes)
 JAX = completed(
     **{
         name: next(getattr(namespace, name) for namespace in _NAMESPACES if hasattr(namespace, name))
         for name in ELEMENTARY
-    }
+    },
+    conway_maxwell=_conway_maxwell_of_arrays,
 )
+
+
+@jax_funcify.register(type(conway_maxwell_forms.pytensor_operation()))
+def _conway_maxwell_form(op: Any, **_: Any) -> Callable[..., Any]:
+    # without the slopes, which JAX finds by itself
+    return lambda y, log_mu, log_nu: (_conway_maxwell_of_arrays(y, log_mu, log_nu), log_mu, log_nu)
 
 
 @jax_funcify.register(FusedLogLikelihood)

@@ -18,7 +18,9 @@ SHARES = 4  # categories without an order whose shares by level have a column
 def render_data(posterior: Posterior) -> Markup:
     """Rows used and dropped, the response in a line, the groups in a table."""
     design = posterior.design
-    dropped = f" {design.dropped:,} rows with missing values were left out." if design.dropped else ""
+    dropped = f" {design.dropped:,} rows with missing values were left out" if design.dropped else ""
+    without = f", {len(design.unanswered):,} of them for a missing response alone" if len(design.unanswered) else ""
+    dropped += f"{without}." if dropped else ""
     parts = [paragraph("{rows} rows.{dropped}", rows=f"{len(design.y):,}", dropped=dropped), _response(posterior)]
     if design.blocks:
         parts += [heading("Groups"), _groups(design, _level_means(posterior))]
