@@ -81,11 +81,16 @@ def thresholds_of(intercept: np.ndarray, steps: np.ndarray) -> np.ndarray:
     return np.concatenate([first, first + np.cumsum(steps, axis=-1)], axis=-1)
 
 
-def starting_steps(spec: ModelSpec, design: Design) -> np.ndarray:
-    """Distances of the log odds of rows on both sides of each threshold: where a search starts [step]."""
+def starting_steps(spec: ModelSpec, design: Design) -> dict[str, float]:
+    """Where a search starts: distances of the log odds of rows on both sides of each threshold, by step.
+
+    Thresholds that are tied have the mean of theirs.
+    """
     record = spec.family.thresholds
     if record is None:
-        return np.zeros(0)
+        return {}
     below, above = record.sides(np.bincount(design.y.astype(int), minlength=len(design.categories) + 1)[1:])
-    steps = np.diff(np.log((below + 0.5) / (above + 0.5)))
-    return np.maximum(steps, 0.1) if record.ordered else steps
+    distances = np.diff(np.log((below + 0.5) / (above + 0.5)))
+    distances = np.maximum(distances, 0.1) if record.ordered else distances
+    names = np.array(record.steps)
+    return {name: float(distances[names == name].mean()) for name in spec.family.steps}

@@ -10,7 +10,7 @@ import numpy as np
 from bayes_glmm.design import Design, RandomBlock, dimension_labels
 from bayes_glmm.inference.densities.callbacks import Part
 from bayes_glmm.inference.densities.density import Density, Kept
-from bayes_glmm.inference.densities.priors import prior_table
+from bayes_glmm.inference.densities.priors import prior_table, thresholds_table
 from bayes_glmm.inference.densities.variances import Variances, variances_of
 from bayes_glmm.inference.densities.whitened import WhitenedData
 from bayes_glmm.inference.kernels.generated import kernel_key, kernel_of
@@ -37,7 +37,7 @@ def whitened_density(whitening: Whitening) -> Density | None:
     variances = variances_of(blocks, priors, *_standard_deviations(whitening, blocks))
     beta_priors = prior_table(priors[key] for key in whitening.estimate.layout.coefficients)
     auxiliary_prior = prior_table(priors[name] for name in names)
-    thresholds = prior_table(priors.thresholds[1:])
+    thresholds = thresholds_table(priors.thresholds[1:], whitening.problem.design.step_places)
     kernel = kernel_of(*family)
     if variances is None or beta_priors is None or auxiliary_prior is None or thresholds is None:
         return None
