@@ -153,7 +153,7 @@ def discriminated(distance: Any, at: At) -> Any:
     if DISC.name not in at:
         return distance
     disc = at[DISC.name]
-    x, largest = disc.value * distance, _LARGEST.get(at["mu"].link.name, 1e150)
+    x, largest = disc.value * distance, _LARGEST.get(at["mu"].link.name, 1e30)
     return disc.f.where(x > largest, largest, disc.f.where(x < -largest, -largest, x))
 
 

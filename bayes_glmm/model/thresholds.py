@@ -97,7 +97,7 @@ def tied_thresholds(name: str, priors: Sequence[Prior], steps: Sequence[str], or
         logp=logp,
         random=random,
         signature="(k)->(k)",
-        transform=pm.distributions.transforms.ordered if ordered else None,
+        **({"transform": pm.distributions.transforms.ordered} if ordered else {}),
         initval=np.arange(count) - 0.5 * (count - 1.0),
     )
     return pm.Deterministic(name, pt.dot(columns, base), dims=ADJACENT)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bayes_glmm.design import Design, RandomBlock, dimension_labels
+from bayes_glmm.families import DISC
 from bayes_glmm.inference.densities.callbacks import Part
 from bayes_glmm.inference.densities.density import Density, Kept
 from bayes_glmm.inference.densities.priors import prior_table, thresholds_table
@@ -146,12 +147,14 @@ def _growth(whitening: Whitening) -> np.ndarray:
 def _mix(whitening: Whitening) -> tuple[np.ndarray, np.ndarray]:
     """A root of the covariance of the constants, and how coefficients follow them, by the Laplace approximation.
 
-    Without rows unless all constants lie on the whole real line, as free thresholds do: their coordinates are then
-    about independent of one another and of the coefficients.
+    Without rows unless all constants are distances of thresholds that are free, tied, or stretched by a discrimination:
+    their coordinates are then about independent of one another and of the coefficients.
     """
     layout = whitening.estimate.layout
     count = len(layout.constants)
-    if any(one.support != "real" for one in whitening.problem.spec.auxiliary.values()):
+    spec = whitening.problem.spec
+    strongly = whitening.problem.design.tied is not None or DISC.name in spec.formulas
+    if not strongly and any(one.support != "real" for one in spec.auxiliary.values()):
         return np.zeros((0, count)), np.zeros((0, count))
     covariance, constants = whitening.estimate.maximum.covariance, slice(layout.theta.stop, None)
     try:
