@@ -57,6 +57,10 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"binom|logistic|logit", "Write family='binomial' with p(y, n), or family='bernoulli' for a 0/1 response."),
     (r"probit", "Write family='bernoulli', link='probit'."),
     (r"cloglog", "Write family='bernoulli', link='cloglog'."),
+    (
+        r"(?P<family>\w+)\((link=)?['\"]?(?P<link>\w*)['\"]?,?threshold=['\"](?P<pattern>\w+)['\"]\)",
+        "Write family='{family}', thresholds='{pattern}', and link= beside them.",
+    ),
     (r"(?P<family>\w+)\(\)", "Write family='{family}', without parentheses."),
     (r"(?P<family>\w+)\((link=)?['\"]?(?P<link>\w+)['\"]?\)", "Write family='{family}', link='{link}'."),
     (

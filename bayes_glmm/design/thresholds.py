@@ -58,6 +58,7 @@ def threshold_sources(
 ) -> Iterator[tuple[str, str]]:
     """Where each of these priors comes from, in words."""
     order = ", in order" if in_order(spec) else ""
+    order += f", {design.tied.name}" if design.tied is not None else ""
     for name in map(threshold, design.thresholds):
         default = f"default{order}, at the centre" if centred else f"default{order}"
         yield name, f"given{order}, at x = 0" if name in given else default

@@ -6,9 +6,8 @@ Thresholds c_1, ..., c_{K-1} have K - 2 distances between neighbours. A pattern 
     equidistant    all are equal: c_k = c_1 + (k - 1) d
     symmetric      those at the same place from both ends are equal: c_k + c_{K-k} is the same for all k
 
-(Christensen 2019, ordinal: regression models for ordinal data). Three categories have one distance: all patterns are
-the same model; with four categories, equidistant is the special case of symmetric in which the distance in the middle
-is equal to the others.
+(Christensen 2019, ordinal: regression models for ordinal data). Three categories have one distance, and all patterns
+are the same model. Of four categories, symmetric thresholds are equidistant.
 """
 
 from __future__ import annotations
