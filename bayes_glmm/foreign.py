@@ -167,9 +167,11 @@ _FUNCTIONS: dict[str, str] = {
     **dict.fromkeys(("diag",), "Write (x || g): independent effects."),
     **dict.fromkeys(("us", "un"), "Write (x | g): correlated effects."),
     **dict.fromkeys(
-        ("ar", "ar1", "arma", "ou", "cs", "cosy", "car", "sar", "mat", "exp_cov", "toep", "rr", "fcor", "unstr"),
+        ("ar", "ar1", "arma", "ou", "cosy", "car", "sar", "mat", "exp_cov", "toep", "rr", "fcor", "unstr"),
         "Structured correlations are not supported. Write (x | g) or (1 | g).",
     ),
+    "cs": "Category-specific effects, one coefficient of {x} per threshold, are not supported: write {x} for one at "
+    "all thresholds. Nor is compound symmetry, cs(0 + f | g): write (1 | g) + (1 | g:f).",
     "mm": "Multi-membership is not supported. Write one grouping factor: (1 | g).",
     "gr": "Write the column itself: (1 | {x}).",
     # the left-hand side
@@ -285,6 +287,11 @@ _BARS: tuple[tuple[str, str], ...] = (
     (r"\((?P<x>[^|]*)\|\s*interaction\(\s*(?P<a>[\w.]+)\s*,\s*(?P<b>[\w.]+)\s*\)\s*\)", "Write ({x} | {a}:{b})."),
     (r"diag\((?P<x>[^|]*)\|(?P<g>[^|]*)\)", "Write ({x} || {g})."),
     (r"(?:u[sn]|re|random)\((?P<x>[^|]*)\|(?P<g>[^|]*)\)", "Write ({x} | {g})."),
+    (
+        r"cs\(\s*(?:0\s*\+\s*)?(?P<x>[\w.]+)\s*\|\s*(?P<g>[\w.:]+)\s*\)",
+        "For compound symmetry write (1 | {g}) + (1 | {g}:{x}). Outside a bar cs({x}) of brms is a coefficient per "
+        "threshold of an ordered response, which is not supported.",
+    ),
     (
         r"[\w.]+\((?P<x>[^|]*)\|(?P<g>[^|]*)\)",
         "Structured correlations are not supported. Write ({x} | {g}) or (1 | {g}).",

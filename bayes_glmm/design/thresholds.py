@@ -48,7 +48,7 @@ def check_thresholds(given: Mapping[str, Prior], names: tuple[str, ...]) -> None
 def threshold_priors(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> dict[str, Prior]:
     """The prior of each threshold: that which is set at x = 0, else the default at the centre of the columns."""
     record = spec.family.thresholds
-    texts = record.priors(spec.link_name) if record else ()
+    texts = record.defaults(spec.link_name) if record else ()
     keys = map(threshold, design.thresholds)
     return {key: given.get(key, Prior.parse(text)) for key, text in zip(keys, texts, strict=True)}
 
@@ -59,8 +59,11 @@ def threshold_sources(
     """Where each of these priors comes from, in words."""
     order = ", in order" if in_order(spec) else ""
     order += f", {design.tied.name}" if design.tied is not None else ""
+    defaults = threshold_priors(spec, design, given)
     for name in map(threshold, design.thresholds):
         default = f"default{order}, at the centre" if centred else f"default{order}"
+        if design.tied is not None and defaults[name].distribution == "Flat":
+            default = "default: follows from others"
         yield name, f"given{order}, at x = 0" if name in given else default
 
 

@@ -13,13 +13,21 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from bayes_glmm.families.family import Family
 from bayes_glmm.families.functional import CATEGORY, Functional
 from bayes_glmm.families.kind import ORDERED
 from bayes_glmm.families.parameter import DISC
 from bayes_glmm.families.response import Response
-from bayes_glmm.families.thresholds import Comparison, Form, Thresholds, discriminated
+from bayes_glmm.families.thresholds import (
+    Comparison,
+    Form,
+    Thresholds,
+    discriminated,
+    forward,
+    prior_from_quantiles,
+)
 from bayes_glmm.families.value import At, Value
 from bayes_glmm.numerics.functions import NUMPY
 
@@ -109,6 +117,7 @@ def cumulative(form: Form) -> Family:
             form,
             ordered=True,
             priors=lambda link: (THRESHOLD_PRIORS[link],) * (categories - 1),
+            marginal=lambda link, k: _marginal(link, k, categories),
             event="{y} ≤ k",
             condition="",
             rising=False,
@@ -117,6 +126,11 @@ def cumulative(form: Form) -> Family:
         ),
         equation="Cumulative({categories})",
     )
+
+
+def _marginal(link: str, k: int, categories: int) -> str:
+    """The prior of a threshold for which P(y <= k) has about its distribution under a flat one, Beta(k, K - k)."""
+    return prior_from_quantiles(link, lambda u: forward(link, float(special.betaincinv(k, categories - k, u))))
 
 
 def _around(k: int, categories: int) -> tuple[Comparison, ...]:

@@ -39,7 +39,8 @@ class Pattern:
     value : function
         ``thresholds [..., threshold] -> array [...]``: its value.
     equation : str
-        The pattern as the printed model writes it; empty where there is none.
+        The pattern as the printed model writes it, with ``{first}``, ``{second}`` and ``{last}`` for names of
+        thresholds; empty where there is none.
     """
 
     name: str
@@ -69,7 +70,7 @@ PATTERNS: dict[str, Pattern] = {
             own=f"{THRESHOLD}_distance",
             title="distance of neighbouring thresholds",
             value=lambda thresholds: thresholds[..., 1] - thresholds[..., 0],
-            equation="threshold[k|k+1] = {first} + (k − 1) threshold_distance",
+            equation="threshold[{second}] − threshold[{first}] = … = threshold_distance",
         ),
         Pattern(
             "symmetric",
@@ -77,7 +78,7 @@ PATTERNS: dict[str, Pattern] = {
             own=f"{THRESHOLD}_middle",
             title="middle of the thresholds",
             value=lambda thresholds: 0.5 * (thresholds[..., 0] + thresholds[..., -1]),
-            equation="threshold[k|k+1] + threshold[K−k|K−k+1] = 2 threshold_middle",
+            equation="threshold[{first}] + threshold[{last}] = … = 2 threshold_middle",
         ),
     )
 }

@@ -90,6 +90,8 @@ class Thresholds:
         Whether they increase; free ones may be in any order.
     priors : function
         ``link -> tuple of str``: the default prior of each threshold at the centre of the columns.
+    marginal : function
+        ``(link, k) -> str``: that of the k-th threshold, k = 1, ..., by itself.
     event, condition : str
         The event whose probability, given the condition, is a function of one threshold, with ``{y}`` for the response.
     rising : bool
@@ -107,6 +109,7 @@ class Thresholds:
     form: Form
     ordered: bool
     priors: Callable[[str], tuple[str, ...]]
+    marginal: Callable[[str, int], str]
     event: str
     condition: str
     rising: bool
@@ -118,6 +121,17 @@ class Thresholds:
     def steps(self) -> tuple[str, ...]:
         """The parameter that is the distance from each threshold to the next; one that several share is repeated."""
         return self.form.steps
+
+    def defaults(self, link: str) -> tuple[str, ...]:
+        """The default prior of each threshold; flat between the first and last where these two determine all.
+
+        The product of all of them, which other patterns have, would leave little to the categories between: of K
+        densities that prefer the same place, each keeps K - 1 thresholds together.
+        """
+        chosen = determining(threshold_columns(self.steps))
+        if not PATTERNS[self.form.pattern].ties(self.form.categories) or len(chosen) > 2:
+            return self.priors(link)
+        return tuple(self.marginal(link, k + 1) if k in chosen else "Flat()" for k in range(len(self.steps) + 1))
 
 
 def step_parameter(name: str, ordered: bool) -> Parameter:
@@ -143,6 +157,15 @@ def threshold_columns(steps: tuple[str, ...]) -> np.ndarray:
     for k, name in enumerate(steps, start=1):
         found[k:, 1 + distinct.index(name)] += 1.0
     return found
+
+
+def determining(columns: np.ndarray) -> list[int]:
+    """Thresholds that determine all others, from both ends inwards, in increasing order; rows of such columns."""
+    found: list[int] = []
+    for k in sorted(range(len(columns)), key=lambda k: min(k, len(columns) - 1 - k)):
+        if np.linalg.matrix_rank(columns[[*found, k]]) > len(found):
+            found.append(k)
+    return sorted(found)
 
 
 def discriminated(distance: Any, at: At) -> Any:

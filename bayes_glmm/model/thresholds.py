@@ -14,7 +14,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_glmm.errors import SpecError
-from bayes_glmm.families.thresholds import threshold_columns
+from bayes_glmm.families.thresholds import determining, threshold_columns
 from bayes_glmm.likelihood.priors import density_of
 from bayes_glmm.model.variables import log_density
 from bayes_glmm.names import ADJACENT, THRESHOLD_BASE
@@ -105,7 +105,7 @@ def tied_thresholds(name: str, priors: Sequence[Prior], steps: Sequence[str], or
 
 def _drawn_tied(priors: Sequence[Prior], columns: np.ndarray, ordered: bool, rng: np.random.Generator) -> np.ndarray:
     """One draw of the base by rejection: thresholds that determine the others, kept by the densities of these."""
-    chosen = _determining(columns)
+    chosen = determining(columns)
     back = np.linalg.inv(columns[chosen])
     others = [k for k in range(len(columns)) if k not in chosen]
     alike = ordered and len({priors[k] for k in chosen}) == 1
@@ -120,15 +120,6 @@ def _drawn_tied(priors: Sequence[Prior], columns: np.ndarray, ordered: bool, rng
     raise SpecError(
         "Thresholds with these priors hardly ever have this pattern.", "priors", "Draw from the posterior alone."
     )
-
-
-def _determining(columns: np.ndarray) -> list[int]:
-    """Thresholds that determine all others, from both ends inwards, in increasing order."""
-    found: list[int] = []
-    for k in sorted(range(len(columns)), key=lambda k: min(k, len(columns) - 1 - k)):
-        if np.linalg.matrix_rank(columns[[*found, k]]) > len(found):
-            found.append(k)
-    return sorted(found)
 
 
 def _relative_density(prior: Prior, values: np.ndarray) -> np.ndarray:

@@ -146,7 +146,7 @@ def test_patterns_are_nested() -> None:
     assert values(one)["threshold[3|4]"] == values(other)["threshold[3|4]"]
 
 
-@pytest.mark.parametrize("family", ["cumulative", "acat"])
+@pytest.mark.parametrize("family", ["cumulative", pytest.param("acat", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("pattern", ["flexible", "equidistant", "symmetric"])
 def test_the_order_of_categories_may_be_reversed(family: str, pattern: str) -> None:
     """Thresholds and coefficients change their sign, the discrimination stays."""

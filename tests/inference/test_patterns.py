@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from pymc import draw as pymc_draw
-from scipy import stats
+from scipy import special, stats
 
 import bayes_glmm as bg
 from bayes_glmm.design import Problem
@@ -91,25 +91,43 @@ def assert_distributed(values: np.ndarray, grid: np.ndarray, cdf: np.ndarray) ->
     assert stats.kstest(values, interpolated).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("family", ["cumulative", "acat"])
-def test_prior_draws_have_the_density_of_the_pattern(family: str) -> None:
-    """The product of the densities on the first threshold and the distance, summed over a grid."""
-    model = bg.GLMM("y ~ x", data(), family, thresholds="equidistant").pymc
-    drawn = pymc_draw(model["threshold_at_centre"], draws=2000, mode=PYTHON, random_seed=5)
+@pytest.mark.parametrize(("family", "priors"), [("cumulative", {}), ("acat", {"threshold": "Logistic(0, 1)"})])
+def test_prior_draws_have_the_density_of_the_pattern(family: str, priors: dict[str, str]) -> None:
+    """Default priors of the first and last threshold, or the product of given ones: summed over a grid of both."""
+    model = bg.GLMM("y ~ 1", data(), family, None, priors, thresholds="equidistant")
+    drawn = pymc_draw(model.pymc["threshold"], draws=2000, mode=PYTHON, random_seed=5)
     assert_allclose(np.diff(drawn, n=2, axis=1), 0.0, atol=1e-12)
     first, distance = np.linspace(-14.0, 14.0, 801), np.linspace(0.0 if family == "cumulative" else -8.0, 8.0, 601)
     c, d = np.meshgrid(first, distance, indexing="ij")
-    density = np.prod([stats.logistic.pdf(c + k * d) for k in range(3)], axis=0)
+    ends = model.priors["threshold[1|2]"], model.priors["threshold[3|4]"]
+    if priors:
+        density = np.prod([stats.logistic.pdf(c + k * d) for k in range(3)], axis=0)
+    else:
+        mu, s = ([dict(one.keyword)[key] for one in ends] for key in ("mu", "s"))
+        density = stats.logistic.pdf(c, mu[0], s[0]) * stats.logistic.pdf(c + 2.0 * d, mu[1], s[1])
     for axis, (grid, values) in enumerate([(first, drawn[:, 0]), (distance, drawn[:, 1] - drawn[:, 0])]):
         below = np.cumsum(density.sum(axis=1 - axis))
         assert_distributed(values, grid, below / below[-1])
 
 
+@pytest.mark.parametrize("categories", [4, 6, 10])
+def test_default_equidistant_thresholds_leave_each_category_its_share(categories: int) -> None:
+    """Dirichlet(1, ..., 1) has shares of 1 / K with an sd of sqrt((K - 1) / (K + 1)) / K at both ends."""
+    frame = pd.DataFrame({"y": np.arange(60) % categories + 1})
+    model = bg.GLMM("y ~ 1", frame, "cumulative", thresholds="equidistant").pymc
+    drawn = pymc_draw(model["threshold"], draws=1000, mode=PYTHON, random_seed=5)
+    shares = np.diff(special.expit(drawn), axis=1, prepend=0.0, append=1.0)
+    for end in (shares[:, 0], shares[:, -1]):
+        assert np.median(end) == pytest.approx(stats.beta(1, categories - 1).median(), rel=0.15)
+    assert shares.mean(axis=0).min() > 0.5 / categories
+    assert shares.mean(axis=0).max() < 1.5 / categories
+
+
 def test_prior_draws_of_symmetric_thresholds() -> None:
     """Four thresholds by importance: three logistic ones in order, weighted by the density of the fourth."""
-    frame = data().assign(y=lambda t: t["y"].where(t["x"] < 5.0, 5))
-    model = bg.GLMM("y ~ x", frame, "cumulative", thresholds="symmetric").pymc
-    drawn = pymc_draw(model["threshold_at_centre"], draws=2000, mode=PYTHON, random_seed=6)
+    frame = pd.DataFrame({"y": np.arange(60) % 5 + 1})
+    model = bg.GLMM("y ~ 1", frame, "cumulative", thresholds="symmetric").pymc
+    drawn = pymc_draw(model["threshold"], draws=2000, mode=PYTHON, random_seed=6)
     assert (np.diff(drawn, axis=1) > 0).all()
     assert_allclose(drawn[:, 0] + drawn[:, 3], drawn[:, 1] + drawn[:, 2], atol=1e-12)
     c = np.sort(np.random.default_rng(7).logistic(size=(400_000, 3)), axis=1)
