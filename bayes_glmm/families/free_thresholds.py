@@ -107,6 +107,14 @@ def _of_ratio(ratio: _Ratio, form: Form, with_form: Callable[[Form], Family]) ->
             total = total * ratio.ordered(one.value, one.complement)[1]
         return total, thresholds
 
+    def upper(at: At) -> list[Any]:
+        found, total = [], 1.0
+        for c in thresholds_at(at, steps):
+            one = ratio.at(c, at)
+            total = total * ratio.ordered(one.value, one.complement)[1]
+            found.append(total)
+        return found
+
     def share(at: At, k: int) -> Any:
         total, thresholds = reached(at, k)
         if k == categories:
@@ -135,7 +143,7 @@ def _of_ratio(ratio: _Ratio, form: Form, with_form: Callable[[Form], Family]) ->
         meaning=_GOES_ON,
     )
     record = _Record(ratio.name, ratio.title, ratio.equation, thresholds, max(2.0, sqrt(categories - 1.0)))
-    return record.family(log_density, share, lambda at, k: reached(at, k)[0], with_form)
+    return record.family(log_density, share, lambda at, k: reached(at, k)[0], upper, with_form)
 
 
 @cache
@@ -161,6 +169,11 @@ def acat(form: Form) -> Family:
         found = weights(at)
         return found[k - 1 :].sum(axis=0) / found.sum(axis=0)
 
+    def upper(at: At) -> list[Any]:
+        found = weights(at)
+        from_top = np.cumsum(found[::-1], axis=0)[::-1]
+        return list(from_top[1:] / from_top[0])
+
     def prior(link: str) -> str:
         return prior_from_quantiles(link, lambda u: -forward(link, 1.0 - u))
 
@@ -180,7 +193,9 @@ def acat(form: Form) -> Family:
     record = _Record(
         "acat", "adjacent category", "AdjacentCategory({categories})", thresholds, max(2.0, categories - 1.0)
     )
-    return record.family(lambda y, at, f: _log_of_adjacent(y.values, logits(at), categories, f), share, at_least, acat)
+    return record.family(
+        lambda y, at, f: _log_of_adjacent(y.values, logits(at), categories, f), share, at_least, upper, acat
+    )
 
 
 def _value(distance: Any, at: At) -> Value:
@@ -247,14 +262,12 @@ class _Record:
         log_density: Callable[..., Any],
         share: Share,
         at_least: Share,
+        upper: Callable[[At], list[Any]],
         with_form: Callable[[Form], Family],
     ) -> Family:
-        """A family from P(y = k) and P(y >= k), k = 1, ..., K."""
+        """A family from P(y = k), from P(y >= k), and from all of the latter but the first."""
         form, categories = self.thresholds.form, self.thresholds.form.categories
         above, scale = range(2, categories + 1), DISC.name if form.disc else ""
-
-        def upper(at: At) -> list[Any]:
-            return [at_least(at, k) for k in above]
 
         def mean(at: At) -> Any:
             return 1.0 + sum(upper(at))
