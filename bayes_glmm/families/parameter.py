@@ -98,6 +98,6 @@ SHAPE = Parameter("shape", ("log",), "positive", WEIBULL_PRIOR, middle=1.4426950
 SHAPE_OF_RESPONSE = Parameter(
     "shape", ("log",), "positive", INVERSE_GAUSSIAN_PRIOR, of_response=True, middle=1.0, reach=1.5
 )
-# of ordered categories: multiplies distances of thresholds and linear predictor. Only with a formula, whose intercept
-# is 0: at another one thresholds and coefficients would be multiplied by a number, and the model the same
 DISC = Parameter("disc", ("log",), "positive", title="discrimination (disc)", middle=1.0, reach=0.5, anchored=True)
+"""Of ordered categories: multiplies distances of thresholds and linear predictor. Only with a formula, whose intercept
+is 0: another one would multiply thresholds and coefficients by a number, and the model would be the same."""

@@ -20,6 +20,7 @@ import numpy as np
 from bayes_glmm.names import THRESHOLD, step
 
 FLEXIBLE = "flexible"
+"""The pattern without ties."""
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,4 @@ PATTERNS: dict[str, Pattern] = {
         ),
     )
 }
+"""By name."""
