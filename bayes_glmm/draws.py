@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayes_glmm.design import Canonical, Design, Predictor, RandomBlock
 from bayes_glmm.design.thresholds import thresholds_of
-from bayes_glmm.names import ADJACENT, LOCATION, THRESHOLD, canonical_coefficients, canonical_dim, step
+from bayes_glmm.names import ADJACENT, LOCATION, THRESHOLD, THRESHOLD_BASE, canonical_coefficients, canonical_dim
 
 _CHUNK = 4_000_000  # numbers of random effects carried at once
 
@@ -55,16 +55,19 @@ def to_canonical(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.D
 
 def with_thresholds(data: xr.Dataset, design: Design) -> xr.Dataset:
     """Draws with the thresholds that go with their intercept, in place of steps and of what samplers alone need."""
-    names = [step(k) for k in range(2, len(design.categories))]
+    names = design.steps
     if THRESHOLD in data:
         steps = np.diff(_values(data, THRESHOLD), axis=-1)
     else:
         intercept = _values(data, design.predictors.location.variable)[..., :1]
         steps = np.concatenate([intercept[..., :0], *(_values(data, name)[..., None] for name in names)], axis=-1)
     own = [canonical_coefficients(LOCATION), canonical_dim(LOCATION), f"{THRESHOLD}_at_centre"]
-    data = data.drop_vars([*names, *own, THRESHOLD], errors="ignore")
+    base = [THRESHOLD_BASE, f"{THRESHOLD_BASE}_dim_0"]
+    data = data.drop_vars([*names, *own, *base, THRESHOLD], errors="ignore")
     found = thresholds_of(_values(data, design.predictors.location.variable)[..., 0], steps)
     data = data.assign({THRESHOLD: (("chain", "draw", ADJACENT), found)})
+    if design.tied is not None:
+        data = data.assign({design.tied.own: (("chain", "draw"), design.tied.value(found))})
     return data.assign_coords({ADJACENT: list(design.thresholds)})
 
 

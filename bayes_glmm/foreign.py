@@ -61,6 +61,10 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"binom|logistic|logit", "Write family='binomial' with p(y, n), or family='bernoulli' for a 0/1 response."),
     (r"probit", "Write family='bernoulli', link='probit'."),
     (r"cloglog", "Write family='bernoulli', link='cloglog'."),
+    (
+        r"(?P<family>\w+)\((link=)?['\"]?(?P<link>\w*)['\"]?,?threshold=['\"](?P<pattern>\w+)['\"]\)",
+        "Write family='{family}', thresholds='{pattern}', and link= beside them.",
+    ),
     (r"(?P<family>\w+)\(\)", "Write family='{family}', without parentheses."),
     (r"(?P<family>\w+)\((link=)?['\"]?(?P<link>\w+)['\"]?\)", "Write family='{family}', link='{link}'."),
     (
@@ -168,9 +172,11 @@ _FUNCTIONS: dict[str, str] = {
     **dict.fromkeys(("diag",), "Write (x || g): independent effects."),
     **dict.fromkeys(("us", "un"), "Write (x | g): correlated effects."),
     **dict.fromkeys(
-        ("ar", "ar1", "arma", "ou", "cs", "cosy", "car", "sar", "mat", "exp_cov", "toep", "rr", "fcor", "unstr"),
+        ("ar", "ar1", "arma", "ou", "cosy", "car", "sar", "mat", "exp_cov", "toep", "rr", "fcor", "unstr"),
         f"Covariances of effects are {_COVARIANCES}; residuals have none. Write (x | g) or (1 | g) for others.",
     ),
+    "cs": "Category-specific effects, one coefficient of {x} per threshold, are not supported: write {x} for one at "
+    "all thresholds. Effects of groups with one correlation are cs(0 + f | g).",
     "mm": "Multi-membership is not supported. Write one grouping factor: (1 | g).",
     "gr": "Write the column itself: (1 | {x}).",
     # the left-hand side

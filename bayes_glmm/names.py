@@ -22,8 +22,9 @@ KINDS = (
     "unit_rho_",
 )  # variables named after a grouping factor
 LOCATION = "mu"  # its variables go without a name of their own
-PARAMETERS = ("sigma", "phi", "nu", "zi", "shape", "hu", "zoi", "coi")  # further parameters of families
+PARAMETERS = ("sigma", "phi", "nu", "zi", "shape", "hu", "zoi", "coi", "disc")  # further parameters of families
 THRESHOLD, ADJACENT = "threshold", "adjacent"  # between ordered categories, and the dimension along them
+THRESHOLD_BASE = f"{THRESHOLD}_base"  # what thresholds of a pattern follow from, in the plain model
 DIMENSIONS = ("chain", "draw", "row", "coefficient", "canonical", ADJACENT)
 _OF_PARAMETERS = [f"{kind}_{name}" for kind in ("beta", "b", "coefficient", "canonical") for name in PARAMETERS]
 RESERVED = frozenset((*DIMENSIONS, *PARAMETERS, "beta", "b", THRESHOLD, *_OF_PARAMETERS))

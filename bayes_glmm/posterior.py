@@ -125,9 +125,9 @@ class Posterior:
     @property
     def auxiliary(self) -> dict[str, np.ndarray]:
         """The parameters without a formula, each [draw]."""
-        steps = self.spec.family.steps
+        steps = self.design.steps
         distances = np.diff(self.array(THRESHOLD), axis=1).T if steps else ()
-        found = dict(zip(steps, distances, strict=True))
+        found = dict(zip(reversed(steps), reversed(distances), strict=True))  # of those that are tied the first
         return {name: found[name] if name in found else self.array(name) for name in self.spec.auxiliary}
 
     @property
@@ -246,6 +246,7 @@ def _check_draws(spec: ModelSpec, design: Design, draws: xr.DataTree, path: Path
     dims |= {name: () for name in spec.auxiliary if name not in spec.family.steps}
     if design.thresholds:
         labels[ADJACENT], dims[THRESHOLD] = design.thresholds, (ADJACENT,)
+        dims |= {design.tied.own: ()} if design.tied else {}
     for block in design.blocks:
         g, effect = block.group, block.effect_dim
         labels |= {block.level_dim: block.levels, effect: block.effects}

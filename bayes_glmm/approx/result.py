@@ -21,6 +21,7 @@ from bayes_glmm.draws import to_written
 from bayes_glmm.effects import EffectMethods, Estimates
 from bayes_glmm.effects.columns import beside
 from bayes_glmm.effects.tidy import at_point
+from bayes_glmm.families.thresholds import threshold_columns
 from bayes_glmm.likelihood import Layout, Parameters
 from bayes_glmm.likelihood.estimate import LogLikelihood
 from bayes_glmm.names import threshold
@@ -144,16 +145,21 @@ class ApproxFit(EffectMethods):
         return pd.DataFrame(found, columns=["parameter", "estimate", "sd"])
 
     def _thresholds(self) -> Iterator[tuple[str, float, float]]:
-        names, steps = self.design.thresholds, self.spec.family.steps
-        sizes = np.array([self.parameters.auxiliary[name] for name in steps])
-        values = thresholds_of(self.beta[0], sizes)
+        """Thresholds, and the parameter of a pattern that ties them."""
+        names, steps = [*map(threshold, self.design.thresholds)], self.spec.family.steps
+        sizes = self.parameters.auxiliary
+        values = thresholds_of(self.beta[0], np.array([sizes[name] for name in self.design.steps]))
+        columns = threshold_columns(self.design.steps)
         slope = np.zeros((len(names), len(self.x)))  # in x, which has the free coordinates of the steps
-        slope[:, 0] = -1.0
+        slope[:, 0] = -columns[:, 0]
         start = self.layout.theta.stop
-        changes = [self.layout.constants[name].slope(size) for name, size in zip(steps, sizes.tolist(), strict=True)]
-        slope[1:, start : start + len(steps)] = np.tril(np.broadcast_to(changes, (len(steps),) * 2))
+        changes = [self.layout.constants[name].slope(sizes[name]) for name in steps]
+        slope[:, start : start + len(steps)] = columns[:, 1:] * np.array(changes)
+        if (tied := self.design.tied) is not None:
+            names, values = [*names, tied.own], np.append(values, tied.value(values))
+            slope = np.vstack([slope, tied.value(slope.T)])
         errors = np.sqrt(np.einsum("kj,jl,kl->k", slope, self.covariance, slope))
-        yield from zip(map(threshold, names), values.tolist(), errors.tolist(), strict=True)
+        yield from zip(names, values.tolist(), errors.tolist(), strict=True)
 
     def G(self, group: str) -> np.ndarray:
         """Covariance of the random effects of a group [effect, effect]."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.design.anchored import anchored_at
 from bayes_glmm.design.block import RandomBlock
 from bayes_glmm.design.categories import between, check_intercept, declared, read_categories
 from bayes_glmm.design.check import check_design, check_finite, check_response
@@ -23,6 +24,7 @@ from bayes_glmm.design.repeat import repeated
 from bayes_glmm.design.response import own_columns, read_response, read_trials, response_columns
 from bayes_glmm.design.unanswered import unanswered_rows
 from bayes_glmm.errors import DataError, SpecError
+from bayes_glmm.families import Parameter
 from bayes_glmm.names import effect
 from bayes_glmm.numerics.covariance import COVARIANCES, OneCorrelation
 from bayes_glmm.spec import Formula, ModelSpec, RandomTerm
@@ -66,9 +68,10 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     rows = declared(spec, data, rows) if family.categories else rows
     y, categories = read_categories(spec, rows) if family.categories else (np.empty(0), ())
     y, success = (y, None) if family.categories else read_response(spec, rows)
-    formulas = spec.of(categories).predicted
+    spec = spec.of(categories)
+    family, formulas = spec.family, spec.predicted
     trials = None if formula.trials is None else read_trials(formula.trials, rows)
-    built = [_build_fixed(parameter, one, rows) for parameter, one in formulas.items()]
+    built = [_build_fixed(family.parameter(name), one, rows) for name, one in formulas.items()]
     if family.response.ordered:
         check_intercept(spec, built[0][1].coefficients)
     effects, blocks = _build_blocks(formulas, rows)
@@ -85,6 +88,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         categories=categories,
         thresholds=between(categories) if family.response.ordered else (),
         unanswered=without,
+        pattern=spec.thresholds,
     )
     check_response(spec.family, design)
     check_design(design)
@@ -103,7 +107,7 @@ def _check_names(spec: ModelSpec, inputs: tuple[str, ...], groups: tuple[str, ..
 
 
 def _build_fixed(
-    parameter: str, formula: Formula, rows: pd.DataFrame
+    parameter: Parameter, formula: Formula, rows: pd.DataFrame
 ) -> tuple[FixedEncoder, Predictor, tuple[str, ...]]:
     """How the fixed part of a parameter is made, the part itself, and the columns that it leaves out."""
     fixed = common_matrix(formula.fixed, rows)
@@ -114,7 +118,9 @@ def _build_fixed(
     check_finite("fixed effects", names, columns)
     check_variation(names, columns)
     rank = rank_of(columns)
-    encoder = FixedEncoder(parameter, tuple(names[j] for j in rank.kept), fixed, formula.offset, rank)
+    kept = tuple(names[j] for j in rank.kept)
+    first = anchored_at(parameter, formula, kept, columns[:, rank.kept]) if parameter.anchored else 0
+    encoder = FixedEncoder(parameter.name, kept[first:], fixed, formula.offset, rank, first)
     return encoder, encoder.encode(columns, rows), tuple(names[j] for j in rank.aliased)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from bayes_glmm import names
 from bayes_glmm.design.block import RandomBlock
 from bayes_glmm.design.predictor import Predictor
-from bayes_glmm.families import Response
+from bayes_glmm.families import FLEXIBLE, PATTERNS, Pattern, Response
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -114,6 +114,8 @@ class Design:
         Names of the thresholds between ordered categories: ``low|high``.
     unanswered : DataFrame
         The rows of those left out that miss the response and nothing else, without it.
+    pattern : str
+        That of the thresholds, a name in ``families.PATTERNS``.
     """
 
     response: str
@@ -128,6 +130,24 @@ class Design:
     categories: tuple[str, ...] = ()
     thresholds: tuple[str, ...] = ()
     unanswered: pd.DataFrame = field(default_factory=pd.DataFrame)
+    pattern: str = FLEXIBLE
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The constant that is the distance from each threshold to the next; one that several share is repeated."""
+        return PATTERNS[self.pattern].steps(len(self.categories)) if self.thresholds else ()
+
+    @property
+    def tied(self) -> Pattern | None:
+        """The pattern that ties distances of thresholds; None where each is a parameter of its own."""
+        found = PATTERNS[self.pattern]
+        return found if self.thresholds and found.ties(len(self.categories)) else None
+
+    @property
+    def step_places(self) -> tuple[int, ...]:
+        """The place of each of the steps among the constants, of which they are the first."""
+        distinct = list(dict.fromkeys(self.steps))
+        return tuple(distinct.index(name) for name in self.steps)
 
     @property
     def response_variable(self) -> str:

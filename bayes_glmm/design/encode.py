@@ -39,6 +39,8 @@ class FixedEncoder:
         The offset as an expression.
     rank : Rank
         Which columns the model keeps.
+    first : int
+        The first of the kept columns that has a coefficient: 1 where the intercept is fixed at 0.
     """
 
     parameter: str
@@ -46,6 +48,7 @@ class FixedEncoder:
     matrix: CommonEffectsMatrix | None
     offset: str | None
     rank: Rank
+    first: int = 0
 
     def columns(self, rows: pd.DataFrame) -> np.ndarray:
         """All columns of new rows [row, column], those that the model leaves out too."""
@@ -53,7 +56,7 @@ class FixedEncoder:
 
     def encode(self, columns: np.ndarray, rows: pd.DataFrame) -> Predictor:
         """The predictor of rows with these columns [row, column]."""
-        kept = columns[:, self.rank.kept]
+        kept = columns[:, self.rank.kept[self.first :]]
         return Predictor(self.parameter, self.coefficients, kept, evaluate_offset(self.offset, rows))
 
 

@@ -13,6 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
+from bayes_glmm.design.anchored import far_from_anchor
 from bayes_glmm.design.categories import unused_categories
 from bayes_glmm.design.check import dependent
 from bayes_glmm.design.design import Design, RandomBlock
@@ -362,4 +363,5 @@ FINDINGS: tuple[Callable[[ModelSpec, Design], Iterator[Finding]], ...] = (
     _row_coefficients,
     unused_categories,
     unanswered,
+    far_from_anchor,
 )

@@ -19,6 +19,7 @@ from bayes_glmm.design.prior_check import lkj_shape
 from bayes_glmm.design.prior_text import brief
 from bayes_glmm.design.priors import Priors
 from bayes_glmm.design.thresholds import in_order
+from bayes_glmm.families import DISC
 from bayes_glmm.names import effect as effect_name
 from bayes_glmm.numerics.covariance import COVARIANCES, OneCorrelation
 from bayes_glmm.spec import ModelSpec
@@ -71,6 +72,7 @@ def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...
     return (
         _response(spec, design),
         *_below_thresholds(spec, design),
+        *_pattern(design),
         *_against_reference(spec, design),
         *(line for one in design.predictors.fixed for line in _predictor(spec, design, one)),
         *(line for block in design.blocks for line in _random_effects(block, _letter(design, block))),
@@ -88,7 +90,10 @@ def _priors(spec: ModelSpec, design: Design, priors: Priors) -> Iterator[str]:
         where = priors.sources[name].partition(", at ")[2]
         held = f"   (at {where})" if where and where != "x = 0" else ""
         yield f"{_symbol(name)} ~ {brief(prior)}{held}"
-    if len(priors.thresholds) > 1 and in_order(spec):
+    if design.tied is not None:
+        order = " in increasing order" if in_order(spec) else ""
+        yield f"Priors of thresholds: the product of those above, on {design.tied.name} thresholds{order}."
+    elif len(priors.thresholds) > 1 and in_order(spec):
         yield "Priors of thresholds: those above, restricted to increasing order."
     span = next((source for source in priors.sources.values() if source.startswith("default, span of")), "")
     if span and not priors.canonical.is_identity:
@@ -138,7 +143,15 @@ def _below_thresholds(spec: ModelSpec, design: Design) -> Iterator[str]:
         given = f" | {', '.join(conditions)}" if conditions else ""
         probability = _linked(spec.link_name, f"P({record.event.format(y=y)}{given})")
         difference = "η_i − threshold[k|k+1]" if record.rising else "threshold[k|k+1] − η_i"
+        difference = f"disc_i ({difference})" if DISC.name in spec.formulas else difference
         yield f"{probability} = {difference},  k = {_listed(design.categories[:-1], ', ')}"
+
+
+def _pattern(design: Design) -> Iterator[str]:
+    """How the thresholds are tied, where they are."""
+    if design.tied is not None:
+        first, second, *_ = design.thresholds
+        yield design.tied.equation.format(first=first, second=second, last=design.thresholds[-1])
 
 
 def _against_reference(spec: ModelSpec, design: Design) -> Iterator[str]:
@@ -150,7 +163,8 @@ def _against_reference(spec: ModelSpec, design: Design) -> Iterator[str]:
 
 
 def _listed(names: Sequence[str], between: str) -> str:
-    """Join names in their order; of many, only the first and last."""
+    """Join names in their order; of many, only the first and last. Names that are blank at an end are in quotes."""
+    names = [name if name and name == name.strip() else f'"{name}"' for name in names]
     shown = [*names[:_ENDS], "…", *names[-_ENDS:]] if len(names) > 2 * _ENDS + 1 else names
     return between.join(shown)
 

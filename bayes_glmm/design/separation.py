@@ -18,7 +18,7 @@ from scipy.optimize import linprog
 
 from bayes_glmm.design.design import Design
 from bayes_glmm.families.kind import BINARY, ResponseKind
-from bayes_glmm.families.thresholds import Thresholds
+from bayes_glmm.families.thresholds import Thresholds, threshold_columns
 
 _TINY = 1e-6
 
@@ -65,19 +65,20 @@ def _at_thresholds(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sides and columns of each row in the comparisons of its category, with which columns are constants.
 
-    Columns of the thresholds, all of which are constants, follow those of X; the constant of X is among them.
+    Columns of the first threshold and of the distances, all of which are constants, follow those of X; the constant of
+    X is among them.
     """
     count = int(y.max()) - 1
+    from_first = threshold_columns(thresholds.steps)
     slopes = np.where(constant, 0.0, X)
     sides, columns = [], []
     for k in range(1, count + 2):
         own = np.unique(slopes[y == k], axis=0)
         for side, start, stop in thresholds.comparisons(k):
-            between = np.zeros(count)
-            between[start:stop] = -1.0
+            between = -from_first[start:stop].sum(axis=0)
             sides.append(np.full(len(own), side))
             columns.append(np.hstack([(stop - start) * own, np.tile(between, (len(own), 1))]))
-    return np.concatenate(sides), np.vstack(columns), np.concatenate([constant, np.ones(count, bool)])
+    return np.concatenate(sides), np.vstack(columns), np.concatenate([constant, np.ones(from_first.shape[1], bool)])
 
 
 def _against_others(y: np.ndarray, X: np.ndarray, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

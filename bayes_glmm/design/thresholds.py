@@ -48,7 +48,7 @@ def check_thresholds(given: Mapping[str, Prior], names: tuple[str, ...]) -> None
 def threshold_priors(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> dict[str, Prior]:
     """The prior of each threshold: that which is set at x = 0, else the default at the centre of the columns."""
     record = spec.family.thresholds
-    texts = record.priors(spec.link_name) if record else ()
+    texts = record.defaults(spec.link_name) if record else ()
     keys = map(threshold, design.thresholds)
     return {key: given.get(key, Prior.parse(text)) for key, text in zip(keys, texts, strict=True)}
 
@@ -58,8 +58,12 @@ def threshold_sources(
 ) -> Iterator[tuple[str, str]]:
     """Where each of these priors comes from, in words."""
     order = ", in order" if in_order(spec) else ""
+    order += f", {design.tied.name}" if design.tied is not None else ""
+    defaults = threshold_priors(spec, design, given)
     for name in map(threshold, design.thresholds):
         default = f"default{order}, at the centre" if centred else f"default{order}"
+        if design.tied is not None and defaults[name].distribution == "Flat":
+            default = "default: follows from others"
         yield name, f"given{order}, at x = 0" if name in given else default
 
 
@@ -81,11 +85,16 @@ def thresholds_of(intercept: np.ndarray, steps: np.ndarray) -> np.ndarray:
     return np.concatenate([first, first + np.cumsum(steps, axis=-1)], axis=-1)
 
 
-def starting_steps(spec: ModelSpec, design: Design) -> np.ndarray:
-    """Distances of the log odds of rows on both sides of each threshold: where a search starts [step]."""
+def starting_steps(spec: ModelSpec, design: Design) -> dict[str, float]:
+    """Where a search starts: distances of the log odds of rows on both sides of each threshold, by step.
+
+    Thresholds that are tied have the mean of theirs.
+    """
     record = spec.family.thresholds
     if record is None:
-        return np.zeros(0)
+        return {}
     below, above = record.sides(np.bincount(design.y.astype(int), minlength=len(design.categories) + 1)[1:])
-    steps = np.diff(np.log((below + 0.5) / (above + 0.5)))
-    return np.maximum(steps, 0.1) if record.ordered else steps
+    distances = np.diff(np.log((below + 0.5) / (above + 0.5)))
+    distances = np.maximum(distances, 0.1) if record.ordered else distances
+    names = np.array(record.steps)
+    return {name: float(distances[names == name].mean()) for name in spec.family.steps}

@@ -70,7 +70,8 @@ def coefficients(
         raise SpecError(f"The model has no formula of {parameter!r}.", advice=choices(parameter, known))
     beta, asked = posterior.coefficients(parameter), Interval(level, interval)
     if parameter == LOCATION and posterior.design.thresholds:
-        both = {CONDITIONAL: np.hstack([posterior.array(THRESHOLD), beta[:, 1:]])}
+        own = [posterior.array(tied.own)[:, None]] if (tied := posterior.design.tied) else []
+        both = {CONDITIONAL: np.hstack([posterior.array(THRESHOLD), *own, beta[:, 1:]])}
         return _side_by_side(posterior, both, asked, "Thresholds and conditional coefficients")
     return _side_by_side(posterior, {CONDITIONAL: beta}, asked, "Conditional coefficients", parameter)
 
@@ -198,7 +199,8 @@ def _side_by_side(
 ) -> Estimates:
     names = posterior.design.predictors.of(parameter).coefficients
     if parameter == LOCATION and posterior.design.thresholds:  # in place of the intercept
-        names = (*map(threshold, posterior.design.thresholds), *names[1:])
+        own = [tied.own] if (tied := posterior.design.tied) else []
+        names = (*map(threshold, posterior.design.thresholds), *own, *names[1:])
     labels = pd.DataFrame([(name, effect) for name in names for effect in values], columns=["coefficient", "effect"])
     draws = np.stack(list(values.values()), axis=2).reshape(len(posterior.beta), -1)
     spec = posterior.spec

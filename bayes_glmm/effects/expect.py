@@ -7,6 +7,7 @@ In this order, whichever applies first:
 - f is a quotient of two functionals: the average of each, divided, which is not the average of the quotient;
 - f is a product of functionals whose parameters have uncorrelated effects: the product of their averages; of two with
   correlated effects: the trapezoidal rule over the effects of one, inside it the average over the other's given them;
+- f reads a discrimination of ordered categories: :mod:`~bayes_glmm.effects.discriminated`;
 - f is a sum of probabilities P(y <= k) of ordered categories: the average of each, whose predictor is c_k - eta;
 - f is proportional to a parameter, and no random effect enters the rest of it: the average of that parameter, by a
   closed form of its link or the trapezoidal rule (:mod:`~bayes_glmm.effects.integrate`), times the rest;
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from bayes_glmm.design import Predictors
+from bayes_glmm.effects.discriminated import average_discriminated
 from bayes_glmm.effects.integrate import average_over_normal, covariance_of_predictors, variance_of_predictor
 from bayes_glmm.effects.patterns import same_variance, slices
 from bayes_glmm.effects.softmax import average_of_category
@@ -100,6 +102,8 @@ def expect(
     if functional.factors and not _share(predictors, functional.factors):
         averages = [expect(posterior, factor, predictors, eta, draws) for factor in functional.factors]
         return reduce(np.multiply, averages)
+    if functional.scale:
+        return average_discriminated(posterior, functional, predictors, eta, draws)
     if functional.complement is not None and len(random) > 1:
         return 1.0 - expect(posterior, functional.complement, predictors, eta, draws)
     if (pair := _pair_of(functional.factors, random)) is not None:

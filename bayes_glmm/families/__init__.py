@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+from dataclasses import replace
+
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families.check import check_family as check_family
 from bayes_glmm.families.closed_unit import ORDERED_BETA, ZERO_ONE_INFLATED_BETA
@@ -30,11 +34,16 @@ from bayes_glmm.families.link import get_link as get_link
 from bayes_glmm.families.located import Located as Located
 from bayes_glmm.families.ordered import CUMULATIVE
 from bayes_glmm.families.own import check_record
+from bayes_glmm.families.parameter import DISC as DISC
 from bayes_glmm.families.parameter import Parameter as Parameter
+from bayes_glmm.families.patterns import FLEXIBLE as FLEXIBLE
+from bayes_glmm.families.patterns import PATTERNS as PATTERNS
+from bayes_glmm.families.patterns import Pattern as Pattern
 from bayes_glmm.families.positive import EXPONENTIAL, GAMMA, INVERSE_GAUSSIAN, LOGNORMAL, WEIBULL
 from bayes_glmm.families.proportions import BERNOULLI, BETA, BETA_BINOMIAL, BINOMIAL
 from bayes_glmm.families.response import Response as Response
 from bayes_glmm.families.semicontinuous import HURDLE_GAMMA, HURDLE_LOGNORMAL
+from bayes_glmm.families.thresholds import Form as Form
 from bayes_glmm.families.thresholds import Thresholds as Thresholds
 from bayes_glmm.families.truncated import (
     TRUNCATED_NEGATIVE_BINOMIAL,
@@ -114,6 +123,32 @@ def get_family(name: str) -> Family:
     return FAMILIES[known]
 
 
+def pattern_of(family: Family, thresholds: str | None) -> str:
+    """The name of a pattern of thresholds that was asked for; flexible where none was.
+
+    Raises
+    ------
+    SpecError
+        For an unknown pattern, and for a family without thresholds.
+    """
+    if thresholds is None:
+        return FLEXIBLE
+    if not isinstance(thresholds, str) or thresholds not in PATTERNS:
+        raise SpecError(f"There is no pattern of thresholds {thresholds!r}.", "thresholds", choices("", PATTERNS))
+    if family.with_form is None and thresholds != FLEXIBLE:
+        which = choices("", [one.name for one in FAMILIES.values() if one.with_form])
+        raise SpecError(f"The {family.name} family has no thresholds.", f"thresholds {thresholds!r}", which)
+    return thresholds
+
+
+def in_form(family: Family, thresholds: str, predicted: Collection[str]) -> Family:
+    """A family of ordered categories with that pattern, and a discrimination where it has a formula; others as is."""
+    if family.with_form is None or family.thresholds is None:
+        return family
+    form = replace(family.thresholds.form, pattern=thresholds, disc=DISC.name in predicted)
+    return family.with_form(form)
+
+
 def own_family(family: Family) -> Family | None:
     """A user's own family, checked; None for one of the package, which goes by its name.
 
@@ -135,11 +170,15 @@ def own_family(family: Family) -> Family | None:
 
 def family_of_key(key: str) -> Family:
     """The family of a :attr:`Family.key`."""
-    name = key if key in FAMILIES else key.rstrip("0123456789")
-    record, categories = FAMILIES[name], key.removeprefix(name)
-    if record.with_categories is None or not categories:
-        return record
-    return record.with_categories(tuple(str(k) for k in range(1, int(categories) + 1)))
+    found = re.fullmatch(r"([a-z_]+?)(\d*)((?:_[a-z]+)*)", key)
+    if key in FAMILIES or found is None or not found[2]:
+        return FAMILIES[key]
+    name, categories, words = found[1], int(found[2]), found[3].split("_")[1:]
+    record = FAMILIES[name]
+    if record.with_form is None:
+        return record.with_categories(tuple(str(k) for k in range(1, categories + 1)))  # type: ignore[misc]
+    pattern = next((word for word in words if word in PATTERNS), FLEXIBLE)
+    return record.with_form(Form(categories, pattern, DISC.name in words))
 
 
 def link_of(family: Family, parameter: str, link: str | None = None) -> Link:

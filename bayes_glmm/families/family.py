@@ -20,7 +20,7 @@ from bayes_glmm.families.link import LINKS, Link
 from bayes_glmm.families.located import Located
 from bayes_glmm.families.parameter import Parameter
 from bayes_glmm.families.response import Response
-from bayes_glmm.families.thresholds import Thresholds
+from bayes_glmm.families.thresholds import Form, Thresholds
 from bayes_glmm.families.value import At, Value, constant
 from bayes_glmm.numerics.functions import NUMPY, Functions
 
@@ -63,6 +63,9 @@ class Family:
         What of the response the location is the mean of, where that is not the response itself: its logarithm.
     with_categories : function, optional
         ``(labels) -> Family``, of a family of categories.
+    with_form : function, optional
+        ``(form) -> Family``, of a family of ordered categories: with another pattern of thresholds, or with a
+        discrimination.
     categories : int
         How many categories the response has; 0 of numbers.
     by_category : mapping of str to tuple of Functional or None
@@ -102,6 +105,7 @@ class Family:
     further: tuple[Functional, ...] = ()
     located: Located | None = None
     with_categories: Callable[[tuple[str, ...]], Family] | None = None
+    with_form: Callable[[Form], Family] | None = None
     categories: int = 0
     by_category: Mapping[str, tuple[Functional | None, ...]] = field(default_factory=dict)
     thresholds: Thresholds | None = None
@@ -116,13 +120,13 @@ class Family:
 
     @property
     def key(self) -> str:
-        """Its name, with the number of categories where it has some: what tables of compiled code go by."""
-        return f"{self.name}{self.categories or ''}"
+        """Its name, with the number of categories and the form of thresholds: what tables of compiled code go by."""
+        return f"{self.name}{self.thresholds.form.suffix if self.thresholds else self.categories or ''}"
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The parameters that are distances from one threshold of ordered categories to the next."""
-        return self.thresholds.steps if self.thresholds else ()
+        """The parameters that are distances between thresholds of ordered categories, each once."""
+        return tuple(dict.fromkeys(self.thresholds.steps)) if self.thresholds else ()
 
     @property
     def numbered(self) -> Family:
@@ -161,7 +165,8 @@ class Family:
         A location that is the mean itself is listed once.
         """
         if self.categories:
-            return {} if self.response.nominal else {self.mean.name: self.mean}
+            further = [of_parameter(one) for one in self.parameters[1:] if one.links and not self.shared_formula]
+            return {} if self.response.nominal else {one.name: one for one in (self.mean, *further)}
         asked = [self.mean, *map(of_parameter, self.parameters[self.mean_is_location :])]
         reads = tuple(parameter.name for parameter in self.parameters)
         for mass in self.response.masses or (0.0,) * self.response.has_zeros:

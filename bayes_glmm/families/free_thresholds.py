@@ -7,12 +7,14 @@ With one linear predictor eta, thresholds c_1, ..., c_{K-1} in any order, and h 
     acat      P(y = k + 1 | y in {k, k + 1}) = h(eta - c_k)     adjacent categories
 
 (Tutz 1991; Agresti 2010, chapter 4), with the signs of brms: eta makes higher categories more probable. Under
-symmetric links sratio and cratio are the same model.
+symmetric links sratio and cratio are the same model. A discrimination disc multiplies c_k - eta; it is 1 without a
+formula.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from math import sqrt
 from typing import Any
@@ -22,162 +24,183 @@ import numpy as np
 from bayes_glmm.families.family import Family
 from bayes_glmm.families.functional import CATEGORY, Functional
 from bayes_glmm.families.kind import ORDERED
-from bayes_glmm.families.parameter import Parameter
+from bayes_glmm.families.parameter import DISC
 from bayes_glmm.families.response import Response
 from bayes_glmm.families.thresholds import (
     Comparison,
+    Form,
     Thresholds,
+    discriminated,
     forward,
     prior_from_quantiles,
-    step_names,
-    step_parameter,
     thresholds_at,
 )
 from bayes_glmm.families.value import At, Value
 
-_PREDICTOR = Parameter("mu", ("logit", "probit", "cloglog", "cauchit"), "unit")
 _LARGEST = 1e300  # of a logit: sums of 50 are doubles
 
 _GOES_ON = "Coefficients refer to the probability that a row which reached a category goes on to a higher one."
 
-Shares = Callable[[At], list[Any]]
+Share = Callable[[At, int], Any]
+
+
+@dataclass(frozen=True)
+class _Ratio:
+    """One of the two families of ratios: h is the probability to stop in a category, or that to go on.
+
+    Attributes
+    ----------
+    name, title, equation, event : str
+    rising : bool
+        Whether h is at eta - c_k, and so the probability to go on.
+    """
+
+    name: str
+    title: str
+    equation: str
+    event: str
+    rising: bool
+
+    def ordered(self, stop: Any, on: Any) -> tuple[Any, Any]:
+        """Of a pair that belongs to stopping and going on, that of h first; and the reverse."""
+        return (on, stop) if self.rising else (stop, on)
+
+    def at(self, threshold: Any, at: At) -> Value:
+        """H at one threshold less the first."""
+        return _value(at["mu"].eta - threshold if self.rising else threshold - at["mu"].eta, at)
+
+    def prior(self, link: str, remaining: int) -> str:
+        """The prior of a threshold whose probability to stop is Beta(1, m), m the categories above it."""
+
+        def quantile(u: float) -> float:
+            on = (1.0 - u) ** (1.0 / remaining)
+            own = forward(link, self.ordered(1.0 - on, on)[0])
+            return -own if self.rising else own
+
+        return prior_from_quantiles(link, quantile)
+
+
+_STOPPING = _Ratio("sratio", "stopping ratio", "StoppingRatio({categories})", "{y} = k", rising=False)
+_CONTINUATION = _Ratio("cratio", "continuation ratio", "ContinuationRatio({categories})", "{y} > k", rising=True)
 
 
 @cache
-def sratio(categories: int) -> Family:
-    """The stopping-ratio family with that many categories, 2 at least."""
-    steps = step_names(categories)
+def sratio(form: Form) -> Family:
+    """The stopping-ratio family of that form."""
+    return _of_ratio(_STOPPING, form, sratio)
 
-    def stops(at: At) -> list[Value]:
-        """P(y = k | y >= k), k = 1, ..., K - 1."""
-        return [_value(c - at["mu"].eta, at) for c in thresholds_at(at, steps)]
+
+@cache
+def cratio(form: Form) -> Family:
+    """The continuation-ratio family of that form."""
+    return _of_ratio(_CONTINUATION, form, cratio)
+
+
+def _of_ratio(ratio: _Ratio, form: Form, with_form: Callable[[Form], Family]) -> Family:
+    categories, steps = form.categories, form.steps
+
+    def reached(at: At, k: int) -> tuple[Any, list[Any]]:
+        """P(y >= k), and the thresholds less the first."""
+        thresholds, total = thresholds_at(at, steps), 1.0
+        for c in thresholds[: k - 1]:
+            one = ratio.at(c, at)
+            total = total * ratio.ordered(one.value, one.complement)[1]
+        return total, thresholds
+
+    def upper(at: At) -> list[Any]:
+        found, total = [], 1.0
+        for c in thresholds_at(at, steps):
+            one = ratio.at(c, at)
+            total = total * ratio.ordered(one.value, one.complement)[1]
+            found.append(total)
+        return found
+
+    def share(at: At, k: int) -> Any:
+        total, thresholds = reached(at, k)
+        if k == categories:
+            return total
+        one = ratio.at(thresholds[k - 1], at)
+        return total * ratio.ordered(one.value, one.complement)[0]
 
     def log_density(y: Response, at: At, f: Any) -> Any:
-        return _log_of_ratios(y.values, [one.logit for one in stops(at)], f, stop=True)
+        k, total = y.values, 0.0
+        for j, c in enumerate(thresholds_at(at, steps), start=1):
+            there, on = k > j - 0.5, f.where(k > j + 0.5, 1.0, 0.0)
+            stop = f.where(there, f.where(k > j + 0.5, 0.0, 1.0), 0.0)
+            total = total + f.log_binary(*ratio.ordered(stop, on), f.where(there, ratio.at(c, at).logit, 0.0))
+        return total
 
-    def prior(link: str, k: int) -> str:
-        # h(c_k) has the quantile 1 - (1 - u)^(1 / m) under Beta(1, m)
-        m = categories - k
-        return prior_from_quantiles(link, lambda u: forward(link, 1.0 - (1.0 - u) ** (1.0 / m)))
-
-    return _family(
-        "sratio",
-        "stopping ratio",
-        "StoppingRatio({categories})",
-        Thresholds(
-            steps,
-            ordered=False,
-            priors=lambda link: tuple(prior(link, k) for k in range(1, categories)),
-            event="{y} = k",
-            condition="{y} ≥ k",
-            rising=False,
-            sides=_reached,
-            comparisons=lambda k: _ratio_comparisons(k, categories),
-            meaning=_GOES_ON,
-        ),
-        categories,
-        log_density,
-        lambda at: _of_ratios([one.value for one in stops(at)], [one.complement for one in stops(at)]),
-        narrow=max(2.0, sqrt(categories - 1.0)),
-        with_categories=lambda labels: sratio(len(labels)),
+    thresholds = Thresholds(
+        form,
+        ordered=False,
+        priors=lambda link: tuple(ratio.prior(link, categories - k) for k in range(1, categories)),
+        marginal=lambda link, k: ratio.prior(link, categories - k),
+        event=ratio.event,
+        condition="{y} ≥ k",
+        rising=ratio.rising,
+        sides=_reached,
+        comparisons=lambda k: _ratio_comparisons(k, categories),
+        meaning=_GOES_ON,
     )
+    record = _Record(ratio.name, ratio.title, ratio.equation, thresholds, max(2.0, sqrt(categories - 1.0)))
+    return record.family(log_density, share, lambda at, k: reached(at, k)[0], upper, with_form)
 
 
 @cache
-def cratio(categories: int) -> Family:
-    """The continuation-ratio family with that many categories, 2 at least."""
-    steps = step_names(categories)
-
-    def goes_on(at: At) -> list[Value]:
-        """P(y > k | y >= k), k = 1, ..., K - 1."""
-        return [_value(at["mu"].eta - c, at) for c in thresholds_at(at, steps)]
-
-    def log_density(y: Response, at: At, f: Any) -> Any:
-        return _log_of_ratios(y.values, [one.logit for one in goes_on(at)], f, stop=False)
-
-    def prior(link: str, k: int) -> str:
-        m = categories - k
-        return prior_from_quantiles(link, lambda u: -forward(link, (1.0 - u) ** (1.0 / m)))
-
-    return _family(
-        "cratio",
-        "continuation ratio",
-        "ContinuationRatio({categories})",
-        Thresholds(
-            steps,
-            ordered=False,
-            priors=lambda link: tuple(prior(link, k) for k in range(1, categories)),
-            event="{y} > k",
-            condition="{y} ≥ k",
-            rising=True,
-            sides=_reached,
-            comparisons=lambda k: _ratio_comparisons(k, categories),
-            meaning=_GOES_ON,
-        ),
-        categories,
-        log_density,
-        lambda at: _of_ratios([one.complement for one in goes_on(at)], [one.value for one in goes_on(at)]),
-        narrow=max(2.0, sqrt(categories - 1.0)),
-        with_categories=lambda labels: cratio(len(labels)),
-    )
-
-
-@cache
-def acat(categories: int) -> Family:
-    """The adjacent-category family with that many categories, 2 at least."""
-    steps = step_names(categories)
+def acat(form: Form) -> Family:
+    """The adjacent-category family of that form."""
+    categories, steps = form.categories, form.steps
 
     def logits(at: At) -> list[Any]:
         """Log odds of category k + 1 against k, k = 1, ..., K - 1."""
         return [_value(at["mu"].eta - c, at).logit for c in thresholds_at(at, steps)]
 
-    def shares(at: At) -> list[Any]:
+    def weights(at: At) -> np.ndarray:
+        """What P(y = k) is proportional to, the largest 1 [category, ...]."""
         up = [np.clip(one, -_LARGEST, _LARGEST) for one in logits(at)]
         sums = np.cumsum(np.stack(np.broadcast_arrays(0.0 * up[0], *up)), axis=0)
-        weights = np.exp(sums - sums.max(axis=0))
-        return list(weights / weights.sum(axis=0))
+        return np.exp(sums - sums.max(axis=0))
+
+    def share(at: At, k: int) -> Any:
+        found = weights(at)
+        return found[k - 1] / found.sum(axis=0)
+
+    def at_least(at: At, k: int) -> Any:
+        found = weights(at)
+        return found[k - 1 :].sum(axis=0) / found.sum(axis=0)
+
+    def upper(at: At) -> list[Any]:
+        found = weights(at)
+        from_top = np.cumsum(found[::-1], axis=0)[::-1]
+        return list(from_top[1:] / from_top[0])
 
     def prior(link: str) -> str:
         return prior_from_quantiles(link, lambda u: -forward(link, 1.0 - u))
 
-    return _family(
-        "acat",
-        "adjacent category",
-        "AdjacentCategory({categories})",
-        Thresholds(
-            steps,
-            ordered=False,
-            priors=lambda link: (prior(link),) * (categories - 1),
-            event="{y} = k+1",
-            condition="{y} ∈ {{k, k+1}}",
-            rising=True,
-            sides=lambda counts: (counts[:-1], counts[1:]),
-            comparisons=lambda k: _pairs(k, categories),
-            meaning="Coefficients refer to the probability of the higher one of two adjacent categories.",
-        ),
-        categories,
-        lambda y, at, f: _log_of_adjacent(y.values, logits(at), categories, f),
-        shares,
-        # a sum of K powers of e^eta with positive weights has no zero within pi / (K - 1) of the real axis
-        narrow=max(2.0, categories - 1.0),
-        with_categories=lambda labels: acat(len(labels)),
+    thresholds = Thresholds(
+        form,
+        ordered=False,
+        priors=lambda link: (prior(link),) * (categories - 1),
+        marginal=lambda link, k: prior(link),
+        event="{y} = k+1",
+        condition="{y} ∈ {{k, k+1}}",
+        rising=True,
+        sides=lambda counts: (counts[:-1], counts[1:]),
+        comparisons=lambda k: _pairs(k, categories),
+        meaning="Coefficients refer to the probability of the higher one of two adjacent categories.",
+    )
+    # a sum of K powers of e^eta with positive weights has no zero within pi / (K - 1) of the real axis
+    record = _Record(
+        "acat", "adjacent category", "AdjacentCategory({categories})", thresholds, max(2.0, categories - 1.0)
+    )
+    return record.family(
+        lambda y, at, f: _log_of_adjacent(y.values, logits(at), categories, f), share, at_least, upper, acat
     )
 
 
-def _value(eta: Any, at: At) -> Value:
-    """H at another linear predictor."""
-    return Value(eta, at["mu"].link, at["mu"].f)
-
-
-def _log_of_ratios(k: Any, logits: list[Any], f: Any, stop: bool) -> Any:
-    """The sum over the categories that a row reached of the log probability to stop in it, or to go on."""
-    total = 0.0
-    for j, logit in enumerate(logits, start=1):
-        reached = k > j - 0.5
-        ends, passes = f.where(reached, f.where(k > j + 0.5, 0.0, 1.0), 0.0), f.where(k > j + 0.5, 1.0, 0.0)
-        x = f.where(reached, logit, 0.0)
-        total = total + (f.log_binary(ends, passes, x) if stop else f.log_binary(passes, ends, x))
-    return total
+def _value(distance: Any, at: At) -> Value:
+    """H at a distance of the linear predictor and a threshold, times the discrimination."""
+    return Value(discriminated(distance, at), at["mu"].link, at["mu"].f)
 
 
 def _log_of_adjacent(k: Any, logits: list[Any], categories: int, f: Any) -> Any:
@@ -200,15 +223,6 @@ def _log_of_adjacent(k: Any, logits: list[Any], categories: int, f: Any) -> Any:
     return -f.softplus(f.where(k < 1.5, higher, f.where(k > categories - 0.5, lower, both)))
 
 
-def _of_ratios(ends: list[Any], passes: list[Any]) -> list[Any]:
-    """P(y = k), k = 1, ..., K, from the probabilities to stop in a category and to go on."""
-    found, reached = [], 1.0
-    for end, further in zip(ends, passes, strict=True):
-        found.append(reached * end)
-        reached = reached * further
-    return [*found, reached]
-
-
 def _reached(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows that stopped in each category, and rows that went on."""
     return counts[:-1], np.cumsum(counts[::-1])[::-1][1:]
@@ -225,70 +239,75 @@ def _pairs(k: int, categories: int) -> tuple[Comparison, ...]:
     return (*lower, *((-1.0, k - 1, j) for j in range(k, categories)))
 
 
-def _family(
-    name: str,
-    title: str,
-    equation: str,
-    thresholds: Thresholds,
-    categories: int,
-    log_density: Callable[..., Any],
-    shares: Shares,
-    narrow: float,
-    with_categories: Callable[[tuple[str, ...]], Family],
-) -> Family:
-    """A family from the probabilities of its categories."""
-    reads = ("mu", *thresholds.steps)
+@dataclass(frozen=True)
+class _Record:
+    """What the families of free thresholds do not share.
 
-    def at_least(at: At) -> list[Any]:
-        """P(y >= k), k = 2, ..., K."""
-        found, total = [], 0.0
-        for share in reversed(shares(at)[1:]):
-            total = total + share
-            found.append(total)
-        return found[::-1]
+    Attributes
+    ----------
+    name, title, equation : str
+    thresholds : Thresholds
+    narrow : float
+        See :class:`~bayes_glmm.families.functional.Functional`.
+    """
 
-    def mean(at: At) -> Any:
-        return 1.0 + sum(at_least(at))
+    name: str
+    title: str
+    equation: str
+    thresholds: Thresholds
+    narrow: float
 
-    def variance(at: At) -> Any:
-        upper = at_least(at)
-        square = sum((2 * k - 1) * share for k, share in enumerate(upper, start=2))
-        return square - 2.0 * sum(upper) - sum(upper) ** 2
+    def family(
+        self,
+        log_density: Callable[..., Any],
+        share: Share,
+        at_least: Share,
+        upper: Callable[[At], list[Any]],
+        with_form: Callable[[Form], Family],
+    ) -> Family:
+        """A family from P(y = k), from P(y >= k), and from all of the latter but the first."""
+        form, categories = self.thresholds.form, self.thresholds.form.categories
+        above, scale = range(2, categories + 1), DISC.name if form.disc else ""
 
-    def draw(rng: np.random.Generator, y: Response, at: At) -> np.ndarray:
-        upper = np.broadcast_arrays(*at_least(at))
-        uniform = rng.uniform(size=upper[0].shape)
-        return 1.0 + np.sum([uniform < share for share in upper], axis=0)
+        def mean(at: At) -> Any:
+            return 1.0 + sum(upper(at))
 
-    def of_category(k: int) -> Functional:
-        what = "probability of each category"
-        return Functional(CATEGORY, what, reads, lambda at: shares(at)[k - 1], range="unit", narrow=narrow)
+        def variance(at: At) -> Any:
+            found = upper(at)
+            square = sum((2 * k - 1) * one for k, one in enumerate(found, start=2))
+            return square - 2.0 * sum(found) - sum(found) ** 2
 
-    def from_category(k: int) -> Functional:
-        what = "probability of at least each category"
-        return Functional("at_least", what, reads, lambda at: at_least(at)[k - 2], range="unit", narrow=narrow)
+        def draw(rng: np.random.Generator, y: Response, at: At) -> np.ndarray:
+            found = np.broadcast_arrays(*upper(at))
+            uniform = rng.uniform(size=found[0].shape)
+            return 1.0 + np.sum([uniform < one for one in found], axis=0)
 
-    return Family(
-        name,
-        title=title,
-        parameters=(_PREDICTOR, *(step_parameter(one, thresholds.ordered) for one in thresholds.steps)),
-        response=ORDERED,
-        variance=variance,
-        log_density=log_density,
-        draw=draw,
-        mean=Functional("mean", "mean score", reads, mean, range="real", narrow=narrow),
-        with_categories=with_categories,
-        categories=categories,
-        by_category={
-            CATEGORY: tuple(of_category(k) for k in range(1, categories + 1)),
-            "at_least": (None, *(from_category(k) for k in range(2, categories + 1))),
-        },
-        thresholds=thresholds,
-        equation=equation,
-        elsewhere={"brms": name, "Bambi": name} if name == "sratio" else {"brms": name},
-    )
+        def of(name: str, what: str, value: Share, k: int) -> Functional:
+            return Functional(
+                name, what, form.reads, lambda at: value(at, k), range="unit", narrow=self.narrow, scale=scale
+            )
+
+        each = [of(CATEGORY, "probability of each category", share, k) for k in (1, *above)]
+        from_each = [of("at_least", "probability of at least each category", at_least, k) for k in above]
+        return Family(
+            self.name,
+            title=self.title,
+            parameters=form.parameters(self.thresholds.ordered),
+            response=ORDERED,
+            variance=variance,
+            log_density=log_density,
+            draw=draw,
+            mean=Functional("mean", "mean score", form.reads, mean, range="real", narrow=self.narrow, scale=scale),
+            with_categories=lambda labels: with_form(form.named(labels)),
+            with_form=with_form,
+            categories=categories,
+            by_category={CATEGORY: tuple(each), "at_least": (None, *from_each)},
+            thresholds=self.thresholds,
+            equation=self.equation,
+            elsewhere={"brms": self.name, "Bambi": self.name} if self.name == "sratio" else {"brms": self.name},
+        )
 
 
-SRATIO = sratio(2)
-CRATIO = cratio(2)
-ACAT = acat(2)
+SRATIO = sratio(Form())
+CRATIO = cratio(Form())
+ACAT = acat(Form())

@@ -48,6 +48,8 @@ class Functional:
     constant, events : float, tuple of (float, function)
         Of ordered categories: it is the constant, plus the weight of each event times P(y <= k), whose threshold the
         function ``(at) -> c_k`` has.
+    scale : str
+        The parameter that multiplies c_k - eta in these events; empty where none does.
     diverges : mapping of str to str
         Parameters over whose random effects it has no average, with the reason in words.
     """
@@ -65,6 +67,7 @@ class Functional:
     narrow: float = 1.0
     constant: float = 0.0
     events: tuple[tuple[float, Callable[[At], Any]], ...] = ()
+    scale: str = ""
     link: str = ""
     diverges: Mapping[str, str] = field(default_factory=dict)
 

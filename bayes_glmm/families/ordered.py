@@ -1,8 +1,9 @@
 r"""Families of ordered categories 1, ..., K: cumulative.
 
-P(y <= k | u) = h(c_k - eta) with thresholds c_1 < ... < c_{K-1}, h the inverse of the link (McCullagh 1980). Thresholds
-that move together are an intercept of eta. So what computes has an intercept, -c_1, as other families do, and the steps
-from one threshold to the next, which are positive constants; what people read has the thresholds.
+P(y <= k | u) = h(disc (c_k - eta)) with thresholds c_1 < ... < c_{K-1}, h the inverse of the link (McCullagh 1980), and
+a discrimination disc that is 1 where it has no formula. Thresholds that move together are an intercept of eta. So what
+computes has an intercept, -c_1, as other families do, and the steps from one threshold to the next, which are positive
+constants; what people read has the thresholds.
 """
 
 from __future__ import annotations
@@ -12,13 +13,21 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from bayes_glmm.families.family import Family
 from bayes_glmm.families.functional import CATEGORY, Functional
 from bayes_glmm.families.kind import ORDERED
-from bayes_glmm.families.parameter import Parameter
+from bayes_glmm.families.parameter import DISC
 from bayes_glmm.families.response import Response
-from bayes_glmm.families.thresholds import Comparison, Thresholds, step_names, step_parameter
+from bayes_glmm.families.thresholds import (
+    Comparison,
+    Form,
+    Thresholds,
+    discriminated,
+    forward,
+    prior_from_quantiles,
+)
 from bayes_glmm.families.value import At, Value
 from bayes_glmm.numerics.functions import NUMPY
 
@@ -29,14 +38,13 @@ THRESHOLD_PRIORS = {
     "cloglog": "Normal(mu=-0.5772, sigma=1.2825)",
     "cauchit": "Cauchy(alpha=0, beta=1)",
 }
-_PREDICTOR = Parameter("mu", ("logit", "probit", "cloglog", "cauchit"), "unit")
 
 
 @cache
-def cumulative(categories: int) -> Family:
-    """The cumulative family with that many categories, 2 at least."""
-    steps = step_names(categories)
-    reads = ("mu", *steps)
+def cumulative(form: Form) -> Family:
+    """The cumulative family of that form."""
+    categories, steps, reads = form.categories, form.steps, form.reads
+    scale = DISC.name if form.disc else ""
 
     def threshold(k: int) -> Callable[[At], Any]:
         """The k-th threshold, k = 1, ..., K - 1, less the first."""
@@ -71,19 +79,19 @@ def cumulative(categories: int) -> Family:
         upper, lower = thresholds[k - 1 : k], thresholds[k - 2 : k - 1] if k > 1 else []
         events = (*((1.0, c) for c in upper), *((-1.0, c) for c in lower))
         title, constant = "probability of each category", float(k == categories)
-        return Functional(CATEGORY, title, reads, value, range="unit", constant=constant, events=events)
+        return Functional(CATEGORY, title, reads, value, range="unit", constant=constant, events=events, scale=scale)
 
     def at_least(k: int) -> Functional:
         def value(at: At) -> Any:
             return _below(thresholds[k - 2](at), at).complement
 
         title, events = "probability of at least each category", ((-1.0, thresholds[k - 2]),)
-        return Functional("at_least", title, reads, value, range="unit", constant=1.0, events=events)
+        return Functional("at_least", title, reads, value, range="unit", constant=1.0, events=events, scale=scale)
 
     return Family(
         "cumulative",
         title="cumulative",
-        parameters=(_PREDICTOR, *(step_parameter(name, ordered=True) for name in steps)),
+        parameters=form.parameters(ordered=True),
         response=ORDERED,
         variance=variance,
         log_density=log_density,
@@ -96,17 +104,20 @@ def cumulative(categories: int) -> Family:
             range="real",
             constant=float(categories),
             events=tuple((-1.0, c) for c in thresholds),
+            scale=scale,
         ),
-        with_categories=lambda labels: cumulative(len(labels)),
+        with_categories=lambda labels: cumulative(form.named(labels)),
+        with_form=cumulative,
         categories=categories,
         by_category={
             CATEGORY: tuple(category(k) for k in range(1, categories + 1)),
             "at_least": (None, *(at_least(k) for k in range(2, categories + 1))),
         },
         thresholds=Thresholds(
-            steps,
+            form,
             ordered=True,
             priors=lambda link: (THRESHOLD_PRIORS[link],) * (categories - 1),
+            marginal=lambda link, k: _marginal(link, k, categories),
             event="{y} ≤ k",
             condition="",
             rising=False,
@@ -118,6 +129,11 @@ def cumulative(categories: int) -> Family:
     )
 
 
+def _marginal(link: str, k: int, categories: int) -> str:
+    """The prior of a threshold for which P(y <= k) has about its distribution under a flat one, Beta(k, K - k)."""
+    return prior_from_quantiles(link, lambda u: forward(link, float(special.betaincinv(k, categories - k, u))))
+
+
 def _around(k: int, categories: int) -> tuple[Comparison, ...]:
     """Above the threshold below category k, and below the one above it."""
     return (*((1.0, k - 2, k - 1) for _ in range(k > 1)), *((-1.0, k - 1, k) for _ in range(k < categories)))
@@ -126,7 +142,7 @@ def _around(k: int, categories: int) -> tuple[Comparison, ...]:
 def _below(threshold: Any, at: At) -> Value:
     """P(y <= k) at the k-th threshold less the first."""
     mu = at["mu"]
-    return Value(threshold - mu.eta, mu.link, mu.f)
+    return Value(discriminated(threshold - mu.eta, at), mu.link, mu.f)
 
 
 def _log_density(categories: int, steps: Sequence[str]) -> Callable[..., Any]:
@@ -142,8 +158,9 @@ def _log_density(categories: int, steps: Sequence[str]) -> Callable[..., Any]:
         value = -f.where(k > categories - 0.5, 0.0, f.softplus(-upper)) - f.where(k < 1.5, 0.0, f.softplus(lower))
         if not steps:
             return value
-        # under the logit link eta is in neither: the term is the same in all rows of a category
-        distance = above - below if at["mu"].link.name == "logit" else upper - lower
+        # under the logit link eta is not in it: without a discrimination it is the same in all rows of a category
+        logit = at["mu"].link.name == "logit"
+        distance = discriminated(above - below, at) if logit else upper - lower
         inner = f.where(k > 1.5, f.where(k > categories - 0.5, 1.0, distance), 1.0)
         between = f.where(k > 1.5, f.where(k > categories - 0.5, 0.0, f.log(-f.expm1(-inner))), 0.0)
         return value + between
@@ -159,4 +176,4 @@ def _passed(k: Any, steps: Sequence[str], at: At, f: Any) -> Any:
     return total
 
 
-CUMULATIVE = cumulative(2)
+CUMULATIVE = cumulative(Form())

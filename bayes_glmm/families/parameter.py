@@ -45,6 +45,8 @@ class Parameter:
         The default prior of its predictor at the centre of the columns; Normal(middle, reach) where it is empty.
     sd : float
         Scale of the HalfStudentT(3) prior of the sds of its random effects.
+    anchored : bool
+        Whether the intercept of its predictor is 0, and not estimated. Such a parameter exists only with a formula.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Parameter:
     reach: float = 1.0
     intercept: str = ""
     sd: float = 0.5
+    anchored: bool = False
 
 
 SIGMA = Parameter(
@@ -97,3 +100,6 @@ SHAPE = Parameter("shape", ("log",), "positive", WEIBULL_PRIOR, middle=1.4426950
 SHAPE_OF_RESPONSE = Parameter(
     "shape", ("log",), "positive", INVERSE_GAUSSIAN_PRIOR, of_response=True, middle=1.0, reach=1.5
 )
+DISC = Parameter("disc", ("log",), "positive", title="discrimination (disc)", middle=1.0, reach=0.5, anchored=True)
+"""Of ordered categories: multiplies distances of thresholds and linear predictor. Only with a formula, whose intercept
+is 0: another one would multiply thresholds and coefficients by a number, and the model would be the same."""

@@ -2,21 +2,22 @@
 
 Thresholds c_1, ..., c_{K-1} that move together are an intercept of eta. So what computes has an intercept, -c_1, as
 other families do, and the steps from one threshold to the next as constants of the family: positive ones where the
-thresholds are in order, real ones where they are free.
+thresholds are in order, real ones where they are free. A pattern (:mod:`~bayes_glmm.families.patterns`) gives several
+steps one constant. Where the family has a discrimination, disc, it multiplies c_k - eta.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from bayes_glmm.families.link import LINKS
-from bayes_glmm.families.parameter import Parameter
+from bayes_glmm.families.parameter import DISC, Parameter
+from bayes_glmm.families.patterns import FLEXIBLE, PATTERNS
 from bayes_glmm.families.value import At
-from bayes_glmm.names import step
 from bayes_glmm.numerics.functions import NUMPY
 
 Comparison = tuple[float, int, int]
@@ -30,18 +31,67 @@ _OF_LINK = {
 }
 
 
+_LARGEST = {"cloglog": 700.0}  # whose e^eta is a double
+_PREDICTOR = Parameter("mu", ("logit", "probit", "cloglog", "cauchit"), "unit")
+
+
+@dataclass(frozen=True)
+class Form:
+    """What distinguishes the families of ordered categories that have one name.
+
+    Attributes
+    ----------
+    categories : int
+        2 at least.
+    pattern : str
+        A name in ``PATTERNS``.
+    disc : bool
+        Whether there is a discrimination, which has a formula then.
+    """
+
+    categories: int = 2
+    pattern: str = FLEXIBLE
+    disc: bool = False
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The parameter that is the distance from each threshold to the next; one that several share is repeated."""
+        return PATTERNS[self.pattern].steps(self.categories)
+
+    @property
+    def suffix(self) -> str:
+        """What follows the name of the family in its key: "5", "5_equidistant_disc"."""
+        pattern = f"_{self.pattern}" if PATTERNS[self.pattern].ties(self.categories) else ""
+        return f"{self.categories}{pattern}{'_disc' if self.disc else ''}"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """All parameters."""
+        return ("mu", *((DISC.name,) if self.disc else ()), *dict.fromkeys(self.steps))
+
+    def parameters(self, ordered: bool) -> tuple[Parameter, ...]:
+        """The records of all parameters, of thresholds in order or not."""
+        disc = (DISC,) if self.disc else ()
+        return (_PREDICTOR, *disc, *(step_parameter(name, ordered) for name in dict.fromkeys(self.steps)))
+
+    def named(self, labels: tuple[str, ...]) -> Form:
+        """The same for these categories."""
+        return replace(self, categories=len(labels))
+
+
 @dataclass(frozen=True)
 class Thresholds:
     """The thresholds of a family with K ordered categories.
 
     Attributes
     ----------
-    steps : tuple of str
-        The parameters that are distances from one threshold to the next.
+    form : Form
     ordered : bool
         Whether they increase; free ones may be in any order.
     priors : function
         ``link -> tuple of str``: the default prior of each threshold at the centre of the columns.
+    marginal : function
+        ``(link, k) -> str``: that of the k-th threshold, k = 1, ..., by itself.
     event, condition : str
         The event whose probability, given the condition, is a function of one threshold, with ``{y}`` for the response.
     rising : bool
@@ -56,9 +106,10 @@ class Thresholds:
         What a coefficient refers to, as a sentence; empty for the probability of higher categories.
     """
 
-    steps: tuple[str, ...]
+    form: Form
     ordered: bool
     priors: Callable[[str], tuple[str, ...]]
+    marginal: Callable[[str, int], str]
     event: str
     condition: str
     rising: bool
@@ -66,10 +117,21 @@ class Thresholds:
     comparisons: Callable[[int], tuple[Comparison, ...]]
     meaning: str = ""
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The parameter that is the distance from each threshold to the next; one that several share is repeated."""
+        return self.form.steps
 
-def step_names(categories: int) -> tuple[str, ...]:
-    """The names of the steps between the thresholds of that many categories."""
-    return tuple(step(k) for k in range(2, categories))
+    def defaults(self, link: str) -> tuple[str, ...]:
+        """The default prior of each threshold; flat between the first and last where these two determine all.
+
+        The product of all of them, which other patterns have, would leave little to the categories between: of K
+        densities that prefer the same place, each keeps K - 1 thresholds together.
+        """
+        chosen = determining(threshold_columns(self.steps))
+        if not PATTERNS[self.form.pattern].ties(self.form.categories) or len(chosen) > 2:
+            return self.priors(link)
+        return tuple(self.marginal(link, k + 1) if k in chosen else "Flat()" for k in range(len(self.steps) + 1))
 
 
 def step_parameter(name: str, ordered: bool) -> Parameter:
@@ -85,6 +147,37 @@ def thresholds_at(at: At, steps: tuple[str, ...]) -> list[Any]:
     for name in steps:
         found.append(found[-1] + at[name].value)
     return found
+
+
+def threshold_columns(steps: tuple[str, ...]) -> np.ndarray:
+    """How thresholds follow from the first one and the distinct steps [threshold, 1 + distinct step]."""
+    distinct = list(dict.fromkeys(steps))
+    found = np.zeros((len(steps) + 1, len(distinct) + 1))
+    found[:, 0] = 1.0
+    for k, name in enumerate(steps, start=1):
+        found[k:, 1 + distinct.index(name)] += 1.0
+    return found
+
+
+def determining(columns: np.ndarray) -> list[int]:
+    """Thresholds that determine all others, from both ends inwards, in increasing order; rows of such columns."""
+    found: list[int] = []
+    for k in sorted(range(len(columns)), key=lambda k: min(k, len(columns) - 1 - k)):
+        if np.linalg.matrix_rank(columns[[*found, k]]) > len(found):
+            found.append(k)
+    return sorted(found)
+
+
+def discriminated(distance: Any, at: At) -> Any:
+    """A distance of a threshold and the linear predictor times the discrimination, where there is one.
+
+    Cut off where h and its complement are 0 or 1 in double precision and their logarithms would overflow.
+    """
+    if DISC.name not in at:
+        return distance
+    disc = at[DISC.name]
+    x, largest = disc.value * distance, _LARGEST.get(at["mu"].link.name, 1e30)
+    return disc.f.where(x > largest, largest, disc.f.where(x < -largest, -largest, x))
 
 
 def prior_from_quantiles(link: str, quantile: Callable[[float], float]) -> str:

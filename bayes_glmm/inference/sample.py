@@ -91,7 +91,8 @@ def sample(problem: Problem, settings: Settings, chains: Path | None = None, cli
 def _names(spec: ModelSpec, design: Design) -> list[str]:
     """The variables of a posterior, in the order in which people read them."""
     of_groups = [f"{kind}_{block.group}" for block in design.blocks for kind in ("sd", "corr", "G", "u", "z")]
-    return [THRESHOLD, *(one.variable for one in design.predictors.fixed), *of_groups, *spec.auxiliary]
+    own = [design.tied.own] if design.tied else []
+    return [THRESHOLD, *own, *(one.variable for one in design.predictors.fixed), *of_groups, *spec.auxiliary]
 
 
 def _ordered(data: xr.Dataset, names: list[str]) -> xr.Dataset:

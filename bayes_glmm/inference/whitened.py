@@ -66,7 +66,7 @@ def whitened_model(whitening: Whitening) -> pm.Model:
             keys = whitening.estimate.layout.coefficients
             pm.Potential("log_prior_beta", log_density([priors[key] for key in keys], beta))
         if priors.thresholds[1:] and beta is not None:
-            later = pt.cumsum(pt.stack(list(auxiliary.values()))) - beta[0]
+            later = pt.cumsum(pt.stack([auxiliary[name] for name in design.steps])) - beta[0]
             pm.Potential("log_prior_thresholds", log_density(priors.thresholds[1:], later))
         fast_likelihood(spec, design, fixed, u, auxiliary)
     _start_at_the_mode(whitening, model)

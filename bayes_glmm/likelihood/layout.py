@@ -50,12 +50,16 @@ class Layout:
         The constants.
     supports : tuple of str
         Where each of them lies.
+    steps : tuple of int
+        Of each threshold of ordered categories but the first, the place of the constant that is its distance from the
+        one before.
     """
 
     coefficients: tuple[str, ...]
     blocks: tuple[RandomBlock, ...]
     auxiliary: tuple[str, ...]
     supports: tuple[str, ...] = ()
+    steps: tuple[int, ...] = ()
 
     @cached_property
     def constants(self) -> dict[str, Free]:
@@ -174,4 +178,6 @@ def layout_of(likelihood: Likelihood) -> Layout:
     design = likelihood.design
     keys = tuple(f"{one.variable}[{name}]" for one in design.predictors.fixed for name in one.coefficients)
     constants = likelihood.spec.auxiliary
-    return Layout(keys, design.blocks, tuple(constants), tuple(one.support for one in constants.values()))
+    return Layout(
+        keys, design.blocks, tuple(constants), tuple(one.support for one in constants.values()), design.step_places
+    )

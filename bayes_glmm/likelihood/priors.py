@@ -66,17 +66,17 @@ class LogPrior:
 
     def _thresholds(self, y: np.ndarray, gradient: np.ndarray) -> float:
         """What the priors of thresholds but the first, which is less the first coefficient, add."""
-        value, threshold, start = 0.0, -float(y[0]) if len(y) else 0.0, self.layout.theta.stop
-        changes = np.zeros(0)  # of the threshold with the coordinate of each step so far
-        for k, (prior, free) in enumerate(
-            zip(self.priors.thresholds[1:], self.layout.constants.values(), strict=False)
-        ):
-            step = free.back(float(y[start + k]))
-            threshold, changes = threshold + step, np.append(changes, free.slope(step))
+        start, frees = self.layout.theta.stop, list(self.layout.constants.values())
+        value, threshold = 0.0, -float(y[0]) if len(y) else 0.0
+        changes = np.zeros(len(y) - start)  # of the threshold with the coordinate of each constant
+        for prior, place in zip(self.priors.thresholds[1:], self.layout.steps, strict=True):
+            step = frees[place].back(float(y[start + place]))
+            threshold += step
+            changes[place] += frees[place].slope(step)
             density, slope = log_density(prior, threshold)
             value += density
             gradient[0] -= slope
-            gradient[start : start + k + 1] += slope * changes
+            gradient[start:] += slope * changes
         return value
 
     def _correlations(self, y: np.ndarray, gradient: np.ndarray) -> float:

@@ -44,7 +44,7 @@ def starting_parameters(likelihood: Likelihood) -> tuple[Parameters, np.ndarray]
     L = {block.group: _root(block, _scales(block, scale) / _size(block.values)) for block in design.blocks}
     auxiliary = {name: size if p.of_response else _INSIDE.get(p.support, 2.0) for name, p in spec.auxiliary.items()}
     if design.thresholds:
-        auxiliary |= dict(zip(spec.family.steps, starting_steps(spec, design).tolist(), strict=True))
+        auxiliary |= starting_steps(spec, design)
     beta, precision = _joint_mode(likelihood, L, auxiliary)
     return Parameters(beta, L, auxiliary), precision
 

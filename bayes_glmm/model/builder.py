@@ -14,7 +14,7 @@ from bayes_glmm.design.thresholds import in_order
 from bayes_glmm.families import Response
 from bayes_glmm.model.random_effects import contribution, random_effects
 from bayes_glmm.model.response import add_response
-from bayes_glmm.model.thresholds import ordered_thresholds
+from bayes_glmm.model.thresholds import ordered_thresholds, tied_thresholds
 from bayes_glmm.model.variables import scalar_variable, vector_variable
 from bayes_glmm.names import ADJACENT, LOCATION, THRESHOLD, canonical_coefficients, canonical_dim
 from bayes_glmm.numerics.functions import pytensor_functions
@@ -100,7 +100,9 @@ def _below_thresholds(problem: Problem) -> pt.TensorVariable:
     predictor, columns = design.predictors.location, priors.canonical.location
     at_zero = columns.constant is None
     name = THRESHOLD if at_zero else f"{THRESHOLD}_at_centre"
-    if in_order(problem.spec):
+    if design.tied is not None:
+        threshold = tied_thresholds(name, priors.thresholds, design.steps, in_order(problem.spec))
+    elif in_order(problem.spec):
         threshold = ordered_thresholds(name, priors.thresholds)
     else:
         threshold = vector_variable(name, design.thresholds, priors.thresholds, ADJACENT, "real")
@@ -117,7 +119,9 @@ def _below_thresholds(problem: Problem) -> pt.TensorVariable:
 
 def _steps(spec: ModelSpec, model: pm.Model) -> dict[str, Any]:
     """The distances of thresholds that are in the model, by name."""
-    return {name: model[THRESHOLD][k + 1] - model[THRESHOLD][k] for k, name in enumerate(spec.family.steps)}
+    steps = spec.family.thresholds.steps if spec.family.thresholds else ()
+    first = {name: k for k, name in reversed(list(enumerate(steps)))}
+    return {name: model[THRESHOLD][k + 1] - model[THRESHOLD][k] for name, k in first.items()}
 
 
 def fixed_predictor(X: np.ndarray, offset: np.ndarray, beta: pt.TensorVariable | None) -> pt.TensorVariable:

@@ -13,7 +13,7 @@ import pandas as pd
 from bayes_glmm.design import Design, Priors, Problem, build_design, resolve_priors
 from bayes_glmm.design.encode import label_columns, mean_columns
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.families import get_family, link_of
+from bayes_glmm.families import get_family, link_of, pattern_of
 from bayes_glmm.inference import COORDINATES, ENGINES, Settings
 from bayes_glmm.posterior import posterior_at
 from bayes_glmm.runs.answers import answer
@@ -107,6 +107,9 @@ def _read_spec(config: Config, document: Document) -> ModelSpec:
             read_formulas("y ~ 1", {name: right})
     with document.at("model", "family"):
         family = get_family(section.family)
+    if section.thresholds is not None:
+        with document.at("model", "thresholds"):
+            pattern_of(family, section.thresholds)
     for name, link in _named_links(section.link, family.location.name).items():
         with document.at("model", "link", *([name] if isinstance(section.link, dict) else [])):
             if any(one.name == name for one in family.parameters):  # others the model refuses, whose formulas it knows

@@ -85,6 +85,8 @@ class ModelSection(Section):
         The same of further parameters by name, right-hand sides.
     link : str or mapping of parameter to str, optional
         Of the response's predictor, or of several.
+    thresholds : {"flexible", "equidistant", "symmetric"}
+        The pattern of the thresholds of ordered categories.
     """
 
     formula: str | Annotated[list[str], Field(min_length=1)] | None = None
@@ -98,6 +100,7 @@ class ModelSection(Section):
     family: str = "gaussian"
     link: str | dict[str, str] | None = None
     priors: dict[str, str] = {}
+    thresholds: str | None = None
 
     @model_validator(mode="after")
     def _formula_or_parts(self) -> Self:

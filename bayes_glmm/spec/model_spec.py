@@ -7,17 +7,36 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.families import Family, Functional, Link, Parameter, Value, get_family, get_link, link_of, own_family
+from bayes_glmm.families import (
+    FLEXIBLE,
+    Family,
+    Functional,
+    Link,
+    Parameter,
+    Value,
+    get_family,
+    get_link,
+    in_form,
+    own_family,
+    pattern_of,
+)
 from bayes_glmm.numerics.functions import Functions
-from bayes_glmm.spec.additions import SIGMA, Additions, without_additions
-from bayes_glmm.spec.covariances import covariance_named
-from bayes_glmm.spec.formula import Formula, parse_formula
+from bayes_glmm.spec.additions import Additions
+from bayes_glmm.spec.formula import Formula
 from bayes_glmm.spec.priors import Prior
+from bayes_glmm.spec.reading import (
+    Formulas,
+    Links,
+    check_no_clash,
+    check_text,
+    family_name,
+    links_of_parameters,
+    random_term,
+    read_formulas,
+)
 from bayes_glmm.spec.terms import RandomTerm
 
 _PARTS = ("response", "trials", "frequency", "fixed", "offset", "random")
-Formulas = str | Sequence[str]
-Links = str | Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,8 @@ class ModelSpec:
         The categories of the response in the data; none of numbers, and before there are data.
     own : Family or None
         The record of a user's own family; None for a family of the package.
+    thresholds : str
+        The pattern of the thresholds of ordered categories: "flexible", "equidistant" or "symmetric".
 
     Examples
     --------
@@ -59,6 +80,7 @@ class ModelSpec:
     links: dict[str, str] = field(default_factory=dict)
     categories: tuple[str, ...] = field(default=(), compare=False)
     own: Family | None = None
+    thresholds: str = FLEXIBLE
 
     @classmethod
     def from_formula(
@@ -68,6 +90,7 @@ class ModelSpec:
         link: Links = None,
         priors: Mapping[str, str | Prior] | None = None,
         formulas: Mapping[str, str] | None = None,
+        thresholds: str | None = None,
     ) -> ModelSpec:
         """Read formulas in lme4's notation.
 
@@ -83,6 +106,8 @@ class ModelSpec:
             Text such as ``"Normal(0, 2.5)"`` for each name to override.
         formulas : mapping of parameter to str, optional
             The right-hand sides of further parameters, another way to write the list: ``{"sigma": "z + (1 | g)"}``.
+        thresholds : {"flexible", "equidistant", "symmetric"}, optional
+            The pattern of the thresholds of ordered categories; flexible by default.
 
         Raises
         ------
@@ -90,7 +115,7 @@ class ModelSpec:
             For a formula, family, link or prior that cannot be.
         """
         first, further, additions = read_formulas(formula, formulas)
-        return cls._checked(first, further, additions, family, link, priors)
+        return cls._checked(first, further, additions, family, link, priors, thresholds)
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> ModelSpec:
@@ -103,7 +128,7 @@ class ModelSpec:
         """
         if not isinstance(mapping, Mapping):
             raise SpecError(f"A model is a {type(mapping).__name__}.", advice="Give its parts by name.")
-        known = ("formula", *_PARTS, "formulas", "family", "link", "priors")
+        known = ("formula", *_PARTS, "formulas", "family", "link", "priors", "thresholds")
         for key in mapping:
             if key not in known:
                 raise SpecError(f"A model has no {key!r}.", advice=choices(key, known))
@@ -115,13 +140,13 @@ class ModelSpec:
             raise SpecError("A model needs a 'formula', or at least a 'response'.")
         else:
             for key in ("response", "trials", "frequency", "fixed", "offset"):
-                _check_text(
+                check_text(
                     key, mapping.get(key, "1" if key == "fixed" else None), required=key in ("response", "fixed")
                 )
             terms = mapping.get("random") or ()
             if not isinstance(terms, Sequence) or isinstance(terms, str):
                 raise SpecError(f"The random terms are a {type(terms).__name__}.", advice="Give a list of them.")
-            random = tuple(_random_term(term) for term in terms)
+            random = tuple(random_term(term) for term in terms)
             given = {key: mapping.get(key) for key in ("trials", "offset", "frequency")}
             parts_text = Formula(mapping["response"], mapping.get("fixed", "1"), random, **given)
             written = str(parts_text)
@@ -131,6 +156,7 @@ class ModelSpec:
             mapping.get("link"),
             mapping.get("priors"),
             mapping.get("formulas"),
+            mapping.get("thresholds"),
         )
 
     @classmethod
@@ -142,11 +168,14 @@ class ModelSpec:
         family: str | Family,
         link: Links,
         priors: Mapping[str, str | Prior] | None,
+        thresholds: str | None,
     ) -> ModelSpec:
         own = own_family(family) if isinstance(family, Family) else None
-        found = own or get_family(_family_name(family))
+        found = own or get_family(family_name(family))
+        pattern = pattern_of(found, thresholds)
+        found = in_form(found, pattern, formulas)
         additions.check_family(found)
-        links = _links(found, formulas, link)
+        links = links_of_parameters(found, formulas, link)
         additions.check_link(links[found.location.name])
         formulas = {name: formulas[name] for name in links if name in formulas}
         if formula.trials is not None and not found.response.trials:
@@ -163,8 +192,10 @@ class ModelSpec:
             )
         given = {name: Prior.parse(prior) for name, prior in (priors or {}).items()}
         if own is not None:
-            _check_no_clash(own, formula, formulas)
-        return cls(formula, found.name, links.pop(found.location.name), given, formulas, links, own=own)
+            check_no_clash(own, formula, formulas)
+        return cls(
+            formula, found.name, links.pop(found.location.name), given, formulas, links, own=own, thresholds=pattern
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict, as a config file has it."""
@@ -189,14 +220,16 @@ class ModelSpec:
         links = {} if self.family.shared_formula else self.links
         link = {self.family.location.name: self.link_name} | links if links else self.link_name
         result |= {"family": self.family_name, "link": link}
+        if self.thresholds != FLEXIBLE:
+            result["thresholds"] = self.thresholds
         if self.priors:
             result["priors"] = {name: str(prior) for name, prior in self.priors.items()}
         return result
 
     @property
     def family(self) -> Family:
-        """The family record, with the number of categories of the data."""
-        record = self.own or get_family(self.family_name)
+        """The family record, in the form that was asked for, with the number of categories of the data."""
+        record = in_form(self.own or get_family(self.family_name), self.thresholds, self.formulas)
         return record.with_categories(self.categories) if record.with_categories and self.categories else record
 
     @property
@@ -282,113 +315,5 @@ class ModelSpec:
     def __str__(self) -> str:
         links = {} if self.family.shared_formula else self.links
         further = "".join(f", {link} link of {name}" for name, link in links.items())
+        further += "" if self.thresholds == FLEXIBLE else f", {self.thresholds} thresholds"
         return f"{self.written}   [{self.family_name}, {self.link_name} link{further}]"
-
-
-def read_formulas(
-    formula: Formulas, formulas: Mapping[str, str] | None = None
-) -> tuple[Formula, dict[str, Formula], Additions]:
-    """The formula of the response, those of further parameters by name, and the terms beside the response.
-
-    Raises
-    ------
-    SpecError
-        For formulas that cannot be read, and two of one parameter.
-    """
-    if isinstance(formula, str) or not isinstance(formula, Sequence):
-        formula = [formula]
-    if not formula:
-        raise SpecError("There is no formula.", advice="Write: response ~ terms.")
-    if formulas is not None and not isinstance(formulas, Mapping):
-        raise SpecError(f"The formulas are a {type(formulas).__name__}.", advice="Give {'sigma': 'x + (1 | g)'}.")
-    for name, right in (formulas or {}).items():
-        _check_text(f"formula of {name!r}", right, required=True)
-    plain, additions = without_additions(formula[0])
-    first = replace(parse_formula(plain), frequency=additions.frequency or None)
-    further = [parse_formula(one) for one in formula[1:]]
-    further += [parse_formula(f"{name} ~ {right}") for name, right in (formulas or {}).items()]
-    further += [parse_formula(f"{SIGMA} ~ {additions.sigma}")] if additions.sigma else []
-    found: dict[str, Formula] = {}
-    for one in further:
-        if one.trials:
-            raise SpecError("Only a response has trials.", str(one), f"Write {one.response} ~ ...")
-        if one.response in found:
-            raise SpecError(f"{one.response!r} has two formulas.", str(one), "Give a parameter of the family once.")
-        found[one.response] = one
-    return first, found, additions
-
-
-def _links(family: Family, formulas: Mapping[str, Formula], link: Links) -> dict[str, str]:
-    """The link of each parameter with a formula."""
-    location = family.location.name
-    for name, formula in formulas.items():
-        if name not in family.auxiliary:
-            if family.shared_formula:
-                raise SpecError(
-                    f"All categories of a {family.name} response have its formula; {name!r} cannot have another.",
-                    str(formula),
-                    "Leave it out.",
-                )
-            which = "is the location of it" if name == location else "is not a parameter of it"
-            raise SpecError(
-                f"The {family.name} family has no further parameter {name!r}: {name} {which}.",
-                str(formula),
-                choices(name, family.auxiliary) if family.auxiliary else "Its only parameter is that of the response.",
-            )
-    if isinstance(link, Mapping) and family.shared_formula:
-        raise SpecError("All categories have one link.", f"link {dict(link)}", f"Write link={family.links[0]!r}.")
-    if not isinstance(link, Mapping):
-        _check_text("link", link)
-        link = {} if link is None else {location: link}
-    predicted = (location, *(name for name in family.auxiliary if name in formulas))
-    for name in link:
-        if name not in predicted:
-            raise SpecError(
-                f"No formula of a parameter {name!r} takes a link.", f"link {name!r}", choices(name, predicted)
-            )
-        _check_text(f"link of {name!r}", link[name])
-    return {name: link_of(family, name, link.get(name)).name for name in predicted}
-
-
-def _family_name(family: Any) -> str:
-    """The name of a family that is given by its name, or as a record of the package."""
-    if not isinstance(family, str | Family | None):
-        raise SpecError(
-            f"The family of a model is text or a bayes_glmm.Family, not {type(family).__name__}.",
-            advice="Write family='poisson'.",
-        )
-    return family.name if isinstance(family, Family) else family  # type: ignore[return-value]  # None has no family
-
-
-def _check_no_clash(family: Family, formula: Formula, formulas: Mapping[str, Formula]) -> None:
-    """No parameter of a user's own family has the name of a variable of the draws that the data name."""
-    groups = {term.group for one in (formula, *formulas.values()) for term in one.random}
-    for name in family.auxiliary:
-        if name in groups | {formula.response.strip("`")}:
-            raise SpecError(
-                f"{name!r} is a parameter of the family {family.name!r}, and a column that the formula names.",
-                str(formula),
-                "Rename one of them.",
-            )
-
-
-def _check_text(key: str, value: Any, required: bool = False) -> None:
-    if (value is None and required) or not isinstance(value, str | None):
-        raise SpecError(f"The {key} of a model is text, not {type(value).__name__}.", advice="Put it in quotes.")
-
-
-def _random_term(mapping: Mapping[str, Any]) -> RandomTerm:
-    known = ("effects", "group", "correlated", "shared", "covariance")
-    if not isinstance(mapping, Mapping):
-        raise SpecError(f"A random term is a {type(mapping).__name__}.", str(mapping), f"Give {', '.join(known)}.")
-    for key in mapping:
-        if key not in known:
-            raise SpecError(f"A random term has no {key!r}.", str(dict(mapping)), choices(key, known))
-    if missing := [key for key in known[:2] if key not in mapping]:
-        raise SpecError(f"A random term needs {missing[0]!r}.", str(dict(mapping)))
-    if not isinstance(mapping.get("correlated", True), bool):
-        raise SpecError("'correlated' of a random term is true or false.", str(dict(mapping)))
-    shared, covariance = mapping.get("shared"), mapping.get("covariance")
-    _check_text("shared name of a random term", shared)
-    term = RandomTerm(str(mapping["effects"]), str(mapping["group"]), bool(mapping.get("correlated", True)), shared)
-    return term if covariance is None else covariance_named(covariance, term).of(term)

@@ -264,7 +264,9 @@ def _check(problem: Problem, replications: int, ranked: int, settings: Settings)
     SpecError
     """
     for name, prior in problem.canonical.priors.entries.items():
-        if prior.distribution in IMPROPER and name not in problem.spec.family.steps:  # whose thresholds have priors
+        # steps, whose thresholds have priors, and thresholds between two that have some
+        follows = name in problem.spec.family.steps or (problem.design.tied and name not in problem.priors.given)
+        if prior.distribution in IMPROPER and not follows:
             raise SpecError(
                 f"Nothing can be drawn from {prior}, which is no proper prior.",
                 f"prior of {name}",

@@ -88,7 +88,8 @@ def draw_priors(problem: Problem, draws: int, seed: int) -> Posterior:
         drawn = pm.draw([plain[name] for name in names], draws=draws, mode=mode, random_seed=seed)
     found = dict(zip(names, drawn, strict=True))
     if design.thresholds:
-        found |= dict(zip(spec.family.steps, np.diff(found[THRESHOLD]).T, strict=True))
+        distances = np.diff(found[THRESHOLD]).T
+        found |= dict(zip(reversed(design.steps), reversed(distances), strict=True))
     beta, *further = (found.get(one.variable, np.empty((draws, 0))) for one in fixed)
     G, u = ({group: found[f"{kind}_{group}"] for group in groups} for kind in "Gu")
     named = dict(zip(design.predictors.parameters[1:], further, strict=True))

@@ -218,3 +218,36 @@ def test_a_saved_fit_is_the_same_to_the_bit(fit: bg.Fit, tmp_path: Path) -> None
 
 def test_a_run_of_a_config_draws_what_python_draws(fit: bg.Fit, tmp_path: Path) -> None:
     assert_run_draws(fit, CONFIG, labelled(), tmp_path, LABELS)
+
+
+TIED = """\
+data:
+  file: rows.csv
+  categories: {y: [never, rarely, some times, often, always]}
+model:
+  formula: [y ~ x + (1 | g), disc ~ f]
+  family: cumulative
+  thresholds: equidistant
+sampler: {draws: 100, tune: 200, chains: 2, seed: 4}
+effects:
+  - compare: x
+"""
+
+
+@pytest.mark.slow
+def test_a_pattern_and_a_discrimination_are_saved_and_configured(tmp_path: Path) -> None:
+    model = bg.GLMM(["y ~ x + (1 | g)", "disc ~ f"], labelled(), "cumulative", thresholds="equidistant")
+    fit = model.fit(draws=100, tune=200, chains=2, seed=4, progress=False)
+    draws = fit.posterior.draws["posterior"]
+    distances = np.diff(draws["threshold"].to_numpy(), axis=-1)
+    assert_allclose(distances, draws["threshold_distance"].to_numpy()[..., None] * np.ones(3), rtol=1e-9)
+    again = bg.load(fit.save(tmp_path / "saved"))
+    assert_same_draws(fit, again)
+    assert again.spec.family.key == fit.spec.family.key == "cumulative5_equidistant_disc"
+    assert again.posterior.priors.entries == fit.posterior.priors.entries
+    assert fit.coefficients().table["coefficient"].tolist()[3:] == [
+        "threshold[often|always]",
+        "threshold_distance",
+        "x",
+    ]
+    assert_run_draws(fit, TIED, labelled(), tmp_path, LABELS)

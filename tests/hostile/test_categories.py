@@ -83,10 +83,11 @@ FORMULAS: dict[str, tuple[Any, type[GLMMError], Sequence[str]]] = {
     "trials": ("y | trials(5) ~ x", SpecError, ["takes no trials"]),
     "successes": ("p(y, 5) ~ x", SpecError, ["takes no trials"]),
     "thres": ("y | thres(3) ~ x", SpecError, ["is not understood"]),
-    "category-specific": ("y ~ cs(x)", SpecError, ["cs"]),
+    "category-specific": ("y ~ cs(x)", SpecError, ["coefficient of x per threshold", "(1 | g) + (1 | g:f)"]),
+    "compound symmetry": ("y ~ x + cs(0 + f | g)", SpecError, ["(1 | g) + (1 | g:f)", "coefficient per threshold"]),
     "two columns": ("C(y) ~ x", SpecError, ["Categories have more than one column"]),
     "a sum": ("y + 1 ~ x", SpecError, ["I(y + 1)"]),
-    "disc": (["y ~ x", "disc ~ x"], SpecError, ["no further parameter 'disc'"]),
+    "disc": (["y ~ x", "disc ~ 1 + x"], SpecError, ["fixed at 0", "Leave out 1 +"]),
     "a step": (["y ~ x", "threshold_step_2 ~ x"], SpecError, ["no further parameter 'threshold_step_2'"]),
     "thresholds": (["y ~ x", "threshold ~ x"], SpecError, ["no further parameter 'threshold'"]),
 }

@@ -33,8 +33,8 @@ class FixedData(NamedTuple):
     root : array [parameter, parameter]
     kinds : integers [constant]
         Where each constant lies.
-    thresholds : array [threshold - 1, 5]
-        Priors of thresholds of ordered categories but the first, whose constants are steps.
+    thresholds : array [threshold - 1, 6]
+        Priors of thresholds of ordered categories but the first; last the constant that is its step.
     """
 
     y: np.ndarray

@@ -10,7 +10,7 @@ from bayes_glmm.errors import EstimationError
 from bayes_glmm.inference.densities.callbacks import Part
 from bayes_glmm.inference.densities.density import Density, Kept
 from bayes_glmm.inference.densities.fixed import FixedData
-from bayes_glmm.inference.densities.priors import prior_table
+from bayes_glmm.inference.densities.priors import prior_table, thresholds_table
 from bayes_glmm.inference.kernels.generated import kernel_key, kernel_of
 from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs
 from bayes_glmm.inference.reduce import reduce_rows
@@ -32,7 +32,7 @@ def fixed_density(problem: Problem) -> Density | None:
     of_beta = [priors[f"{one.variable}[{name}]"] for one in design.predictors.fixed for name in one.coefficients]
     beta_priors = prior_table(of_beta)
     auxiliary_priors = prior_table(priors[name] for name in spec.auxiliary)
-    thresholds = prior_table(priors.thresholds[1:])
+    thresholds = thresholds_table(priors.thresholds[1:], design.step_places)
     bounded = any(prior.distribution not in ON_THE_REAL_LINE for prior in of_beta)
     if (
         beta_priors is None

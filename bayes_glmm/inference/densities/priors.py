@@ -6,7 +6,7 @@ Its code is written from the shapes of :mod:`~bayes_glmm.numerics.distributions`
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numba
@@ -43,6 +43,15 @@ def prior_table(priors: Iterable[Prior]) -> np.ndarray | None:
     return np.array(rows, float).reshape(-1, 5)
 
 
+def thresholds_table(priors: Sequence[Prior], steps: Sequence[int]) -> np.ndarray | None:
+    """The table of the priors of thresholds but the first, with the places of their steps [threshold - 1, 6].
+
+    None as :func:`prior_table`.
+    """
+    found = prior_table(priors)
+    return None if found is None else np.column_stack([found, np.array(steps, float)])
+
+
 def _written() -> str:
     """The code of :func:`prior_density`: one branch a shape."""
     code = ["def prior_density(row, x):", "    kind, a, b, c, constant = row[0], row[1], row[2], row[3], row[4]"]
@@ -71,16 +80,17 @@ prior_density = _compiled()
 def thresholds_density(priors, beta, a, slope, a_slope):  # type: ignore[no-untyped-def] # pragma: no cover
     """What the priors of the second and later thresholds add; derivatives in beta and a are added to their slopes.
 
-    The first is less the first coefficient, and each later one a step a above the one before.
+    The first is less the first coefficient, and each later one a constant of a above the one before: that whose place
+    the last column of the priors has.
     """
     value, threshold = 0.0, 0.0
     for k in range(len(priors)):
-        threshold += a[k]
+        threshold += a[int(priors[k, 5])]
         own, own_slope = prior_density(priors[k], threshold - beta[0])
         value += own
         slope[0] -= own_slope
         for j in range(k + 1):
-            a_slope[j] += own_slope
+            a_slope[int(priors[j, 5])] += own_slope
     return value
 
 

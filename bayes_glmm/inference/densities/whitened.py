@@ -76,8 +76,8 @@ class WhitenedData(NamedTuple):
     growth : array [constant, 3]
         The free coordinate of each constant of the family at the mode, the rate at which log sqrt(s) moves with it, and
         where it lies.
-    thresholds : array [threshold - 1, 5]
-        Priors of thresholds of ordered categories but the first, whose constants are steps.
+    thresholds : array [threshold - 1, 6]
+        Priors of thresholds of ordered categories but the first; last the constant that is its step.
     mix : array [constant, constant]
         Of constants on the whole real line the root of their covariance, lower triangular: the way from their
         coordinates, less the mode, to themselves. Without rows if these are the same.

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from bayes_glmm.design import Design, RandomBlock, dimension_labels
+from bayes_glmm.families import DISC
 from bayes_glmm.inference.densities.callbacks import Part
 from bayes_glmm.inference.densities.density import Density, Kept
-from bayes_glmm.inference.densities.priors import prior_table
+from bayes_glmm.inference.densities.priors import prior_table, thresholds_table
 from bayes_glmm.inference.densities.variances import Variances, variances_of
 from bayes_glmm.inference.densities.whitened import WhitenedData
 from bayes_glmm.inference.kernels.generated import kernel_key, kernel_of
@@ -38,7 +39,7 @@ def whitened_density(whitening: Whitening) -> Density | None:
     variances = variances_of(blocks, priors, *_standard_deviations(whitening, blocks))
     beta_priors = prior_table(priors[key] for key in whitening.estimate.layout.coefficients)
     auxiliary_prior = prior_table(priors[name] for name in names)
-    thresholds = prior_table(priors.thresholds[1:])
+    thresholds = thresholds_table(priors.thresholds[1:], whitening.problem.design.step_places)
     kernel = kernel_of(*family)
     if variances is None or beta_priors is None or auxiliary_prior is None or thresholds is None:
         return None
@@ -154,12 +155,14 @@ def _growth(whitening: Whitening) -> np.ndarray:
 def _mix(whitening: Whitening) -> tuple[np.ndarray, np.ndarray]:
     """A root of the covariance of the constants, and how coefficients follow them, by the Laplace approximation.
 
-    Without rows unless all constants lie on the whole real line, as free thresholds do: their coordinates are then
-    about independent of one another and of the coefficients.
+    Without rows unless all constants are distances of thresholds that are free, tied, or stretched by a discrimination:
+    their coordinates are then about independent of one another and of the coefficients.
     """
     layout = whitening.estimate.layout
     count = len(layout.constants)
-    if any(one.support != "real" for one in whitening.problem.spec.auxiliary.values()):
+    spec = whitening.problem.spec
+    strongly = whitening.problem.design.tied is not None or DISC.name in spec.formulas
+    if not strongly and any(one.support != "real" for one in spec.auxiliary.values()):
         return np.zeros((0, count)), np.zeros((0, count))
     covariance, constants = whitening.estimate.maximum.covariance, slice(layout.theta.stop, None)
     try:

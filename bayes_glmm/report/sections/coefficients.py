@@ -56,6 +56,7 @@ def render_coefficients(posterior: Posterior) -> Markup:
     meaning = f"{record.meaning} " if record and record.meaning else ""
     parts = [paragraph(text, link=posterior.spec.scale_name, meaning=meaning)]
     constants = ["Intercept", *map(threshold, posterior.design.thresholds)]
+    constants += [posterior.design.tied.own] if posterior.design.tied else []
     slopes = frame[~frame["coefficient"].isin(constants)]
     if len(slopes):
         kept = "The thresholds are" if posterior.design.thresholds else "The intercept is"

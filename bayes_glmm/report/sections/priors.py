@@ -88,6 +88,8 @@ def _has_prior(posterior: Posterior, label: str) -> bool:
 
     Nor need those of thresholds in order with priors that differ.
     """
+    if label in _thresholds(posterior) and posterior.design.tied:
+        return False
     if label in _thresholds(posterior) and in_order(posterior.spec):
         return len(set(posterior.priors.thresholds)) == 1
     return label in posterior.priors.entries or label.startswith("corr_")
@@ -109,6 +111,8 @@ def _correlation(posterior: Posterior, label: str) -> tuple[RandomBlock, int]:
 
 def _prior_text(posterior: Posterior, label: str) -> str:
     entries = posterior.priors.entries
+    if (tied := posterior.design.tied) and label in (*_thresholds(posterior), tied.own):
+        return f"{brief(entries[label])}, {tied.name}" if label in entries else "that of the thresholds"
     if label in _thresholds(posterior) and in_order(posterior.spec):
         return f"{brief(entries[label])}, in order"
     if not _has_prior(posterior, label):
