@@ -48,6 +48,9 @@ class Functional:
     constant, events : float, tuple of (float, function)
         Of ordered categories: it is the constant, plus the weight of each event times P(y <= k), whose threshold the
         function ``(at) -> c_k`` has.
+    every : function, optional
+        ``(at) -> values [category, ...]`` of all functionals of its part at once, where it is that of a category and
+        they share their work.
     diverges : mapping of str to str
         Parameters over whose random effects it has no average, with the reason in words.
     """
@@ -66,6 +69,7 @@ class Functional:
     constant: float = 0.0
     events: tuple[tuple[float, Callable[[At], Any]], ...] = ()
     link: str = ""
+    every: Callable[[At], np.ndarray] | None = None
     diverges: Mapping[str, str] = field(default_factory=dict)
 
 
