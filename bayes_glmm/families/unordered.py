@@ -93,6 +93,7 @@ def categorical(labels: tuple[str, ...]) -> Family:
         categories=len(labels),
         by_category={CATEGORY: tuple(category(k) for k in range(1, len(labels) + 1))},
         shared_formula=True,
+        correlated_priors=0.5,
         equation="Categorical({categories})",
     )
 
