@@ -55,6 +55,8 @@ class GLMM:
         What to do with rows that have missing values in used columns.
     formulas : mapping of str to str, optional
         Right-hand sides of further parameters, another way to write the list: ``{"zi": "z + (1 | g)"}``.
+    reference : str or number, optional
+        Of categories without an order the one that others are compared with; the first by default.
 
     Attributes
     ----------
@@ -91,13 +93,14 @@ class GLMM:
         priors: Mapping[str, str | Prior] | None = None,
         missing: Literal["error", "drop"] = "error",
         formulas: Mapping[str, str] | None = None,
+        reference: str | int | None = None,
     ) -> None:
         if isinstance(formula, ModelSpec):
-            if family or link or priors or formulas:
+            if family or link or priors or formulas or reference is not None:
                 raise SpecError("A ModelSpec brings its own family, link and priors.", advice="Give them once.")
             self.spec = formula
         else:
-            self.spec = ModelSpec.from_formula(formula, family or "gaussian", link, priors, formulas)
+            self.spec = ModelSpec.from_formula(formula, family or "gaussian", link, priors, formulas, reference)
         self.design = build_design(self.spec, data, missing)
         self.spec = self.spec.of(self.design.categories)
         self.priors = resolve_priors(self.spec, self.design)

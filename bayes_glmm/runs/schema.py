@@ -84,6 +84,8 @@ class ModelSection(Section):
         The same of further parameters by name, right-hand sides.
     link : str or mapping of parameter to str, optional
         Of the response's predictor, or of several.
+    reference : str, optional
+        Of categories without an order the one that others are compared with.
     """
 
     formula: str | Annotated[list[str], Field(min_length=1)] | None = None
@@ -96,6 +98,7 @@ class ModelSection(Section):
     offset: str | None = None
     family: str = "gaussian"
     link: str | dict[str, str] | None = None
+    reference: FormulaText | None = None
     priors: dict[str, str] = {}
 
     @model_validator(mode="after")

@@ -7,16 +7,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bayes_glmm.errors import SpecError, choices
-from bayes_glmm.families import Family, Functional, Link, Parameter, Value, get_family, get_link, link_of, own_family
+from bayes_glmm.families import Family, Functional, Link, Parameter, Value, get_family, get_link, own_family
 from bayes_glmm.numerics.functions import Functions
-from bayes_glmm.spec.additions import SIGMA, Additions, without_additions
-from bayes_glmm.spec.formula import Formula, parse_formula
+from bayes_glmm.spec.additions import Additions
+from bayes_glmm.spec.formula import Formula
 from bayes_glmm.spec.priors import Prior
+from bayes_glmm.spec.several import (
+    Formulas,
+    Links,
+    check_of_categories,
+    check_text,
+    formulas_of_categories,
+    links_of,
+    read_formulas,
+)
 from bayes_glmm.spec.terms import RandomTerm
 
 _PARTS = ("response", "trials", "frequency", "fixed", "offset", "random")
-Formulas = str | Sequence[str]
-Links = str | Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,10 @@ class ModelSpec:
         Of further parameters of the family; those without one are constants.
     links : dict of str to str
         The link of each further parameter with a formula.
+    of_categories : dict of str to Formula
+        Of single categories, by parameter, where each has a predictor; the others have the formula of the response.
+    reference : str
+        The category that others are compared with, where they have no order; the first of the data if empty.
     categories : tuple of str
         The categories of the response in the data; none of numbers, and before there are data.
     own : Family or None
@@ -56,6 +67,8 @@ class ModelSpec:
     priors: dict[str, Prior] = field(default_factory=dict)
     formulas: dict[str, Formula] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    of_categories: dict[str, Formula] = field(default_factory=dict)
+    reference: str = ""
     categories: tuple[str, ...] = field(default=(), compare=False)
     own: Family | None = None
 
@@ -67,6 +80,7 @@ class ModelSpec:
         link: Links = None,
         priors: Mapping[str, str | Prior] | None = None,
         formulas: Mapping[str, str] | None = None,
+        reference: str | int | None = None,
     ) -> ModelSpec:
         """Read formulas in lme4's notation.
 
@@ -82,6 +96,8 @@ class ModelSpec:
             Text such as ``"Normal(0, 2.5)"`` for each name to override.
         formulas : mapping of parameter to str, optional
             The right-hand sides of further parameters, another way to write the list: ``{"sigma": "z + (1 | g)"}``.
+        reference : str or number, optional
+            Of categories without an order the one that others are compared with; the first by default.
 
         Raises
         ------
@@ -89,7 +105,9 @@ class ModelSpec:
             For a formula, family, link or prior that cannot be.
         """
         first, further, additions = read_formulas(formula, formulas)
-        return cls._checked(first, further, additions, family, link, priors)
+        return cls._checked(
+            first, further, additions, family, link, priors, "" if reference is None else str(reference)
+        )
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> ModelSpec:
@@ -102,7 +120,7 @@ class ModelSpec:
         """
         if not isinstance(mapping, Mapping):
             raise SpecError(f"A model is a {type(mapping).__name__}.", advice="Give its parts by name.")
-        known = ("formula", *_PARTS, "formulas", "family", "link", "priors")
+        known = ("formula", *_PARTS, "formulas", "family", "link", "priors", "reference")
         for key in mapping:
             if key not in known:
                 raise SpecError(f"A model has no {key!r}.", advice=choices(key, known))
@@ -114,7 +132,7 @@ class ModelSpec:
             raise SpecError("A model needs a 'formula', or at least a 'response'.")
         else:
             for key in ("response", "trials", "frequency", "fixed", "offset"):
-                _check_text(
+                check_text(
                     key, mapping.get(key, "1" if key == "fixed" else None), required=key in ("response", "fixed")
                 )
             terms = mapping.get("random") or ()
@@ -130,6 +148,7 @@ class ModelSpec:
             mapping.get("link"),
             mapping.get("priors"),
             mapping.get("formulas"),
+            mapping.get("reference"),
         )
 
     @classmethod
@@ -141,11 +160,21 @@ class ModelSpec:
         family: str | Family,
         link: Links,
         priors: Mapping[str, str | Prior] | None,
+        reference: str,
     ) -> ModelSpec:
         own = own_family(family) if isinstance(family, Family) else None
         found = own or get_family(_family_name(family))
         additions.check_family(found)
-        links = _links(found, formulas, link)
+        if reference and not found.response.nominal:
+            raise SpecError(
+                f"A {found.name} response has no reference category.",
+                f"reference {reference!r}",
+                "Leave it out, or use family='categorical'.",
+            )
+        of_categories = formulas if found.shared_formula else {}
+        check_of_categories(found, of_categories)
+        formulas = {} if found.shared_formula else formulas
+        links = links_of(found, formulas, link)
         additions.check_link(links[found.location.name])
         formulas = {name: formulas[name] for name in links if name in formulas}
         if formula.trials is not None and not found.response.trials:
@@ -163,7 +192,8 @@ class ModelSpec:
         given = {name: Prior.parse(prior) for name, prior in (priors or {}).items()}
         if own is not None:
             _check_no_clash(own, formula, formulas)
-        return cls(formula, found.name, links.pop(found.location.name), given, formulas, links, own=own)
+        link_name = links.pop(found.location.name)
+        return cls(formula, found.name, link_name, given, formulas, links, of_categories, reference, own=own)
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict, as a config file has it."""
@@ -182,11 +212,13 @@ class ModelSpec:
             ]
         if formula.offset is not None:
             result["offset"] = formula.offset
-        if self.formulas and not self.family.shared_formula:
-            result["formulas"] = {name: one.right for name, one in self.formulas.items()}
+        if further := self.of_categories if self.family.shared_formula else self.formulas:
+            result["formulas"] = {name: one.right for name, one in further.items()}
         links = {} if self.family.shared_formula else self.links
         link = {self.family.location.name: self.link_name} | links if links else self.link_name
         result |= {"family": self.family_name, "link": link}
+        if self.reference:
+            result["reference"] = self.reference
         if self.priors:
             result["priors"] = {name: str(prior) for name, prior in self.priors.items()}
         return result
@@ -226,7 +258,15 @@ class ModelSpec:
     def predicted(self) -> dict[str, Formula]:
         """The formula of each parameter that has one, the location first, then in the family's order."""
         further = (name for name in self.family.auxiliary if name in self.formulas)
-        return {self.family.location.name: self.formula} | {name: self.formulas[name] for name in further}
+        location = self.family.location.name
+        first = self.of_categories.get(location, self.formula)
+        return {location: first} | {name: self.formulas[name] for name in further}
+
+    @property
+    def asked(self) -> tuple[Formula, ...]:
+        """The formulas as they were written."""
+        further = self.of_categories if self.family.shared_formula else self.formulas
+        return self.formula, *further.values()
 
     @property
     def auxiliary(self) -> dict[str, Parameter]:
@@ -235,8 +275,8 @@ class ModelSpec:
 
     @property
     def random(self) -> tuple[RandomTerm, ...]:
-        """The random terms of all formulas."""
-        return tuple(term for formula in self.predicted.values() for term in formula.random)
+        """The random terms of all formulas as they were written."""
+        return tuple(term for formula in self.asked for term in formula.random)
 
     @property
     def defined_everywhere(self) -> bool:
@@ -261,91 +301,32 @@ class ModelSpec:
     def of(self, categories: Sequence[str]) -> ModelSpec:
         """The same for data with these categories of the response; itself for a response of numbers.
 
-        Where each category has a predictor of its own, it has the formula of the response.
+        Where each category has a predictor of its own, it has the formula of the response unless it has its own.
+
+        Raises
+        ------
+        SpecError
+            For a formula of a category that they do not have.
         """
         if not categories:
             return self
         found = replace(self, categories=tuple(categories))
         if not found.family.shared_formula:
             return found
-        further = found.family.auxiliary
-        formulas = {name: replace(self.formula, response=name) for name in further}
-        return replace(found, formulas=formulas, links=dict.fromkeys(further, self.link_name))
+        formulas = formulas_of_categories(found.family, self.formula, self.of_categories, categories)
+        del formulas[found.family.location.name]
+        return replace(found, formulas=formulas, links=dict.fromkeys(formulas, self.link_name))
 
     @property
     def written(self) -> str:
-        """The formulas as they were written: one that categories share stands once."""
-        return str(self.formula) if self.family.shared_formula else "; ".join(map(str, self.predicted.values()))
+        """The formulas as they were written: one that categories share appears once."""
+        return "; ".join(map(str, self.asked))
 
     def __str__(self) -> str:
         links = {} if self.family.shared_formula else self.links
         further = "".join(f", {link} link of {name}" for name, link in links.items())
-        return f"{self.written}   [{self.family_name}, {self.link_name} link{further}]"
-
-
-def read_formulas(
-    formula: Formulas, formulas: Mapping[str, str] | None = None
-) -> tuple[Formula, dict[str, Formula], Additions]:
-    """The formula of the response, those of further parameters by name, and the terms beside the response.
-
-    Raises
-    ------
-    SpecError
-        For formulas that cannot be read, and two of one parameter.
-    """
-    if isinstance(formula, str) or not isinstance(formula, Sequence):
-        formula = [formula]
-    if not formula:
-        raise SpecError("There is no formula.", advice="Write: response ~ terms.")
-    if formulas is not None and not isinstance(formulas, Mapping):
-        raise SpecError(f"The formulas are a {type(formulas).__name__}.", advice="Give {'sigma': 'x + (1 | g)'}.")
-    for name, right in (formulas or {}).items():
-        _check_text(f"formula of {name!r}", right, required=True)
-    plain, additions = without_additions(formula[0])
-    first = replace(parse_formula(plain), frequency=additions.frequency or None)
-    further = [parse_formula(one) for one in formula[1:]]
-    further += [parse_formula(f"{name} ~ {right}") for name, right in (formulas or {}).items()]
-    further += [parse_formula(f"{SIGMA} ~ {additions.sigma}")] if additions.sigma else []
-    found: dict[str, Formula] = {}
-    for one in further:
-        if one.trials:
-            raise SpecError("Only a response has trials.", str(one), f"Write {one.response} ~ ...")
-        if one.response in found:
-            raise SpecError(f"{one.response!r} has two formulas.", str(one), "Give a parameter of the family once.")
-        found[one.response] = one
-    return first, found, additions
-
-
-def _links(family: Family, formulas: Mapping[str, Formula], link: Links) -> dict[str, str]:
-    """The link of each parameter with a formula."""
-    location = family.location.name
-    for name, formula in formulas.items():
-        if name not in family.auxiliary:
-            if family.shared_formula:
-                raise SpecError(
-                    f"All categories of a {family.name} response have its formula; {name!r} cannot have another.",
-                    str(formula),
-                    "Leave it out.",
-                )
-            which = "is the location of it" if name == location else "is not a parameter of it"
-            raise SpecError(
-                f"The {family.name} family has no further parameter {name!r}: {name} {which}.",
-                str(formula),
-                choices(name, family.auxiliary) if family.auxiliary else "Its only parameter is that of the response.",
-            )
-    if isinstance(link, Mapping) and family.shared_formula:
-        raise SpecError("All categories have one link.", f"link {dict(link)}", f"Write link={family.links[0]!r}.")
-    if not isinstance(link, Mapping):
-        _check_text("link", link)
-        link = {} if link is None else {location: link}
-    predicted = (location, *(name for name in family.auxiliary if name in formulas))
-    for name in link:
-        if name not in predicted:
-            raise SpecError(
-                f"No formula of a parameter {name!r} takes a link.", f"link {name!r}", choices(name, predicted)
-            )
-        _check_text(f"link of {name!r}", link[name])
-    return {name: link_of(family, name, link.get(name)).name for name in predicted}
+        reference = f", reference {self.reference}" if self.reference else ""
+        return f"{self.written}   [{self.family_name}, {self.link_name} link{further}{reference}]"
 
 
 def _family_name(family: Any) -> str:
@@ -370,11 +351,6 @@ def _check_no_clash(family: Family, formula: Formula, formulas: Mapping[str, For
             )
 
 
-def _check_text(key: str, value: Any, required: bool = False) -> None:
-    if (value is None and required) or not isinstance(value, str | None):
-        raise SpecError(f"The {key} of a model is text, not {type(value).__name__}.", advice="Put it in quotes.")
-
-
 def _random_term(mapping: Mapping[str, Any]) -> RandomTerm:
     known = ("effects", "group", "correlated", "shared")
     if not isinstance(mapping, Mapping):
@@ -387,5 +363,5 @@ def _random_term(mapping: Mapping[str, Any]) -> RandomTerm:
     if not isinstance(mapping.get("correlated", True), bool):
         raise SpecError("'correlated' of a random term is true or false.", str(dict(mapping)))
     shared = mapping.get("shared")
-    _check_text("shared name of a random term", shared)
+    check_text("shared name of a random term", shared)
     return RandomTerm(str(mapping["effects"]), str(mapping["group"]), bool(mapping.get("correlated", True)), shared)
