@@ -96,6 +96,13 @@ def test_a_formula_that_repeats_that_of_the_response_changes_nothing() -> None:
     assert one.design.blocks[0].pattern == other.design.blocks[0].pattern == (2,)
 
 
+def test_counts_of_categories_are_as_many_rows() -> None:
+    counts = made_up().groupby(["f", "y"]).size().rename("n").reset_index()
+    one, other = (bg.approx.laplace(made) for made in (model("y ~ f"), model("y | weights(n, frequency) ~ f", counts)))
+    assert one.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-8)
+    assert_allclose(estimates(one), estimates(other), atol=1e-5)
+
+
 def test_random_effects_may_be_those_of_one_category() -> None:
     fit = bg.approx.laplace(model(["y ~ x", "mub ~ x + (1 | g)"]))
     assert fit.design.blocks[0].effects == ("mub_Intercept",)
