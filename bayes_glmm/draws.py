@@ -28,6 +28,9 @@ def to_written(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.Dat
     """
     for one in design.predictors.fixed:
         columns = canonical.fixed[one.parameter]
+        if canonical.mix is not None:  # the independent coefficients, of a sampler in plain coordinates
+            own = [canonical_coefficients(one.parameter), canonical_dim(one.parameter)]
+            data = data.drop_vars(own, errors="ignore")
         if not columns.is_identity:
             data = _with_coefficients(data, columns.to_written(_values(data, one.variable)), one)
     if design.thresholds:

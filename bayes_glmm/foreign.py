@@ -88,7 +88,10 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     ),
     (r"oprobit|orderedprobit", "Write family='cumulative', link='probit'."),
     (r"ordered.*|ordinal.*|cumulative.*|clmm2", "Write family='cumulative'."),
-    (r"categorical.*|multinom.*|softmax|mlogit|mclogit", "Write family='categorical', with one row per choice."),
+    (
+        r"categorical.*|multinom.*|softmax|mlogit|mclogit",
+        "Write family='categorical', with one row per choice; reference='b' is its reference.",
+    ),
     (r"dirichlet.*", "Families of shares of several categories are not supported."),
     (
         r"(exgaussian|frechet|gengamma"

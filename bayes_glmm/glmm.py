@@ -57,6 +57,8 @@ class GLMM:
         Right-hand sides of further parameters, another way to write the list: ``{"zi": "z + (1 | g)"}``.
     thresholds : {"flexible", "equidistant", "symmetric"}, optional
         The pattern of the thresholds of ordered categories; flexible by default.
+    reference : str or number, optional
+        Of categories without an order the one that others are compared with; the first by default.
 
     Attributes
     ----------
@@ -94,13 +96,15 @@ class GLMM:
         missing: Literal["error", "drop"] = "error",
         formulas: Mapping[str, str] | None = None,
         thresholds: str | None = None,
+        reference: str | int | None = None,
     ) -> None:
         if isinstance(formula, ModelSpec):
-            if family or link or priors or formulas or thresholds:
+            if family or link or priors or formulas or thresholds or reference is not None:
                 raise SpecError("A ModelSpec brings its own family, link and priors.", advice="Give them once.")
             self.spec = formula
         else:
-            self.spec = ModelSpec.from_formula(formula, family or "gaussian", link, priors, formulas, thresholds)
+            family = family or "gaussian"
+            self.spec = ModelSpec.from_formula(formula, family, link, priors, formulas, thresholds, reference)
         self.design = build_design(self.spec, data, missing)
         self.spec = self.spec.of(self.design.categories)
         self.priors = resolve_priors(self.spec, self.design)

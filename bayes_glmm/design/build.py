@@ -53,10 +53,10 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         factors with one level, and frequencies that are not whole numbers above 0.
     """
     formula, family = spec.formula, spec.family
-    inputs = predictor_columns(spec.predicted.values())
+    inputs = predictor_columns(spec.asked)
     groups = tuple(dict.fromkeys(column for term in spec.random for column in term.columns))
     _check_names(spec, inputs, groups)
-    labels = label_columns(spec.predicted.values())
+    labels = label_columns(spec.asked)
     rows = complete_rows(data, (*response_columns(spec), *inputs), groups, missing, labels)
     used = dict.fromkeys((*response_columns(spec), *inputs, *groups))
     own = own_columns(formula.response)

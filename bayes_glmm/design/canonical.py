@@ -10,6 +10,9 @@ priors of their standard deviations and correlations hold. :mod:`~bayes_glmm.des
 
 Everything that computes (search, sampler, approximations) works in canonical columns; everything that people read is
 carried back.
+
+Coefficients of several predictors may be correlated a priori: b is then a mixture M of independent coefficients, whose
+scalar priors are evaluated at M^-1 b (:mod:`~bayes_glmm.design.mixture`).
 """
 
 from __future__ import annotations
@@ -99,11 +102,24 @@ class Canonical:
     A : mapping of group to array [effect, effect]
     means : mapping of group to array [effect]
         Weighted means of the effects' columns that A takes off.
+    mix : array [canonical coefficient, independent coefficient] or None
+        M, over the coefficients of one parameter after another; None where canonical coefficients are independent.
     """
 
     fixed: Mapping[str, Columns]
     A: Mapping[str, np.ndarray]
     means: Mapping[str, np.ndarray]
+    mix: np.ndarray | None = None
+
+    @cached_property
+    def apart(self) -> np.ndarray:
+        """M^-1 [independent coefficient, canonical coefficient]; without rows where coefficients are independent."""
+        return np.empty((0, 0)) if self.mix is None else np.linalg.inv(self.mix)
+
+    @cached_property
+    def log_apart(self) -> float:
+        """Log |M^-1|: what the log density of canonical coefficients has beyond that of the independent ones."""
+        return float(np.linalg.slogdet(self.apart)[1])
 
     @property
     def location(self) -> Columns:
@@ -131,7 +147,7 @@ class Canonical:
     def _values(self) -> tuple:
         fixed = {parameter: columns.values() for parameter, columns in self.fixed.items()}
         effects = [{group: matrix.tolist() for group, matrix in each.items()} for each in (self.A, self.means)]
-        return fixed, *effects
+        return fixed, *effects, None if self.mix is None else self.mix.tolist()
 
     def carried(self, group: str) -> bool:
         """Whether a group's effects have their priors at a centre other than the written zero."""

@@ -11,7 +11,7 @@ import pandas as pd
 from bayes_glmm.design.design import Design
 from bayes_glmm.design.expressions import response_column
 from bayes_glmm.design.finding import Finding
-from bayes_glmm.errors import DataError, SpecError
+from bayes_glmm.errors import DataError, SpecError, choices
 from bayes_glmm.spec import ModelSpec
 
 MOST = 50  # categories
@@ -32,12 +32,13 @@ def declared(spec: ModelSpec, data: pd.DataFrame, rows: pd.DataFrame) -> pd.Data
 def read_categories(spec: ModelSpec, rows: pd.DataFrame) -> tuple[np.ndarray, tuple[str, ...]]:
     """The number of each row's category [row], and the names of the categories that occur, in order.
 
-    Numbers are in their own order, a categorical in its own, text in that of the alphabet.
+    Numbers are in their own order, a categorical in its own, text in that of the alphabet; a reference is first.
 
     Raises
     ------
     DataError
-        For numbers that are not whole, one category, more than 50, and an order that is needed and not known.
+        For numbers that are not whole, one category, more than 50, an order that is needed and not known, and a
+        reference that no row has.
     """
     ordered = spec.family.response.ordered
     response = spec.formula.response
@@ -72,7 +73,17 @@ def read_categories(spec: ModelSpec, rows: pd.DataFrame) -> tuple[np.ndarray, tu
         raise DataError(
             f"Two thresholds are called {alike[0]!r}.", where, "Rename a category that has a | in its name."
         )
+    if spec.reference:
+        levels, codes = _reference_first(spec.reference, levels, codes, where)
     return codes.astype(float) + 1.0, tuple(levels)
+
+
+def _reference_first(reference: str, levels: list[str], codes: np.ndarray, where: str) -> tuple[list[str], np.ndarray]:
+    if reference not in levels:
+        raise DataError(f"No row has the reference category {reference!r}.", where, choices(reference, levels))
+    place = levels.index(reference)
+    order = [place, *(k for k in range(len(levels)) if k != place)]
+    return [levels[k] for k in order], np.argsort(order)[codes]
 
 
 def between(categories: Sequence[str]) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ def to_record(priors: Priors) -> dict[str, Any]:
             },
             "A": {group: A.tolist() for group, A in canonical.A.items()},
             "means": {group: means.tolist() for group, means in canonical.means.items()},
+            "mix": None if canonical.mix is None else canonical.mix.tolist(),
         },
     }
 
@@ -52,6 +53,7 @@ def from_record(priors: Priors, record: Mapping[str, Any]) -> Priors:
             {parameter: _columns(now, saved["fixed"][parameter]) for parameter, now in priors.canonical.fixed.items()},
             {group: np.array(saved["A"][group], float).reshape(A.shape) for group, A in priors.canonical.A.items()},
             {group: np.array(saved["means"][group], float) for group in priors.canonical.means},
+            None if saved.get("mix") is None else np.array(saved["mix"], float),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SpecError(f"The record of the priors is incomplete: {error}.") from error

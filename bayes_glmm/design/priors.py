@@ -20,6 +20,8 @@ phi, nu                    InverseGamma(0.4, 0.3),       see ``families.paramete
                            Gamma(2, 0.1)
 a further parameter with   Normal(g(m), S), the span's   m the median of its constant's prior; S and the scale of sds
 a formula                  Normal(0, S^2 P^-1)           are in its record
+of several categories      the same, correlation 1/2     each by itself; contrasts, whose reference does not matter:
+                                                         see ``design.mixture``
 thresholds                 in the record of the family   flat over the probabilities of the categories at the centre of
                                                          the columns; they take the intercept's place
 =========================  ============================  ==============================================================
@@ -33,7 +35,7 @@ it is written, at x = 0; ``Intercept[centre]`` addresses the intercept at the ce
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -42,6 +44,7 @@ from bayes_glmm.design.block import RandomBlock
 from bayes_glmm.design.canonical import CENTRE, Canonical, Columns
 from bayes_glmm.design.canonical_columns import DefaultSpan, canonical_columns, constant_in
 from bayes_glmm.design.design import Design
+from bayes_glmm.design.mixture import independent_priors, mixed, mixture
 from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.prior_check import check_keys, check_priors, key_of
 from bayes_glmm.design.prior_text import brief, span_source, weight_of_the_prior
@@ -67,7 +70,7 @@ class Priors:
     canonical : Canonical
         The columns in which coefficients are independent.
     scalars : dict of str to Prior
-        The priors of the canonical coefficients, keys ``"beta[x]"``.
+        The priors of the canonical coefficients, keys ``"beta[x]"``; of the independent ones where they are mixed.
     sources : mapping of str to str
         Where each entry comes from, in words.
     notes : tuple of str
@@ -164,29 +167,44 @@ def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Pr
     scalars: dict[str, Prior] = {}
     entries: dict[str, Prior] = {}
     sources: dict[str, str] = {}
+    default_of = {one.parameter: _has_default(spec, one, given, canonical) for one in design.predictors.fixed}
+    mix = mixture(design.predictors.fixed, default_of, spec.family.correlated_priors)
     for one in design.predictors.fixed:
         columns, default = canonical.fixed[one.parameter], defaults[one.parameter]
         own = _scalars(spec, design, one, given, columns, default)
+        scalars |= own
         marginals = dict(_marginals(one, columns, own))
         if design.thresholds and one.parameter == LOCATION:
             marginals = {name: marginals[name] for name in list(marginals)[1:]}
             entries |= threshold_priors(spec, design, given)
             sources |= threshold_sources(spec, design, given, columns.constant is not None)
         source = span_source(one, default, columns.centre)
+        if mix is not None and mixed(mix)[len(scalars) - len(own) : len(scalars)].any():
+            source += f", correlation {spec.family.correlated_priors:g} between categories"
         sources |= {name: "given, at x = 0" if name in given else source for name in marginals}
         if _at_centre(spec, one) is not None:
             named = (f"{one.variable}[Intercept]", f"{one.variable}[{CENTRE}]")
             sources |= {name: f"given, {CENTRE}" for name in named if name in marginals}
-        scalars, entries = scalars | own, entries | marginals
+        entries |= marginals
+    check_start(spec, canonical.design(design), scalars)
+    if mix is not None:
+        canonical, scalars = replace(canonical, mix=mix), independent_priors(scalars, mix)
     scalars |= {name: Prior.parse(spec.family.parameter(name).prior) for name in spec.family.steps}
     for name, prior in _others(spec, design):
         entries[name] = given.get(name, prior)
         sources[name] = "given" if name in given else _effect_source(design, canonical, name)
-    check_start(spec, canonical.design(design), scalars)
     location = design.predictors.location
     default = defaults[location.parameter]
     notes = weight_of_the_prior(spec, design, default, _reach(spec, design, location, default))
     return Priors(entries, frozenset(given), canonical, scalars, sources, notes if default.columns else ())
+
+
+def _has_default(spec: ModelSpec, predictor: Predictor, given: Mapping[str, Prior], canonical: Canonical) -> np.ndarray:
+    """Whether each canonical coefficient of a parameter has its default prior [coefficient]."""
+    found = np.array([f"{predictor.variable}[{name}]" not in given for name in predictor.coefficients], dtype=bool)
+    if found.size and _at_centre(spec, predictor) is not None:
+        found[canonical.fixed[predictor.parameter].constant or 0] = False
+    return found
 
 
 def _parameters(spec: ModelSpec, design: Design) -> Iterator[tuple[str, str]]:

@@ -29,10 +29,12 @@ class Problem:
 
     @cached_property
     def canonical(self) -> Problem:
-        """The same posterior in canonical columns, where every parameter has a scalar prior of its own."""
+        """The same posterior in canonical columns, where every parameter has a scalar prior of its own.
+
+        Those of mixed coefficients are of the independent ones, ``priors.canonical.apart`` times the coefficients.
+        """
         design = self.priors.canonical.design(self.design)
         rest = {name: prior for name, prior in self.priors.entries.items() if not is_coefficient(name)}
-        priors = replace(
-            self.priors, entries=self.priors.scalars | rest, canonical=identity(design), scalars=self.priors.scalars
-        )
+        canonical = replace(identity(design), mix=self.priors.canonical.mix)
+        priors = replace(self.priors, entries=self.priors.scalars | rest, canonical=canonical)
         return Problem(self.spec, design, priors)

@@ -102,9 +102,11 @@ def middle_of(spec: ModelSpec, design: Design, parameter: str) -> float:
 def _middles(design: Design) -> np.ndarray:
     """Constants that, added to the offsets, give the shares of categories against the first [category - 1].
 
-    By proportional fitting: the log odds of the data, where there is no offset, in one step.
+    By proportional fitting: the log odds of the data, where there is no offset, in one step. A category without rows,
+    which simulated responses may have, counts as half a row.
     """
-    counts = np.bincount(design.y.astype(int), minlength=len(design.categories) + 1)[1:]
+    counts = np.maximum(np.bincount(design.y.astype(int), minlength=len(design.categories) + 1)[1:], 0.5)
+    counts *= len(design.y) / counts.sum()
     offsets = np.column_stack([0.0 * design.y, *(one.offset for one in design.predictors.fixed)])
     eta = np.zeros(len(counts))
     for _ in range(_ITERATIONS):

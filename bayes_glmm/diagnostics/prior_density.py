@@ -104,8 +104,10 @@ def log_prior(posterior: Posterior) -> np.ndarray:
     posterior = posterior.canonical  # where every parameter has a prior of its own
     total = np.zeros(posterior.sample_shape)
     labels, draws = parameters(posterior, per_level=False)
+    own, mixed = _of_mixed_coefficients(posterior)
+    total += own
     for label, values in zip(labels, draws, strict=True):
-        if label in posterior.priors.entries:
+        if label in posterior.priors.entries and label not in mixed:
             total += log_density(posterior.priors[label], values)
     for block in posterior.design.blocks:
         if block.correlated:
@@ -119,6 +121,20 @@ def log_prior(posterior: Posterior) -> np.ndarray:
                     share = form.place(own[(..., *form.nearest)])
                     total += (eta - 1.0) * (np.log(share) + np.log1p(-share))
     return total
+
+
+def _of_mixed_coefficients(posterior: Posterior) -> tuple[np.ndarray, set[str]]:
+    """The log prior density [chain, draw] of coefficients that are mixtures of those with priors, and their labels."""
+    apart, fixed = posterior.priors.canonical.apart, posterior.design.predictors.fixed
+    total = np.zeros(posterior.sample_shape)
+    if not len(apart):
+        return total, set()
+    draws = posterior.draws["posterior"]
+    beta = [draws[one.variable].transpose("chain", "draw", ...).to_numpy() for one in fixed if one.coefficients]
+    keys = [f"{one.variable}[{name}]" for one in fixed for name in one.coefficients]
+    for key, b in zip(keys, np.moveaxis(np.concatenate(beta, axis=-1) @ apart.T, -1, 0), strict=True):
+        total += log_density(posterior.priors[key], b)
+    return total, set(keys)
 
 
 def runs(block: RandomBlock) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ from bayes_glmm.design.frame import check_columns
 from bayes_glmm.effects.columns import free_name
 from bayes_glmm.effects.grid import columns_read, given_rows, model_columns, with_unread
 from bayes_glmm.effects.patterns import distinct, draw_slices, encode
-from bayes_glmm.effects.readings import Reading, fresh_effects, kept_factors, mean_response
+from bayes_glmm.effects.readings import Reading, fresh_effects, kept_factors, parts_of_response
 from bayes_glmm.effects.unseen import with_unseen_groups
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families import Functional
@@ -81,11 +81,11 @@ def averaging(
     by: str | Sequence[str] | None,
     weights: str | np.ndarray | None,
     seed: int,
-    part: Functional | None = None,
+    parts: Sequence[Functional],
 ) -> tuple[pd.DataFrame, pd.DataFrame, Callable[[pd.DataFrame], np.ndarray]]:
     """The rows to average over, the groups of them (:func:`by_groups`), and what averages versions of these rows.
 
-    The last is a function from rows to their averaged means, or another part [draw, group, reading].
+    The last is a function from rows to averages of these parts of their response [part, draw, group, reading].
 
     Raises
     ------
@@ -94,10 +94,10 @@ def averaging(
     DataError
         If there are no rows, or a column is missing.
     """
-    rows = counterfactual_rows(posterior.design, newdata, columns_read(posterior, part or posterior.spec.family.mean))
+    rows = counterfactual_rows(posterior.design, newdata, columns_read(posterior, parts[0]))
     posterior = with_unseen_groups(posterior, rows, chosen, seed)
     groups, member = by_groups(rows, by)
-    return rows, groups, _averager(posterior, chosen, member, row_weights(rows, weights), seed, part)
+    return rows, groups, _averager(posterior, chosen, member, row_weights(rows, weights), seed, parts)
 
 
 def _averager(
@@ -106,9 +106,9 @@ def _averager(
     member: np.ndarray,
     counts: np.ndarray,
     seed: int,
-    part: Functional | None,
+    parts: Sequence[Functional],
 ) -> Callable[[pd.DataFrame], np.ndarray]:
-    """A function from rows to their averaged means [draw, group, reading], each distinct row worked out once."""
+    """A function from rows to averages of parts [part, draw, group, reading], each distinct row worked out once."""
     fresh = fresh_effects(posterior, seed)
     total, groups = int(np.prod(posterior.sample_shape)), int(member.max()) + 1
     if not (np.bincount(member, counts) > 0.0).all():
@@ -116,7 +116,7 @@ def _averager(
 
     def average(rows: pd.DataFrame) -> np.ndarray:
         predictors = encode(posterior.design, rows, kept_factors(chosen))
-        result = np.empty((total, groups, len(chosen)))
+        result = np.empty((len(parts), total, groups, len(chosen)))
         for kept in {reading.kept for reading in chosen}:
             patterns, position = distinct(predictors, kept)
             weights = np.zeros((len(patterns), groups))
@@ -127,9 +127,9 @@ def _averager(
             for draws in draw_slices(posterior, len(patterns)):
                 for k, reading in enumerate(chosen):
                     if reading.kept == kept:
-                        means = mean_response(posterior, patterns, reading, draws, fresh, part=part)
-                        result[draws, :, k] = np.where(determined, means, 0.0) @ weights
-                        result[draws, unknown, k] = np.nan
+                        values = parts_of_response(posterior, patterns, reading, parts, draws, fresh)
+                        result[:, draws, :, k] = np.where(determined, values, 0.0) @ weights
+                        result[:, draws, unknown, k] = np.nan
         return result
 
     return average

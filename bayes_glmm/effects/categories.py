@@ -1,8 +1,8 @@
-"""Answers for each category of the response, side by side: one question, asked of one functional a category."""
+"""Answers for each category of the response, side by side: one question, asked of the functionals of all at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,17 @@ from bayes_glmm.posterior import Posterior
 CATEGORY = "category"
 
 
-def of_each_part(posterior: Posterior, part: str | None, ask: Callable[[Functional], Estimates]) -> Estimates:
+def of_each_part(
+    posterior: Posterior, part: str | None, ask: Callable[[Sequence[Functional]], Sequence[Estimates]]
+) -> Estimates:
     """The answer to a question about a part of the response; about each category where it has some.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    part : str, optional
+    ask : function
+        From the functionals to the answer about each.
 
     Raises
     ------
@@ -26,9 +35,8 @@ def of_each_part(posterior: Posterior, part: str | None, ask: Callable[[Function
         For a part that the response does not have.
     """
     found = chosen_parts(part, posterior.spec, posterior.design.categories)
-    if None in found:
-        return ask(found[None])
-    return side_by_side({str(label): ask(functional) for label, functional in found.items()})
+    answers = ask(tuple(found.values()))
+    return answers[0] if None in found else side_by_side(dict(zip(map(str, found), answers, strict=True)))
 
 
 def side_by_side(answers: Mapping[str, Estimates]) -> Estimates:

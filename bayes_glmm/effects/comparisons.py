@@ -7,7 +7,7 @@ the random effects and over the rows' covariates.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ import pandas as pd
 from bayes_glmm.design.extrapolation import beyond_data
 from bayes_glmm.effects.averages import averaging, described, labelled, repeats
 from bayes_glmm.effects.categories import of_each_part
-from bayes_glmm.effects.contrasts import contrasts_of, meant_for
-from bayes_glmm.effects.estimands import chosen_estimands
+from bayes_glmm.effects.contrasts import Contrast, Setting, Trend, contrasts_of, meant_for
+from bayes_glmm.effects.estimands import Estimand, chosen_estimands
 from bayes_glmm.effects.grid import check_variable, factor_columns, with_value
 from bayes_glmm.effects.patterns import not_determined
 from bayes_glmm.effects.readings import Reading, readings
@@ -106,7 +106,7 @@ def compare(
     """
     chosen, asked = readings(random_effects, posterior.design, keep), Interval(level, interval)
 
-    def compared(of: Functional) -> Estimates:
+    def compared(of: Sequence[Functional]) -> list[Estimates]:
         return _compared(posterior, variable, contrast, newdata, by, chosen, estimands, asked, seed, weights, of)
 
     return of_each_part(posterior, part, compared)
@@ -123,17 +123,50 @@ def _compared(
     asked: Interval,
     seed: int,
     weights: str | np.ndarray | None,
-    of: Functional,
-) -> Estimates:
-    """Averages of a functional, compared."""
-    wanted = chosen_estimands(estimands, posterior.spec, of)
+    parts: Sequence[Functional],
+) -> list[Estimates]:
+    """Averages of functionals, compared: one answer per functional."""
+    wanted = chosen_estimands(estimands, posterior.spec, parts[0])
     contrasts = contrasts_of(posterior.design, variable, contrast)
     wanted = meant_for(wanted, contrasts, variable)
-    rows, groups, average = averaging(posterior, chosen, newdata, by, weights, seed, of)
+    rows, groups, average = averaging(posterior, chosen, newdata, by, weights, seed, parts)
     settings = dict.fromkeys(setting for item in contrasts for setting in item.settings)
     moved = (setting.apply(posterior.design, rows, variable) for setting in settings)
     beyond = beyond_data(posterior.design, moved, BEYOND)
     means = {setting: average(setting.apply(posterior.design, rows, variable)) for setting in settings}
+    what = f"{_sentence(parts[0].title)} of {posterior.design.response} compared by {variable}"
+    return [
+        _compared_means(
+            posterior,
+            variable,
+            {setting: each[k] for setting, each in means.items()},
+            contrasts,
+            wanted,
+            groups,
+            by,
+            chosen,
+            asked,
+            described(posterior, what, rows, by),
+            beyond,
+        )
+        for k in range(len(parts))
+    ]
+
+
+def _compared_means(
+    posterior: Posterior,
+    variable: str,
+    means: Mapping[Setting, np.ndarray],
+    contrasts: Sequence[Contrast | Trend],
+    wanted: Sequence[Estimand],
+    groups: pd.DataFrame,
+    by: str | Sequence[str] | None,
+    chosen: Sequence[Reading],
+    asked: Interval,
+    description: str,
+    beyond: str | None,
+) -> Estimates:
+    """The answer from the averages [draw, group, reading] at each setting of the variable."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         sides = [item.sides(means) for item in contrasts]
         values = np.array([[estimand.compute(*pair) for estimand in wanted] for pair in sides])
@@ -154,7 +187,7 @@ def _compared(
         labelled(table, groups, variable),
         asked,
         posterior.sample_shape,
-        described(posterior, f"{_sentence(of.title)} of {posterior.design.response} compared by {variable}", rows, by),
+        description,
         null,
         notes=(
             *filter(None, [note, beyond]),
@@ -203,7 +236,7 @@ def slopes(
     if variable in factor_columns(posterior.design):
         raise SpecError(f"{variable!r} is categorical and has no slope.", advice="Use compare().")
 
-    def slope(of: Functional) -> Estimates:
+    def slope(of: Sequence[Functional]) -> list[Estimates]:
         return _slope(posterior, variable, newdata, by, chosen, asked, seed, weights, of)
 
     return of_each_part(posterior, part, slope)
@@ -218,15 +251,35 @@ def _slope(
     asked: Interval,
     seed: int,
     weights: str | np.ndarray | None,
-    of: Functional,
-) -> Estimates:
-    """The average slope of a functional."""
+    parts: Sequence[Functional],
+) -> list[Estimates]:
+    """The average slopes of functionals: one answer per functional."""
     design = posterior.design
-    rows, groups, average = averaging(posterior, chosen, newdata, by, weights, seed, of)
+    rows, groups, average = averaging(posterior, chosen, newdata, by, weights, seed, parts)
     x = rows[variable].to_numpy(float)
     h = STEP * (float(np.std(design.data[variable].to_numpy(float))) or 1.0)
     up, down = (average(with_value(design, rows, variable, moved)) for moved in (x + h, x - h))
-    draws = (up - down) / (2.0 * h)
+    what = f"Average slope of the {parts[0].title} of {design.response} in {variable}"
+    description, beyond = described(posterior, what, rows, by), beyond_data(design, [rows])
+    slopes_of_parts = (up - down) / (2.0 * h)
+    return [
+        _slope_of(posterior, variable, draws, groups, by, chosen, asked, description, beyond)
+        for draws in slopes_of_parts
+    ]
+
+
+def _slope_of(
+    posterior: Posterior,
+    variable: str,
+    draws: np.ndarray,
+    groups: pd.DataFrame,
+    by: str | Sequence[str] | None,
+    chosen: Sequence[Reading],
+    asked: Interval,
+    description: str,
+    beyond: str | None,
+) -> Estimates:
+    """The answer from average slopes [draw, group, reading]."""
     once, note = repeats(draws, chosen, by)
     if once:
         draws, groups = draws[:, :1], pd.DataFrame(index=[0])
@@ -238,9 +291,9 @@ def _slope(
         labelled(labels, groups, variable),
         asked,
         posterior.sample_shape,
-        described(posterior, f"Average slope of the {of.title} of {posterior.design.response} in {variable}", rows, by),
+        description,
         null=0.0,
-        notes=(*filter(None, [note, beyond_data(design, [rows])]), *not_determined(posterior.design, draws)),
+        notes=(*filter(None, [note, beyond]), *not_determined(posterior.design, draws)),
     )
 
 

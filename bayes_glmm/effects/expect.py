@@ -29,7 +29,7 @@ from bayes_glmm.design import Predictors
 from bayes_glmm.effects.discriminated import average_discriminated
 from bayes_glmm.effects.integrate import average_over_normal, covariance_of_predictors, variance_of_predictor
 from bayes_glmm.effects.patterns import same_variance, slices
-from bayes_glmm.effects.softmax import average_of_category
+from bayes_glmm.effects.softmax import average_of_categories
 from bayes_glmm.effects.table import Average, by_table
 from bayes_glmm.effects.trapezoid import (
     PLANE_DIGITS,
@@ -55,9 +55,58 @@ def value_of(posterior: Posterior, functional: Functional, eta: Eta, draws: Draw
     return _valued(functional, values_at(posterior, eta, draws))
 
 
+def values_of(posterior: Posterior, functionals: Sequence[Functional], eta: Eta, draws: Draws) -> np.ndarray:
+    """Several functionals at linear predictors [functional, draw, row]."""
+    if (every := functionals[0].every) is not None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return every(values_at(posterior, eta, draws))[_places(posterior, functionals)]
+    return np.stack([value_of(posterior, one, eta, draws) for one in functionals])
+
+
 def _valued(functional: Functional, at: At) -> np.ndarray:
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         return np.asarray(functional.value(at), float)
+
+
+def _places(posterior: Posterior, functionals: Sequence[Functional]) -> list[int]:
+    """Which category each functional of a part is that of, from 0."""
+    of_each = posterior.spec.family.by_category[functionals[0].name]
+    return [next(k for k, one in enumerate(of_each) if one is functional) for functional in functionals]
+
+
+def expectations(
+    posterior: Posterior,
+    functionals: Sequence[Functional],
+    predictors: Predictors,
+    eta: Eta,
+    draws: Draws = slice(None),
+) -> np.ndarray:
+    """Several functionals averaged over random effects [functional, draw, row]: those of all categories together.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    functionals : sequence of Functional
+        One, or those of one part for several categories.
+    predictors, eta, draws
+        As :func:`expect`.
+
+    Raises
+    ------
+    SpecError
+        As :func:`expect`.
+    """
+    first = functionals[0]
+    random = _random(predictors, first, eta)
+    if not random:
+        return values_of(posterior, functionals, eta, draws)
+    if posterior.spec.family.response.nominal:
+        etas = [eta[name] for name in first.reads]
+        averages = average_of_categories(posterior, predictors, etas, first.reads, draws)
+        return averages[_places(posterior, functionals)]
+    if first.events:
+        return _of_events(posterior, functionals, predictors, eta, draws, random[0])
+    return np.stack([expect(posterior, one, predictors, eta, draws) for one in functionals])
 
 
 def expect(
@@ -81,7 +130,7 @@ def expect(
     SpecError
         For a link under which the average does not exist, and for effects in more than two parameters.
     """
-    random = [name for name in functional.reads if name in eta and _varies(predictors, name)]
+    random = _random(predictors, functional, eta)
     if not random:
         return value_of(posterior, functional, eta, draws)
     for name in random:
@@ -91,11 +140,8 @@ def expect(
                 f"{functional.title} of {posterior.design.response}, averaged over random effects of {name}",
                 "Use random_effects='zero' or 'known', or another part" + _existing(posterior, functional) + ".",
             )
-    if posterior.spec.family.response.nominal:
-        of_each = posterior.spec.family.by_category[functional.name]
-        k = next(k for k, one in enumerate(of_each) if one is functional)
-        etas = [eta[name] for name in functional.reads]
-        return average_of_category(posterior, k, predictors, etas, functional.reads, draws)
+    if functional.events or posterior.spec.family.response.nominal:
+        return expectations(posterior, (functional,), predictors, eta, draws)[0]
     if functional.quotient:
         over, under = (expect(posterior, part, predictors, eta, draws) for part in functional.quotient)
         return over / under
@@ -108,8 +154,6 @@ def expect(
         return 1.0 - expect(posterior, functional.complement, predictors, eta, draws)
     if (pair := _pair_of(functional.factors, random)) is not None:
         return _by_pair(posterior, pair, predictors, eta, draws)
-    if functional.events:
-        return _of_events(posterior, functional, predictors, eta, draws, random[0])
     if functional.factor not in random:
         return _plain(posterior, functional, predictors, eta, draws, random)
     rest, link = _rest(functional), posterior.spec.link_of_part(functional)
@@ -166,14 +210,19 @@ def over_effects(
 
 
 def _of_events(
-    posterior: Posterior, functional: Functional, predictors: Predictors, eta: Eta, draws: Draws, name: str
+    posterior: Posterior, functionals: Sequence[Functional], predictors: Predictors, eta: Eta, draws: Draws, name: str
 ) -> np.ndarray:
-    """A constant and weights of P(y <= k), each averaged at its threshold less the linear predictor."""
-    known, total = values_at(posterior, eta, draws), np.full(eta[name].shape, functional.constant)
-    for weight, threshold in functional.events:
+    """Constants and weights of P(y <= k), each averaged once at its threshold less the linear predictor."""
+    known, averages = values_at(posterior, eta, draws), {}
+    for threshold in dict.fromkeys(threshold for one in functionals for _, threshold in one.events):
         below = threshold(known) - eta[name]
-        total += weight * over_effects(posterior, average_over_normal, predictors, below, draws, name)
-    return total
+        averages[threshold] = over_effects(posterior, average_over_normal, predictors, below, draws, name)
+    totals = np.empty((len(functionals), *eta[name].shape))
+    for total, one in zip(totals, functionals, strict=True):
+        total[:] = one.constant
+        for weight, threshold in one.events:
+            total += weight * averages[threshold]
+    return totals
 
 
 def _plain(
@@ -314,6 +363,11 @@ def _share(predictors: Predictors, factors: Sequence[Functional]) -> bool:
         if any(_related(predictors, name, others) for name in factor.reads):
             return True
     return False
+
+
+def _random(predictors: Predictors, functional: Functional, eta: Eta) -> list[str]:
+    """The parameters that a functional reads whose linear predictors have random effects."""
+    return [name for name in functional.reads if name in eta and _varies(predictors, name)]
 
 
 def _varies(predictors: Predictors, parameter: str) -> bool:

@@ -6,7 +6,7 @@ ratio of ratios) of averaged means, there even without a product in the formula 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 
 from bayes_glmm.effects.averages import averaging, described
 from bayes_glmm.effects.categories import of_each_part
-from bayes_glmm.effects.contrasts import Contrast, Trend, contrasts_of, meant_for
+from bayes_glmm.effects.contrasts import Contrast, Setting, Trend, contrasts_of, meant_for
 from bayes_glmm.effects.estimands import ESTIMANDS, Estimand, chosen_estimands
 from bayes_glmm.effects.readings import Reading, readings
 from bayes_glmm.effects.tidy import Estimates, tidy
@@ -76,13 +76,13 @@ def interact(
     contrasts = contrasts_of(posterior.design, variable, contrast)
     moderators = contrasts_of(posterior.design, moderator, moderator_contrast)
 
-    def changed(of: Functional) -> Estimates:
-        wanted = tuple(item for item in chosen_estimands(estimands, posterior.spec, of) if item.name in _CHANGE)
+    def changed(parts: Sequence[Functional]) -> list[Estimates]:
+        wanted = tuple(item for item in chosen_estimands(estimands, posterior.spec, parts[0]) if item.name in _CHANGE)
         if not wanted:
             raise SpecError("An interaction has no such estimand.", advice=f"Valid: {', '.join(_CHANGE)}.")
         fitting = meant_for(meant_for(wanted, contrasts, variable), moderators, moderator)
         names = variable, moderator
-        return _changed(posterior, names, contrasts, moderators, newdata, chosen, fitting, asked, seed, weights, of)
+        return _changed(posterior, names, contrasts, moderators, newdata, chosen, fitting, asked, seed, weights, parts)
 
     return of_each_part(posterior, part, changed)
 
@@ -98,16 +98,47 @@ def _changed(
     asked: Interval,
     seed: int,
     weights: str | np.ndarray | None,
-    of: Functional,
-) -> Estimates:
-    """The change of comparisons of a functional by the first variable with the second."""
+    parts: Sequence[Functional],
+) -> list[Estimates]:
+    """The change of comparisons by the first variable with the second: one answer per functional."""
     design, (variable, moderator) = posterior.design, names
-    rows, _, average = averaging(posterior, chosen, newdata, None, weights, seed, of)
+    rows, _, average = averaging(posterior, chosen, newdata, None, weights, seed, parts)
     means = {}
     for at in dict.fromkeys(setting for item in moderators for setting in item.settings):
         moved = at.apply(design, rows, moderator)
         for setting in dict.fromkeys(setting for item in contrasts for setting in item.settings):
-            means[setting, at] = average(setting.apply(design, moved, variable))[:, 0, :]
+            means[setting, at] = average(setting.apply(design, moved, variable))[:, :, 0, :]
+    what = f"Change with {moderator} of the comparison of the {parts[0].title} of {design.response} by {variable}"
+    description = described(posterior, what, rows, None)
+    return [
+        _change_of(
+            posterior,
+            names,
+            {settings: each[k] for settings, each in means.items()},
+            contrasts,
+            moderators,
+            chosen,
+            wanted,
+            asked,
+            description,
+        )
+        for k in range(len(parts))
+    ]
+
+
+def _change_of(
+    posterior: Posterior,
+    names: tuple[str, str],
+    means: Mapping[tuple[Setting, Setting], np.ndarray],
+    contrasts: Sequence[Contrast | Trend],
+    moderators: Sequence[Contrast | Trend],
+    chosen: Sequence[Reading],
+    wanted: Sequence[Estimand],
+    asked: Interval,
+    description: str,
+) -> Estimates:
+    """The answer from the averages [draw, reading] at each setting of both variables."""
+    variable, moderator = names
     labels, draws, null = [], [], []
     for item in contrasts:
         for at_item in moderators:
@@ -124,12 +155,11 @@ def _changed(
                     (variable, item.label, moderator, at_item.label, estimand.name, reading.label) for reading in chosen
                 ]
     table = pd.DataFrame(labels, columns=["variable", "contrast", "moderator", "at", "estimand", "effect"])
-    what = f"Change with {moderator} of the comparison of the {of.title} of {design.response} by {variable}"
     return tidy(
         np.concatenate(draws, axis=1),
         table,
         asked,
         posterior.sample_shape,
-        described(posterior, what, rows, None),
+        description,
         np.array(null),
     )

@@ -25,6 +25,7 @@ from bayes_glmm.effects.readings import (
     kept_factors,
     linear_predictors,
     mean_response,
+    parts_of_response,
     readings,
 )
 from bayes_glmm.effects.tidy import Estimates, tidy
@@ -110,7 +111,7 @@ def predict(
             raise SpecError(f"New responses have no part {part!r}.", advice="Use scale='response'.")
         part = "mean"
 
-    def predicted(of: Functional) -> Estimates:
+    def predicted(of: Sequence[Functional]) -> list[Estimates]:
         return _predicted(posterior, newdata, chosen, scale, asked, seed, of)
 
     return of_each_part(posterior, part, predicted)
@@ -123,10 +124,10 @@ def _predicted(
     scale: Scale,
     asked: Interval,
     seed: int,
-    of: Functional,
-) -> Estimates:
-    """A functional of the response, or new responses, at rows."""
-    by_category = of.name in posterior.spec.family.by_category
+    parts: Sequence[Functional],
+) -> list[Estimates]:
+    """Functionals of the response, or new responses, at rows: one answer per functional."""
+    of = parts[0]
     if scale == "link" and posterior.spec.family.categories:
         raise SpecError(
             "Probabilities of categories are not the inverse link of one predictor.",
@@ -142,37 +143,40 @@ def _predicted(
     posterior = with_unseen_groups(posterior, whole, chosen, seed)
     predictors = encode(posterior.design, whole, kept_factors(chosen))
     total = int(np.prod(posterior.sample_shape))
-    values = np.empty((total, len(rows), len(chosen)))  # rows of one pattern side by side
+    values = np.empty((len(parts), total, len(rows), len(chosen)))  # rows of one pattern side by side
     fresh = fresh_effects(posterior, seed)
     for k, reading in enumerate(chosen):
         rng = np.random.default_rng([seed, OUTCOME, k])
         for draws in draw_slices(posterior, len(rows)):
             if scale == "outcome":
-                values[draws, :, k] = _outcomes(posterior, predictors, reading, draws, fresh, trials, rng)
+                values[0, draws, :, k] = _outcomes(posterior, predictors, reading, draws, fresh, trials, rng)
+            elif scale == "link":
+                values[0, draws, :, k] = mean_response(posterior, predictors, reading, draws, fresh, scale, of)
             else:
-                values[draws, :, k] = mean_response(posterior, predictors, reading, draws, fresh, scale, of)
+                values[:, draws, :, k] = parts_of_response(posterior, predictors, reading, parts, draws, fresh)
     repeated = rows.loc[rows.index.repeat(len(chosen))].reset_index(drop=True)
     labels = beside(repeated, effect=[reading.label for reading in chosen] * len(rows))
     link = posterior.spec.link_of_part(of).name
     response, title = posterior.design.response, of.title[:1].upper() + of.title[1:]
     whose = response if of.name == "mean" else of.factor
     of_outcomes = functional_of_outcomes(posterior.spec) if scale == "outcome" else None
+    by_category = of.name in posterior.spec.family.by_category
     what = _SCALES[scale].format(y=response, of=whose, link=link, what=title)
     beyond = beyond_data(posterior.design, [whole])
     readings_text = ", ".join(reading.label for reading in chosen)
-    return tidy(
-        values.reshape(total, -1),
-        labels,
-        asked,
-        posterior.sample_shape,
-        f"{what}, {readings_text}.",
-        functional=of_outcomes or ("mean" if by_category else "median"),
-        notes=(
-            *_unused_groups(posterior.design, newdata, chosen),
-            *([beyond] if beyond else []),
-            *not_determined(posterior.design, values.reshape(total, -1)),
-        ),
-    )
+    notes = (*_unused_groups(posterior.design, newdata, chosen), *([beyond] if beyond else []))
+    return [
+        tidy(
+            own,
+            labels,
+            asked,
+            posterior.sample_shape,
+            f"{what}, {readings_text}.",
+            functional=of_outcomes or ("mean" if by_category else "median"),
+            notes=(*notes, *not_determined(posterior.design, own)),
+        )
+        for own in values.reshape(len(parts), total, -1)
+    ]
 
 
 def _unused_groups(design: Design, newdata: pd.DataFrame | None, chosen: Sequence[Reading]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayes_glmm.design import Design, Predictors
-from bayes_glmm.effects.expect import expect, over_effects, value_of
+from bayes_glmm.effects.expect import expectations, over_effects, values_of
 from bayes_glmm.effects.integrate import averaged_predictor
 from bayes_glmm.effects.patterns import split_blocks
 from bayes_glmm.errors import SpecError, choices
@@ -151,17 +151,38 @@ def mean_response(
         As :func:`~bayes_glmm.effects.expect.expect`.
     """
     spec, asked = posterior.spec, part or posterior.spec.family.mean
+    if scale == "response":
+        return parts_of_response(posterior, predictors, reading, (asked,), draws, fresh)[0]
     eta = linear_predictors(posterior, predictors, reading, draws, fresh)
     _, others = split_blocks(predictors, reading.kept)
-    if scale == "link" and asked.reads == (asked.factor,) and asked.factor in eta:
+    if asked.reads == (asked.factor,) and asked.factor in eta:
         # without the detour over a mean that may round to 0 or 1
         if reading.name != "integrated":
             return eta[asked.factor]
         link = spec.link_of_part(asked)
         return over_effects(posterior, averaged_predictor, others, eta[asked.factor], draws, asked.factor, link)
-    if reading.name == "integrated":
-        found = expect(posterior, asked, others, eta, draws)
-    else:
-        found = value_of(posterior, asked, eta, draws)
+    (found,) = parts_of_response(posterior, predictors, reading, (asked,), draws, fresh)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(spec.link_of_part(asked).forward(found, NUMPY), float) if scale == "link" else found
+        return np.asarray(spec.link_of_part(asked).forward(found, NUMPY), float)
+
+
+def parts_of_response(
+    posterior: Posterior,
+    predictors: Predictors,
+    reading: Reading,
+    parts: Sequence[Functional],
+    draws: slice = slice(None),
+    fresh: dict[str, np.ndarray] | None = None,
+) -> np.ndarray:
+    """Parts of the response [part, draw, row]: one, or one part for several categories, which share the work.
+
+    Raises
+    ------
+    SpecError
+        As :func:`~bayes_glmm.effects.expect.expect`.
+    """
+    eta = linear_predictors(posterior, predictors, reading, draws, fresh)
+    if reading.name != "integrated":
+        return values_of(posterior, parts, eta, draws)
+    _, others = split_blocks(predictors, reading.kept)
+    return expectations(posterior, parts, others, eta, draws)

@@ -74,6 +74,9 @@ class Family:
         Those of ordered categories.
     shared_formula : bool
         Whether each parameter has the formula of the response.
+    correlated_priors : float
+        The correlation of the default priors of a coefficient of two parameters with the same columns; 0.5 where they
+        are contrasts with a reference.
     equation : str
         The distribution as the printed model writes it, with ``{trials}`` and ``{categories}`` where it has some; its
         title where this is empty.
@@ -110,6 +113,7 @@ class Family:
     by_category: Mapping[str, tuple[Functional | None, ...]] = field(default_factory=dict)
     thresholds: Thresholds | None = None
     shared_formula: bool = False
+    correlated_priors: float = 0.0
     equation: str = ""
     formulas: Mapping[str, str] = field(default_factory=dict)
     elsewhere: Mapping[str, str] = field(default_factory=dict)

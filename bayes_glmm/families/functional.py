@@ -50,6 +50,9 @@ class Functional:
         function ``(at) -> c_k`` has.
     scale : str
         The parameter that multiplies c_k - eta in these events; empty where none does.
+    every : function, optional
+        ``(at) -> values [category, ...]`` of all functionals of its part at once, where it is that of a category and
+        they share their work.
     diverges : mapping of str to str
         Parameters over whose random effects it has no average, with the reason in words.
     """
@@ -69,6 +72,7 @@ class Functional:
     events: tuple[tuple[float, Callable[[At], Any]], ...] = ()
     scale: str = ""
     link: str = ""
+    every: Callable[[At], np.ndarray] | None = None
     diverges: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -49,18 +49,25 @@ def categorical(labels: tuple[str, ...]) -> Family:
             others = f.where(k > j - 0.5, f.where(k < j + 0.5, others, added), added)
         return -f.softplus(others)
 
-    def draw(rng: np.random.Generator, y: Response, at: At) -> np.ndarray:
+    def weights(at: At) -> np.ndarray:
         etas = np.broadcast_arrays(*(at[name].eta for name in names))
         logits = np.stack([np.zeros_like(etas[0]), *etas])
-        weights = np.cumsum(np.exp(logits - logits.max(axis=0)), axis=0)
-        uniform = rng.uniform(size=etas[0].shape) * weights[-1]
-        return 1.0 + np.sum(uniform > weights[:-1], axis=0)
+        return np.exp(logits - logits.max(axis=0))
+
+    def draw(rng: np.random.Generator, y: Response, at: At) -> np.ndarray:
+        below = np.cumsum(weights(at), axis=0)
+        uniform = rng.uniform(size=below.shape[1:]) * below[-1]
+        return 1.0 + np.sum(uniform > below[:-1], axis=0)
+
+    def every(at: At) -> np.ndarray:
+        each = weights(at)
+        return each / each.sum(axis=0)
 
     def category(k: int) -> Functional:
         def value(at: At) -> Any:
             return np.exp(log_density(Response(float(k)), at, NUMPY))
 
-        return Functional(CATEGORY, "probability of each category", names, value, range="unit")
+        return Functional(CATEGORY, "probability of each category", names, value, range="unit", every=every)
 
     return Family(
         "categorical",
@@ -86,6 +93,7 @@ def categorical(labels: tuple[str, ...]) -> Family:
         categories=len(labels),
         by_category={CATEGORY: tuple(category(k) for k in range(1, len(labels) + 1))},
         shared_formula=True,
+        correlated_priors=0.5,
         equation="Categorical({categories})",
         elsewhere={"brms": "categorical", "Bambi": "categorical"},
     )

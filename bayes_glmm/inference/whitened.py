@@ -64,7 +64,10 @@ def whitened_model(whitening: Whitening) -> pm.Model:
         pm.Potential("log_prior_z", -0.5 * squares - 0.5 * size * math.log(2.0 * math.pi))
         if beta is not None:
             keys = whitening.estimate.layout.coefficients
-            pm.Potential("log_prior_beta", log_density([priors[key] for key in keys], beta))
+            apart = priors.canonical.apart
+            independent = pt.dot(apart, beta) if len(apart) else beta
+            log_prior = log_density([priors[key] for key in keys], independent)
+            pm.Potential("log_prior_beta", log_prior + priors.canonical.log_apart)
         if priors.thresholds[1:] and beta is not None:
             later = pt.cumsum(pt.stack([auxiliary[name] for name in design.steps])) - beta[0]
             pm.Potential("log_prior_thresholds", log_density(priors.thresholds[1:], later))

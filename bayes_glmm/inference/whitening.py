@@ -181,7 +181,7 @@ def _precision(likelihood: Likelihood, estimate: Estimate, priors: Priors, curva
     cross = A.T @ (weights[:, None] * X)
     swept = likelihood.elimination.blocks(factor.D_root) @ cross[:n]
     precision = np.empty((p + len(factor.S_root),) * 2)
-    precision[:p, :p] = X.T @ (weights[:, None] * X) - swept.T @ swept + np.diag(_prior_precision(estimate, priors))
+    precision[:p, :p] = X.T @ (weights[:, None] * X) - swept.T @ swept + _prior_precision(estimate, priors)
     precision[p:, :p] = cross[n:] - factor.V.T @ swept
     precision[:p, p:] = precision[p:, :p].T
     precision[p:, p:] = factor.S_root @ factor.S_root.T
@@ -189,10 +189,12 @@ def _precision(likelihood: Likelihood, estimate: Estimate, priors: Priors, curva
 
 
 def _prior_precision(estimate: Estimate, priors: Priors) -> np.ndarray:
-    """Curvature of the log prior of each coefficient at the mode, where it bends down."""
-    result = []
-    for name, value in zip(estimate.layout.coefficients, estimate.parameters.beta, strict=True):
+    """Curvature of the log prior of the coefficients at the mode, where it bends down [coefficient, coefficient]."""
+    result, apart = [], priors.canonical.apart
+    beta = apart @ estimate.parameters.beta if len(apart) else estimate.parameters.beta
+    for name, value in zip(estimate.layout.coefficients, beta, strict=True):
         prior, step = priors[name], 1e-4 * (1.0 + abs(value))
         slopes = [log_density(prior, value + move)[1] for move in (-step, step)]
         result.append(max(0.0, (slopes[0] - slopes[1]) / (2.0 * step)))
-    return np.array(result)
+    diagonal = np.diag(np.array(result))
+    return apart.T @ diagonal @ apart if len(apart) else diagonal

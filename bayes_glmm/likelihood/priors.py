@@ -43,11 +43,13 @@ class LogPrior:
     def __call__(self, y: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient [parameter] at y [parameter]."""
         gradient = np.zeros_like(y)
-        value = 0.0
+        value = self.priors.canonical.log_apart
+        apart = self.priors.canonical.apart  # of mixed coefficients the independent ones have priors
+        b, slopes = apart @ y[self.layout.beta] if len(apart) else y, gradient.copy()
         for j, name in enumerate(self.layout.coefficients):
-            density, slope = log_density(self.priors[name], y[j])
+            density, slopes[j] = log_density(self.priors[name], b[j])
             value += density
-            gradient[j] = slope
+        gradient[self.layout.beta] = apart.T @ slopes[self.layout.beta] if len(apart) else slopes[self.layout.beta]
         for j, (name, free) in enumerate(self.layout.constants.items(), start=self.layout.theta.stop):
             number = free.back(float(y[j]))
             if not free.inside(number):

@@ -49,7 +49,8 @@ def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood)
     Returns
     -------
     pm.Model
-        With ``beta [coefficient]``, where default priors are of the span ``beta = T b``, ``b [canonical]``, and
+        With ``beta [coefficient]``, where default priors are of the span ``beta = T b``, ``b [canonical]``, with those
+        of several categories ``beta = T M b`` over the b of all of them, and
         ``beta_sigma [coefficient_sigma]`` of each further parameter with a formula; for each
         grouping factor g ``sd_g``, ``G_g``, ``z_g``, ``u_g`` and where correlated ``corr_g``; auxiliary parameters;
         ``threshold [adjacent]`` of ordered categories; the
@@ -62,7 +63,7 @@ def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood)
     """
     spec, design, priors = problem.spec, problem.design, problem.priors
     with pm.Model(coords=_labels(problem)) as model:
-        beta = {one.parameter: fixed_effects(one, priors) for one in design.predictors.fixed[bool(design.thresholds) :]}
+        beta = coefficients(design.predictors.fixed[bool(design.thresholds) :], priors)
         if design.thresholds:
             beta[LOCATION] = _below_thresholds(problem)
         steps = _steps(spec, model)
@@ -75,10 +76,35 @@ def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood)
 def _labels(problem: Problem) -> dict[str, list]:
     labels = dimension_labels(problem.design)
     fixed = problem.priors.canonical.fixed.items()
-    labels |= {canonical_dim(name): list(one.names) for name, one in fixed if not one.is_identity}
+    mixed = problem.priors.canonical.mix is not None
+    labels |= {canonical_dim(name): list(one.names) for name, one in fixed if mixed or not one.is_identity}
     if problem.design.thresholds:
         labels[canonical_dim(LOCATION)] = list(problem.priors.canonical.location.names[1:])
     return labels
+
+
+def coefficients(fixed: Sequence[Predictor], priors: Priors) -> dict[str, pt.TensorVariable | None]:
+    """Add the coefficients of parameters to the model in context, as ``beta``; None for one without."""
+    mix = priors.canonical.mix
+    if mix is None:
+        return {one.parameter: fixed_effects(one, priors) for one in fixed}
+    found: dict[str, pt.TensorVariable | None] = {}
+    b = pt.concatenate([independent_effects(one, priors) for one in fixed if one.coefficients])
+    start = 0
+    for one in fixed:
+        stop = start + len(one.coefficients)
+        own = pt.dot(priors.canonical.fixed[one.parameter].T, pt.dot(mix[start:stop], b))
+        found[one.parameter] = pm.Deterministic(one.variable, own, dims=one.dim) if one.coefficients else None
+        start = stop
+    return found
+
+
+def independent_effects(predictor: Predictor, priors: Priors) -> pt.TensorVariable:
+    """Add what the coefficients of a parameter are made of, as ``b``, to the model in context."""
+    columns = priors.canonical.fixed[predictor.parameter]
+    scalars = [priors.scalars[f"{predictor.variable}[{name}]"] for name in columns.names]
+    name, dim = canonical_coefficients(predictor.parameter), canonical_dim(predictor.parameter)
+    return vector_variable(name, columns.names, scalars, dim, "real")
 
 
 def fixed_effects(predictor: Predictor, priors: Priors) -> pt.TensorVariable | None:
@@ -86,12 +112,11 @@ def fixed_effects(predictor: Predictor, priors: Priors) -> pt.TensorVariable | N
     if not predictor.coefficients:
         return None
     columns = priors.canonical.fixed[predictor.parameter]
-    scalars = [priors.scalars[f"{predictor.variable}[{name}]"] for name in columns.names]
     if columns.is_identity:
+        scalars = [priors.scalars[f"{predictor.variable}[{name}]"] for name in columns.names]
         return vector_variable(predictor.variable, columns.names, scalars, predictor.dim, "real")
-    name, dim = canonical_coefficients(predictor.parameter), canonical_dim(predictor.parameter)
-    b = vector_variable(name, columns.names, scalars, dim, "real")
-    return pm.Deterministic(predictor.variable, pt.dot(columns.T, b), dims=predictor.dim)
+    beta = pt.dot(columns.T, independent_effects(predictor, priors))
+    return pm.Deterministic(predictor.variable, beta, dims=predictor.dim)
 
 
 def _below_thresholds(problem: Problem) -> pt.TensorVariable:

@@ -86,7 +86,7 @@ def prepare(path: str | Path, overrides: Mapping[str, Mapping[str, Any]] | None 
     settings = _read_settings(config, document)
     place = ("model", "formula" if config.model.formula else "response")
     with document.at(*place):
-        labels = label_columns(spec.predicted.values())
+        labels = label_columns(spec.asked)
     data = read_data(config.data, document, labels)
     with document.at(*place):
         design = build_design(spec, data, config.data.missing)

@@ -87,6 +87,8 @@ class ModelSection(Section):
         Of the response's predictor, or of several.
     thresholds : {"flexible", "equidistant", "symmetric"}
         The pattern of the thresholds of ordered categories.
+    reference : str, optional
+        Of categories without an order the one that others are compared with.
     """
 
     formula: str | Annotated[list[str], Field(min_length=1)] | None = None
@@ -99,6 +101,7 @@ class ModelSection(Section):
     offset: str | None = None
     family: str = "gaussian"
     link: str | dict[str, str] | None = None
+    reference: FormulaText | None = None
     priors: dict[str, str] = {}
     thresholds: str | None = None
 

@@ -24,14 +24,14 @@ from bayes_glmm.numerics.functions import Functions
 from bayes_glmm.spec.additions import Additions
 from bayes_glmm.spec.formula import Formula
 from bayes_glmm.spec.priors import Prior
-from bayes_glmm.spec.reading import (
+from bayes_glmm.spec.reading import check_no_clash, family_name, random_term
+from bayes_glmm.spec.several import (
     Formulas,
     Links,
-    check_no_clash,
+    check_of_categories,
     check_text,
-    family_name,
-    links_of_parameters,
-    random_term,
+    formulas_of_categories,
+    links_of,
     read_formulas,
 )
 from bayes_glmm.spec.terms import RandomTerm
@@ -58,6 +58,10 @@ class ModelSpec:
         Of further parameters of the family; those without one are constants.
     links : dict of str to str
         The link of each further parameter with a formula.
+    of_categories : dict of str to Formula
+        Of single categories, by parameter, where each has a predictor; the others have the formula of the response.
+    reference : str
+        The category that others are compared with, where they have no order; the first of the data if empty.
     categories : tuple of str
         The categories of the response in the data; none of numbers, and before there are data.
     own : Family or None
@@ -78,6 +82,8 @@ class ModelSpec:
     priors: dict[str, Prior] = field(default_factory=dict)
     formulas: dict[str, Formula] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    of_categories: dict[str, Formula] = field(default_factory=dict)
+    reference: str = ""
     categories: tuple[str, ...] = field(default=(), compare=False)
     own: Family | None = None
     thresholds: str = FLEXIBLE
@@ -91,6 +97,7 @@ class ModelSpec:
         priors: Mapping[str, str | Prior] | None = None,
         formulas: Mapping[str, str] | None = None,
         thresholds: str | None = None,
+        reference: str | int | None = None,
     ) -> ModelSpec:
         """Read formulas in lme4's notation.
 
@@ -108,6 +115,8 @@ class ModelSpec:
             The right-hand sides of further parameters, another way to write the list: ``{"sigma": "z + (1 | g)"}``.
         thresholds : {"flexible", "equidistant", "symmetric"}, optional
             The pattern of the thresholds of ordered categories; flexible by default.
+        reference : str or number, optional
+            Of categories without an order the one that others are compared with; the first by default.
 
         Raises
         ------
@@ -115,7 +124,8 @@ class ModelSpec:
             For a formula, family, link or prior that cannot be.
         """
         first, further, additions = read_formulas(formula, formulas)
-        return cls._checked(first, further, additions, family, link, priors, thresholds)
+        reference = "" if reference is None else str(reference)
+        return cls._checked(first, further, additions, family, link, priors, thresholds, reference)
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> ModelSpec:
@@ -128,7 +138,7 @@ class ModelSpec:
         """
         if not isinstance(mapping, Mapping):
             raise SpecError(f"A model is a {type(mapping).__name__}.", advice="Give its parts by name.")
-        known = ("formula", *_PARTS, "formulas", "family", "link", "priors", "thresholds")
+        known = ("formula", *_PARTS, "formulas", "family", "link", "priors", "thresholds", "reference")
         for key in mapping:
             if key not in known:
                 raise SpecError(f"A model has no {key!r}.", advice=choices(key, known))
@@ -157,6 +167,7 @@ class ModelSpec:
             mapping.get("priors"),
             mapping.get("formulas"),
             mapping.get("thresholds"),
+            mapping.get("reference"),
         )
 
     @classmethod
@@ -169,13 +180,23 @@ class ModelSpec:
         link: Links,
         priors: Mapping[str, str | Prior] | None,
         thresholds: str | None,
+        reference: str,
     ) -> ModelSpec:
         own = own_family(family) if isinstance(family, Family) else None
         found = own or get_family(family_name(family))
         pattern = pattern_of(found, thresholds)
         found = in_form(found, pattern, formulas)
         additions.check_family(found)
-        links = links_of_parameters(found, formulas, link)
+        if reference and not found.response.nominal:
+            raise SpecError(
+                f"A {found.name} response has no reference category.",
+                f"reference {reference!r}",
+                "Leave it out, or use family='categorical'.",
+            )
+        of_categories = formulas if found.shared_formula else {}
+        check_of_categories(found, of_categories)
+        formulas = {} if found.shared_formula else formulas
+        links = links_of(found, formulas, link)
         additions.check_link(links[found.location.name])
         formulas = {name: formulas[name] for name in links if name in formulas}
         if formula.trials is not None and not found.response.trials:
@@ -193,9 +214,11 @@ class ModelSpec:
         given = {name: Prior.parse(prior) for name, prior in (priors or {}).items()}
         if own is not None:
             check_no_clash(own, formula, formulas)
+        link_name = links.pop(found.location.name)
         return cls(
-            formula, found.name, links.pop(found.location.name), given, formulas, links, own=own, thresholds=pattern
-        )
+            formula, found.name, link_name, given, formulas, links, of_categories, reference,
+            own=own, thresholds=pattern,
+        )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict, as a config file has it."""
@@ -215,13 +238,15 @@ class ModelSpec:
             ]
         if formula.offset is not None:
             result["offset"] = formula.offset
-        if self.formulas and not self.family.shared_formula:
-            result["formulas"] = {name: one.right for name, one in self.formulas.items()}
+        if further := self.of_categories if self.family.shared_formula else self.formulas:
+            result["formulas"] = {name: one.right for name, one in further.items()}
         links = {} if self.family.shared_formula else self.links
         link = {self.family.location.name: self.link_name} | links if links else self.link_name
         result |= {"family": self.family_name, "link": link}
         if self.thresholds != FLEXIBLE:
             result["thresholds"] = self.thresholds
+        if self.reference:
+            result["reference"] = self.reference
         if self.priors:
             result["priors"] = {name: str(prior) for name, prior in self.priors.items()}
         return result
@@ -261,7 +286,15 @@ class ModelSpec:
     def predicted(self) -> dict[str, Formula]:
         """The formula of each parameter that has one, the location first, then in the family's order."""
         further = (name for name in self.family.auxiliary if name in self.formulas)
-        return {self.family.location.name: self.formula} | {name: self.formulas[name] for name in further}
+        location = self.family.location.name
+        first = self.of_categories.get(location, self.formula)
+        return {location: first} | {name: self.formulas[name] for name in further}
+
+    @property
+    def asked(self) -> tuple[Formula, ...]:
+        """The formulas as they were written."""
+        further = self.of_categories if self.family.shared_formula else self.formulas
+        return self.formula, *further.values()
 
     @property
     def auxiliary(self) -> dict[str, Parameter]:
@@ -270,8 +303,8 @@ class ModelSpec:
 
     @property
     def random(self) -> tuple[RandomTerm, ...]:
-        """The random terms of all formulas."""
-        return tuple(term for formula in self.predicted.values() for term in formula.random)
+        """The random terms of all formulas as they were written."""
+        return tuple(term for formula in self.asked for term in formula.random)
 
     @property
     def defined_everywhere(self) -> bool:
@@ -296,24 +329,30 @@ class ModelSpec:
     def of(self, categories: Sequence[str]) -> ModelSpec:
         """The same for data with these categories of the response; itself for a response of numbers.
 
-        Where each category has a predictor of its own, it has the formula of the response.
+        Where each category has a predictor of its own, it has the formula of the response unless it has its own.
+
+        Raises
+        ------
+        SpecError
+            For a formula of a category that they do not have.
         """
         if not categories:
             return self
         found = replace(self, categories=tuple(categories))
         if not found.family.shared_formula:
             return found
-        further = found.family.auxiliary
-        formulas = {name: replace(self.formula, response=name) for name in further}
-        return replace(found, formulas=formulas, links=dict.fromkeys(further, self.link_name))
+        formulas = formulas_of_categories(found.family, self.formula, self.of_categories, categories)
+        del formulas[found.family.location.name]
+        return replace(found, formulas=formulas, links=dict.fromkeys(formulas, self.link_name))
 
     @property
     def written(self) -> str:
-        """The formulas as they were written: one that categories share stands once."""
-        return str(self.formula) if self.family.shared_formula else "; ".join(map(str, self.predicted.values()))
+        """The formulas as they were written: one that categories share appears once."""
+        return "; ".join(map(str, self.asked))
 
     def __str__(self) -> str:
         links = {} if self.family.shared_formula else self.links
         further = "".join(f", {link} link of {name}" for name, link in links.items())
         further += "" if self.thresholds == FLEXIBLE else f", {self.thresholds} thresholds"
+        further += f", reference {self.reference}" if self.reference else ""
         return f"{self.written}   [{self.family_name}, {self.link_name} link{further}]"

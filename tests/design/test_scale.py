@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -74,6 +75,17 @@ def test_the_middle_of_each_category_without_an_order_is_its_log_odds() -> None:
     spec = spec.of(design.categories)
     found = [middle_of(spec, design, name) for name in ("mu2", "mu3")]
     np.testing.assert_allclose(found, np.log([1.0, 2.0]), atol=1e-12)
+
+
+@pytest.mark.parametrize("without", [1, 3])
+def test_a_category_without_rows_counts_as_half_a_row(without: int) -> None:
+    """As simulated responses may have it, the reference too: all middles are finite."""
+    spec, design = made("categorical", None, "1")
+    spec, other = spec.of(design.categories), 4 - without
+    design = replace(design, y=np.where(design.y == without, float(other), design.y))
+    counts = np.maximum(np.bincount(design.y.astype(int), minlength=4)[1:], 0.5)
+    expected = np.log(counts[1:] / counts[0])
+    assert_allclose([middle_of(spec, design, one.name) for one in spec.family.parameters], expected, atol=1e-10)
 
 
 @pytest.mark.parametrize("family", ["poisson", "negative_binomial"])

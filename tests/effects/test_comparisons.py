@@ -159,13 +159,13 @@ def test_slopes_by_group_average_to_the_whole():
 
 def test_rows_alike_are_worked_out_once(monkeypatch: pytest.MonkeyPatch):
     seen = []
-    plain = averages.mean_response
+    plain = averages.parts_of_response
 
     def counted(posterior, predictors, *rest, **named):
         seen.append(len(predictors))
         return plain(posterior, predictors, *rest, **named)
 
-    monkeypatch.setattr(averages, "mean_response", counted)
+    monkeypatch.setattr(averages, "parts_of_response", counted)
     data = logistic().design.data
     posterior = posterior_at(
         ModelSpec.from_formula("y ~ dose + (1 | g)", family="bernoulli"), data, [0.1, 0.2, 0.3], {"g": [[1.0]]}

@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special, stats
 
 from bayes_glmm.effects import compare, marginal_coefficients, predict, response_variance, slopes
+from bayes_glmm.effects import expect as averaging
+from bayes_glmm.effects.expect import expect, expectations, value_of, values_of
 from bayes_glmm.effects.nakagawa import r_squared_nakagawa
+from bayes_glmm.effects.patterns import encode
 from bayes_glmm.effects.percentiles import group_percentiles
+from bayes_glmm.effects.readings import READINGS, linear_predictors
 from bayes_glmm.effects.spread import r_squared
 from bayes_glmm.effects.tidy import Estimates
 from bayes_glmm.errors import SpecError
@@ -146,6 +150,31 @@ def test_three_categories_are_averaged_by_a_rule_of_nine_digits(sd: float) -> No
     shares = special.softmax(np.stack(np.broadcast_arrays(0.0, a, b)), axis=0)
     expected = np.einsum("kij,i,j->k", shares, weights, weights)
     assert_allclose(first(predict(point, pd.DataFrame({"x": [0.0]}), "integrated")), expected, atol=2e-7)
+
+
+@EVERY_COUNT
+@pytest.mark.parametrize("name", ["correlated", "slopes"])
+def test_a_category_by_itself_is_averaged_as_among_all(name: str, count: int) -> None:
+    made = posterior(name, count)
+    rows, parts = encode(made.design, ROWS), [one for one in made.spec.family.by_category["category"] if one]
+    eta = linear_predictors(made, rows, READINGS["integrated"], slice(None))
+    together = expectations(made, parts, rows, eta)
+    for one, expected in zip(parts, together, strict=True):
+        assert_array_equal(expect(made, one, rows, eta), expected)
+        assert_allclose(values_of(made, (one,), eta, slice(None))[0], value_of(made, one, eta, slice(None)), rtol=1e-13)
+
+
+def test_all_categories_take_one_pass_over_the_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes, plain = [], averaging.average_of_categories
+
+    def counted(*of: Any) -> np.ndarray:
+        passes.append(of)
+        return plain(*of)
+
+    monkeypatch.setattr(averaging, "average_of_categories", counted)
+    predict(posterior("correlated", 5), ROWS, "integrated")
+    compare(posterior("correlated", 5), "f", random_effects="integrated")
+    assert len(passes) == 3  # the rows, and those with either level
 
 
 def test_two_categories_are_averaged_as_an_event_is() -> None:

@@ -73,9 +73,7 @@ def test_a_declared_category_that_no_row_has_is_left_out_and_named() -> None:
 
 
 FORMULAS: dict[str, tuple[Any, Sequence[str]]] = {
-    "of the first predictor": (["y ~ x", "mub ~ x"], ["'mub' cannot have another"]),
-    "of another": (["y ~ x", "muc ~ x"], ["'muc' cannot have another"]),
-    "of sigma": (["y ~ x", "sigma ~ x"], ["'sigma' cannot have another"]),
+    "of sigma": (["y ~ x", "sigma ~ x"], ["no parameter 'sigma'"]),
     "trials": ("y | trials(5) ~ x", ["takes no trials"]),
     "successes": ("p(y, 5) ~ x", ["takes no trials"]),
     "weights": ("y | weights(x) ~ x", ["weights(x, frequency)"]),

@@ -8,18 +8,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from numpy.testing import assert_allclose
+from pytensor.compile.mode import Mode
 from scipy import special, stats
 
 import bayes_glmm as bg
 from bayes_glmm.design import Problem
+from bayes_glmm.draws import to_written
 from bayes_glmm.inference.densities.density import Density
 from bayes_glmm.inference.densities.fixed_inputs import fixed_density
 from bayes_glmm.inference.densities.whitened_inputs import whitened_density
+from bayes_glmm.inference.whitened import whitened_model
 from bayes_glmm.inference.whitening import whitening_for
 from tests.inference.jacobian import gaps, of_groups
 from tests.model.test_log_density import log_density
 
+PYTHON = Mode(linker="py", optimizer="fast_compile")
 STRUCTURES = {
     "intercept": "y ~ x + (1 | g)",
     "correlated": "y ~ x + (1 |i| g)",
@@ -61,12 +66,11 @@ def moved(canonical: Problem, density: Density, x: np.ndarray) -> tuple[dict[str
     """A point as the PyMC model has it, by name, and its coordinates in one vector."""
     draw = density.expand(x)
     values: dict[str, np.ndarray] = {}
-    for predictor in canonical.design.predictors.fixed:
-        name = predictor.parameter
-        beta = draw[f"beta_{name}"]
-        values |= {f"{kind}_{name}": beta for kind in ("b", "beta")}
-        values |= {f"beta_{name}[{one}]": value for one, value in zip(predictor.coefficients, beta, strict=True)}
-    flat = [draw[f"beta_{predictor.parameter}"] for predictor in canonical.design.predictors.fixed]
+    beta = np.array([draw[f"beta_{one.parameter}"] for one in canonical.design.predictors.fixed])
+    root = np.linalg.cholesky(np.full((2, 2), 0.5) + 0.5 * np.eye(2))
+    for predictor, b in zip(canonical.design.predictors.fixed, np.linalg.solve(root, beta), strict=True):
+        values[f"b_{predictor.parameter}"] = b
+    flat = [values[f"b_{one.parameter}"] for one in canonical.design.predictors.fixed]
     of_random, flat_random = of_groups(canonical.design, draw)
     return values | of_random, np.concatenate([*flat, *flat_random])
 
@@ -90,6 +94,30 @@ def test_gradients_are_those_of_the_values(name: str | None) -> None:
     numerical = [(density(x + along)[0] - density(x - along)[0]) / 2e-5 for along in 1e-5 * np.eye(len(x))]
     # values of order 100 err by 1e-14, their differences by 1e-9
     assert_allclose(density(x)[1], numerical, rtol=1e-6, atol=3e-7)
+
+
+def test_the_whitened_pymc_model_has_the_prior_of_contrasts() -> None:
+    """The potential of the coefficients, against SciPy's multivariate normal in canonical columns."""
+    canonical = problem(STRUCTURES["intercept"]).canonical
+    whitening, _ = whitening_for(canonical)
+    assert whitening is not None
+    white = whitened_model(whitening)
+    (potential,) = [each for each in white.potentials if each.name == "log_prior_beta"]
+    point = {name: np.full(np.shape(value), 0.1) for name, value in white.initial_point().items()}
+    outputs = white.replace_rvs_by_values([potential, white["beta_mub"], white["beta_muc"]])
+    value, *betas = white.compile_fn(outputs, inputs=white.value_vars, mode=PYTHON, on_unused_input="ignore")(point)
+    counts = data()["y"].value_counts()
+    mean = [np.log(counts["b"] / counts["a"]), 0.0, np.log(counts["c"] / counts["a"]), 0.0]
+    V = 2.5**2 * np.kron([[1.0, 0.5], [0.5, 1.0]], np.eye(2))
+    assert value == pytest.approx(stats.multivariate_normal(mean, V).logpdf(np.concatenate(betas)), rel=1e-10)
+
+
+def test_draws_in_plain_coordinates_lose_what_coefficients_are_mixed_of() -> None:
+    made = problem("y ~ x")
+    values = {f"{kind}_mu{label}": np.ones((1, 5, 2)) for kind in ("b", "beta") for label in "bc"}
+    names = {"b": "canonical", "beta": "coefficient"}
+    drawn = xr.Dataset({name: (("chain", "draw", f"{names[name[:-4]]}_{name[-3:]}"), values[name]) for name in values})
+    assert set(to_written(drawn, made.priors.canonical, made.design).data_vars) == {"beta_mub", "beta_muc"}
 
 
 def by_hand(beta: np.ndarray, u: np.ndarray) -> float:

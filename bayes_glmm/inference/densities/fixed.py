@@ -10,7 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayes_glmm.inference.densities.priors import constant_at, constant_density, prior_density, thresholds_density
+from bayes_glmm.inference.densities.priors import (
+    coefficients_density,
+    constant_at,
+    constant_density,
+    thresholds_density,
+)
 from bayes_glmm.inference.densities.products import add_product_transposed
 from bayes_glmm.inference.densities.records import inlined, integer_vector, matrix, short_integer_matrix, vector
 from bayes_glmm.inference.densities.rows import rows_value
@@ -25,7 +30,7 @@ class FixedData(NamedTuple):
     y, trials, statistics, X, Z, position, target : arrays
         As in :mod:`~bayes_glmm.inference.kernels.inputs`; Z and its position have no terms.
     remainder : array [3]
-        What rows that were merged add: constant, number of rows lost, sum of squares within.
+        What rows that were merged add: constant, with that of ``apart``; number of rows lost; sum of squares within.
     beta_priors : array [coefficient, 5]
     auxiliary_priors : array [constant, 5]
     mode : array [parameter]
@@ -35,6 +40,8 @@ class FixedData(NamedTuple):
         Where each constant lies.
     thresholds : array [threshold - 1, 6]
         Priors of thresholds of ordered categories but the first; last the constant that is its step.
+    apart : array [coefficient, coefficient]
+        From coefficients to those with independent priors; without rows if these are the same.
     """
 
     y: np.ndarray
@@ -51,6 +58,7 @@ class FixedData(NamedTuple):
     root: np.ndarray
     kinds: np.ndarray
     thresholds: np.ndarray
+    apart: np.ndarray
 
 
 @inlined
@@ -67,10 +75,8 @@ def density(x, gradient, table):  # type: ignore[no-untyped-def] # pragma: no co
     value = data.remainder[0] + rows_value(table, coefficients, np.zeros(0), a, slopes)
     value += thresholds_density(data.thresholds, coefficients, a, slopes, slopes[columns:])
     slope = np.empty(p + m)
-    for c in range(p):
-        own, own_slope = prior_density(data.beta_priors[c], free[c])
-        value += own
-        slope[c] = slopes[c] + own_slope
+    slope[:p] = slopes[:p]
+    value += coefficients_density(data.beta_priors, data.apart, free, slope)
     for k in range(m):
         own, own_slope = constant_density(data.auxiliary_priors[k], data.kinds[k], free[p + k], data.remainder)
         value += own
@@ -98,6 +104,7 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
         root=matrix(table, 11),
         kinds=integer_vector(table, 12),
         thresholds=matrix(table, 13),
+        apart=matrix(table, 14),
     )
 
 

@@ -48,16 +48,18 @@ def fixed_density(problem: Problem) -> Density | None:
     reduced = reduce_rows(spec, design)
     family = kernel_key(reduced.spec)
     order = np.arange(len(reduced.design.y))
+    constant = reduced.constant + priors.canonical.log_apart
     data = FixedData(
         *response_inputs(kernel_of(*family), reduced.design, order),
         *predictor_inputs(reduced.design, order),
-        remainder=np.array([reduced.constant, reduced.lost_rows, reduced.within], dtype=float),
+        remainder=np.array([constant, reduced.lost_rows, reduced.within], dtype=float),
         beta_priors=beta_priors,
         auxiliary_priors=auxiliary_priors,
         mode=found[0],
         root=found[1],
         kinds=np.array([KINDS[one.support] for one in spec.auxiliary.values()], dtype=np.int64),
         thresholds=thresholds,
+        apart=priors.canonical.apart,
     )
     return Density(
         value=Part("fixed density"),

@@ -77,6 +77,29 @@ prior_density = _compiled()
 
 
 @numba.njit(nogil=True, error_model="numpy")
+def coefficients_density(priors, apart, beta, slope):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Log density of the coefficients; its derivatives in them are added to their slopes.
+
+    Where ``apart`` has rows, coefficients are a mixture and those with the priors are ``apart`` times them.
+    """
+    value = 0.0
+    for j in range(len(priors)):
+        b = beta[j]
+        if len(apart):
+            b = 0.0
+            for c in range(len(priors)):
+                b += apart[j, c] * beta[c]
+        own, own_slope = prior_density(priors[j], b)
+        value += own
+        if len(apart):
+            for c in range(len(priors)):
+                slope[c] += own_slope * apart[j, c]
+        else:
+            slope[j] += own_slope
+    return value
+
+
+@numba.njit(nogil=True, error_model="numpy")
 def thresholds_density(priors, beta, a, slope, a_slope):  # type: ignore[no-untyped-def] # pragma: no cover
     """What the priors of the second and later thresholds add; derivatives in beta and a are added to their slopes.
 

@@ -15,7 +15,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-MOST_ARRAYS = 41
+MOST_ARRAYS = 42
 ROWS_CODE = 3 * MOST_ARRAYS  # where its address stands
 ENTRIES = ROWS_CODE + 1
 

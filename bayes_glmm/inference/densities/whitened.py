@@ -25,9 +25,9 @@ from bayes_glmm.inference.densities.levels import make_level_back, make_level_fo
 from bayes_glmm.inference.densities.others import others_back, others_forward
 from bayes_glmm.inference.densities.priors import (
     LARGEST_LOG,
+    coefficients_density,
     constant_at,
     constant_density,
-    prior_density,
     thresholds_density,
 )
 from bayes_glmm.inference.densities.products import subtract_sparse, subtract_sparse_transposed
@@ -56,7 +56,7 @@ class WhitenedData(NamedTuple):
     y, trials, statistics, X, Z, position, target : arrays
         As in :mod:`~bayes_glmm.inference.kernels.inputs`, which calls ``position`` the index.
     remainder : array [3]
-        What rows that were merged add: constant, number of rows lost, sum of squares within.
+        What rows that were merged add: constant, with that of ``apart``; number of rows lost; sum of squares within.
     variances : Variances
     auxiliary_prior : array [constant, 5]
     beta_priors : array [coefficient, 5]
@@ -83,6 +83,8 @@ class WhitenedData(NamedTuple):
         coordinates, less the mode, to themselves. Without rows if these are the same.
     lean : array [coefficient, constant]
         How coefficients follow such constants.
+    apart : array [coefficient, coefficient]
+        From coefficients to those with independent priors; without rows if these are the same.
     stream : array [draw, random effect], 32 bits
         Where u goes instead of into the draw; without rows if it goes into the draw.
     written : integers [2]
@@ -118,6 +120,7 @@ class WhitenedData(NamedTuple):
     thresholds: np.ndarray
     mix: np.ndarray
     lean: np.ndarray
+    apart: np.ndarray
     stream: np.ndarray
     written: np.ndarray
     seeds: np.ndarray
@@ -172,10 +175,7 @@ def make_density(d: int) -> Callable[..., Any]:
             value += own
             gradient[t] = a_slope[k] * constant_at(kind, at.free[k])[1] + data.growth[k, 1] * along + own_slope
             t += 1
-        for c in range(p):
-            own, own_slope = prior_density(data.beta_priors[c], at.beta[c])
-            value += own
-            slope[c] += own_slope
+        value += coefficients_density(data.beta_priors, data.apart, at.beta, slope)
         _mix_back(data, slope, gradient[t - len(data.growth) : t])
         squares = 0.0
         for k in range(len(at.z)):
@@ -237,9 +237,10 @@ def read(table):  # type: ignore[no-untyped-def] # pragma: no cover
         thresholds=matrix(table, 35),
         mix=matrix(table, 36),
         lean=matrix(table, 37),
-        stream=single_matrix(table, 38),
-        written=integer_vector(table, 39),
-        seeds=integer_vector(table, 40),
+        apart=matrix(table, 38),
+        stream=single_matrix(table, 39),
+        written=integer_vector(table, 40),
+        seeds=integer_vector(table, 41),
     )
 
 

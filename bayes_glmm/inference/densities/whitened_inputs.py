@@ -48,10 +48,11 @@ def whitened_density(whitening: Whitening) -> Density | None:
     levels, d = whitening.R.shape
     others = whitening.fixed_and_others
     mix, lean = _mix(whitening)
+    constant = reduced.constant + priors.canonical.log_apart
     data = WhitenedData(
         *response_inputs(kernel, design, order),
         *predictor_inputs(design, order),
-        remainder=np.array([reduced.constant, reduced.lost_rows, reduced.within], dtype=float),
+        remainder=np.array([constant, reduced.lost_rows, reduced.within], dtype=float),
         variances=variances,
         auxiliary_prior=auxiliary_prior,
         beta_priors=beta_priors,
@@ -71,6 +72,7 @@ def whitened_density(whitening: Whitening) -> Density | None:
         thresholds=thresholds,
         mix=mix,
         lean=lean,
+        apart=priors.canonical.apart,
         stream=np.empty((0, 0), dtype=np.float32),
         written=np.zeros(2, dtype=np.int64),
         seeds=np.empty(0, dtype=np.int64),
