@@ -52,7 +52,8 @@ class GLMM:
     priors : mapping of str to str or Prior, optional
         Priors by name, such as ``{"beta": "Normal(0, 1)", "sd_g": "Exponential(1)"}``; see :attr:`priors`.
     missing : {"error", "drop"}
-        What to do with rows that have missing values in used columns.
+        What to do with rows that have missing values in used columns. Of those left out, the fit's
+        ``missing_responses`` predicts the ones that miss the response alone.
     formulas : mapping of str to str, optional
         Right-hand sides of further parameters, another way to write the list: ``{"zi": "z + (1 | g)"}``.
     thresholds : {"flexible", "equidistant", "symmetric"}, optional

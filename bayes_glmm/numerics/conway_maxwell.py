@@ -9,7 +9,8 @@ theta = log lambda and kappa = log Z(theta, nu); derivatives of kappa in theta a
   E(y) = lambda E((y + 1)^(1 - nu)). Newton's steps that leave this bracket, which they narrow, give way to bisection.
 - **Large means**, beyond 2,000 with a variance that is neither small nor near its square, have an expansion whose next
   term is below 1e-14 (Gaunt, Iyengar, Olde Daalhuis & Simsek 2019, Annals of the Institute of Statistical Mathematics
-  71, 163-180). Means above 1e7 with phi = 1 / nu above mu / 2,000, which are far from any use, have no density here.
+  71, 163-180). Above 1e7 it serves always, to 1e-8 where phi = 1 / nu is above mu / 2,000; phi above mu / 50, far from
+  any use, has no density there.
 
 This module imports numba; its forms for other namespaces are in :mod:`~bayes_glmm.numerics.conway_maxwell_forms`.
 """

@@ -105,21 +105,22 @@ class Truncated:
 class ConwayMaxwell:
     """By the sum of its terms, with a root of SciPy for the rate that gives each mean."""
 
-    def __init__(self, mu: np.ndarray, phi: float) -> None:
-        self.nu, self.j = 1.0 / phi, np.arange(400.0)
-        self.logs = np.vectorize(self._log_rate)(mu)
+    def __init__(self, mu: np.ndarray, phi: Any) -> None:
+        self.j, self.nu = np.arange(1000.0), 1.0 / (phi + 0.0 * mu)
+        self.logs = np.vectorize(self._log_rate)(mu, self.nu)
 
-    def _terms(self, log_rate: float) -> np.ndarray:
-        return self.j * log_rate - self.nu * special.gammaln(self.j + 1.0)
+    def _terms(self, log_rate: float, nu: float) -> np.ndarray:
+        return self.j * log_rate - nu * special.gammaln(self.j + 1.0)
 
-    def _log_rate(self, mu: float) -> float:
+    def _log_rate(self, mu: float, nu: float) -> float:
         def excess(log_rate: float) -> float:
-            return float(special.softmax(self._terms(log_rate)) @ self.j) / mu - 1.0
+            return float(special.softmax(self._terms(log_rate, nu)) @ self.j) / mu - 1.0
 
-        return float(optimize.brentq(excess, np.log(mu) - 50.0, self.nu * 5.0 + 5.0, xtol=1e-15, rtol=1e-15))
+        return float(optimize.brentq(excess, np.log(mu) - 50.0, nu * 5.0 + 5.0, xtol=1e-15, rtol=1e-15))
 
     def logpmf(self, y: np.ndarray) -> np.ndarray:
-        total = np.array([special.logsumexp(self._terms(one)) for one in self.logs])
+        pairs = zip(self.logs, self.nu, strict=True)
+        total = np.array([special.logsumexp(self._terms(log_rate, nu)) for log_rate, nu in pairs])
         return y * self.logs - self.nu * special.gammaln(y + 1.0) - total
 
 
@@ -223,7 +224,7 @@ SCIPY: dict[str, Any] = {
     "negative_binomial": lambda mu, aux, n: stats.nbinom(aux["phi"], aux["phi"] / (aux["phi"] + mu)),
     "negative_binomial_1": lambda mu, aux, n: stats.nbinom(mu / aux["phi"], 1 / (1 + aux["phi"])),
     "geometric": lambda mu, aux, n: stats.geom(1 / (1 + mu), loc=-1),
-    "com_poisson": lambda mu, aux, n: ConwayMaxwell(mu, float(aux["phi"])),
+    "com_poisson": lambda mu, aux, n: ConwayMaxwell(mu, aux["phi"]),
     "beta_binomial": lambda mu, aux, n: stats.betabinom(n, mu * aux["phi"], (1 - mu) * aux["phi"]),
 }
 # with zeros of their own
