@@ -19,7 +19,7 @@ import pandas as pd
 
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.effects.tidy import Estimates, tidy
-from bayes_glmm.families import Family
+from bayes_glmm.families import DISC, Family
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.summaries import Interval, IntervalKind
 
@@ -159,7 +159,8 @@ def _shares(posterior: Posterior) -> Iterator[Row]:
 
 
 def _median_odds_ratios(posterior: Posterior) -> Iterator[Row]:
-    if posterior.spec.link_name != "logit" or not _has_latent_scale(posterior.spec.family):
+    spec = posterior.spec
+    if spec.link_name != "logit" or not _has_latent_scale(spec.family) or DISC.name in spec.formulas:
         return
     for block in posterior.design.blocks:
         if "Intercept" in block.effects:

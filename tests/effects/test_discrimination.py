@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 from scipy import special
 
 from bayes_glmm.effects.predictions import predict
+from bayes_glmm.effects.variance import variance
 from bayes_glmm.families import get_link
 from bayes_glmm.names import step
 from bayes_glmm.numerics.functions import NUMPY
@@ -116,3 +117,9 @@ def test_very_large_variances_have_the_average_of_a_step() -> None:
         found = predict(point, pd.DataFrame({"x": [1.0]}), "integrated", part="at_least").table["estimate"]
         expected = special.ndtr((BETA - THRESHOLDS) / 5.0)
         assert_allclose(found, expected, atol=5e-4)  # the mean of a latent cloglog variable is 0.6 / e^7.5 away
+
+
+def test_variation_has_no_share_and_no_odds_ratio_that_holds_for_all_rows() -> None:
+    posterior = at_a_point("cumulative", "logit", "y ~ x + (1 |i| g)", "x + (1 |i| g)", BOTH)
+    quantities = set(variance(posterior).table["quantity"])
+    assert quantities == {"sd", "correlation", "variance", "covariance"}
