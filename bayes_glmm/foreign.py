@@ -173,7 +173,11 @@ _FUNCTIONS: dict[str, str] = {
         ("c", "cbind", "mvbind", "matrix", "list"),
         "Lists are not read. Successes of trials are p(y, n) ~ ...; knots are placed by bs(x, df=5).",
     ),
-    **dict.fromkeys(("Surv", "cens", "censored", "truncated"), "Censored and truncated responses are not supported."),
+    "Surv": "Write {x} | cens(1 - {rest}) ~ ..., where {rest} is 1 for an event, 0 for a censored time.",
+    **dict.fromkeys(
+        ("cens", "censored"), "Censoring stands beside the response: y | cens(c) ~ ..., or censored(y, c) ~ ..."
+    ),
+    "truncated": "Bounds stand beside the response: y | trunc(lb=0, ub=10) ~ ..., or truncated(y, lb=0) ~ ...",
     "weighted": "Write {x} | weights({rest}, frequency) ~ ..., or weights({rest}, precision).",
     **dict.fromkeys(("weights", "w"), "Write y | weights({x}, frequency) ~ ..., or weights({x}, precision)."),
     **dict.fromkeys(("bf", "brmsformula", "Formula", "formula", "nlf", "lf"), "Write the formula itself: 'y ~ x'."),
@@ -306,14 +310,15 @@ def _first(table: Iterable[tuple[str, str]], text: str) -> str:
 
 _TRIALS = "Write p({y}, {n}) ~ ... for {y} successes of {n} trials"
 _RESPONSES: tuple[tuple[str, str], ...] = (
-    (r".*[|+]\s*(cens|trunc)\(.*", "Censored and truncated responses are not supported."),
     (
         r".*[|+]\s*\w+\(.*",
-        "Terms after the bar are trials(n), rate(t), se(s), weights(w, frequency) and weights(w, precision).",
+        "Terms after the bar are trials(n), rate(t), se(s), weights(w, frequency), weights(w, precision), cens(c, y2) "
+        "and trunc(lb=0, ub=10).",
     ),
     (r"(c|cbind|mvbind)\((?P<y>[^,]*),(?P<n>[^,]*)\)", _TRIALS + "; several responses are a model each."),
     (r"(c|cbind|mvbind)\(.*", "Model one response at a time; y successes of n trials are p(y, n) ~ ..."),
-    (r"Surv\(.*", "Censored responses are not supported."),
+    (r"Surv\((?P<y>[^,]*),(?P<event>[^,]*)\)", "Write {y} | cens(1 - {event}) ~ ..., {event} being 1 for an event."),
+    (r"Surv\(.*", "Write y | cens(c, y2) ~ ... with c one of left, none, right, interval."),
     (r"(?P<y>[\w.]+)\s*/\s*(?P<n>[\w.]+)", _TRIALS + "; make another ratio a column of the data first."),
 )
 

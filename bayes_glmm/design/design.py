@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 
 from bayes_glmm import names
 from bayes_glmm.design.block import RandomBlock
+from bayes_glmm.design.limits import Limits
 from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.families import Response
 
@@ -112,6 +114,8 @@ class Design:
         Names of the response's categories; ``y`` has their numbers 1, 2, ...
     thresholds : tuple of str
         Names of the thresholds between ordered categories: ``low|high``.
+    limits : Limits or None
+        What ``cens()`` and ``trunc()`` say of the rows.
     """
 
     response: str
@@ -125,16 +129,17 @@ class Design:
     aliased: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     thresholds: tuple[str, ...] = ()
+    limits: Limits | None = None
 
     @property
     def response_variable(self) -> str:
         """The response's variable in draws."""
         return names.response_variable(self.response)
 
-    @property
+    @cached_property
     def observed(self) -> Response:
-        """The observed values [row] and their numbers of trials."""
-        return Response(self.y, self.trials)
+        """The observed values [row], their numbers of trials, and what is known of censored and truncated ones."""
+        return Response(self.y, self.trials) if self.limits is None else self.limits.response(self.y)
 
     @property
     def coefficients(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -51,6 +52,11 @@ class ResponseKind:
     def has_zeros(self) -> bool:
         """Whether it is a number above 0, or 0 with a probability of its own: zeros are worth counting."""
         return self.is_count or 0.0 in self.masses
+
+    @property
+    def least(self) -> float:
+        """The number that no response is below."""
+        return -math.inf if self.range == "real" else 0.0
 
     @property
     def is_binary(self) -> bool:

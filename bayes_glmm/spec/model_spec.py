@@ -14,7 +14,8 @@ from bayes_glmm.spec.formula import Formula, parse_formula
 from bayes_glmm.spec.priors import Prior
 from bayes_glmm.spec.terms import RandomTerm
 
-_PARTS = ("response", "trials", "frequency", "fixed", "offset", "random")
+_BESIDE = ("trials", "frequency", "cens", "trunc")  # the response, as texts
+_PARTS = ("response", *_BESIDE, "fixed", "offset", "random")
 Formulas = str | Sequence[str]
 Links = str | Mapping[str, str] | None
 
@@ -113,7 +114,7 @@ class ModelSpec:
         elif "response" not in mapping:
             raise SpecError("A model needs a 'formula', or at least a 'response'.")
         else:
-            for key in ("response", "trials", "frequency", "fixed", "offset"):
+            for key in ("response", *_BESIDE, "fixed", "offset"):
                 _check_text(
                     key, mapping.get(key, "1" if key == "fixed" else None), required=key in ("response", "fixed")
                 )
@@ -121,7 +122,7 @@ class ModelSpec:
             if not isinstance(terms, Sequence) or isinstance(terms, str):
                 raise SpecError(f"The random terms are a {type(terms).__name__}.", advice="Give a list of them.")
             random = tuple(_random_term(term) for term in terms)
-            given = {key: mapping.get(key) for key in ("trials", "offset", "frequency")}
+            given = {key: mapping.get(key) for key in (*_BESIDE, "offset")}
             parts_text = Formula(mapping["response"], mapping.get("fixed", "1"), random, **given)
             written = str(parts_text)
         return cls.from_formula(
@@ -169,10 +170,7 @@ class ModelSpec:
         """A plain dict, as a config file has it."""
         formula = self.formula
         result: dict[str, Any] = {"response": formula.response}
-        if formula.trials is not None:
-            result["trials"] = formula.trials
-        if formula.frequency is not None:
-            result["frequency"] = formula.frequency
+        result |= {key: value for key in _BESIDE if (value := getattr(formula, key)) is not None}
         result["fixed"] = formula.fixed
         if formula.random:
             result["random"] = [
@@ -239,6 +237,11 @@ class ModelSpec:
         return tuple(term for formula in self.predicted.values() for term in formula.random)
 
     @property
+    def limited(self) -> bool:
+        """Whether the response is censored or truncated: what rows contribute is not the density of a value."""
+        return self.formula.cens is not None or self.formula.trunc is not None
+
+    @property
     def defined_everywhere(self) -> bool:
         """Whether every linear predictor has a mean that the family can have."""
         needed = self.family.location.support
@@ -302,7 +305,7 @@ def read_formulas(
     for name, right in (formulas or {}).items():
         _check_text(f"formula of {name!r}", right, required=True)
     plain, additions = without_additions(formula[0])
-    first = replace(parse_formula(plain), frequency=additions.frequency or None)
+    first = additions.of_response(parse_formula(plain))
     further = [parse_formula(one) for one in formula[1:]]
     further += [parse_formula(f"{name} ~ {right}") for name, right in (formulas or {}).items()]
     further += [parse_formula(f"{SIGMA} ~ {additions.sigma}")] if additions.sigma else []

@@ -61,11 +61,11 @@ FORMULAS = [
     ("y | weights(z, sampling) ~ x", "weights='w'"),
     ("weighted(y, z) ~ x", "y | weights(z, frequency)"),
     ("y | se(z, sigma=TRUE) ~ x", "(1 | row)"),
-    ("y | cens(z) ~ x", "not supported"),
+    ("y | cens(z, x, x) ~ x", "trunc(lb=0, ub=10)"),
     ("k | rates(z) ~ x", "rate(t), se(s)"),
     ("k/n ~ x", "Write p(k, n)"),
     ("bf(y ~ x)", "Write the formula itself"),
-    ("Surv(x, y) ~ z", "not supported"),
+    ("Surv(x, y) ~ z", "cens(1 - y)"),
     ("y = x + z", "Write '~' for '='"),
     ("y ~ x, random = ~ 1 | g", "y ~ x + (1 | g)"),
 ]
