@@ -68,7 +68,7 @@ class Limits:
         """The bounds of each row, lower < Y <= upper; infinite where they bound nothing [row]."""
         lower = np.full(rows, -np.inf) if self.lower is None else self._below(self.lower)
         upper = np.full(rows, np.inf) if self.upper is None else self.upper
-        return np.where(lower < self.nothing, -np.inf, lower), upper
+        return np.where(lower <= self.nothing, -np.inf, lower), upper
 
     def exact(self, rows: int) -> np.ndarray:
         """Whether the value of each row is known [row]."""

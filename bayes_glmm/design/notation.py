@@ -114,6 +114,11 @@ def _within(spec: ModelSpec, design: Design) -> str:
     return f", given {below}{_response_symbol(design)}{above}"
 
 
+def limit_lines(spec: ModelSpec, design: Design) -> tuple[str, ...]:
+    """What is known of censored rows, and the bounds of a truncated response, in words; empty without them."""
+    return (*_censored(spec, design), _within(spec, design).removeprefix(", given "))
+
+
 def _is_number(text: str) -> bool:
     return re.fullmatch(r"[-+.\deE]+", text) is not None
 

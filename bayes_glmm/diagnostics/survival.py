@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayes_glmm.design import Design
 from bayes_glmm.design.recensor import censoring_limits
 from bayes_glmm.diagnostics.check import Check, Skipped
 from bayes_glmm.diagnostics.predictive import SEED, Comparison, among_many, draws_for, judged
@@ -16,10 +17,10 @@ PROBABILITIES = (0.9, 0.75, 0.5, 0.25, 0.1)  # of being above the times at which
 def check_survival(posterior: Posterior) -> Check | Skipped:
     """The Kaplan-Meier estimate of responses that are censored to the right, where 90, 75, ... % are still above."""
     name, title = "survival", "Kaplan-Meier curve"
-    observed, known = posterior.design.observed, censoring_limits(posterior.design)
-    if "right" not in observed.kinds or known is None or np.isfinite(known[0]).any() or observed.lower is not None:
+    right = right_limits(posterior.design)
+    if right is None:
         return Skipped(name, title, "")
-    y, right = posterior.design.y[None], known[1]
+    y = posterior.design.y[None]
     times = times_of(y[0], y[0] < right)
     if not len(times):
         return Skipped(name, title, "No response was seen.")
@@ -30,6 +31,13 @@ def check_survival(posterior: Posterior) -> Check | Skipped:
     worst = min(found, key=lambda comparison: comparison.tail)
     advice = f"The share {worst.label} is {'larger' if worst.difference > 0 else 'smaller'} than the model's: "
     return judged(name, title, found, advice + "try weibull, lognormal or exponential in its place, and covariates.")
+
+
+def right_limits(design: Design) -> np.ndarray | None:
+    """The limits [row] of responses that are censored to the right and not otherwise limited; None for others."""
+    found, observed = censoring_limits(design), design.observed
+    plain = observed.kinds == ("right",) and observed.lower is None and observed.upper is None
+    return found[1] if plain and found is not None else None
 
 
 def kaplan_meier(y: np.ndarray, seen: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -242,6 +242,13 @@ class ModelSpec:
         return self.formula.cens is not None or self.formula.trunc is not None
 
     @property
+    def before(self) -> str:
+        """What the mean and other parts of a censored or truncated response are before, in words; empty for others."""
+        beside = {"censoring": self.formula.cens, "truncation": self.formula.trunc}
+        found = [name for name, written in beside.items() if written is not None]
+        return f"before {' and '.join(found)}" if found else ""
+
+    @property
     def defined_everywhere(self) -> bool:
         """Whether every linear predictor has a mean that the family can have."""
         needed = self.family.location.support

@@ -9,8 +9,8 @@ from typing import Any
 import mpmath
 import numpy as np
 import pymc as pm
-import pytest
 import pytensor.tensor as pt
+import pytest
 from scipy import stats
 
 from bayes_glmm.design.limits import Limits
@@ -119,7 +119,9 @@ def limited(name: str, what: str) -> tuple[np.ndarray, Limits]:
         lower = upper = None  # type: ignore[assignment]
     elif not (below and above):
         lower, upper = (lower, None) if below else (None, upper)  # type: ignore[assignment]
-    return y, Limits(code if set(kinds) != {"none"} else None, end, lower, upper, family.discrete, family.response.least)
+    return y, Limits(
+        code if set(kinds) != {"none"} else None, end, lower, upper, family.discrete, family.response.least
+    )
 
 
 def expected(name: str, y: np.ndarray, limits: Limits, mean: np.ndarray) -> np.ndarray:
@@ -129,10 +131,10 @@ def expected(name: str, y: np.ndarray, limits: Limits, mean: np.ndarray) -> np.n
     lower = np.full(12, -np.inf) if limits.lower is None else limits.lower - less
     upper = np.full(12, np.inf) if limits.upper is None else limits.upper
     code = np.zeros(12) if limits.code is None else limits.code
+    end = y if limits.end is None else limits.end
     low = np.maximum(np.where(code == -1.0, -np.inf, y - less), lower)
-    high = np.minimum(np.where(code == 1.0, np.inf, np.where(code == 2.0, limits.end, y)), upper)
+    high = np.minimum(np.where(code == 1.0, np.inf, np.where(code == 2.0, end, y)), upper)
     exact = witness.logpmf(y) if family.discrete else witness.logpdf(y)
-
 
     def log_range(low: np.ndarray, high: np.ndarray) -> np.ndarray:
         up_to, above = witness.cdf(high) - witness.cdf(low), witness.sf(low) - witness.sf(high)
@@ -237,7 +239,9 @@ def test_the_plain_model_has_the_same_density_and_slopes(name: str) -> None:
         own = {one: np.float64(value) for one, value in constants(family).items()}
         values = family.at({"mu": (eta, link)}, own, pytensor_functions())
         kind = np.int64 if family.discrete else float
-        add_response(family, "y", Response(y.values.astype(kind), None, y.code, y.end, y.lower, y.upper, y.kinds), values)
+        add_response(
+            family, "y", Response(y.values.astype(kind), None, y.code, y.end, y.lower, y.upper, y.kinds), values
+        )
     logp = model.logp(vars=model["y"])
     point = link.forward(mean, NUMPY)
     value, slope = (one.eval({model.rvs_to_values[eta]: point}) for one in (logp, pt.grad(logp, model.value_vars[0])))
@@ -278,11 +282,11 @@ def test_draws_within_bounds_have_the_renormalised_distribution(
 ) -> None:
     family, size = HAVING[name], 10_000
     witness = SCIPY[name](mean, constants(family), None)
-    bounds = {end: None if value is None else np.full(size, value) for end, value in (("lower", lower), ("upper", upper))}
+    below, above = (None if value is None else np.full(size, value) for value in (lower, upper))
     link = LINKS[family.links[0]]
     eta = np.full(size, link.forward(np.array(mean), NUMPY))
     values = family.at({"mu": (eta, link)}, constants(family), NUMPY)
-    drawn = draw_observed(family, np.random.default_rng(5), Response(None, **bounds), values)
+    drawn = draw_observed(family, np.random.default_rng(5), Response(None, lower=below, upper=above), values)
     low, high = 0.0 if lower is None else witness.cdf(lower), 1.0 if upper is None else witness.cdf(upper)
 
     share: Callable[[Any], Any] = lambda y: (witness.cdf(y) - low) / (high - low)  # noqa: E731
