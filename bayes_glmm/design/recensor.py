@@ -19,7 +19,10 @@ from bayes_glmm.errors import SpecError
 from bayes_glmm.families import Response
 from bayes_glmm.families.response import EXACT, LEFT, RIGHT
 
-UNKNOWN = "Rows are censored in intervals, or below limits that differ, and what else would have been is not known."
+UNKNOWN = (
+    "Rows are censored in intervals, or below limits that differ, so that it is not known which replicated responses "
+    'would be censored. Residuals take part: fit.check("loo").'
+)
 _SEED = 1958  # Kaplan & Meier
 
 

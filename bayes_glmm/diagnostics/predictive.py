@@ -81,7 +81,7 @@ class Comparison:
         return self.label, self.tail, self.p, float(self.observed.mean()), float(self.replicated.mean()), low, high
 
 
-@of_values("mean", "Mean of the response")
+@of_values("mean", "Statistics of values")
 def check_mean(posterior: Posterior) -> Check | Skipped:
     """The mean of the response; for successes of trials, their share."""
     if posterior.spec.family.categories:

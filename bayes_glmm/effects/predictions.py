@@ -159,7 +159,7 @@ def _predicted(
     of_outcomes = functional_of_outcomes(posterior.spec) if scale == "outcome" else None
     what = _SCALES[scale].format(y=response, of=whose, link=link, what=title)
     beyond = beyond_data(posterior.design, [whole])
-    readings_text = ", ".join(filter(None, (*(reading.label for reading in chosen), posterior.spec.before)))
+    readings_text = ", ".join(filter(None, (*(reading.label for reading in chosen), posterior.spec.formula.before)))
     return tidy(
         values.reshape(total, -1),
         labels,

@@ -61,6 +61,14 @@ class Formula:
         return {name.strip(): value.strip() for name, _, value in parts}
 
     @property
+    def before(self) -> str:
+        """What the mean and other parts of a censored or truncated response are before, in words; empty for others."""
+        found = [
+            name for name, written in (("censoring", self.cens), ("truncation", self.trunc)) if written is not None
+        ]
+        return f"before {' and '.join(found)}" if found else ""
+
+    @property
     def right(self) -> str:
         """The right-hand side."""
         offset = [] if self.offset is None else [f"offset({self.offset})"]

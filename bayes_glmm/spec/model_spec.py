@@ -239,14 +239,7 @@ class ModelSpec:
     @property
     def limited(self) -> bool:
         """Whether the response is censored or truncated: what rows contribute is not the density of a value."""
-        return self.formula.cens is not None or self.formula.trunc is not None
-
-    @property
-    def before(self) -> str:
-        """What the mean and other parts of a censored or truncated response are before, in words; empty for others."""
-        beside = {"censoring": self.formula.cens, "truncation": self.formula.trunc}
-        found = [name for name, written in beside.items() if written is not None]
-        return f"before {' and '.join(found)}" if found else ""
+        return bool(self.formula.before)
 
     @property
     def defined_everywhere(self) -> bool:
