@@ -54,9 +54,9 @@ def _response(posterior: Posterior) -> Markup:
 
 def _limits(posterior: Posterior) -> Markup:
     """How many rows are censored, and the bounds of truncated responses."""
-    lines = [line for line in limit_lines(posterior.spec, posterior.design) if line]
-    text = f"{'; '.join(lines)}. Values of censored rows are their limits; means and effects are those {{before}}."
-    return paragraph(text[:1].upper() + text[1:], before=posterior.spec.formula.before)
+    known = "; ".join(line for line in limit_lines(posterior.spec, posterior.design) if line)
+    text = "{known}. Values of censored rows are their limits; means and effects are those {before}."
+    return paragraph(text, known=known[:1].upper() + known[1:], before=posterior.spec.formula.before)
 
 
 def _categories(design: Design, nominal: bool) -> Markup:
