@@ -12,7 +12,10 @@ import numpy as np
 import xarray as xr
 
 from bayes_glmm.design import Predictors
+from bayes_glmm.design.recensor import recensored
 from bayes_glmm.families import Value
+from bayes_glmm.families.observed import draw_observed, log_observed
+from bayes_glmm.families.value import At
 from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.numerics.spread import evenly_spread
@@ -76,6 +79,8 @@ def at(posterior: Posterior, predictors: Predictors | None = None, draws: Draws 
 def replicate(posterior: Posterior, draws: int, seed: int) -> np.ndarray:
     """Responses drawn from the posterior predictive distribution of the data's own rows and groups [draw, row].
 
+    They are truncated and censored as the data are: see :mod:`bayes_glmm.design.recensor`.
+
     Parameters
     ----------
     posterior : Posterior
@@ -84,8 +89,13 @@ def replicate(posterior: Posterior, draws: int, seed: int) -> np.ndarray:
     seed : int
     """
     chosen = spread_draws(posterior, draws)
-    rng = np.random.default_rng(seed)
-    return posterior.spec.family.draw(rng, posterior.design.observed, at(posterior, draws=chosen))
+    return drawn_at(posterior, at(posterior, draws=chosen), np.random.default_rng(seed))
+
+
+def drawn_at(posterior: Posterior, values: At, rng: np.random.Generator) -> np.ndarray:
+    """Responses of the data's rows at values of the parameters [draw, row], truncated and censored as the data are."""
+    design = posterior.design
+    return recensored(design, draw_observed(posterior.spec.family, rng, design.observed, values))
 
 
 def spread_draws(posterior: Posterior, draws: int) -> np.ndarray:
@@ -99,7 +109,7 @@ def log_likelihood_chunks(posterior: Posterior) -> Iterator[np.ndarray]:
     size = max(1, CHUNK_BYTES // (8 * len(design.y)))
     for start in range(0, total, size):
         chosen = slice(start, start + size)
-        yield posterior.spec.family.log_density(design.observed, at(posterior, draws=chosen), NUMPY)
+        yield log_observed(posterior.spec.family, design.observed, at(posterior, draws=chosen), NUMPY)
 
 
 def log_likelihood(posterior: Posterior) -> xr.DataArray:

@@ -16,6 +16,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import bayes_glmm as bg
+from bayes_glmm.errors import SpecError
 from bayes_glmm.families import COUNT, FAMILIES, POSITIVE, REAL, Response, check_family, get_family, product
 from bayes_glmm.families.functional import Functional
 from bayes_glmm.inference.densities.callbacks import Part
@@ -65,6 +66,13 @@ def fits(data: pd.DataFrame) -> tuple[bg.Fit, bg.Fit]:
     own, known = (bg.GLMM(FORMULA, data, family) for family in (NB2, "negative_binomial"))
     settings: dict[str, Any] = {"draws": 200, "chains": 2, "seed": 3, "coordinates": "whitened", "progress": False}
     return own.fit(**settings), known.fit(**settings)
+
+
+def test_a_cumulative_hazard_is_that_of_the_density() -> None:
+    weibull, exponential = FAMILIES["weibull"], FAMILIES["exponential"]
+    check_family(replace(weibull, name="own"))
+    with pytest.raises(SpecError, match="log_cumulative_hazard"):
+        check_family(replace(weibull, name="own", log_cumulative_hazard=exponential.log_cumulative_hazard))
 
 
 def test_a_family_of_the_package_under_another_name_has_the_same_draws(fits: tuple[bg.Fit, bg.Fit]) -> None:
@@ -130,7 +138,7 @@ def test_code_is_named_after_its_content(data: pd.DataFrame) -> None:
     assert max(map(len, names)) < 80
     assert len(str(Part("rows", keys[0]))) < 80
     assert specs[0] == specs[1] != specs[2]
-    one, other = (kernel_of(*key).row(2.0, 2.0, (0.3,), (0.5,), (np.log(0.5),))[0] for key in (keys[0], keys[2]))
+    one, other = (kernel_of(*key).row(2.0, (2.0,), (0.3,), (0.5,), (np.log(0.5),))[0] for key in (keys[0], keys[2]))
     assert one - other == pytest.approx(0.1 * 0.3)
 
 

@@ -24,7 +24,7 @@ from bayes_glmm.design.canonical_columns import conditioned
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Layout, Likelihood, Parameters, conditional_modes, layout_of, likelihood_of
 from bayes_glmm.likelihood.estimate import THETA_ERROR, with_positive_diagonal
-from bayes_glmm.likelihood.likelihood import check_free_covariances, check_one_predictor
+from bayes_glmm.likelihood.likelihood import check_free_covariances, check_one_predictor, check_values_known
 from bayes_glmm.likelihood.maximum import Maximum, maximise
 from bayes_glmm.likelihood.start import starting_parameters
 
@@ -77,6 +77,7 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
     problem = in_columns(model, canonical)
     check_one_predictor(problem.spec)
     check_free_covariances(problem.design)
+    check_values_known(problem.spec)
     likelihood = likelihood_of(problem.spec, problem.design)
     try:
         found = _alternate(likelihood, criterion, dispersion)

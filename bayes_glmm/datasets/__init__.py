@@ -11,6 +11,7 @@ from bayes_glmm.datasets.simulated import simulate_hospital as simulate_hospital
 from bayes_glmm.datasets.simulated import simulate_sleep as simulate_sleep
 from bayes_glmm.datasets.tables import abortion as abortion
 from bayes_glmm.datasets.tables import clinics as clinics
+from bayes_glmm.datasets.tables import leukaemia as leukaemia
 from bayes_glmm.datasets.tables import seeds as seeds
 from bayes_glmm.datasets.tables import spinal as spinal
 from bayes_glmm.datasets.tables import wine as wine
@@ -37,6 +38,12 @@ DATASETS: dict[str, Dataset] = {
             function=simulate_hospital,
             title="Simulated: remission and tumours of cancer patients of 407 doctors in 35 hospitals",
             source="Simulated with the estimates of the UCLA Statistical Consulting Group's introduction to GLMMs",
+        ),
+        Dataset(
+            "leukaemia",
+            function=leukaemia,
+            title="Weeks of remission of 42 children with acute leukaemia, 12 of them censored",
+            source="Freireich and others (1963), Blood 21, 699-716",
         ),
         Dataset(
             "salamanders",

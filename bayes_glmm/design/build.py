@@ -17,6 +17,7 @@ from bayes_glmm.design.design import Design, Predictors
 from bayes_glmm.design.encode import Encoder, FixedEncoder, group_labels, label_columns, predictor_columns
 from bayes_glmm.design.expressions import common_matrix, labels_of, values_of
 from bayes_glmm.design.frame import check_levels, complete_rows
+from bayes_glmm.design.limits import read_limits
 from bayes_glmm.design.number_text import check_number_texts
 from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.rank import check_variation, rank_of
@@ -89,6 +90,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         thresholds=between(categories) if family.response.ordered else (),
         unanswered=without,
         pattern=spec.thresholds,
+        limits=read_limits(spec, rows, y),
     )
     check_response(spec.family, design)
     check_design(design)

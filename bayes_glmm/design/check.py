@@ -24,7 +24,7 @@ def check_response(family: Family, design: Design) -> None:
     ------
     DataError
     """
-    bad = np.flatnonzero(family.response.support(design.y, design.trials))
+    bad = np.flatnonzero(_impossible(family, design))
     if bad.size:
         raise DataError(
             f"The {family.name} family needs {family.response.support_text}; found {design.y[bad[0]]:g}.",
@@ -40,12 +40,22 @@ def check_response(family: Family, design: Design) -> None:
                 "Check the column; counts above 9e15 need another family.",
             )
     share = design.y if design.trials is None else design.y / design.trials
-    if len(share) > 1 and np.ptp(share) == 0:
+    if len(share) > 1 and np.ptp(share) == 0 and not design.observed.kinds:
         raise DataError(
             f"The response is {share[0]:g} in every row.",
             f"response {design.response!r}",
             "There is nothing to explain: check the column.",
         )
+
+
+def _impossible(family: Family, design: Design) -> np.ndarray:
+    """Rows [row] that are not in the support; of an interval that is its upper end, as it may begin at the least."""
+    outside = family.response.support(design.y, design.trials)
+    if design.limits is None or design.limits.end is None:
+        return outside
+    known = np.isfinite(design.limits.end)
+    beyond = family.response.support(design.limits.end, None) | (design.y < family.response.least)
+    return np.where(known, beyond, outside)
 
 
 def check_size(where: str, values: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 
 from bayes_glmm import names
 from bayes_glmm.design.block import RandomBlock
+from bayes_glmm.design.limits import Limits
 from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.families import FLEXIBLE, PATTERNS, Pattern, Response
 
@@ -116,6 +118,8 @@ class Design:
         The rows of those left out that miss the response and nothing else, without it.
     pattern : str
         That of the thresholds, a name in ``families.PATTERNS``.
+    limits : Limits or None
+        What ``cens()`` and ``trunc()`` say of the rows.
     """
 
     response: str
@@ -131,6 +135,7 @@ class Design:
     thresholds: tuple[str, ...] = ()
     unanswered: pd.DataFrame = field(default_factory=pd.DataFrame)
     pattern: str = FLEXIBLE
+    limits: Limits | None = None
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -154,10 +159,10 @@ class Design:
         """The response's variable in draws."""
         return names.response_variable(self.response)
 
-    @property
+    @cached_property
     def observed(self) -> Response:
-        """The observed values [row] and their numbers of trials."""
-        return Response(self.y, self.trials)
+        """The observed values [row], their numbers of trials, and what is known of censored and truncated ones."""
+        return Response(self.y, self.trials) if self.limits is None else self.limits.response(self.y)
 
     @property
     def coefficients(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from bayes_glmm.design.prior_text import brief
 from bayes_glmm.design.priors import Priors
 from bayes_glmm.design.thresholds import in_order
 from bayes_glmm.families import DISC
+from bayes_glmm.families.response import INTERVAL, LEFT, RIGHT
 from bayes_glmm.names import effect as effect_name
 from bayes_glmm.numerics.covariance import COVARIANCES, OneCorrelation
 from bayes_glmm.spec import ModelSpec
@@ -71,6 +72,7 @@ def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...
     """
     return (
         _response(spec, design),
+        *_censored(spec, design),
         *_below_thresholds(spec, design),
         *_pattern(design),
         *_against_reference(spec, design),
@@ -119,7 +121,43 @@ def _response(spec: ModelSpec, design: Design) -> str:
         symbol = _GREEK.get(parameter, parameter)
         pattern = re.sub(rf"(?<![\w]){re.escape(symbol)}(?![A-Za-z_])", f"{symbol}_i", pattern)
     categories = _listed(design.categories, ", " if spec.family.response.nominal else " < ")
-    return f"{_response_symbol(design)}{_given(design)} ~ {pattern.format(trials=trials, categories=categories)}"
+    distribution = pattern.format(trials=trials, categories=categories)
+    return f"{_response_symbol(design)}{_given(design)} ~ {distribution}{_within(spec, design)}"
+
+
+def _within(spec: ModelSpec, design: Design) -> str:
+    """The bounds of a truncated response."""
+    found = {name: text if _is_number(text) else f"{_braced(text)}_i" for name, text in spec.formula.bounds.items()}
+    if not found:
+        return ""
+    low, high = (found.get(name, "") for name in ("lb", "ub"))
+    below, above = f"{low} ≤ " if low else "", f" ≤ {high}" if high else ""
+    return f", given {below}{_response_symbol(design)}{above}"
+
+
+def limit_lines(spec: ModelSpec, design: Design) -> tuple[str, ...]:
+    """What is known of censored rows, and the bounds of a truncated response, in words; empty without them."""
+    return (*_censored(spec, design), _within(spec, design).removeprefix(", given "))
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[-+.\deE]+", text) is not None
+
+
+def _censored(spec: ModelSpec, design: Design) -> Iterator[str]:
+    """How many rows are censored, and what is known of them."""
+    if design.limits is None or design.limits.code is None:
+        return
+    y, code = _response_symbol(design), design.limits.code
+    equal = "=" if spec.family.discrete else ""
+    end = (spec.formula.censoring or ("", None))[1]
+    known = {
+        RIGHT: f"right ({y} >{equal} observed)",
+        LEFT: f"left ({y} <{equal} observed)",
+        INTERVAL: f"in intervals (observed <{equal} {y} <{equal} {end})",
+    }
+    rows = [f"{count:,} {text}" for kind, text in known.items() if (count := int((code == kind).sum()))]
+    yield f"censored rows of {len(code):,}: {', '.join(rows) or 'none'}"
 
 
 def _response_symbol(design: Design) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design.design import Design
+from bayes_glmm.families.response import BESIDE
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,9 @@ def find_patterns(design: Design) -> Patterns:
     Patterns
     """
     (block,) = design.blocks
-    columns = [design.y, design.offset, *design.X.T, *block.values.T]
-    kind = row_kinds([*columns, *([] if design.trials is None else [design.trials])], len(design.y))
+    beside = [one for name in BESIDE if (one := getattr(design.observed, name)) is not None]
+    columns = [design.observed.values, design.offset, *design.X.T, *block.values.T, *beside]
+    kind = row_kinds(columns, len(design.y))
     order = np.lexsort((kind, block.index))  # by level, rows of a level in one order
     starts = np.searchsorted(block.index[order], np.arange(len(block.levels) + 1))
     members = [order[a:b] for a, b in pairwise(starts)]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design.expressions import arithmetic, columns_of, is_one_term, numeric_column, response_column
+from bayes_glmm.design.limits import limit_columns
 from bayes_glmm.errors import DataError, SpecError, choices, rows_text
 from bayes_glmm.foreign import response_advice
 from bayes_glmm.spec import ModelSpec
@@ -29,6 +30,7 @@ def response_columns(spec: ModelSpec) -> tuple[str, ...]:
     if not own:
         raise SpecError("The response uses no column.", spec.formula.response, "Write a column: y ~ x.")
     names = [*own, *(columns_of(arithmetic(trials)) if trials else []), *([frequency.strip("`")] if frequency else [])]
+    names += limit_columns(spec.formula)
     return tuple(dict.fromkeys(names))
 
 

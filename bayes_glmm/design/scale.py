@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special
 
 from bayes_glmm.design.design import Design
+from bayes_glmm.design.imputed import imputed
 from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.spec import ModelSpec
@@ -31,12 +32,16 @@ class LocatedRows:
     Attributes
     ----------
     y, weights, offset : array [row]
-        Counts of events where ``weights`` are trials.
+        Counts of events where ``weights`` are trials. Of censored rows what a normal distribution expects, which is
+        fitted to the response or its logarithm: see :mod:`bayes_glmm.design.imputed`.
+    beyond : float
+        The variance that the expectations lack.
     """
 
     y: np.ndarray
     weights: np.ndarray
     offset: np.ndarray
+    beyond: float = 0.0
 
     @property
     def mean(self) -> float:
@@ -46,13 +51,13 @@ class LocatedRows:
 
 def located(spec: ModelSpec, design: Design) -> LocatedRows:
     """Return the rows and values whose mean is the location: the response, its logarithm, or its values above 0."""
-    w = weights(design)
+    w, (y, beyond) = weights(design), imputed(spec, design)
     if spec.family.located is None:
-        return LocatedRows(design.y, w, design.offset)
+        return LocatedRows(y, w, design.offset, beyond)
     with np.errstate(all="ignore"):
-        values = spec.family.located.values(design.y)
+        values = spec.family.located.values(y)
     known = np.isfinite(values)
-    return LocatedRows(values[known], w[known], design.offset[known])
+    return LocatedRows(values[known], w[known], design.offset[known], beyond)
 
 
 def middle(spec: ModelSpec, design: Design) -> float:
@@ -125,7 +130,7 @@ def spread(spec: ModelSpec, design: Design) -> float:
     if spec.family.response.events:
         share = float(design.y.sum() / weights(design).sum())
         return math.sqrt(share * (1.0 - share)) or 1.0
-    return float(np.std(y)) or 1.0 if len(y) else 1.0
+    return math.sqrt(float(np.var(y)) + rows.beyond) or 1.0 if len(y) else 1.0
 
 
 def predictor_scale(spec: ModelSpec, design: Design) -> float:

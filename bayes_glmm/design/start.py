@@ -12,6 +12,7 @@ import numpy as np
 
 from bayes_glmm.design.design import Design
 from bayes_glmm.errors import SpecError, rows_text
+from bayes_glmm.families.observed import log_observed
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.spec import ModelSpec, Prior
 
@@ -64,4 +65,4 @@ def _log_density(spec: ModelSpec, design: Design, beta: Sequence[np.ndarray]) ->
         fixed = zip(design.predictors.fixed, beta, strict=True)
         eta = {one.parameter: one.offset + one.X @ b for one, b in fixed}
         at = spec.at(eta, {name: one.middle or 1.0 for name, one in spec.auxiliary.items()}, NUMPY)
-        return np.asarray(spec.family.log_density(design.observed, at, NUMPY))
+        return np.asarray(log_observed(spec.family, design.observed, at, NUMPY))

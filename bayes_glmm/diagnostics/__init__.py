@@ -20,6 +20,7 @@ from bayes_glmm.diagnostics import (
     prior_conflict,
     resampling,
     residuals,
+    survival,
 )
 from bayes_glmm.diagnostics import sensitivity as power_scaling
 from bayes_glmm.diagnostics.check import Check as Check
@@ -75,6 +76,7 @@ CHECKS: tuple[CheckEntry, ...] = (
     CheckEntry("max", group="predictive", function=predictive.check_max),
     CheckEntry("dispersion", group="predictive", function=predictive.check_dispersion),
     CheckEntry("categories", group="predictive", function=predictive.check_categories),
+    CheckEntry("survival", group="predictive", function=survival.check_survival),
     CheckEntry("groups", group="predictive", function=predictive.check_groups),
     CheckEntry("serial", group="predictive", function=predictive.check_serial),
     CheckEntry("loo", group="loo", function=loo.check_loo),

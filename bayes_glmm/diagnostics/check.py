@@ -183,7 +183,8 @@ class Checks:
     def meaning(self) -> str:
         """The verdict as a sentence."""
         if not self.checks:
-            return "Nothing could be checked: these draws were given, not sampled."
+            given = "these draws were given, not sampled" if self.group == "convergence" else "see the reasons below"
+            return f"Nothing could be checked: {given}."
         missed = {check.name for check in self.not_passed}
         if missed and missed <= _SETTING:
             return _MEANING["setting"]["look"]

@@ -24,6 +24,7 @@ import numpy as np
 from scipy import special
 
 from bayes_glmm.families import Response
+from bayes_glmm.families.observed import log_observed
 from bayes_glmm.numerics.adaptive_quadrature import Placement, placed
 from bayes_glmm.numerics.functions import NUMPY, Functions
 from bayes_glmm.numerics.jet import jet
@@ -197,7 +198,7 @@ class GroupIntegrals:
 
     def _density(self, etas: Sequence[Any], auxiliary: dict[str, np.ndarray], f: Functions) -> Any:
         eta = dict(zip(self.spec.predicted, etas, strict=True))
-        return self.spec.family.log_density(self.y, self.spec.at(eta, auxiliary, f), f)
+        return log_observed(self.spec.family, self.y, self.spec.at(eta, auxiliary, f), f)
 
     def _by_group(self, values: np.ndarray) -> np.ndarray:
         """Sums over the rows of each group, along axis 1."""
@@ -216,7 +217,8 @@ def _not_below_zero(second: np.ndarray) -> np.ndarray:
 
 def is_closed(spec: ModelSpec) -> bool:
     """Whether the integrals of a model have a closed form."""
-    return not spec.formulas and spec.family_name == "gaussian" and spec.link_name == "identity"
+    plain = not spec.formulas and not spec.limited
+    return plain and spec.family_name == "gaussian" and spec.link_name == "identity"
 
 
 def evaluations(spec: ModelSpec, effects: int) -> int:

@@ -20,6 +20,7 @@ from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.diagnostics.statistics import ess_bulk
 from bayes_glmm.errors import DataError
 from bayes_glmm.families import Value
+from bayes_glmm.families.observed import log_observed
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import at
@@ -266,7 +267,7 @@ def efficiency(posterior: Posterior, used: int) -> float:
 
 def _log_density(posterior: Posterior, rows: slice) -> np.ndarray:
     """Log p(y_i | u, beta, ...) of some rows under all draws [draw, row]."""
-    return posterior.spec.family.log_density(posterior.design.observed[rows], at_rows(posterior, rows), NUMPY)
+    return log_observed(posterior.spec.family, posterior.design.observed[rows], at_rows(posterior, rows), NUMPY)
 
 
 def at_rows(

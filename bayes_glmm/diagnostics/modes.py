@@ -96,7 +96,8 @@ def _gap(posterior: Posterior, prepared: Searches) -> Gap | None:
     best, middle = modes[0], float(np.median(values[np.isfinite(values)]))
     against = f"random effects integrated out; best of {len(modes)} searches"
     found = Gap(best.value - middle, limit, against, best.y, draws)
-    exact = posterior.spec.family_name == "gaussian" and posterior.spec.link_name == "identity"
+    spec = posterior.spec
+    exact = not spec.limited and spec.family_name == "gaussian" and spec.link_name == "identity"
     return found if exact or found.value <= limit else _confirmed(posterior, prepared, found, modes)
 
 

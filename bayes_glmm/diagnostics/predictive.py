@@ -22,8 +22,9 @@ import pandas as pd
 
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
+from bayes_glmm.diagnostics.limited import of_values
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.predictive import at, fixed_predictor, replicate, spread_draws, values_at
+from bayes_glmm.predictive import at, drawn_at, fixed_predictor, replicate, spread_draws, values_at
 
 SOURCE = "Gelman, Carlin, Stern, Dunson, Vehtari & Rubin (2013), Bayesian Data Analysis, section 6.3"
 LOOK, FAIL = 0.01, 0.001  # tail areas; the second together with a difference that matters in practice
@@ -80,6 +81,7 @@ class Comparison:
         return self.label, self.tail, self.p, float(self.observed.mean()), float(self.replicated.mean()), low, high
 
 
+@of_values("mean", "Statistics of values")
 def check_mean(posterior: Posterior) -> Check | Skipped:
     """The mean of the response; for successes of trials, their share."""
     if posterior.spec.family.categories:
@@ -87,9 +89,10 @@ def check_mean(posterior: Posterior) -> Check | Skipped:
     share, spread = _response(posterior)
     found = _compare(posterior, "all rows", lambda y: share(y).mean(axis=1), spread)
     advice = "The mean is off: check the offset, the link, and priors that pull the intercept."
-    return _check("mean", "Mean of the response", [found], advice)
+    return judged("mean", "Mean of the response", [found], advice)
 
 
+@of_values("sd", "SD of the response")
 def check_sd(posterior: Posterior) -> Check | Skipped:
     """The standard deviation of the response, where the mean does not decide it."""
     name, title = "sd", "SD of the response"
@@ -99,11 +102,12 @@ def check_sd(posterior: Posterior) -> Check | Skipped:
         return Skipped(name, title, "The shares of the categories decide it.")
     share, _ = _response(posterior)
     found = _compare(posterior, "all rows", lambda y: share(y).std(axis=1))
-    return _check(
+    return judged(
         name, title, [found], f"The response varies {_more(found)} than the model's: {_spread(posterior, found)}."
     )
 
 
+@of_values("zeros", "Share of zeros")
 def check_zeros(posterior: Posterior) -> Check | Skipped:
     """The share of zeros, of counts and of responses in which 0 has a probability of its own."""
     name, title = "zeros", "Share of zeros"
@@ -117,9 +121,10 @@ def check_zeros(posterior: Posterior) -> Check | Skipped:
             "There are fewer zeros than the model makes: see whether zeros were left out or cannot occur, and whether "
             "rows were selected. A wider family makes more zeros, not fewer."
         )
-    return _check(name, title, [found], advice)
+    return judged(name, title, [found], advice)
 
 
+@of_values("max", "Extremes")
 def check_max(posterior: Posterior) -> Check | Skipped:
     """The largest response, for counts and for continuous responses; also the smallest on the real line."""
     name, title = "max", "Extremes"
@@ -140,7 +145,7 @@ def check_max(posterior: Posterior) -> Check | Skipped:
         else f"The {worst.label} response lies less far out than the model's: see whether the response is limited "
         f"or cut off, and {narrower(posterior)}."
     )
-    return _check(name, title, found, advice)
+    return judged(name, title, found, advice)
 
 
 def check_categories(posterior: Posterior) -> Check | Skipped:
@@ -148,7 +153,7 @@ def check_categories(posterior: Posterior) -> Check | Skipped:
     name, title = "categories", "Shares of categories"
     if not posterior.spec.family.categories:
         return Skipped(name, title, "")
-    y, replicated = posterior.design.y[None], replicate(posterior, _draws(posterior), SEED)
+    y, replicated = posterior.design.y[None], replicate(posterior, draws_for(posterior), SEED)
     found = []
     for k, (category, parameter) in enumerate(_predictor_of_each(posterior).items(), start=1):
         for where, rows in _thirds(posterior, parameter).items():
@@ -156,16 +161,17 @@ def check_categories(posterior: Posterior) -> Check | Skipped:
             middle = float(shares.mean())
             spread = float(np.sqrt(middle * (1.0 - middle))) or 1.0
             found.append(Comparison(f"{category} in {where}", observed, shares, spread))
-    found = _among_many(found)
+    found = among_many(found)
     worst = min(found, key=lambda comparison: comparison.tail)
     nominal = posterior.spec.family.response.nominal
     advice = (
         f"Rows of {worst.label} are {_more(worst)} frequent than the model makes them: see whether the effect of a "
         "covariate is not linear"
     ) + (", and which covariates are missing." if nominal else " or differs between thresholds, and try another link.")
-    return _check(name, title, found, advice)
+    return judged(name, title, found, advice)
 
 
+@of_values("groups", "Spread of group means")
 def check_groups(posterior: Posterior) -> Check | Skipped:
     """The standard deviation of the group means, replicated with new groups u ~ N(0, G)."""
     name, title = "groups", "Spread of group means"
@@ -178,16 +184,17 @@ def check_groups(posterior: Posterior) -> Check | Skipped:
         for of, score in _scores(posterior).items():
             observed, spread = (_group_means(score(values), block).std(axis=1) for values in (y, replicated))
             found.append(Comparison(f"{block.group}{of}", observed, spread))
-    found = _among_many(found) if posterior.spec.family.response.nominal else found
+    found = among_many(found) if posterior.spec.family.response.nominal else found
     worst = min(found, key=lambda comparison: comparison.tail)
     advice = f"Means of {worst.label} differ {_more(worst)} than new groups from N(0, G) would: " + (
         "a covariate of the group is missing, the prior of its sd is too narrow, or its effects have heavy tails."
         if worst.difference > 0
         else "the prior of its sd pulls upward, or groups were balanced or matched by design."
     )
-    return _check(name, title, found, advice)
+    return judged(name, title, found, advice)
 
 
+@of_values("dispersion", "Over-dispersion ratio")
 def check_dispersion(posterior: Posterior) -> Check | Skipped:
     """Mean squared Pearson residual given u: above that of the replicates the family is too narrow, below too wide."""
     name, title = "dispersion", "Over-dispersion ratio"
@@ -198,9 +205,10 @@ def check_dispersion(posterior: Posterior) -> Check | Skipped:
     observed, replicated = (np.square(residuals).mean(axis=1) for residuals in _pearson(posterior))
     found = Comparison("all rows", observed, replicated)
     advice = f"Rows vary {_more(found)} than the family allows: {_spread(posterior, found)}."
-    return _check(name, title, [found], advice)
+    return judged(name, title, [found], advice)
 
 
+@of_values("serial", "Correlation within groups")
 def check_serial(posterior: Posterior) -> Check | Skipped:
     """Correlation of Pearson residuals, given u, of rows that follow each other in a group."""
     name, title = "serial", "Correlation within groups"
@@ -227,7 +235,7 @@ def check_serial(posterior: Posterior) -> Check | Skipped:
             f"Rows of {worst.label} that follow each other are less alike than u explains: look for something that "
             "alternates, such as two conditions in turn, and for totals that are fixed within a level."
         )
-    return _check(name, title, found, advice)
+    return judged(name, title, found, advice)
 
 
 def _scores(posterior: Posterior) -> dict[str, Statistic]:
@@ -258,7 +266,7 @@ def _thirds(posterior: Posterior, parameter: str) -> dict[str, np.ndarray]:
     return rows | {name: np.flatnonzero(third == k) for k, name in enumerate(names) if (third == k).any()}
 
 
-def _among_many(found: Sequence[Comparison]) -> list[Comparison]:
+def among_many(found: Sequence[Comparison]) -> list[Comparison]:
     """The same with tail areas that allow for the number of statistics."""
     replicated = np.column_stack([each.replicated for each in found])
     observed = np.array([each.observed.mean() for each in found])
@@ -271,7 +279,7 @@ def _among_many(found: Sequence[Comparison]) -> list[Comparison]:
     ]
 
 
-def _check(name: str, title: str, found: list[Comparison], advice: str) -> Check:
+def judged(name: str, title: str, found: list[Comparison], advice: str) -> Check:
     """The verdict of the most extreme comparison."""
     found = sorted(found, key=lambda comparison: comparison.tail)
     verdicts = [_grade(comparison) for comparison in found]
@@ -323,7 +331,8 @@ def _more(found: Comparison) -> str:
     return "more" if found.difference > 0 else "less"
 
 
-def _draws(posterior: Posterior) -> int:
+def draws_for(posterior: Posterior) -> int:
+    """How many replicated responses a check takes."""
     return int(np.clip(VALUES // len(posterior.design.y), 100, 1000))
 
 
@@ -335,13 +344,13 @@ def _response(posterior: Posterior) -> tuple[Statistic, float]:
 
 
 def _compare(posterior: Posterior, label: str, statistic: Statistic, scale: float | None = None) -> Comparison:
-    replicated = statistic(replicate(posterior, _draws(posterior), SEED))
+    replicated = statistic(replicate(posterior, draws_for(posterior), SEED))
     return Comparison(label, statistic(posterior.design.y[None]), replicated, scale)
 
 
 def _pearson(posterior: Posterior) -> Iterator[np.ndarray]:
     """Pearson residuals given u, of the data and of the replicates, draw by draw [draw, row]."""
-    draws = _draws(posterior)
+    draws = draws_for(posterior)
     chosen = spread_draws(posterior, draws)
     family, known = posterior.spec.family, at(posterior, draws=chosen)
     mean, variance = family.mean.value(known), family.variance_of_rows(posterior.design.observed, known)
@@ -355,7 +364,7 @@ def _pearson(posterior: Posterior) -> Iterator[np.ndarray]:
 
 def _replicate_new_groups(posterior: Posterior) -> np.ndarray:
     """Responses of the data's rows, had their groups been drawn anew from N(0, G) [draw, row]."""
-    chosen = spread_draws(posterior, _draws(posterior))
+    chosen = spread_draws(posterior, draws_for(posterior))
     rng = np.random.default_rng(SEED)
     predictors = posterior.design.predictors
     eta = {name: fixed_predictor(posterior, predictors, chosen, name) for name in predictors.parameters}
@@ -366,7 +375,7 @@ def _replicate_new_groups(posterior: Posterior) -> np.ndarray:
         u = np.einsum("dek,dlk->dle", root, z)
         for k, name in enumerate(block.parameters):
             eta[name] += u[:, block.index, k] * block.values[:, k]
-    return posterior.spec.family.draw(rng, posterior.design.observed, values_at(posterior, eta, chosen))
+    return drawn_at(posterior, values_at(posterior, eta, chosen), rng)
 
 
 def _group_means(y: np.ndarray, block: RandomBlock) -> np.ndarray:

@@ -1,10 +1,11 @@
 """Where each row lies in what the model predicts for it without it: LOO-PIT, and quantile residuals.
 
 The probability integral transform u_i = P(y_rep < y_i) + v P(y_rep = y_i), v uniform, is uniform for every family,
-discrete ones too, if the predictive distribution is right; Phi^-1(u_i) is then normal (randomized quantile residuals,
-Dunn & Smyth 1996, J. Comp. Graph. Stat. 5, 236-244). The probabilities are weighted shares of replicated responses, the
-weights those of leave-one-out by row (Gelfand, Dey & Chang 1992), so that a family needs no distribution function.
-The values depend on each other a little through the parameters; the test of uniformity is one that allows for it.
+discrete ones too, if the predictive distribution is right; of a censored row v spreads it over the range in which it
+lies; Phi^-1(u_i) is then normal (randomized quantile residuals, Dunn & Smyth 1996, J. Comp. Graph. Stat. 5, 236-244).
+The probabilities are weighted shares of replicated responses, the weights those of leave-one-out by row (Gelfand, Dey
+& Chang 1992), so that a family needs no distribution function. The values depend on each other a little through the
+parameters; the test of uniformity is one that allows for it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from scipy import special
 from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
 from bayes_glmm.diagnostics.loo import FEWEST, at_rows, efficiency, good_k, stuck_tails
 from bayes_glmm.diagnostics.predictive import FAIL, LOOK, MATTERS, wider_family
+from bayes_glmm.families import Response
+from bayes_glmm.families.observed import draw_observed, log_observed
+from bayes_glmm.families.response import INTERVAL, LEFT, RIGHT
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior
@@ -79,15 +83,28 @@ def left_out(posterior: Posterior, rows: np.ndarray | None = None, seed: int = S
     step = max(1, _CHUNK // len(draws))
     for some in np.split(rows, range(step, len(rows), step)):
         at, observed = at_rows(posterior, some, draws), posterior.design.observed[some]
-        weights, k = _weights(family.log_density(observed, at, NUMPY), relative_efficiency)
-        replicated, y = family.draw(rng, observed, at), observed.values
-        below, tied = ((weights * (replicated < y)).sum(axis=0), (weights * (replicated == y)).sum(axis=0))
+        weights, k = _weights(log_observed(family, observed, at, NUMPY), relative_efficiency)
+        shares = _below_and_tied(observed, draw_observed(family, rng, observed, at))
+        below, tied = ((weights * share).sum(axis=0) for share in shares)
         v = rng.random(len(some))
         # y takes part as one more draw: no value is 0 or 1, and those of equal weights are exactly uniform
         pit = (len(draws) * (below + v * tied) + v) / (len(draws) + 1)
         parts.append((pit, (weights * family.mean.value(at)).sum(axis=0), k))
     pit, fitted, pareto_k = (np.concatenate(part) for part in zip(*parts, strict=True))
     return LeftOut(pit, fitted, pareto_k, good_k(len(draws)))
+
+
+def _below_and_tied(observed: Response, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which draws [draw, row] are below what is known of a row, and which are as it: the same, or in the same range."""
+    y, above = observed.values, drawn > observed.values
+    below, tied = drawn < y, drawn == y
+    if not observed.kinds:
+        return below, tied
+    within = above & (drawn <= (np.inf if observed.end is None else observed.end))
+    ranges = [observed.code == LEFT, observed.code == RIGHT, observed.code == INTERVAL]
+    return np.select(ranges, [np.zeros_like(above), ~above, ~above], below), np.select(
+        ranges, [~above, above, within], tied
+    )
 
 
 def loo_pit(posterior: Posterior, seed: int = SEED) -> np.ndarray:

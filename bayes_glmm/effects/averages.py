@@ -184,4 +184,5 @@ def labelled(table: pd.DataFrame, groups: pd.DataFrame, variable: str) -> pd.Dat
 def described(posterior: Posterior, what: str, rows: pd.DataFrame, by: str | Sequence[str] | None) -> str:
     """What was done, in words."""
     within = "" if by is None else f" within {by if isinstance(by, str) else ', '.join(by)}"
-    return f"{what}, averaged over {len(rows)} rows{within} ({posterior.spec.family_name})."
+    of = ", ".join(filter(None, (posterior.spec.family_name, posterior.spec.formula.before)))
+    return f"{what}, averaged over {len(rows)} rows{within} ({of})."

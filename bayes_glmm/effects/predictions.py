@@ -163,7 +163,7 @@ def _predicted(
     by_category = of.name in posterior.spec.family.by_category
     what = _SCALES[scale].format(y=response, of=whose, link=link, what=title)
     beyond = beyond_data(posterior.design, [whole])
-    readings_text = ", ".join(reading.label for reading in chosen)
+    readings_text = ", ".join(filter(None, (*(reading.label for reading in chosen), posterior.spec.formula.before)))
     notes = (*_unused_groups(posterior.design, newdata, chosen), *([beyond] if beyond else []))
     return [
         tidy(

@@ -6,6 +6,8 @@ forgotten constant, a mean of another parametrisation and draws of another distr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -14,6 +16,7 @@ from bayes_glmm.families.family import Family
 from bayes_glmm.families.link import LINKS
 from bayes_glmm.families.own import Points, check_record, points_of
 from bayes_glmm.families.response import Response
+from bayes_glmm.families.value import At
 from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY
 
@@ -89,6 +92,7 @@ def _row(family: Family, points: Points, k: int) -> dict[str, float]:
     y, weights, apart = _grid(family)
     with np.errstate(all="ignore"):
         mass = weights * np.exp(family.log_density(Response(y, trials), at, NUMPY))
+    _check_hazard(family, constants, y, np.cumsum(mass) - np.where(apart, 0.0, 0.5 * mass), at)
     mean, stated = float(mass @ y), family.mean.value(at)
     wide = family.at({LOCATION: (np.repeat(eta, DRAWS), points.link)}, constants, NUMPY)
     drawn = np.asarray(family.draw(np.random.default_rng(2), Response(None, trials), wide), float)
@@ -102,6 +106,25 @@ def _row(family: Family, points: Points, k: int) -> dict[str, float]:
         "variance of record": float(np.ravel(family.variance(at))[0]),
         "distance of draws": _distance(y, mass, np.sort(drawn), apart),
     }
+
+
+def _check_hazard(
+    family: Family, constants: Mapping[str, np.ndarray], y: np.ndarray, below: np.ndarray, at: At
+) -> None:
+    """The distribution function that follows from the cumulative hazard, where there is one, is that of the density."""
+    if family.log_cumulative_hazard is None or abs(below[-1] - 1.0) > TOLERANCE:
+        return
+    kept = y <= family.hazard_up_to
+    with np.errstate(all="ignore"):
+        log_hazard = np.asarray(family.log_cumulative_hazard(Response(y[kept]), at, NUMPY))
+        distance = float(np.abs(-np.expm1(-np.exp(log_hazard)) - below[kept]).max())
+    if not distance <= TOLERANCE:
+        raise SpecError(
+            f"log_cumulative_hazard of the family {family.name!r} is not that of its log_density: distribution "
+            f"functions differ by {distance:.3g}.",
+            ", ".join(f"{name} = {value[0]:g}" for name, value in constants.items()),
+            "Write log(-log P(Y > y)).",
+        )
 
 
 def _grid(family: Family) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 from bayes_glmm.families.family import Family
 from bayes_glmm.families.kind import REAL
 from bayes_glmm.families.parameter import NU, SIGMA, Parameter
+from bayes_glmm.numerics.tails import log_hazard_of_normal
 
 _REAL = Parameter("mu", ("identity", "log", "inverse"), "real", of_response=True)
 
@@ -25,6 +26,7 @@ GAUSSIAN = Family(
     response=REAL,
     variance=lambda at: at["sigma"].value ** 2 + 0.0 * at["mu"].value,
     log_density=_gaussian_log_density,
+    log_cumulative_hazard=lambda y, at, f: log_hazard_of_normal((y.values - at["mu"].value) / at["sigma"].value, f),
     draw=lambda rng, y, at: rng.normal(at["mu"].value, at["sigma"].value),
     distribution=lambda pm, name, y, at, dims: pm.Normal(
         name, mu=at["mu"].value, sigma=at["sigma"].value, observed=y.values, dims=dims

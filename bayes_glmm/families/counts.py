@@ -12,15 +12,34 @@ from bayes_glmm.families.kind import COUNT
 from bayes_glmm.families.parameter import DISPERSION, EXCESS, PHI, Parameter
 from bayes_glmm.families.value import At
 from bayes_glmm.numerics import conway_maxwell_forms
-from bayes_glmm.numerics.functions import log_rising_from
+from bayes_glmm.numerics.functions import log_rising_from, log_softplus
+from bayes_glmm.numerics.tails import log_cumulative_hazard, log_hazard_of_none
 
 _MEAN = Parameter("mu", ("log", "identity", "sqrt"), "positive", of_response=True)
 LARGEST = 1e18  # a mean above any that an integer count can be drawn for: the mean itself is as good a count
 
 
+_COUNTED, _TERMS = 40, 60  # terms of sums below and above a count, up to the first of them right to 1e-13
+
+
 def _poisson_log_density(y, at, f):  # type: ignore[no-untyped-def]
     mu = at["mu"]
     return f.where(y.values > 0, y.values * mu.log, 0.0) - mu.value - f.gammaln(y.values + 1.0)
+
+
+def _poisson_log_cumulative_hazard(y, at, f):  # type: ignore[no-untyped-def]
+    """From P(Y <= k) = p(k) (1 + k / mu (1 + (k - 1) / mu (...))) and its like for the terms above k."""
+    k, mu, log_mu = y.values, at["mu"].value, at["mu"].log
+    # each sum only sees means that it is good at: beyond, its tail is above 1/2 and not read
+    large, small = f.maximum(mu, 0.5 * (k + 1.0)), f.minimum(mu, k + 1.0)
+    below, above, inverse = 1.0, 1.0, 1.0 / large
+    for j in range(_COUNTED - 1, -1, -1):
+        below = 1.0 + f.maximum(k - j, 0.0) * inverse * below
+    for j in range(_TERMS, 0, -1):
+        above = 1.0 + small / (k + 1.0 + j) * above
+    up_to_k = k * f.log(large) - large - f.gammaln(k + 1.0) + f.log(below)
+    above_k = (k + 1.0) * f.minimum(log_mu, f.log(k + 1.0)) - small - f.gammaln(k + 2.0) + f.log(above)
+    return log_cumulative_hazard(up_to_k, above_k, f)
 
 
 POISSON = Family(
@@ -30,6 +49,8 @@ POISSON = Family(
     response=COUNT,
     variance=lambda at: at["mu"].value,
     log_density=_poisson_log_density,
+    log_cumulative_hazard=_poisson_log_cumulative_hazard,
+    hazard_up_to=_COUNTED,
     draw=lambda rng, y, at: rng.poisson(np.minimum(at["mu"].value, LARGEST)),
     distribution=lambda pm, name, y, at, dims: pm.Poisson(name, mu=at["mu"].value, observed=y.values, dims=dims),
     equation="Poisson(μ_i)",
@@ -60,6 +81,10 @@ NEGATIVE_BINOMIAL = Family(
     response=COUNT,
     variance=lambda at: at["mu"].value + at["mu"].value ** 2 / at["phi"].value,
     log_density=_negative_binomial_log_density,
+    log_cumulative_hazard=lambda y, at, f: log_hazard_of_none(
+        at["phi"].log + log_softplus(at["mu"].log - at["phi"].log, f), f
+    ),
+    hazard_up_to=0.0,
     draw=_negative_binomial_draw,
     distribution=lambda pm, name, y, at, dims: pm.NegativeBinomial(
         name, mu=at["mu"].value, alpha=at["phi"].value, observed=y.values, dims=dims
@@ -79,6 +104,7 @@ GEOMETRIC = Family(
     response=COUNT,
     variance=lambda at: at["mu"].value + at["mu"].value ** 2,
     log_density=lambda y, at, f: f.log_binary(y.values, 1.0, at["mu"].log),
+    log_cumulative_hazard=lambda y, at, f: f.log(y.values + 1.0) + log_softplus(-at["mu"].log, f),
     draw=lambda rng, y, at: rng.poisson(np.minimum(rng.exponential(np.minimum(at["mu"].value, LARGEST)), LARGEST)),
     distribution=lambda pm, name, y, at, dims: pm.NegativeBinomial(
         name, mu=at["mu"].value, alpha=1.0, observed=y.values, dims=dims
@@ -109,6 +135,10 @@ NEGATIVE_BINOMIAL_1 = Family(
     response=COUNT,
     variance=lambda at: at["mu"].value * (1.0 + at["phi"].value),
     log_density=_by_dispersion_log_density,
+    log_cumulative_hazard=lambda y, at, f: log_hazard_of_none(
+        at["mu"].log - at["phi"].log + log_softplus(at["phi"].log, f), f
+    ),
+    hazard_up_to=0.0,
     draw=_by_dispersion_draw,
     equation="NegBinomial1(mean μ_i, variance μ_i (1 + φ))",
     wider='try an effect that varies by row, (1 | row), or for zeros alone family="zero_inflated_negative_binomial_1"',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -32,7 +33,7 @@ class ResponseKind:
         Whether it is one of several ordered categories, numbered 1, 2, ...
     nominal : bool
         Whether it is one of several categories without an order, whose numbers 1, 2, ... have no mean.
-    least : int
+    first : int
         Of counts: the smallest that there can be.
     advice : str
         What to do with rows outside the support.
@@ -49,14 +50,19 @@ class ResponseKind:
     trials: bool = False
     ordered: bool = False
     nominal: bool = False
-    least: int = 0
+    first: int = 0
     advice: str = "Correct these rows or choose another family."
     masses: tuple[float, ...] = ()
 
     @property
     def has_zeros(self) -> bool:
         """Whether it is a number above 0, or 0 with a probability of its own: zeros are worth counting."""
-        return (self.is_count and self.least == 0) or 0.0 in self.masses
+        return (self.is_count and self.first == 0) or 0.0 in self.masses
+
+    @property
+    def least(self) -> float:
+        """The number that no response is below."""
+        return -math.inf if self.range == "real" else float(self.first)
 
     @property
     def is_binary(self) -> bool:
@@ -120,7 +126,7 @@ POSITIVE_COUNT = ResponseKind(
     "whole numbers 1, 2, 3, ...",
     "positive",
     discrete=True,
-    least=1,
+    first=1,
     advice="Correct these rows, or choose a family with zeros: hurdle_poisson, hurdle_negative_binomial.",
 )
 ORDERED = ResponseKind(

@@ -15,11 +15,10 @@ from bayes_glmm.families.kind import POSITIVE
 from bayes_glmm.families.located import Located
 from bayes_glmm.families.parameter import PHI, SHAPE, SHAPE_OF_RESPONSE, SIGMA, Parameter
 from bayes_glmm.families.value import At
-from bayes_glmm.numerics.functions import Functions
+from bayes_glmm.numerics.tails import log_hazard_of_normal, steep
 
 MEAN_ABOVE_ZERO = Parameter("mu", ("log", "inverse", "identity"), "positive", of_response=True)
-# from there on an exponential goes on as a straight line, so that it and its derivatives times any shape stay numbers
-_STEEP = 300.0
+_STEEP = 300.0  # where exponentials go on as straight lines, so that their derivatives times any shape stay numbers
 LARGEST = 1e300  # of a draw
 
 
@@ -58,6 +57,7 @@ EXPONENTIAL = Family(
     response=POSITIVE,
     variance=lambda at: at["mu"].value ** 2,
     log_density=lambda y, at, f: -at["mu"].log - y.values * f.exp(-at["mu"].log),
+    log_cumulative_hazard=lambda y, at, f: f.log(y.values) - at["mu"].log,
     draw=lambda rng, y, at: rng.exponential(at["mu"].value),
     distribution=lambda pm, name, y, at, dims: pm.Exponential(name, scale=at["mu"].value, observed=y.values, dims=dims),
     equation="Exponential(mean μ_i)",
@@ -67,15 +67,15 @@ EXPONENTIAL = Family(
 )
 
 
-def _steep(function: Any, x: Any, end: float, f: Functions) -> Any:
-    """An exponential function of x that goes on as a straight line from an end on, where no data are."""
-    return function(f.minimum(x, end)) * (1.0 + f.maximum(x - end, 0.0))
+def _weibull_log_cumulative_hazard(y, at, f):  # type: ignore[no-untyped-def]
+    """The logarithm of (y / scale)^shape."""
+    shape = at["shape"].value
+    return shape * (f.log(y.values) - at["mu"].log + f.gammaln(1.0 + 1.0 / shape))
 
 
 def _weibull_log_density(y, at, f):  # type: ignore[no-untyped-def]
-    shape, log_y = at["shape"].value, f.log(y.values)
-    of_scale = shape * (log_y - at["mu"].log + f.gammaln(1.0 + 1.0 / shape))  # log of (y / scale)^shape
-    return at["shape"].log + of_scale - log_y - _steep(f.exp, of_scale, _STEEP, f)
+    log_hazard = _weibull_log_cumulative_hazard(y, at, f)
+    return at["shape"].log + log_hazard - f.log(y.values) - steep(f.exp, log_hazard, _STEEP, f)
 
 
 def _weibull_scale(at: At) -> Any:
@@ -101,6 +101,7 @@ WEIBULL = Family(
     response=POSITIVE,
     variance=_weibull_variance,
     log_density=_weibull_log_density,
+    log_cumulative_hazard=_weibull_log_cumulative_hazard,
     draw=_weibull_draw,
     equation="Weibull(mean μ_i, shape)",
     wider='try family="lognormal", whose right tail is heavier',
@@ -111,7 +112,7 @@ WEIBULL = Family(
 
 def _inverse_gaussian_log_density(y, at, f):  # type: ignore[no-untyped-def]
     shape, log_y = at["shape"].value, f.log(y.values)
-    distance = _steep(f.expm1, log_y - at["mu"].log, 0.5 * _STEEP, f)  # (y - mu) / mu, which is squared
+    distance = steep(f.expm1, log_y - at["mu"].log, 0.5 * _STEEP, f)  # (y - mu) / mu, which is squared
     own = -0.5 * shape * distance**2 / y.values
     return own + 0.5 * at["shape"].log - 1.5 * log_y - 0.5 * math.log(2.0 * math.pi)
 
@@ -174,6 +175,9 @@ LOGNORMAL = Family(
     response=POSITIVE,
     variance=lognormal_variance,
     log_density=lognormal_log_density,
+    log_cumulative_hazard=lambda y, at, f: log_hazard_of_normal(
+        (f.log(y.values) - at["mu"].value) / at["sigma"].value, f
+    ),
     draw=lognormal_draw,
     distribution=lambda pm, name, y, at, dims: pm.LogNormal(
         name, mu=at["mu"].value, sigma=at["sigma"].value, observed=y.values, dims=dims

@@ -24,6 +24,7 @@ from scipy import special
 from bayes_glmm.design import Design
 from bayes_glmm.design.patterns import Patterns, find_patterns
 from bayes_glmm.design.scale import located, spread, weights
+from bayes_glmm.families.observed import log_observed
 from bayes_glmm.names import LOCATION
 from bayes_glmm.numerics.functions import NUMPY, Functions
 from bayes_glmm.numerics.spread import evenly_spread
@@ -81,7 +82,7 @@ class Integral:
         design, rows = self.design, self.patterns.distinct
         values = design.blocks[0].values[rows]
         at = self.spec.at({LOCATION: fixed + sd * values * grid}, auxiliary, f)
-        log_density = self.spec.family.log_density(design.observed[rows][:, None], at, f)
+        log_density = log_observed(self.spec.family, design.observed[rows][:, None], at, f)
         of_rows = log_density[..., self.patterns.kind, :]
         by_pattern = (self.patterns.used[:, :, None] * of_rows).sum(axis=-2)
         return by_pattern - 0.5 * grid**2 - 0.5 * math.log(2.0 * math.pi)
@@ -196,7 +197,8 @@ def _narrowest(spec: ModelSpec, design: Design) -> float:
     auxiliary = _typical_auxiliary(spec, design)
 
     def log_density(shift: float) -> np.ndarray:
-        return spec.family.log_density(design.observed, spec.at({LOCATION: eta + shift}, auxiliary, NUMPY), NUMPY)
+        at = spec.at({LOCATION: eta + shift}, auxiliary, NUMPY)
+        return np.asarray(log_observed(spec.family, design.observed, at, NUMPY))
 
     with np.errstate(all="ignore"):
         curvature = -(log_density(1e-2) - 2.0 * log_density(0.0) + log_density(-1e-2)) / 1e-4

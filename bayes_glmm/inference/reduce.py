@@ -110,7 +110,8 @@ def reduce_rows(spec: ModelSpec, design: Design) -> Reduced:
         With the very same design where the family has no sufficient statistic of a cell, or less than a tenth of the
         rows would go.
     """
-    reduction = None if spec.formulas else REDUCTIONS.get((spec.family_name, spec.link_name))
+    plain = not spec.formulas and not design.observed.form
+    reduction = REDUCTIONS.get((spec.family_name, spec.link_name)) if plain else None
     cells = None if reduction is None else find_cells(reduction.alike(design), len(design.y))
     reduced = None if reduction is None or cells is None else reduction.reduce(spec, design, cells)
     return reduced or Reduced(spec, design)
@@ -236,4 +237,4 @@ def _with_rows(
     )
     predictors = replace(design.predictors.with_location(X, offset), blocks=blocks)
     data = design.data.iloc[first].reset_index(drop=True)
-    return replace(design, y=y, trials=trials, predictors=predictors, data=data)
+    return replace(design, y=y, trials=trials, predictors=predictors, data=data, limits=None)

@@ -72,7 +72,7 @@ class Whitening:
 
 def parabolas_are_exact(spec: ModelSpec) -> bool:
     """Whether they are the log densities of the rows themselves, whatever the parameters are."""
-    return not spec.formulas and (spec.family_name, spec.link_name) == ("gaussian", "identity")
+    return not spec.formulas and not spec.limited and (spec.family_name, spec.link_name) == ("gaussian", "identity")
 
 
 def whitening_for(problem: Problem) -> tuple[Whitening | None, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from bayes_glmm.design import Design
 from bayes_glmm.errors import SpecError
 from bayes_glmm.families import Response
+from bayes_glmm.families.observed import draw_observed, log_observed, seen_again
 from bayes_glmm.likelihood.factor import Elimination
 from bayes_glmm.likelihood.groups import Groups, groups_of
 from bayes_glmm.likelihood.random_part import RandomPart, random_part
@@ -95,7 +96,7 @@ class Likelihood:
 
         def density(etas: Sequence[Series], constants: Mapping[str, Series]) -> Series:
             at = self.spec.at(dict(zip(names, etas, strict=True)), constants, SERIES)
-            return self.spec.family.log_density(y, at, SERIES)
+            return log_observed(self.spec.family, y, at, SERIES)
 
         with np.errstate(all="ignore"):  # a step too far shows as a density that is not finite
             return jet(density, np.split(eta, len(names)), auxiliary, order)
@@ -111,7 +112,8 @@ class Likelihood:
         rng, draws = np.random.default_rng(0), int(np.clip(VALUES // len(self.design.y), *DRAWS))
         total = np.zeros((len(names), len(names), len(self.design.y)))
         for _ in range(draws):
-            drawn = replace(observed, values=np.asarray(self.spec.family.draw(rng, observed, at), float))
+            values = np.asarray(draw_observed(self.spec.family, rng, observed, at), float)
+            drawn = seen_again(observed, values)
             score = np.nan_to_num(self.jet(eta, auxiliary, 1, drawn).first, posinf=0.0, neginf=0.0)
             total += score[:, None] * score[None, :]
         return total / draws
@@ -126,7 +128,7 @@ class Likelihood:
         moving, parameters = variables(eta, auxiliary, order)
         at = self.spec.at({self.spec.family.location.name: moving}, parameters, SERIES)
         with np.errstate(all="ignore"):  # a step too far shows as a density that is not finite
-            return self.spec.family.log_density(self.design.observed[which], at, SERIES)
+            return log_observed(self.spec.family, self.design.observed[which], at, SERIES)
 
     @cached_property
     def groups(self) -> Groups:
@@ -174,4 +176,19 @@ def check_one_predictor(spec: ModelSpec) -> None:
             f"{', '.join(spec.predicted)}.",
             str(spec),
             "Use bg.approx.laplace(model), or sample with model.fit().",
+        )
+
+
+def check_values_known(spec: ModelSpec) -> None:
+    """Refuse censored and truncated responses, for approximations that take the response as numbers with a variance.
+
+    Raises
+    ------
+    SpecError
+    """
+    if spec.limited:
+        raise SpecError(
+            "This approximation is for responses whose values are known, without bounds.",
+            str(spec),
+            "Use bg.approx.laplace(model) or bg.approx.aghq(model), or sample with model.fit().",
         )

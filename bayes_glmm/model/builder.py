@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ import pytensor.tensor as pt
 
 from bayes_glmm.design import Design, Predictor, Priors, Problem, RandomBlock, dimension_labels
 from bayes_glmm.design.thresholds import in_order
-from bayes_glmm.families import Response
 from bayes_glmm.model.random_effects import contribution, random_effects
 from bayes_glmm.model.response import add_response
 from bayes_glmm.model.thresholds import ordered_thresholds, tied_thresholds
@@ -32,9 +32,10 @@ def plain_likelihood(
         one.parameter: linear_predictor(one, design.blocks, beta[one.parameter], u) for one in design.predictors.fixed
     }
     at = spec.at(eta, auxiliary, pytensor_functions())
-    values = design.y.astype(np.int64) if spec.family.discrete else design.y
+    observed = design.observed
+    values = observed.values.astype(np.int64) if spec.family.discrete else observed.values
     trials = None if design.trials is None else design.trials.astype(np.int64)
-    add_response(spec.family, design.response_variable, Response(values, trials), at)
+    add_response(spec.family, design.response_variable, replace(observed, values=values, trials=trials), at)
 
 
 def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood) -> pm.Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,14 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_glmm.families import Family, Response, Value
+from bayes_glmm.families.observed import draw_observed, log_observed
 from bayes_glmm.families.value import At
 from bayes_glmm.numerics.functions import NUMPY, pytensor_functions
 
 
 def add_response(family: Family, name: str, y: Response, at: At) -> None:
     """Add the observed response to the model in context, along ``row``."""
-    if family.distribution is not None:
+    if family.distribution is not None and not y.form:
         family.distribution(pm, name, y, at, "row")
     else:
         custom_response(family, name, y, at)
@@ -39,11 +41,12 @@ def custom_response(family: Family, name: str, y: Response, at: At) -> pt.Tensor
         return {name: Value(eta, link, f) for (name, link), eta in zip(links.items(), etas, strict=True)}
 
     def logp(value: Any, *etas: Any) -> Any:
-        return family.log_density(Response(value, y.trials), values(etas, pytensor_functions()), pytensor_functions())
+        f = pytensor_functions()
+        return log_observed(family, replace(y, values=value), values(etas, f), f)
 
     def random(*etas: np.ndarray, rng: np.random.Generator, size: Any = None) -> np.ndarray:
         wide = np.broadcast_arrays(*etas) if size is None else [np.broadcast_to(eta, size) for eta in etas]
-        return family.draw(rng, Response(None, y.trials), values(tuple(wide), NUMPY))
+        return draw_observed(family, rng, y, values(tuple(wide), NUMPY))
 
     etas = [pt.as_tensor(value.eta) for value in at.values()]
     kind = "int64" if family.discrete else "float64"

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_glmm.diagnostics.survival import right_limits
 from bayes_glmm.families import ResponseKind
 from bayes_glmm.plots.notes import annotate, interval_text, short
 from bayes_glmm.plots.style import FAINT, INK, LEGIBLE, QUIET, fit
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import fixed_predictor, replicate, spread_draws
 from bayes_glmm.report.figures import draw
+from bayes_glmm.report.survival_figure import survival_figure
 from bayes_glmm.report.svg import DATA, REPLICATED
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ VALUES = 8_000_000  # replicated values held at once
 def predictive_figure(posterior: Posterior) -> tuple[bytes, str, str]:
     """The figure, its alternative text and its caption."""
     design = posterior.design
+    if (right := right_limits(design)) is not None:
+        return survival_figure(posterior, right)
     draws = int(np.clip(VALUES // len(design.y), 20, REPLICATES))
     replicated = replicate(posterior, draws, SEED)
     kind = posterior.spec.family.response

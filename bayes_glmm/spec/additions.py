@@ -2,18 +2,20 @@
 
 ``trials(n)`` belongs to the response itself. ``rate(t)`` is the offset log(t) of a log link. A known scale goes to the
 formula of sigma: ``se(s)`` is sigma_i = s_i, and ``weights(w, precision)`` is sigma_i = sigma / sqrt(w_i).
-``weights(w, frequency)`` is kept: the design repeats each row w times.
+``weights(w, frequency)`` is kept: the design repeats each row w times. So are ``cens(c, y2)`` and ``trunc(lb, ub)``,
+which change what the density of a row is; ``censored(y, c)`` and ``truncated(y, lb, ub)`` are Bambi's words for them.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bayes_glmm.errors import SpecError
-from bayes_glmm.families import Family
+from bayes_glmm.families import FAMILIES, Family
 from bayes_glmm.foreign import response_advice
-from bayes_glmm.spec.splitting import check_balanced, is_column, split
+from bayes_glmm.spec.formula import Formula
+from bayes_glmm.spec.splitting import check_balanced, is_call, is_column, split
 
 _CALL = re.compile(r"(?P<name>[a-z]+)\s*\((?P<inside>.*)\)$", re.DOTALL)
 SIGMA = "sigma"  # the parameter that known scales are about
@@ -38,6 +40,8 @@ class Additions:
         The column with the number of times that each row occurs.
     sigma : str
         The right-hand side of sigma's formula.
+    cens, trunc : str
+        The arguments of ``cens()``, and those of ``trunc()`` by name.
     written : str
         The terms as they were written.
     """
@@ -46,7 +50,13 @@ class Additions:
     rate: str = ""
     frequency: str = ""
     sigma: str = ""
+    cens: str = ""
+    trunc: str = ""
     written: str = ""
+
+    def of_response(self, formula: Formula) -> Formula:
+        """The formula of the response with the terms that are kept with it."""
+        return replace(formula, frequency=self.frequency or None, cens=self.cens or None, trunc=self.trunc or None)
 
     def check_family(self, family: Family) -> None:
         """Check that a family has what the terms are about.
@@ -67,6 +77,9 @@ class Additions:
                 self.written,
                 "Use family='gaussian' or 'student_t'; p(y, n) for successes of n trials.",
             )
+
+        if self.cens or self.trunc:
+            _check_tails(family, "cens()" if self.cens else "trunc()", self.written)
 
     def check_link(self, link: str) -> None:
         """Check that an exposure multiplies the mean.
@@ -112,7 +125,8 @@ def read_additions(text: str, left: str) -> Additions:
 def without_additions(text: str) -> tuple[str, Additions]:
     """A formula without the terms beside its response but trials, and these terms.
 
-    An exposure becomes an offset. What is no formula stays as it is.
+    An exposure becomes an offset; Bambi's ``censored()`` and ``truncated()`` are read as terms. What is no formula
+    stays as it is.
 
     Raises
     ------
@@ -126,6 +140,8 @@ def without_additions(text: str) -> tuple[str, Additions]:
     """
     sides = split(text, "~") if isinstance(text, str) else []
     left, *bars = split(sides[0], "|") if len(sides) == 2 else [""]
+    if len(bars) < 2:
+        left, bars = _from_bambi(left, bars)
     if len(bars) != 1 or not left.strip():
         return text, Additions()
     check_balanced(text)
@@ -162,10 +178,65 @@ def _weights(arguments: list[str], term: str) -> tuple[str, str]:
     return kind, first[0]
 
 
+def _check_tails(family: Family, term: str, written: str) -> None:
+    """Check that a family has probabilities of ranges of the response."""
+    if family.log_cumulative_hazard is not None:
+        return
+    having = [name for name, one in FAMILIES.items() if one.log_cumulative_hazard is not None]
+    raise SpecError(
+        f"{term} needs the distribution function of the response, which the {family.name} family does not have here.",
+        written,
+        f"Families with it: {', '.join(having)}.",
+    )
+
+
+def _cens(arguments: list[str], term: str) -> tuple[str, str]:
+    values = [re.sub(r"^y2\s*=\s*", "", one) for one in arguments]
+    if len(values) > 2 or not all(values):
+        raise SpecError("cens() takes the kind of censoring, and the upper ends of intervals.", term, _CENS)
+    return "cens", ", ".join(values)
+
+
+def _trunc(arguments: list[str], term: str) -> tuple[str, str]:
+    found: dict[str, str] = {}
+    for name, argument in zip(_BOUNDS, arguments, strict=False):
+        named = re.match(r"(?P<name>\w+)\s*=(?!=)\s*(?P<value>.*)$", argument, re.DOTALL)
+        bound, value = (named["name"], named["value"]) if named else (name, argument)
+        if bound not in _BOUNDS or bound in found or not value:
+            raise SpecError("A bound of trunc() is not understood.", term, _TRUNC)
+        if value.strip("+-").lower() not in ("inf", "none"):
+            found[bound] = value
+    if not found or len(arguments) > len(_BOUNDS):
+        raise SpecError("trunc() takes a lower and an upper bound.", term, _TRUNC)
+    return "trunc", ", ".join(f"{name}={found[name]}" for name in _BOUNDS if name in found)
+
+
+def _from_bambi(left: str, bars: list[str]) -> tuple[str, list[str]]:
+    """``censored(y, c)``, ``censored(y, y2, c)`` and ``truncated(y, lb, ub)`` with their terms after the bar."""
+    match = re.match(r"(?P<name>censored|truncated)\s*\((?P<inside>.*)\)$", left.strip(), re.DOTALL)
+    if match is None or not is_call(left.strip()):
+        return left, bars
+    y, *rest = [part.strip() for part in split(match["inside"], ",")]
+    known = match["name"] == "censored"
+    if known and len(rest) == 2:  # the kind comes last
+        rest = rest[::-1]
+    if not y or not rest or not all(rest):
+        raise SpecError("The response is not understood.", left.strip(), _CENS if known else _TRUNC)
+    term = f"{'cens' if known else 'trunc'}({', '.join(rest)})"
+    return y, [" + ".join([term, *bars])]
+
+
+_BOUNDS = ("lb", "ub")
+_CENS = (
+    "Write y | cens(c) with c one of left, none, right (or -1, 0, 1), and y | cens(c, y2) for intervals from y to y2."
+)
+_TRUNC = "Write y | trunc(lb=0), trunc(ub=10) or trunc(lb=0, ub=10): numbers or columns."
 _ONE = {"se": "Add an effect by row, (1 | row), for a variance beside the known one."}
 _READERS = {
     "trials": lambda arguments, term: _one("trials", "{}", arguments, term),
     "rate": lambda arguments, term: _one("rate", "{}", arguments, term),
     "se": lambda arguments, term: _one(SIGMA, "0 + offset(log({}))", arguments, term),
     "weights": _weights,
+    "cens": _cens,
+    "trunc": _trunc,
 }

@@ -34,6 +34,8 @@ class Formula:
     random : tuple of RandomTerm
     frequency : str or None
         The column that counts how often each row occurs.
+    cens, trunc : str or None
+        The arguments of ``cens(c, y2)`` and ``trunc(lb=0, ub=10)``.
     """
 
     response: str
@@ -42,6 +44,30 @@ class Formula:
     trials: str | None = None
     offset: str | None = None
     frequency: str | None = None
+    cens: str | None = None
+    trunc: str | None = None
+
+    @property
+    def censoring(self) -> tuple[str, str | None] | None:
+        """Expressions for the kind of censoring and for the upper ends of intervals, None without them."""
+        if self.cens is None:
+            return None
+        code, *end = (part.strip() for part in split(self.cens, ","))
+        return code, end[0] if end else None
+
+    @property
+    def bounds(self) -> dict[str, str]:
+        """Expressions for the bounds of a truncated response, by their names ``lb`` and ``ub``."""
+        parts = [] if self.trunc is None else [part.partition("=") for part in split(self.trunc, ",")]
+        return {name.strip(): value.strip() for name, _, value in parts}
+
+    @property
+    def before(self) -> str:
+        """What the mean and other parts of a censored or truncated response are before, in words; empty for others."""
+        found = [
+            name for name, written in (("censoring", self.cens), ("truncation", self.trunc)) if written is not None
+        ]
+        return f"before {' and '.join(found)}" if found else ""
 
     @property
     def right(self) -> str:
@@ -51,8 +77,9 @@ class Formula:
 
     def __str__(self) -> str:
         left = self.response if self.trials is None else f"p({self.response}, {self.trials})"
-        left += "" if self.frequency is None else f" | weights({self.frequency}, frequency)"
-        return f"{left} ~ {self.right}"
+        beside = [] if self.frequency is None else [f"weights({self.frequency}, frequency)"]
+        beside += [f"{name}({inside})" for name in ("cens", "trunc") if (inside := getattr(self, name)) is not None]
+        return f"{left}{' | ' if beside else ''}{' + '.join(beside)} ~ {self.right}"
 
 
 def parse_formula(text: str) -> Formula:

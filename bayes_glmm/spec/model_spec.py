@@ -36,7 +36,8 @@ from bayes_glmm.spec.several import (
 )
 from bayes_glmm.spec.terms import RandomTerm
 
-_PARTS = ("response", "trials", "frequency", "fixed", "offset", "random")
+_BESIDE = ("trials", "frequency", "cens", "trunc")  # the response, as texts
+_PARTS = ("response", *_BESIDE, "fixed", "offset", "random")
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class ModelSpec:
         elif "response" not in mapping:
             raise SpecError("A model needs a 'formula', or at least a 'response'.")
         else:
-            for key in ("response", "trials", "frequency", "fixed", "offset"):
+            for key in ("response", *_BESIDE, "fixed", "offset"):
                 check_text(
                     key, mapping.get(key, "1" if key == "fixed" else None), required=key in ("response", "fixed")
                 )
@@ -157,7 +158,7 @@ class ModelSpec:
             if not isinstance(terms, Sequence) or isinstance(terms, str):
                 raise SpecError(f"The random terms are a {type(terms).__name__}.", advice="Give a list of them.")
             random = tuple(random_term(term) for term in terms)
-            given = {key: mapping.get(key) for key in ("trials", "offset", "frequency")}
+            given = {key: mapping.get(key) for key in (*_BESIDE, "offset")}
             parts_text = Formula(mapping["response"], mapping.get("fixed", "1"), random, **given)
             written = str(parts_text)
         return cls.from_formula(
@@ -224,10 +225,7 @@ class ModelSpec:
         """A plain dict, as a config file has it."""
         formula = self.formula
         result: dict[str, Any] = {"response": formula.response}
-        if formula.trials is not None:
-            result["trials"] = formula.trials
-        if formula.frequency is not None:
-            result["frequency"] = formula.frequency
+        result |= {key: value for key in _BESIDE if (value := getattr(formula, key)) is not None}
         result["fixed"] = formula.fixed
         if formula.random:
             result["random"] = [
@@ -305,6 +303,11 @@ class ModelSpec:
     def random(self) -> tuple[RandomTerm, ...]:
         """The random terms of all formulas as they were written."""
         return tuple(term for formula in self.asked for term in formula.random)
+
+    @property
+    def limited(self) -> bool:
+        """Whether the response is censored or truncated: what rows contribute is not the density of a value."""
+        return bool(self.formula.before)
 
     @property
     def defined_everywhere(self) -> bool:

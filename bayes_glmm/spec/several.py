@@ -35,7 +35,7 @@ def read_formulas(
     for name, right in (formulas or {}).items():
         check_text(f"formula of {name!r}", right, required=True)
     plain, additions = without_additions(formula[0])
-    first = replace(parse_formula(plain), frequency=additions.frequency or None)
+    first = additions.of_response(parse_formula(plain))
     further = [parse_formula(one) for one in formula[1:]]
     further += [parse_formula(f"{name} ~ {right}") for name, right in (formulas or {}).items()]
     further += [parse_formula(f"{SIGMA} ~ {additions.sigma}")] if additions.sigma else []

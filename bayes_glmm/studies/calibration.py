@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Problem
+from bayes_glmm.design.recensor import with_response
 from bayes_glmm.diagnostics import Check
 from bayes_glmm.diagnostics.check import named
 from bayes_glmm.diagnostics.convergence import check_divergences
@@ -224,7 +225,7 @@ def rank(problem: Problem, ranked: int, simulated: Simulated) -> Ranked:
     from bayes_glmm.inference import sample
 
     settings, seconds = simulated.settings, 0.0
-    simulation = replace(problem, design=replace(problem.design, y=simulated.y))
+    simulation = replace(problem, design=with_response(problem.design, simulated.y))
     for _ in range(_LONGER):
         posterior = sample(simulation, settings)
         seconds += posterior.provenance["seconds"]

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Problem
+from bayes_glmm.design.recensor import response_of
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.errors import SpecError
-from bayes_glmm.families import Response
+from bayes_glmm.families.observed import log_observed
 from bayes_glmm.names import THRESHOLD
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior, posterior_of
@@ -103,7 +104,7 @@ def quantities(prior: Posterior, y: np.ndarray) -> pd.DataFrame:
     keep = _ranked_labels(prior, labels)
     table = pd.DataFrame(values[:, 0].T, columns=labels)[keep]
     with np.errstate(all="ignore"):  # where a response cannot be
-        density = prior.spec.family.log_density(Response(y, prior.design.trials), at(prior), NUMPY)
+        density = log_observed(prior.spec.family, response_of(prior.design, y), at(prior), NUMPY)
     return table.assign(**{LOG_LIKELIHOOD: density.sum(axis=1)})
 
 

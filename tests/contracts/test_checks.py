@@ -10,7 +10,7 @@ from bayes_glmm.diagnostics import CHECKS, Check, CheckEntry
 from bayes_glmm.posterior import Posterior
 from tests.diagnostics import made_up
 
-FAMILIES = ("gaussian", "poisson", "binomial", "bernoulli", "cumulative")
+FAMILIES = ("gaussian", "poisson", "binomial", "bernoulli", "exponential", "cumulative")
 SEVERITY = ["pass", "look", "fail"]
 each_check = pytest.mark.parametrize("entry", CHECKS, ids=[entry.name for entry in CHECKS])
 

@@ -149,7 +149,7 @@ def test_draws_have_the_frequencies_of_the_density(name: str, eta: float) -> Non
     at = family.at({"mu": (np.full(size, eta), LINKS[family.links[0]])}, constants, NUMPY)
     drawn = family.draw(np.random.default_rng(11), Response(None, trials), at).astype(int)
     values = np.arange(TRIALS + 1 if trials is not None else 400)
-    least = family.response.least
+    least = family.response.first
     assert drawn.min() >= least
     expected = size * np.exp(log_density(family, values + least, eta, None if trials is None else float(TRIALS)))
     kept = expected >= 20.0

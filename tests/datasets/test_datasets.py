@@ -12,6 +12,7 @@ from bayes_glmm.datasets import (
     abortion,
     clinics,
     hospital,
+    leukaemia,
     load_dataset,
     salamanders,
     seeds,
@@ -205,3 +206,14 @@ def test_hospital_says_what_a_file_lacks(tmp_path):
 
 def test_hospital_reads_the_published_file(shared):
     assert len(hospital(shared / "data" / "hdp.csv")) == 8525
+
+
+def test_leukaemia_has_the_printed_totals_and_quartiles():
+    table = leukaemia()
+    relapsed = table["censored"] == "none"
+    assert table.groupby("treatment", observed=True)["weeks"].agg(["size", "sum"]).values.tolist() == [
+        [21, 182],
+        [21, 359],
+    ]
+    assert relapsed.groupby(table["treatment"], observed=True).sum().tolist() == [21, 9]
+    assert np.quantile(table["weeks"], [0.0, 0.25, 0.5, 0.75, 1.0]).tolist() == [1.0, 6.0, 10.5, 18.5, 35.0]

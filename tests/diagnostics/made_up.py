@@ -20,6 +20,7 @@ from bayes_glmm.spec import ModelSpec, Prior
 CHAINS, DRAWS = 4, 500
 LEVELS, ROWS = 30, 20
 FORMULA = "y ~ x + (x | g)"
+LEFT = {"binomial": "p(y, n) ~", "exponential": "y | cens(censored) ~"}
 STEPS = 1.0  # from one threshold to the next
 G = np.array([[0.25, 0.03], [0.03, 0.09]])
 
@@ -35,16 +36,21 @@ def data_of(family: str, rng: np.random.Generator) -> tuple[pd.DataFrame, np.nda
         "poisson": lambda: rng.poisson(np.exp(eta)),
         "bernoulli": lambda: rng.binomial(1, 1 / (1 + np.exp(-eta))),
         "binomial": lambda: rng.binomial(12, 1 / (1 + np.exp(-eta))),
+        "exponential": lambda: rng.exponential(np.exp(eta)),
         "cumulative": lambda: 1 + (eta[:, None] + rng.logistic(size=(g.size, 1)) > STEPS * np.arange(4)).sum(axis=1),
     }[family]()
-    return pd.DataFrame({"y": y, "x": x, "g": [f"g{i:02d}" for i in g], "n": 12}), u
+    data = pd.DataFrame({"y": y, "x": x, "g": [f"g{i:02d}" for i in g], "n": 12})
+    if family == "exponential":  # some are censored
+        limit = rng.exponential(3.0 * np.exp(1.0), size=g.size)
+        data = data.assign(y=np.minimum(y, limit), censored=y > limit)
+    return data, u
 
 
 def good(family: str = "gaussian", seed: int = 3) -> Posterior:
     """A posterior that nothing is wrong with."""
     rng = np.random.default_rng(seed)
     data, u = data_of(family, rng)
-    formula = FORMULA.replace("y ~", "p(y, n) ~") if family == "binomial" else FORMULA
+    formula = FORMULA.replace("y ~", LEFT.get(family, "y ~"))
     n = CHAINS * DRAWS
     spread = 1.0 + 0.05 * rng.normal(size=(n, 1, 1))
     constants = {"gaussian": ["sigma"], "cumulative": [step(k) for k in (2, 3, 4)]}.get(family, [])
@@ -116,6 +122,9 @@ def wild(posterior: Posterior, rng: np.random.Generator) -> np.ndarray:
             y = ((np.arange(y.size) % ROWS > ROWS / 2) & (shift > 0)).astype(float)
         case "binomial":
             y = 12.0 * ((np.arange(y.size) % ROWS > ROWS / 2) & (shift > 0))
+        case "exponential":
+            y = 0.2 * y * np.exp(shift) * np.where(np.arange(y.size) % ROWS > ROWS / 2, 1.0, 0.05)
+            y[0] = 3000.0
         case "cumulative":
             y = 1.0 + 4.0 * ((np.arange(y.size) % ROWS > ROWS / 2) & (shift > 0))
             y[:5] = np.arange(1.0, 6.0)  # every category is in some row

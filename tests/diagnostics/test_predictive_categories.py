@@ -31,7 +31,7 @@ def answered(posterior: Posterior) -> Check:
 
 def test_shares_are_those_of_the_data_and_of_replicates(good: Posterior) -> None:
     evidence = answered(good).evidence.set_index("statistic")
-    replicated = replicate(good, predictive._draws(good), predictive.SEED)
+    replicated = replicate(good, predictive.draws_for(good), predictive.SEED)
     seen = [label for label in evidence.index if label.endswith("in all rows")]
     assert seen
     for label in seen:
@@ -52,9 +52,9 @@ def test_tail_areas_allow_for_the_number_of_shares(good: Posterior) -> None:
     found = [
         predictive.Comparison(str(k), np.array([0.3]), (replicated[:, k::5] == 3).mean(axis=1), 1.0) for k in range(5)
     ]
-    alone, among = [each.tail for each in found], [each.tail for each in predictive._among_many(found)]
+    alone, among = [each.tail for each in found], [each.tail for each in predictive.among_many(found)]
     assert all(a <= b <= 0.5 for a, b in zip(alone, among, strict=True))
-    assert predictive._among_many(found[:1])[0].tail == pytest.approx(alone[0], abs=0.03)  # two-sided, halved
+    assert predictive.among_many(found[:1])[0].tail == pytest.approx(alone[0], abs=0.03)  # two-sided, halved
 
 
 def test_a_middle_category_that_a_covariate_inflates_is_found(good: Posterior) -> None:
@@ -72,7 +72,7 @@ def test_a_category_that_is_never_replicated_is_no_error(good: Posterior) -> Non
     posterior = with_y(good, np.where(good.design.y == 5, 4.0, good.design.y))
     assert "5 in all rows" in answered(posterior).failing
     never = [predictive.Comparison("x", np.array([seen]), np.full(100, 0.1), 1.0) for seen in (0.1, 0.3)]
-    assert [each.tail for each in predictive._among_many(never)] == [0.5, 0.0]
+    assert [each.tail for each in predictive.among_many(never)] == [0.5, 0.0]
 
 
 def test_without_a_predictor_there_are_no_thirds(good: Posterior) -> None:

@@ -139,6 +139,30 @@ def test_positive_families_have_bambis_density(data: pd.DataFrame, family: str, 
     assert float(_logp(pm, model.backend.model, mapped)) == pytest.approx(found, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("response", "family", "link", "ours", "theirs"),
+    [
+        ("censored(t, c)", "weibull", "log", "shape", "alpha"),
+        pytest.param("censored(t, c)", "gaussian", "identity", "sigma", "sigma", marks=pytest.mark.slow),
+        pytest.param("censored(k, c)", "poisson", "log", "", "", marks=pytest.mark.slow),
+        pytest.param("truncated(k, lb=1, ub=9)", "poisson", "log", "", "", marks=pytest.mark.slow),
+    ],
+)
+def test_censored_and_truncated_responses_have_bambis_density(
+    data: pd.DataFrame, response: str, family: str, link: str, ours: str, theirs: str
+) -> None:
+    import pymc as pm
+
+    rng = np.random.default_rng(2)
+    limited = data.assign(t=0.2 + rng.gamma(2.0, 1.5, 48), k=1 + rng.poisson(2.0, 48) % 9)
+    limited["c"] = np.resize(["none", "right", "left", "none"], 48)
+    model = bmb.Model(f"{response} ~ x", limited, family=family, link=link, center_predictors=False)
+    model.build()
+    values, mapped = {"beta": np.array([0.2, 0.1]), ours: 1.7}, {"Intercept": 0.2, "x": 0.1, theirs: 1.7}
+    found = float(_logp(pm, from_bambi(model).pymc, values))
+    assert float(_logp(pm, model.backend.model, mapped)) == pytest.approx(found, rel=1e-9)
+
+
 def _logp(pm, model, values):
     """Log density at named values, Jacobians of the transforms left out."""
     logp = model.logp(jacobian=False)

@@ -10,6 +10,7 @@ import pytest
 from bayes_glmm.errors import ConfigError
 from bayes_glmm.inference import Settings
 from bayes_glmm.runs.config import config_text, read_config
+from bayes_glmm.spec import ModelSpec
 
 GOOD = """\
 title: A trial
@@ -54,6 +55,13 @@ def test_a_good_file_is_read_and_defaults_filled_in(write):
     assert config.effects is not None
     assert config.effects[0].random_effects == ["integrated", "zero"]
     assert document.line("model", "priors", "beta") == 8
+
+
+def test_a_model_in_parts_has_what_stands_beside_the_response(write):
+    parts = "  response: weeks\n  cens: censored\n  trunc: ub=40\n  fixed: treatment\n  family: weibull\n"
+    config, _ = read_config(write(f"data:\n  dataset: leukaemia\nmodel:\n{parts}"))
+    formula = ModelSpec.from_dict(config.model.model_dump(exclude_none=True)).formula
+    assert str(formula) == "weeks | cens(censored) + trunc(ub=40) ~ treatment"
 
 
 def test_a_config_written_out_is_the_same_config(write, tmp_path):

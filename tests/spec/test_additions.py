@@ -33,6 +33,15 @@ def test_frequencies_are_kept_with_the_response() -> None:
     assert ModelSpec.from_dict(spec.to_dict()) == spec == ModelSpec.from_formula(str(spec.formula), "binomial")
 
 
+def test_censoring_and_bounds_are_kept_with_the_response() -> None:
+    written = "y | weights(w, frequency) + cens(c, y2) + trunc(lb=0, ub=u + 1) ~ x + (1 | g)"
+    spec = ModelSpec.from_formula(written, "weibull")
+    assert spec.formula.censoring == ("c", "y2")
+    assert spec.formula.bounds == {"lb": "0", "ub": "u + 1"}
+    assert str(spec.formula) == written
+    assert ModelSpec.from_dict(spec.to_dict()) == spec == ModelSpec.from_formula(str(spec.formula), "weibull")
+
+
 def test_several_terms_are_joined() -> None:
     text, found = without_additions("y | trials(n) + weights(`my w`, frequency) ~ x | z")
     assert (text, found.frequency) == ("y | trials(n) ~ x | z", "`my w`")
@@ -51,6 +60,12 @@ def test_several_terms_are_joined() -> None:
         ("y | weights(w, likelihood) ~ x", "gaussian", "different things"),
         ("y | weights(w + 1, frequency) ~ x", "gaussian", "are a column"),
         ("y | se() ~ x", "gaussian", "not understood"),
+        ("y | cens(a, b, c) ~ x", "gaussian", "takes the kind of censoring"),
+        ("censored(y) ~ x", "gaussian", "not understood"),
+        ("y | trunc(a=1) ~ x", "gaussian", "not understood"),
+        ("y | trunc(-Inf) ~ x", "gaussian", "lower and an upper"),
+        ("y | cens(c) ~ x", "student_t", "distribution function"),
+        ("y | trials(n) + cens(c) ~ x", "binomial", "distribution function"),
         ("y | se(s ~ x", "gaussian", "is missing"),
         ("y | s ~ x", "gaussian", "not understood"),
         ("y | se(s) | trials(n) ~ x", "gaussian", "not understood"),

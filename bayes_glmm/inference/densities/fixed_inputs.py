@@ -46,7 +46,7 @@ def fixed_density(problem: Problem) -> Density | None:
     if found is None:
         return None
     reduced = reduce_rows(spec, design)
-    family = kernel_key(reduced.spec)
+    family = kernel_key(reduced.spec, reduced.design.observed.form)
     order = np.arange(len(reduced.design.y))
     constant = reduced.constant + priors.canonical.log_apart
     data = FixedData(

@@ -124,7 +124,7 @@ def expand(x, out, table):  # type: ignore[no-untyped-def] # pragma: no cover
 
 def _make_pattern_pass(kernel: Kernel) -> Callable[..., Any]:
     """Log integral of one group of a pattern; adds to the slopes for all of them."""
-    row, count = kernel.row, kernel.constants
+    row, count, beside = kernel.row, kernel.constants, tuples(kernel.beside).of_row
     add_at = tuples(count).add_at
 
     @fused
@@ -149,7 +149,18 @@ def _make_pattern_pass(kernel: Kernel) -> Callable[..., Any]:
             for c in range(p):
                 fixed += data.X[i, c] * parameters[c]
             spread = sd * data.values[i]
-            row_pass(data.y[i], data.trials[i], fixed, spread, grid, a, log_a, terms, slopes[i - start], a_slope)
+            row_pass(
+                data.y[i],
+                beside(data.trials, len(data.y), i),
+                fixed,
+                spread,
+                grid,
+                a,
+                log_a,
+                terms,
+                slopes[i - start],
+                a_slope,
+            )
         value = _weigh(terms)
         for i in range(start, stop):
             level, tilt = 0.0, 0.0

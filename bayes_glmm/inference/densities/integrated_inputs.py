@@ -33,7 +33,7 @@ def integrated_density(integral: Integral, priors: Priors) -> Density | None:
     """
     spec, design = integral.spec, integral.design
     (block,) = design.blocks
-    family = kernel_key(spec)
+    family = kernel_key(spec, design.observed.form)
     (effect,) = block.effects
     names = [*(f"beta[{name}]" for name in design.coefficients), f"sd_{block.group}[{effect}]", *spec.family.auxiliary]
     table = prior_table(priors[name] for name in names)

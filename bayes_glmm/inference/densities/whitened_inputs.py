@@ -35,7 +35,7 @@ def whitened_density(whitening: Whitening) -> Density | None:
     blocks = (whitening.main, *whitening.others)
     names = tuple(whitening.problem.spec.auxiliary)
     reduced = reduce_rows(whitening.problem.spec, whitening.problem.design)
-    family = kernel_key(reduced.spec)
+    family = kernel_key(reduced.spec, reduced.design.observed.form)
     variances = variances_of(blocks, priors, *_standard_deviations(whitening, blocks))
     beta_priors = prior_table(priors[key] for key in whitening.estimate.layout.coefficients)
     auxiliary_prior = prior_table(priors[name] for name in names)

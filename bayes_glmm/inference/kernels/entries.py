@@ -2,10 +2,11 @@
 
 log p(y | eta, a) = sum_i row(y_i, n_i, eta_i, a) + shared(statistics, a)
 
-with eta_i the linear predictors of a row, a the constants of the family and n the trials. ``shared`` gathers what does
-not depend on eta: it is evaluated once a call, over statistics that are taken from the data once. Both are written from
-the family's density (:mod:`~bayes_glmm.inference.kernels.generated`). Binary rows under the logit link have a pass of
-their own as well: sums of their logarithms are logarithms of products, which saves a quarter to a third of the time.
+with eta_i the linear predictors of a row, a the constants of the family and n the trials, or what is known beside y of
+a censored or truncated response. ``shared`` gathers what does not depend on eta: it is evaluated once a call, over
+statistics that are taken from the data once. Both are written from the family's density
+(:mod:`~bayes_glmm.inference.kernels.generated`). Binary rows under the logit link have a pass of their own as well:
+sums of their logarithms are logarithms of products, which saves a quarter to a third of the time.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Kernel:
     ----------
     row : function, compiled
         ``(y, n, eta, a, log_a) -> (value, d value / d eta, d value / d a)`` of one row, by arithmetic and
-        :mod:`~bayes_glmm.inference.kernels.elementary` alone, so that rows fill vectors. ``eta``, ``a``, the logarithm
-        of ``a`` and the derivatives are tuples.
+        :mod:`~bayes_glmm.inference.kernels.elementary` alone, so that rows fill vectors. All but ``y`` and the value
+        are tuples.
     shared : function, compiled
         ``(statistics, a, log_a) -> (value, d value / d a)``, of all rows together.
     statistics : function
@@ -43,6 +44,8 @@ class Kernel:
         How many there are; a family without has one that nothing reads.
     predictors : int
         How many linear predictors a row has.
+    beside : int
+        How many numbers n has.
     """
 
     row: Callable[..., Any]
@@ -51,6 +54,7 @@ class Kernel:
     rows: Callable[..., Any] | None = None
     constants: int = 1
     predictors: int = 1
+    beside: int = 1
 
 
 @fused

@@ -43,7 +43,7 @@ def fused_likelihood(
     tensor []
         log p(y | beta, u, auxiliary) with all constants.
     """
-    key = kernel_key(spec)
+    key = kernel_key(spec, design.observed.form)
     kernel = kernel_of(*key)
     order = row_order(design)
     fixed = design.predictors.fixed
@@ -77,7 +77,7 @@ def fused_likelihood_of_eta(
     tensor []
         log p(y | eta, auxiliary) with all constants.
     """
-    key = kernel_key(spec)
+    key = kernel_key(spec, design.observed.form)
     kernel = kernel_of(*key)
     response = response_inputs(kernel, design, np.arange(len(design.y)))
     together = pt.concatenate([pt.as_tensor(eta[name]) for name in spec.predicted])

@@ -8,7 +8,7 @@ any other form once for each distinct response, and those of linear predictors o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from hashlib import sha256
@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from bayes_glmm.families import LINKS, Family, Link, Response, family_of_key
+from bayes_glmm.families.observed import log_observed
+from bayes_glmm.families.response import CODES, columns_of
 from bayes_glmm.inference.kernels.elementary import (
     elementary,
     erfc,
@@ -72,21 +74,33 @@ def predicted_links(family: Family, links: str) -> dict[str, Link]:
     return {name: LINKS[link] for name, link in found.items()}
 
 
-def kernel_key(spec: ModelSpec) -> tuple[str, str]:
-    """What names the kernel of a model: family and links.
+def kernel_key(spec: ModelSpec, form: tuple[str, ...] = ()) -> tuple[str, str]:
+    """What names the kernel of a model: family and links; ``form`` is that of the response.
 
     A user's own family goes by the code that its density gives: a text, which travels to other processes as it is, and
-    is the same for no two densities.
+    is the same for no two densities. Censored and truncated responses have their form behind the family's name.
+
+    Examples
+    --------
+    >>> kernel_key(ModelSpec.from_formula("y | trunc(lb=1) ~ x", "poisson"), ("lower",))
+    ('poisson~lower', 'log')
     """
     links = links_of(spec)
-    return (spec.family.key if spec.own is None else written(spec.own, links)), links
+    return ("~".join([spec.family.key, *form]) if spec.own is None else written(spec.own, links, form)), links
+
+
+def parts_of(family: str) -> tuple[str, tuple[str, ...]]:
+    """The family's own key, and the form of its responses, from the first part of a :func:`kernel_key`."""
+    first = family.partition("\n")[0].partition(",")[0]  # of the code of a user's own family
+    name, *form = first.split("~")
+    return name, tuple(form)
 
 
 def short_name(family: str) -> str:
     """The first part of a key as a name: itself, or the name and a digest of the code of a user's own family."""
     if not family.startswith(_CODE):
-        return family
-    name = family.removeprefix(_CODE).partition(",")[0]
+        return family.replace("~", "_")
+    name = family.removeprefix(_CODE).partition(",")[0].replace("~", "_")
     return f"{name}_{sha256(family.encode()).hexdigest()[:16]}"
 
 
@@ -98,7 +112,8 @@ def kernel_of(family: str, links: str) -> Kernel:
 
 def generated(family: str, links: str) -> Kernel:
     """The kernel that the family's own log density gives."""
-    code = family if family.startswith(_CODE) else written(family_of_key(family), links)
+    name, form = parts_of(family)
+    code = family if family.startswith(_CODE) else written(family_of_key(name), links, form)
     scalars, arrays = dict(_SCALARS), dict(ARRAYS)
     for names in (scalars, arrays):
         exec(code, names)  # the lines are those that this package writes
@@ -109,14 +124,16 @@ def generated(family: str, links: str) -> Kernel:
         statistics=partial(_statistics, arrays["sums"], arrays["columns"]),
         constants=scalars["constants"],
         predictors=scalars["predictors"],
+        beside=max(1, len(columns_of(form))),
     )
 
 
-def written(record: Family, links: str) -> str:
+def written(record: Family, links: str, form: tuple[str, ...] = ()) -> str:
     """The code of the kernel of a family: its functions, and how many constants and predictors they take."""
     program = Program()
     one = Symbol(program, "(1.0)")
-    y, n = (Symbol(program, name, _DATA) for name in ("y", "n"))
+    columns = columns_of(form) or ("n",)
+    data = {name: Symbol(program, name, _DATA) for name in ("y", *columns)}
     predicted = predicted_links(record, links)
     eta_names = [f"eta{k}" for k in range(len(predicted))]
     etas = [Symbol(program, name, frozenset({name}), tangents={name: one}) for name in eta_names]
@@ -127,25 +144,33 @@ def written(record: Family, links: str) -> str:
         program.known[f"log({name})"] = (Symbol(program, f"log_{name}", frozenset({name})),)
     eta = dict(zip(predicted, zip(etas, predicted.values(), strict=True), strict=True))
     at = record.at(eta, dict(zip(auxiliary, constants, strict=True)), SOURCE)
-    terms = record.log_density(Response(y, n if record.response.trials else None), at, SOURCE).parts
+    terms = log_observed(record, response_of(record, form, data), at, SOURCE).parts
     of_eta = [term for term in terms if term[1].depends & set(eta_names)]
     of_data = [term for term in terms if term[1].depends <= _DATA]
     rest = [term for term in terms if not term[1].depends & set(eta_names) and not term[1].depends <= _DATA]
     of_constants = [term for term in rest if not term[1].depends & _DATA]
     of_both = [term for term in rest if term[1].depends & _DATA]
-    shared = _Shared.of(program, names, of_constants, of_both)
+    shared = _Shared.of(program, names, columns, of_constants, of_both)
     body = [f"{name} = eta[{k}]" for k, name in enumerate(eta_names)] + _row_body(program, eta_names, names, of_eta)
     read = [f"{part}{constant} = {part}a[{k}]" for k, constant in enumerate(names) for part in ("", "log_")]
+    beside = [f"{name} = beside[{k}]" for k, name in enumerate(columns)]
     return "\n".join(
         [
-            f"{_CODE}{record.name}, {links}",
+            f"{_CODE}{'~'.join([record.name, *form])}, {links}",
             f"constants, predictors = {max(len(names), 1)}, {len(predicted)}",
-            *_function("row", "y, n, eta, a, log_a", [*read, *body]),
+            *_function("row", "y, beside, eta, a, log_a", [*beside, *read, *body]),
             *_function("shared", "statistics, a, log_a", [*read, *shared.body()]),
-            *_function("sums", "y, n", shared.sums(of_data)),
-            *_function("columns", "y, n", shared.table()),
+            *_function("sums", "y, beside", [*beside, *shared.sums(of_data)]),
+            *_function("columns", "y, beside", [*beside, *shared.table()]),
         ]
     )
+
+
+def response_of(record: Family, form: tuple[str, ...], data: Mapping[str, Any]) -> Response:
+    """The response of a form, from its values ``y`` and the columns beside them, by name."""
+    kinds = tuple(name for name in form if name in CODES)
+    beside = {name: data[name] for name in columns_of(form)}
+    return Response(data["y"], data["n"] if record.response.trials else None, **beside, kinds=kinds)
 
 
 def _row_body(program: Program, etas: Sequence[str], names: Sequence[str], terms: Terms) -> list[str]:
@@ -165,6 +190,8 @@ class _Shared:
     program : Program
     names : sequence of str
         Of the constants.
+    beside : sequence of str
+        Of the data beside y.
     of_constants, of_both : terms
         Of constants alone, and of a response too.
     products : tuple of (float, Symbol, Symbol)
@@ -175,13 +202,16 @@ class _Shared:
 
     program: Program
     names: Sequence[str]
+    beside: Sequence[str]
     of_constants: Terms
     of_both: Terms
     products: tuple[tuple[float, Symbol, Symbol], ...]
     columns: tuple[str, ...]
 
     @classmethod
-    def of(cls, program: Program, names: Sequence[str], of_constants: Terms, mixed: Terms) -> _Shared:
+    def of(
+        cls, program: Program, names: Sequence[str], beside: Sequence[str], of_constants: Terms, mixed: Terms
+    ) -> _Shared:
         split = [(term, _product(term)) for term in mixed]
         products = tuple(product for _, product in split if product is not None)
         of_both = [term for term, product in split if product is None]
@@ -189,7 +219,7 @@ class _Shared:
         lines = program.lines_for(reads)
         data = {name for line in lines if line.depends <= _DATA for name in line.targets}
         used = {name for line in lines if not line.depends <= _DATA for name in line.needs} | reads
-        return cls(program, names, of_constants, of_both, products, tuple(sorted(data & used)))
+        return cls(program, names, beside, of_constants, of_both, products, tuple(sorted(data & used)))
 
     def body(self) -> list[str]:
         """The code of ``shared``: statistics are sums over rows, then counts and columns by response.
@@ -210,7 +240,7 @@ class _Shared:
         code = [*map(str, before), f"value = statistics[0] + {totals[0]}"]
         code += [f"{name} = {total}" for name, total in zip(sums[1:], totals[1:], strict=True)]
         if self.of_both:
-            read = ["count", "y", "n", *self.columns]
+            read = ["count", "y", *self.beside, *self.columns]
             body = [f"{name} = statistics[k + {place}]" for place, name in enumerate(read)]
             body += map(str, within)
             body += [f"{name} += count * ({own})" for name, (_, own) in zip(sums, inner, strict=True)]
@@ -240,15 +270,20 @@ def _product(term: tuple[float, Symbol]) -> tuple[float, Symbol, Symbol] | None:
     return sign, math.prod(of_constants[1:], start=of_constants[0]), math.prod(of_data[1:], start=of_data[0])
 
 
-def _statistics(sums: Callable[..., Any], columns: Callable[..., Any], y: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """What ``shared`` reads of the data: the sum of terms of the data, the number of rows, other sums, a table."""
+def _statistics(sums: Callable[..., Any], columns: Callable[..., Any], y: np.ndarray, beside: np.ndarray) -> np.ndarray:
+    """What ``shared`` reads of the data: the sum of terms of the data, the number of rows, other sums, a table.
+
+    ``beside`` has the columns beside y, one after the other.
+    """
+    data = np.stack([y, *beside.reshape(-1, len(y))]) if len(y) else np.empty((2, 0))
     with np.errstate(all="ignore"):
-        total, *others = (np.sum(part * np.ones(len(y))) for part in sums(y, n))
+        total, *others = (np.sum(part * np.ones(len(y))) for part in sums(data[0], data[1:]))
         summed = np.array([total, len(y), *others])
-        if columns(y[:0], n[:0]) is None:
+        if columns(data[0, :0], data[1:, :0]) is None:
             return summed
-        distinct, counts = np.unique(np.column_stack([y, n]), axis=0, return_counts=True)
-        table = [counts, *distinct.T, *(column * np.ones(len(distinct)) for column in columns(*distinct.T))]
+        distinct, counts = np.unique(data.T, axis=0, return_counts=True)
+        columns_of_distinct = columns(distinct[:, 0], distinct.T[1:])
+        table = [counts, *distinct.T, *(column * np.ones(len(distinct)) for column in columns_of_distinct)]
     return np.concatenate([summed, np.column_stack(table).ravel()])
 
 

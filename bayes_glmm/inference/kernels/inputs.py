@@ -5,15 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from bayes_glmm.design import Design
+from bayes_glmm.families.response import columns_of
 from bayes_glmm.inference.kernels.entries import Kernel
 
 
 def response_inputs(kernel: Kernel, design: Design, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Response and trials [row], in the order given, and what the kernel's ``shared`` needs of them."""
-    y = design.y[order]
+    """Response [row] in the order given, the columns beside it one after the other, and what ``shared`` needs of them.
+
+    Beside it are trials, or what is known of a censored or truncated response.
+    """
+    observed = design.observed[order]
     # a family without trials never reads them: y stands in, so that no further memory is passed over
-    trials = y if design.trials is None else design.trials[order]
-    return y, trials, np.asarray(kernel.statistics(y, trials), float)
+    trials = observed.values if observed.trials is None else observed.trials
+    columns = [getattr(observed, name) for name in columns_of(observed.form)]
+    beside = np.concatenate(columns) if columns else trials
+    return observed.values, beside, np.asarray(kernel.statistics(observed.values, beside), float)
 
 
 def predictor_inputs(design: Design, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -14,8 +14,10 @@ import jax.numpy as jnp
 from jax.scipy import special
 from pytensor.link.jax.dispatch import jax_funcify
 
-from bayes_glmm.families import Response, family_of_key
-from bayes_glmm.inference.kernels.generated import predicted_links
+from bayes_glmm.families import family_of_key
+from bayes_glmm.families.observed import log_observed
+from bayes_glmm.families.response import columns_of
+from bayes_glmm.inference.kernels.generated import parts_of, predicted_links, response_of
 from bayes_glmm.inference.kernels.loops import FORMS
 from bayes_glmm.inference.kernels.operation import FusedLogLikelihood
 from bayes_glmm.numerics import conway_maxwell_forms
@@ -62,7 +64,8 @@ def _conway_maxwell_form(op: Any, **_: Any) -> Callable[..., Any]:
 
 @jax_funcify.register(FusedLogLikelihood)
 def _jax_form(op: FusedLogLikelihood, **_: Any) -> Callable[..., Any]:
-    form, family = FORMS[op.form], op.own or family_of_key(op.family)
+    name, observed_form = parts_of(op.family)
+    form, family = FORMS[op.form], op.own or family_of_key(name)
     links = predicted_links(family, op.links)
     constants = [name for name in family.auxiliary if name not in links]
 
@@ -74,8 +77,9 @@ def _jax_form(op: FusedLogLikelihood, **_: Any) -> Callable[..., Any]:
             rows = form.eta(named | parameters, len(links))
             eta = {name: (rows[k], link) for k, (name, link) in enumerate(links.items())}
             at = family.at(eta, auxiliary, JAX)
-            observed = Response(named["y"], named["trials"] if family.response.trials else None)
-            return family.log_density(observed, at, JAX).sum()
+            beside = named["trials"].reshape(-1, len(named["y"]))
+            data = {"y": named["y"]} | dict(zip(columns_of(observed_form) or ("n",), beside, strict=True))
+            return log_observed(family, response_of(family, observed_form, data), at, JAX).sum()
 
         value, gradient = jax.value_and_grad(log_likelihood)({name: named[name] for name in form.parameters})
         return value, *(gradient[name] for name in form.parameters)

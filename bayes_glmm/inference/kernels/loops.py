@@ -72,7 +72,7 @@ def _make_predictor_pass(kernel: Kernel) -> Callable[..., Any]:
         log_a = log(a)
         shared_value, shared_slope = shared(statistics, a, log_a)
         rows = eta.copy()
-        value, slope = rows_pass(y, trials, rows, len(y), a, log_a)
+        value, slope = rows_pass(y, trials, 0, len(y), rows, len(y), a, log_a)
         add(slope, slopes)
         add(shared_slope, slopes)
         return np.asarray(value + shared_value), rows, slopes
@@ -101,7 +101,7 @@ def make_design_pass(kernel: Kernel) -> Callable[..., Any]:
             _add_columns(block, stop - start, X, target, start, beta)
             _add_effects(block, stop - start, Z, index, target[len(X) :], start, u)
             rows = block[: last + stop - start]
-            block_value, block_slope = rows_pass(y[start:stop], trials[start:stop], rows, BLOCK, a, log_a)
+            block_value, block_slope = rows_pass(y[start:stop], trials, start, len(y), rows, BLOCK, a, log_a)
             value += block_value
             slope = plus(slope, block_slope)
             _sum_columns(block, stop - start, X, target, start, beta_gradient)
@@ -162,27 +162,31 @@ FORMS: dict[str, Form] = {
 def _make_rows_pass(kernel: Kernel) -> Callable[..., Any]:
     """Turns rows of linear predictors into rows of the gradient, in place; returns sums of the value and its slopes.
 
-    The predictors of a row stand a stride apart.
+    The predictors of a row stand a stride apart. ``trials`` has all rows, one column after the other; ``first`` is the
+    first of those passed, ``size`` their number in all.
     """
     row, together = kernel.row, kernel.rows
     plus, zero = tuples(kernel.constants).plus, tuples(kernel.constants).zero
     of_row, to_row = tuples(kernel.predictors).of_row, tuples(kernel.predictors).to_row
+    beside = tuples(kernel.beside).of_row
 
     if together is not None:
 
         @fused
         @named(kernel.row.__name__)
-        def all_rows(y, trials, rows, stride, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
+        def all_rows(y, trials, first, size, rows, stride, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
             return together(y, trials, rows, a, log_a)
 
         return all_rows
 
     @fused
     @named(kernel.row.__name__)
-    def rows_pass(y, trials, rows, stride, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
+    def rows_pass(y, trials, first, size, rows, stride, a, log_a):  # type: ignore[no-untyped-def] # pragma: no cover
         value, slope = 0.0, zero
         for i in range(len(y)):
-            row_value, eta_slope, row_slope = row(y[i], trials[i], of_row(rows, stride, i), a, log_a)
+            row_value, eta_slope, row_slope = row(
+                y[i], beside(trials, size, first + i), of_row(rows, stride, i), a, log_a
+            )
             to_row(eta_slope, rows, stride, i)
             value += row_value
             slope = plus(slope, row_slope)

@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from bayes_glmm.design import Design
+from bayes_glmm.design.notation import limit_lines
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.html import heading, paragraph, table
 
@@ -22,6 +23,8 @@ def render_data(posterior: Posterior) -> Markup:
     without = f", {len(design.unanswered):,} of them for a missing response alone" if len(design.unanswered) else ""
     dropped += f"{without}." if dropped else ""
     parts = [paragraph("{rows} rows.{dropped}", rows=f"{len(design.y):,}", dropped=dropped), _response(posterior)]
+    if posterior.spec.limited:
+        parts.append(_limits(posterior))
     if design.blocks:
         parts += [heading("Groups"), _groups(design, _level_means(posterior))]
     parts += [heading("Columns"), _columns(design)]
@@ -49,6 +52,13 @@ def _response(posterior: Posterior) -> Markup:
         name=design.response, mean=f"{y.mean():.4g}", sd=f"{y.std(ddof=1):.4g}", low=f"{y.min():.4g}",
         high=f"{y.max():.4g}", zeros=zeros,
     )  # fmt: skip
+
+
+def _limits(posterior: Posterior) -> Markup:
+    """How many rows are censored, and the bounds of truncated responses."""
+    known = "; ".join(line for line in limit_lines(posterior.spec, posterior.design) if line)
+    text = "{known}. Values of censored rows are their limits; means and effects are those {before}."
+    return paragraph(text, known=known[:1].upper() + known[1:], before=posterior.spec.formula.before)
 
 
 def _categories(design: Design, nominal: bool) -> Markup:

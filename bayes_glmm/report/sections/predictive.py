@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from markupsafe import Markup
 
+from bayes_glmm.design.recensor import UNKNOWN, censoring_limits
 from bayes_glmm.diagnostics import Checks, check
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.html import badge, figure, heading, interval, paragraph, table
@@ -21,7 +22,10 @@ _MISSED = ("loo", "loo_groups")  # of checks that did not pass
 
 def render_predictive(posterior: Posterior, checks: Checks) -> Markup:
     """A picture, the statistics, and leave-one-out."""
-    svg, alt, caption = predictive_figure(posterior)
+    comparable = censoring_limits(posterior.design) is not None
+    picture = (
+        figure(*predictive_figure(posterior)) if comparable else paragraph("{reason}", reason=UNKNOWN, kind="note")
+    )
     rows = [(item, row) for item in checks.checks for row in item.evidence.to_dict("records")]
     columns = {
         "statistic": [item.title for item, _ in rows],
@@ -38,7 +42,7 @@ def render_predictive(posterior: Posterior, checks: Checks) -> Markup:
         "model rarely produces such a statistic." + among_many * bool(posterior.spec.family.categories),
         kind="note",
     )
-    return figure(svg, alt, caption) + table(columns.items()) + explained + _loo(posterior)
+    return picture + table(columns.items()) + explained + _loo(posterior)
 
 
 def _loo(posterior: Posterior) -> Markup:

@@ -1,129 +1,15 @@
-"""Spellings of R, brms, patsy, Bambi and Stata, and what to write here instead.
-
-One table per kind of name: families, functions, operators, words, random terms, response terms and distributions. Exact
-synonyms of a family are translated; every other entry is the advice of an error. Nothing is matched by its letters.
-"""
+"""Words of formulas in R, brms, patsy, Bambi and Stata: functions, operators, words, random and response terms."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+from bayes_glmm.foreign.matching import first_match
 
 _OWN = "Make a column of the data first, and name it."
-_NOT_YET = "It is not supported."
 _SPLINE = "Penalised smooths and Gaussian processes are not supported. Write a regression spline: bs({x}, df=5)."
 _GROUP = "Write (1 | {x}) for an intercept per level."
-
-_INFLATED = "zero_inflated_"
-FAMILY_SYNONYMS: dict[str, str] = {
-    **dict.fromkeys(("normal", "norm", "gauss"), "gaussian"),
-    **dict.fromkeys(("student", "studentt", "t", "tdist"), "student_t"),
-    **dict.fromkeys(("nbinom", "nbinom2", "nb", "nb2", "negbin", "negbinom", "negbinomial"), "negative_binomial"),
-    **dict.fromkeys(("negativebinomial", "negativebinomial2", "negbinomial2"), "negative_binomial"),
-    **dict.fromkeys(("pois",), "poisson"),
-    **dict.fromkeys(("zip", "zipoisson", "zeroinflatedpoisson"), "zero_inflated_poisson"),
-    **dict.fromkeys(
-        ("zinb", "zinb2", "zeroinflatednegbinomial", "zeroinflatednegbinomial2"), f"{_INFLATED}negative_binomial"
-    ),
-    **dict.fromkeys(("zeroinflatednegativebinomial", "zeroinflatednbinom2"), f"{_INFLATED}negative_binomial"),
-    **dict.fromkeys(("zinb1", "zeroinflatednbinom1", "zeroinflatednegbinomial1"), f"{_INFLATED}negative_binomial_1"),
-    **dict.fromkeys(("zib", "zibinomial", "zeroinflatedbinomial"), f"{_INFLATED}binomial"),
-    **dict.fromkeys(("zibb", "zeroinflatedbetabinomial"), f"{_INFLATED}beta_binomial"),
-    **dict.fromkeys(("hurdlepoisson",), "hurdle_poisson"),
-    **dict.fromkeys(("hurdlenegbinomial", "hurdlenegativebinomial"), "hurdle_negative_binomial"),
-    **dict.fromkeys(("truncatedpoisson", "zerotruncatedpoisson", "ztp", "ztpoisson"), "truncated_poisson"),
-    **dict.fromkeys(("truncatednbinom2", "truncatednbinom", "ztnb"), "truncated_negative_binomial"),
-    **dict.fromkeys(("truncatednbinom1", "ztnb1"), "truncated_negative_binomial_1"),
-    **dict.fromkeys(("nbinom1", "nb1", "negbinomial1", "negativebinomial1"), "negative_binomial_1"),
-    **dict.fromkeys(("geom",), "geometric"),
-    **dict.fromkeys(("compois", "compoisson", "cmp", "cmpoisson", "conwaymaxwellpoisson"), "com_poisson"),
-    **dict.fromkeys(("betabinomial", "betabinom", "bb"), "beta_binomial"),
-    **dict.fromkeys(("bernoullilogit", "bern"), "bernoulli"),
-    **dict.fromkeys(("betar", "betareg", "betafamily"), "beta"),
-    **dict.fromkeys(("loggaussian", "lnorm", "lognorm"), "lognormal"),
-    **dict.fromkeys(("weibullaft",), "weibull"),
-    **dict.fromkeys(("exp", "expon"), "exponential"),
-    **dict.fromkeys(("inversegaussian", "invgaussian", "inversegauss", "invgauss", "wald", "ig"), "inverse_gaussian"),
-    **dict.fromkeys(("zoib", "zeroinflatedoneinflatedbeta", "zerooneinflatedbeta"), "zero_one_inflated_beta"),
-    **dict.fromkeys(("ordbeta", "ordbetareg", "orderedbeta"), "ordered_beta"),
-    **dict.fromkeys(("hurdlegamma", "zigamma", "gammahurdle"), "hurdle_gamma"),
-    **dict.fromkeys(("hurdlelognormal", "zilognormal", "lognormalhurdle"), "hurdle_lognormal"),
-    **dict.fromkeys(("ordinal", "ordered", "clm", "clmm", "polr", "ologit", "proportionalodds"), "cumulative"),
-    **dict.fromkeys(("sequential", "stoppingratio"), "sratio"),
-    **dict.fromkeys(("continuationratio",), "cratio"),
-    **dict.fromkeys(("adjacent", "adjacentcategory", "adjacentcategories"), "acat"),
-}
-"""Names without case, ``_``, ``.`` and ``-`` -> the family of the same likelihood."""
-
-_AS_HERE = ("gaussian", "gamma", "lognormal", "weibull", "exponential", "bernoulli", "beta", "poisson", "geometric",
-            "cumulative", "sratio", "cratio", "acat")  # fmt: skip
-_FAMILIES: tuple[tuple[str, str], ...] = (
-    (r"binom|logistic|logit", "Write family='binomial' with p(y, n), or family='bernoulli' for a 0/1 response."),
-    (r"probit", "Write family='bernoulli', link='probit'."),
-    (r"cloglog", "Write family='bernoulli', link='cloglog'."),
-    (
-        r"(?P<family>\w+)\((link=)?['\"]?(?P<link>\w*)['\"]?,?threshold=['\"](?P<pattern>\w+)['\"]\)",
-        "Write family='{family}', thresholds='{pattern}', and link= beside them.",
-    ),
-    (r"(?P<family>\w+)\(\)", "Write family='{family}', without parentheses."),
-    (r"(?P<family>\w+)\((link=)?['\"]?(?P<link>\w+)['\"]?\)", "Write family='{family}', link='{link}'."),
-    (
-        r"nbin.*|negb.*",
-        "Write family='negative_binomial': variance mu + mu^2 / phi; or 'negative_binomial_1': mu (1 + phi).",
-    ),
-    (
-        r"quasipoisson|overdispersedpoisson",
-        "A quasi-likelihood has no posterior. Write family='negative_binomial', or family='poisson' with one random "
-        "intercept per row.",
-    ),
-    (
-        r"quasibinomial|betabinomial.*",
-        "Write family='beta_binomial', or family='binomial' with one random intercept per row, for overdispersion.",
-    ),
-    (r"quasi", "A quasi-likelihood has no posterior. Name a family."),
-    (
-        r"(zi|zero|zero.*inflated.*|hurdle.*|trunc.*|zip|zinb|zib).*|.*(hurdle|zeroinflated|inflated)",
-        "Zero-inflated families are there for counts and successes, hurdles for Poisson, negative binomial, gamma and "
-        "lognormal responses, zero-truncated ones for Poisson and negative binomial counts; others are not supported.",
-    ),
-    (r"oprobit|orderedprobit", "Write family='cumulative', link='probit'."),
-    (r"ordered.*|ordinal.*|cumulative.*|clmm2", "Write family='cumulative'."),
-    (
-        r"categorical.*|multinom.*|softmax|mlogit|mclogit",
-        "Write family='categorical', with one row per choice; reference='b' is its reference.",
-    ),
-    (r"dirichlet.*", "Families of shares of several categories are not supported."),
-    (
-        r"(exgaussian|frechet|gengamma"
-        r"|shiftedlognormal|gevd?|coxph|cox|vonmises|skewnormal|skewstudent|asymlaplace|laplace|cauchy|tweedie"
-        r"|genpois|uniform|hypergeometric|skellam|beta4)",
-        "It is not supported.",
-    ),
-    (r".+(poisson|binomial|gaussian|normal|gamma|beta|bernoulli)", "It is not supported."),
-)
-
-
-def family_synonym(name: str) -> str:
-    """The name here of a family of the same likelihood; the name itself where there is none.
-
-    Examples
-    --------
-    >>> family_synonym("nbinom2"), family_synonym("Gamma")
-    ('negative_binomial', 'gamma')
-    """
-    plain = _plain(name)
-    return plain if plain in _AS_HERE else FAMILY_SYNONYMS.get(plain, name)
-
-
-def family_advice(name: str, valid: Iterable[str]) -> str:
-    """What to write for a family that R, brms or Bambi has and this package does not; empty if it is unknown."""
-    found = _first(_FAMILIES, _plain(name))
-    return f"{found} Families: {', '.join(valid)}." if found else ""
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_.-]|family$", "", name.lower())
-
 
 _COVARIANCES = "cs(0 + f | g), ar1(0 + C(t) | g), ou(0 + C(t) | g)"
 _FUNCTIONS: dict[str, str] = {
@@ -187,7 +73,11 @@ _FUNCTIONS: dict[str, str] = {
         ("c", "cbind", "mvbind", "matrix", "list"),
         "Lists are not read. Successes of trials are p(y, n) ~ ...; knots are placed by bs(x, df=5).",
     ),
-    **dict.fromkeys(("Surv", "cens", "censored", "truncated"), "Censored and truncated responses are not supported."),
+    "Surv": "Write {x} | cens(1 - {rest}) ~ ..., where {rest} is 1 for an event, 0 for a censored time.",
+    **dict.fromkeys(
+        ("cens", "censored"), "Censoring stands beside the response: y | cens(c) ~ ..., or censored(y, c) ~ ..."
+    ),
+    "truncated": "Bounds stand beside the response: y | trunc(lb=0, ub=10) ~ ..., or truncated(y, lb=0) ~ ...",
     "weighted": "Write {x} | weights({rest}, frequency) ~ ..., or weights({rest}, precision).",
     **dict.fromkeys(("weights", "w"), "Write y | weights({x}, frequency) ~ ..., or weights({x}, precision)."),
     **dict.fromkeys(("bf", "brmsformula", "Formula", "formula", "nlf", "lf"), "Write the formula itself: 'y ~ x'."),
@@ -307,33 +197,27 @@ _BARS: tuple[tuple[str, str], ...] = (
 
 def bar_advice(term: str) -> str:
     """What to write for a random term of brms, glmmTMB or fixest; empty if it is unknown."""
-    return _first(_BARS, term)
-
-
-def _first(table: Iterable[tuple[str, str]], text: str) -> str:
-    for pattern, advice in table:
-        if match := re.fullmatch(pattern, text.strip(), re.DOTALL):
-            return advice.format(**{name: part.strip() for name, part in match.groupdict().items()})
-    return ""
+    return first_match(_BARS, term)
 
 
 _TRIALS = "Write p({y}, {n}) ~ ... for {y} successes of {n} trials"
 _RESPONSES: tuple[tuple[str, str], ...] = (
-    (r".*[|+]\s*(cens|trunc)\(.*", "Censored and truncated responses are not supported."),
     (
         r".*[|+]\s*\w+\(.*",
-        "Terms after the bar are trials(n), rate(t), se(s), weights(w, frequency) and weights(w, precision).",
+        "Terms after the bar are trials(n), rate(t), se(s), weights(w, frequency), weights(w, precision), cens(c, y2) "
+        "and trunc(lb=0, ub=10).",
     ),
     (r"(c|cbind|mvbind)\((?P<y>[^,]*),(?P<n>[^,]*)\)", _TRIALS + "; several responses are a model each."),
     (r"(c|cbind|mvbind)\(.*", "Model one response at a time; y successes of n trials are p(y, n) ~ ..."),
-    (r"Surv\(.*", "Censored responses are not supported."),
+    (r"Surv\((?P<y>[^,]*),(?P<event>[^,]*)\)", "Write {y} | cens(1 - {event}) ~ ..., {event} being 1 for an event."),
+    (r"Surv\(.*", "Write y | cens(c, y2) ~ ... with c one of left, none, right, interval."),
     (r"(?P<y>[\w.]+)\s*/\s*(?P<n>[\w.]+)", _TRIALS + "; make another ratio a column of the data first."),
 )
 
 
 def response_advice(response: str) -> str:
     """What to write for a left-hand side of brms, Bambi or survival; empty if it is unknown."""
-    return _first(_RESPONSES, response)
+    return first_match(_RESPONSES, response)
 
 
 _WHOLE: tuple[tuple[str, str], ...] = (
@@ -346,7 +230,7 @@ _WHOLE: tuple[tuple[str, str], ...] = (
 
 def formula_advice(formula: str) -> str:
     """What to write for a formula with no ``~`` or with several; empty if it is unknown."""
-    return _first(_WHOLE, formula)
+    return first_match(_WHOLE, formula)
 
 
 _KEYWORDS: tuple[tuple[str, str], ...] = (
@@ -359,42 +243,4 @@ _KEYWORDS: tuple[tuple[str, str], ...] = (
 
 def keyword_advice(term: str) -> str:
     """What to write for a term with ``=``; empty for comparisons."""
-    return _first(_KEYWORDS, term)
-
-
-DISTRIBUTIONS: dict[str, str] = {
-    "normal": "Normal(0, 1)",
-    "gaussian": "Normal(0, 1)",
-    "norm": "Normal(0, 1)",
-    "student_t": "StudentT(3, 0, sigma=2.5), or HalfStudentT(3, sigma=2.5) of a standard deviation",
-    "studentt": "StudentT(3, 0, sigma=2.5), or HalfStudentT(3, sigma=2.5) of a standard deviation",
-    "t": "StudentT(3, 0, sigma=2.5), or HalfStudentT(3, sigma=2.5) of a standard deviation",
-    "half_t": "HalfStudentT(3, sigma=2.5)",
-    "halft": "HalfStudentT(3, sigma=2.5)",
-    "half_normal": "HalfNormal(1)",
-    "half_cauchy": "HalfCauchy(1)",
-    "cauchy": "Cauchy(0, 1), or HalfCauchy(1) of a standard deviation",
-    "exponential": "Exponential(1)",
-    "exp": "Exponential(1)",
-    "gamma": "Gamma(2, 0.1)",
-    "invgamma": "InverseGamma(2, 1)",
-    "inv_gamma": "InverseGamma(2, 1)",
-    "inverse_gamma": "InverseGamma(2, 1)",
-    "lognormal": "LogNormal(0, 1)",
-    "laplace": "Laplace(0, 1)",
-    "double_exponential": "Laplace(0, 1)",
-    "logistic": "Logistic(0, 1)",
-    "uniform": "Uniform(0, 10)",
-    "flat": "Flat()",
-    "improper": "Flat()",
-    "beta": "Beta(2, 2)",
-    "lkj": "LKJ(2)",
-    "lkj_corr": "LKJ(2)",
-    "lkj_corr_cholesky": "LKJ(2)",
-    "lkjcorr": "LKJ(2)",
-    "lkjcholeskycov": "LKJ(2)",
-    "horseshoe": "Normal(0, 1): shrinkage priors are not supported",
-    "r2d2": "Normal(0, 1): shrinkage priors are not supported",
-    "lasso": "Laplace(0, 1)",
-}
-"""Distributions of Stan, brms and rstanarm in lower case -> PyMC's."""
+    return first_match(_KEYWORDS, term)

@@ -1,0 +1,40 @@
+"""Distributions of priors in Stan, brms and rstanarm."""
+
+from __future__ import annotations
+
+DISTRIBUTIONS: dict[str, str] = {
+    "normal": "Normal(0, 1)",
+    "gaussian": "Normal(0, 1)",
+    "norm": "Normal(0, 1)",
+    "student_t": "StudentT(3, 0, sigma=2.5), or HalfStudentT(3, sigma=2.5) of a standard deviation",
+    "studentt": "StudentT(3, 0, sigma=2.5), or HalfStudentT(3, sigma=2.5) of a standard deviation",
+    "t": "StudentT(3, 0, sigma=2.5), or HalfStudentT(3, sigma=2.5) of a standard deviation",
+    "half_t": "HalfStudentT(3, sigma=2.5)",
+    "halft": "HalfStudentT(3, sigma=2.5)",
+    "half_normal": "HalfNormal(1)",
+    "half_cauchy": "HalfCauchy(1)",
+    "cauchy": "Cauchy(0, 1), or HalfCauchy(1) of a standard deviation",
+    "exponential": "Exponential(1)",
+    "exp": "Exponential(1)",
+    "gamma": "Gamma(2, 0.1)",
+    "invgamma": "InverseGamma(2, 1)",
+    "inv_gamma": "InverseGamma(2, 1)",
+    "inverse_gamma": "InverseGamma(2, 1)",
+    "lognormal": "LogNormal(0, 1)",
+    "laplace": "Laplace(0, 1)",
+    "double_exponential": "Laplace(0, 1)",
+    "logistic": "Logistic(0, 1)",
+    "uniform": "Uniform(0, 10)",
+    "flat": "Flat()",
+    "improper": "Flat()",
+    "beta": "Beta(2, 2)",
+    "lkj": "LKJ(2)",
+    "lkj_corr": "LKJ(2)",
+    "lkj_corr_cholesky": "LKJ(2)",
+    "lkjcorr": "LKJ(2)",
+    "lkjcholeskycov": "LKJ(2)",
+    "horseshoe": "Normal(0, 1): shrinkage priors are not supported",
+    "r2d2": "Normal(0, 1): shrinkage priors are not supported",
+    "lasso": "Laplace(0, 1)",
+}
+"""Distributions of Stan, brms and rstanarm in lower case -> PyMC's."""
