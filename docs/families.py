@@ -202,7 +202,7 @@ def _rule(family: Family, part: str, formulas: tuple[str, ...], link: str | None
     with ExitStack() as stack:
         watch(stack, integrate, "trapezoid", LINE)
         watch(stack, rules, "expectation", LINE)
-        for name in ("plane_expectation", "_by_pair", "average_of_category"):
+        for name in ("plane_expectation", "_by_pair", "average_of_categories"):
             watch(stack, rules, name, PLANE)
         try:
             rules.expect(posterior, functional, predictors, eta)
@@ -216,7 +216,7 @@ def _posterior(name: str, formulas: tuple[str, ...], link: str | None) -> Poster
     """One draw of a model of three rows in as many groups."""
     family = _with_categories(FAMILIES[name])
     kind = family.response
-    counts = (0, 1, 0) if kind.events else (kind.least, kind.least + 1, kind.least + 2)
+    counts = (0, 1, 0) if kind.events else (kind.first, kind.first + 1, kind.first + 2)
     data = pd.DataFrame({"y": _VALUES.get(kind.name, counts), "n": 3, "g": [*"abc"]})
     first = f"p({formulas[0].replace('y', 'y, n)', 1)}" if kind.trials else formulas[0]
     spec = ModelSpec.from_formula([first, *formulas[1:]], family.name, link)

@@ -36,6 +36,7 @@ def lines_of(formula: str, family: str = "gaussian", link: str | None = None, **
     data = pd.DataFrame({name: rng.normal(size=24) for name in ("x", "w", "v", "a", "b", "c")})
     data = data.assign(n=10, t=2.0, g=np.tile(["p", "q", "r"], 8), h=np.repeat(["s", "t"], 12))
     data["y"] = np.tile([0, 1, 1, 0], 6) if FAMILIES[family].response.name != "fraction" else 0.1 + 0.5 * rng.random(24)
+    data["y"] += FAMILIES[family].response.first
     if FAMILIES[family].response.name in ("positive", "real"):
         data["y"] = rng.gamma(2.0, size=24)
     spec = ModelSpec.from_formula(formula, family=family, link=link, priors=priors)
