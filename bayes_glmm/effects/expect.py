@@ -104,7 +104,7 @@ def expectations(
         etas = [eta[name] for name in first.reads]
         averages = average_of_categories(posterior, predictors, etas, first.reads, draws)
         return averages[_places(posterior, functionals)]
-    if first.events:
+    if first.events and not first.scale:
         return _of_events(posterior, functionals, predictors, eta, draws, random[0])
     return np.stack([expect(posterior, one, predictors, eta, draws) for one in functionals])
 
@@ -140,7 +140,7 @@ def expect(
                 f"{functional.title} of {posterior.design.response}, averaged over random effects of {name}",
                 "Use random_effects='zero' or 'known', or another part" + _existing(posterior, functional) + ".",
             )
-    if functional.events or posterior.spec.family.response.nominal:
+    if (functional.events and not functional.scale) or posterior.spec.family.response.nominal:
         return expectations(posterior, (functional,), predictors, eta, draws)[0]
     if functional.quotient:
         over, under = (expect(posterior, part, predictors, eta, draws) for part in functional.quotient)

@@ -10,7 +10,10 @@ theta = log lambda and kappa = log Z(theta, nu); derivatives of kappa in theta a
 - **Large means**, beyond 2,000 with a variance that is neither small nor near its square, have an expansion whose next
   term is below 1e-14 (Gaunt, Iyengar, Olde Daalhuis & Simsek 2019, Annals of the Institute of Statistical Mathematics
   71, 163-180). Above 1e7 it serves always, to 1e-8 where phi = 1 / nu is above mu / 2,000; phi above mu / 50, far from
-  any use, has no density there.
+  any use, has no density there. Nor has a standard deviation above 2,000 where the expansion does not serve: sums would
+  be of more than 100,000 terms.
+- **Small phi**: below 0.002 it counts as that. Two neighbouring counts then have all the probability, to rounding, and
+  no power of their ratio overflows.
 
 This module imports numba; its forms for other namespaces are in :mod:`~bayes_glmm.numerics.conway_maxwell_forms`.
 """
@@ -26,6 +29,8 @@ compiled = numba.njit(nogil=True, error_model="numpy", cache=True)
 
 _LEFT = 1e-17  # of the sum, beyond its last term
 _LARGE, _LARGEST = 2000.0, 1e7  # means from which the expansion serves where it can, and always
+_WIDEST, _MOST_NU = 2000.0, 500.0  # standard deviation, and nu, up to which there are sums
+_TINY = 1e-12  # means below it: 0 or 1, to rounding
 _NARROW = 1e-12  # the last step of theta, in standard deviations
 _STEPS = 200
 _TABLE = 128  # powers kept for a row
@@ -52,7 +57,7 @@ def _sums(theta, nu, log_scale, first, powers):  # type: ignore[no-untyped-def] 
     t, d = 1.0, 0.0
     while True:
         r = rate * _power(mode + d + 1.0, nu, log_scale, first, powers)
-        if r < 1.0 and t * r <= _LEFT * (1.0 - r) * s0:
+        if not (r >= 1.0 or t * r > _LEFT * (1.0 - r) * s0):
             break
         t *= r
         d += 1.0
@@ -63,7 +68,7 @@ def _sums(theta, nu, log_scale, first, powers):  # type: ignore[no-untyped-def] 
     t, d = 1.0, 0.0
     while mode + d > 0.0:
         r = 1.0 / (rate * _power(mode + d, nu, log_scale, first, powers))
-        if r < 1.0 and t * r <= _LEFT * (1.0 - r) * s0:
+        if not (r >= 1.0 or t * r > _LEFT * (1.0 - r) * s0):
             break
         t *= r
         d -= 1.0
@@ -81,7 +86,7 @@ def _log_sums(theta, nu, mode, log_scale, first, powers):  # type: ignore[no-unt
     t, d, rise = 1.0, 0.0, 0.0
     while True:
         r = rate * _power(mode + d + 1.0, nu, log_scale, first, powers)
-        if r < 1.0 and t * r <= _LEFT * (1.0 - r):
+        if not (r >= 1.0 or t * r > _LEFT * (1.0 - r)):
             break
         t *= r
         d += 1.0
@@ -91,7 +96,7 @@ def _log_sums(theta, nu, mode, log_scale, first, powers):  # type: ignore[no-unt
     t, d, rise = 1.0, 0.0, 0.0
     while mode + d > 0.0:
         r = 1.0 / (rate * _power(mode + d, nu, log_scale, first, powers))
-        if r < 1.0 and t * r <= _LEFT * (1.0 - r):
+        if not (r >= 1.0 or t * r > _LEFT * (1.0 - r)):
             break
         t *= r
         rise -= math.log(mode + d)
@@ -141,6 +146,13 @@ def expanded(mu, nu):  # type: ignore[no-untyped-def] # pragma: no cover
 
 
 @compiled
+def beyond(mu, nu):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Whether sums would be too long, or numbers are none; nu by the limit of :data:`_MOST_NU`."""
+    known = mu >= 0.0 and nu > 0.0
+    return not known or (not expanded(mu, nu) and min(mu + 1.0, math.sqrt((mu + 1.0) / nu)) > _WIDEST)
+
+
+@compiled
 def _expansion(mu, nu):  # type: ignore[no-untyped-def] # pragma: no cover
     """Theta, kappa, the variance, and derivatives of kappa in nu and of theta in nu at the mean, for large means.
 
@@ -171,9 +183,14 @@ def _expansion(mu, nu):  # type: ignore[no-untyped-def] # pragma: no cover
 @compiled
 def conway_maxwell(y, log_mu, log_nu):  # type: ignore[no-untyped-def] # pragma: no cover
     """Return log P(y) and its derivatives in log mu and log nu."""
-    mu, nu = math.exp(log_mu), math.exp(log_nu)
-    if not (log_mu == log_mu and log_nu == log_nu and nu > 0.0 and nu < 1e300):
+    mu, nu = math.exp(log_mu), min(math.exp(log_nu), _MOST_NU)
+    if not (log_mu == log_mu and log_nu == log_nu and nu > 0.0):
         return math.nan, math.nan, math.nan
+    if beyond(mu, nu):
+        return -math.inf, 0.0, 0.0
+    if mu < _TINY:
+        ways = math.lgamma(y + 1.0)
+        return y * log_mu - nu * ways - mu if y > 0.0 else -mu, y - mu, -nu * ways if nu < _MOST_NU else 0.0
     if expanded(mu, nu):
         if mu * nu <= 0.025 * _LARGE:
             return -math.inf, 0.0, 0.0
@@ -187,13 +204,18 @@ def conway_maxwell(y, log_mu, log_nu):  # type: ignore[no-untyped-def] # pragma:
     ways = math.lgamma(y + 1.0) - math.lgamma(mode + 1.0)
     value = (y - mode) * (theta + step) - nu * ways - math.log(s0) - shift * step
     by_theta = (q1 / s0 - shift * rise) / variance
-    return value, (y - mu) * (mu / variance), nu * ((y - mu) * by_theta - (ways - rise))
+    by_log_nu = nu * ((y - mu) * by_theta - (ways - rise)) if nu < _MOST_NU else 0.0
+    return value, (y - mu) * (mu / variance), by_log_nu
 
 
 @compiled
 def variance_at(log_mu, log_nu):  # type: ignore[no-untyped-def] # pragma: no cover
     """Var(y)."""
-    mu, nu = math.exp(log_mu), math.exp(log_nu)
+    mu, nu = math.exp(log_mu), min(math.exp(log_nu), _MOST_NU)
+    if beyond(mu, nu):  # the limits for large means, geometric and normal
+        return mu * (mu + 1.0) if mu * nu < 1.0 else mu / nu
+    if mu < _TINY:
+        return mu
     if expanded(mu, nu):
         return _expansion(mu, nu)[2]
     found = _solved(log_mu, nu)
@@ -207,7 +229,7 @@ def _drawn(theta, nu, mode, total, u):  # type: ignore[no-untyped-def] # pragma:
     while left > t:
         left -= t
         r = math.exp(theta - nu * math.log(j + 1.0))
-        if r < 1.0 and t * r <= _LEFT * (1.0 - r) * total:
+        if not (r >= 1.0 or t * r > _LEFT * (1.0 - r) * total):
             break
         t *= r
         j += 1.0
@@ -224,8 +246,14 @@ def _drawn(theta, nu, mode, total, u):  # type: ignore[no-untyped-def] # pragma:
 @compiled
 def cumulants(log_mu, log_nu, found):  # type: ignore[no-untyped-def] # pragma: no cover
     """Fill in the cumulants [a, b] of y and log y! up to a + b = 4; for means above 1e7 to leading order."""
-    mu, nu = math.exp(log_mu), math.exp(log_nu)
+    mu, nu = math.exp(log_mu), min(math.exp(log_nu), _MOST_NU)
     found[:] = 0.0
+    if beyond(mu, nu):
+        found[:] = math.nan
+        return
+    if mu < _TINY:
+        found[1:, 0] = mu
+        return
     if mu > _LARGEST:
         for a in range(5):
             for b in range(5 - a):
@@ -252,7 +280,7 @@ def cumulants(log_mu, log_nu, found):  # type: ignore[no-untyped-def] # pragma: 
                 break
             log_j = math.log(j)
             r = math.exp(direction * (theta - nu * log_j))
-            if r < 1.0 and t * r <= _LEFT * (1.0 - r) * s0:
+            if not (r >= 1.0 or t * r > _LEFT * (1.0 - r) * s0):
                 break
             t *= r
             d += direction
@@ -294,8 +322,17 @@ def draws(log_mu, log_nu, u, z):  # type: ignore[no-untyped-def] # pragma: no co
     found = np.empty(len(log_mu))
     theta, mode, total = 0.0, 0.0, 1.0
     for i in range(len(log_mu)):
-        mu, nu = math.exp(log_mu[i]), math.exp(log_nu[i])
-        if mu > 1e6:
+        mu, nu = math.exp(log_mu[i]), min(math.exp(log_nu[i]), _MOST_NU)
+        if not (mu >= 0.0 and nu > 0.0):
+            found[i] = math.nan
+            continue
+        if mu < _TINY:
+            found[i] = 1.0 if u[i] < mu else 0.0
+            continue
+        if beyond(mu, nu) and mu * nu < 1.0:  # about geometric
+            found[i] = math.floor(math.log1p(-u[i]) / (math.log(mu) - math.log1p(mu)))
+            continue
+        if mu > 1e6 or beyond(mu, nu):
             found[i] = max(0.0, math.floor(mu + math.sqrt(mu / nu) * z[i] + (z[i] * z[i] - 1.0) / (6.0 * nu) + 0.5))
             continue
         if i == 0 or log_mu[i] != log_mu[i - 1] or log_nu[i] != log_nu[i - 1]:

@@ -234,7 +234,9 @@ def _erfcinv(x: Any) -> Sequence[Callable[[], Any]]:
 
 
 def _gammaln(x: Any) -> Sequence[Callable[[], Any]]:
-    higher = [lambda k=k: special.polygamma(k, x) for k in range(3)]
+    """Derivatives for x > 0; NaN below, where SciPy's polygamma takes a step for each unit up to 0."""
+    above = np.where(np.asarray(x) > 0.0, x, np.nan)
+    higher = [lambda k=k: special.polygamma(k, above) for k in range(3)]
     return [lambda: special.gammaln(x), *higher]
 
 

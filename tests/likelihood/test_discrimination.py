@@ -69,7 +69,7 @@ def test_kernel_has_the_value_and_slopes_of_the_series(name: str, link: str) -> 
     logs = np.log(sizes)
     for y in Y:
         eta, log_disc = rng.normal(size=2)
-        value, slopes, of_sizes = called.row(y, 1.0, np.array([eta, log_disc]), sizes, logs)
+        value, slopes, of_sizes = called.row(y, (1.0,), np.array([eta, log_disc]), sizes, logs)
         base = float(log_density(name, link, np.array(y), np.array(eta), np.array(log_disc)))
         shared = called.shared(called.statistics(np.array([y]), np.ones(1)), sizes, logs)
         assert value + shared[0] == pytest.approx(base, rel=1e-12, abs=1e-13)

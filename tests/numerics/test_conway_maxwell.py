@@ -16,6 +16,7 @@ from bayes_glmm.numerics import conway_maxwell as core
 from bayes_glmm.numerics.conway_maxwell_forms import density, draw, series, values, variance
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.numerics.series import lifted, variables
+from tests.hostile.cases import within
 
 COUNTS = (0, 1, 4, 25, 300)
 FAMILY = FAMILIES["com_poisson"]
@@ -158,3 +159,27 @@ def test_large_draws_have_the_right_mean_spread_and_skewness(eta: float) -> None
     assert abs(drawn.mean() - np.exp(eta)) < 5.0 * sd / np.sqrt(size)
     assert drawn.std() / sd == pytest.approx(1.0, abs=5.0 / np.sqrt(2.0 * size))
     assert abs(stats.skew(drawn)) < 5.0 * np.sqrt(6.0 / size) + phi**0.5 / np.exp(0.5 * eta)
+
+
+def test_no_number_is_computed_for_ever() -> None:
+    """From any point that a search may come to; what is far from any use may have no density."""
+    at = [-np.inf, -700.0, -3.0, 0.5, 5.0, 14.0, 30.0, 700.0, np.inf, np.nan]
+    mu, nu = (one.ravel() for one in np.meshgrid(at, [-700.0, -30.0, -10.0, 5.0, 12.0, 40.0, 700.0, np.nan]))
+    one = np.full(mu.shape, 0.3)
+    with within(20):
+        value, *slopes = core.densities(np.full(mu.shape, 3.0), mu, nu)
+        drawn = core.draws(mu, nu, one, one)
+        core.variances(mu, nu)
+        core.all_cumulants(mu, nu)
+    usual = (np.abs(mu) <= 30.0) & ~np.isnan(nu)
+    assert (value[usual] <= 0.0).all()
+    assert np.isfinite([drawn[usual], *(slope[usual] for slope in slopes)]).all()
+    unknown = np.isnan(mu + nu) & ~np.isinf(mu)
+    assert np.isnan([value[unknown], drawn[unknown]]).all()
+
+
+def test_nearly_constant_counts_are_two_neighbours() -> None:
+    y, mu = np.arange(5.0), 2.3
+    for log_nu in (6.9, 9.0, 40.0):
+        found = core.densities(y, np.full(5, np.log(mu)), np.full(5, log_nu))[0]
+        assert_allclose(np.exp(found), [0.0, 0.0, 0.7, 0.3, 0.0], atol=1e-9)

@@ -8,6 +8,7 @@ import pytest
 
 from bayes_glmm.numerics.functions import Functions
 from bayes_glmm.numerics.series import SERIES, Series, variables
+from tests.hostile.cases import within
 
 REFERENCE = {
     "exp": mpmath.exp,
@@ -37,9 +38,18 @@ def test_derivatives_of_each_function(name: str) -> None:
             np.testing.assert_allclose(np.broadcast_to(found.derivative(k), 4), expected, rtol=1e-11, atol=1e-13)
 
 
+def test_log_gamma_of_negative_numbers_takes_no_time() -> None:
+    """A mean far below 0 under an identity link would take a step of polygamma for each unit up to 0."""
+    eta, _ = variables(np.array([-1e12 - 0.3, 2.0]), {}, 3)
+    with within(10):
+        found = SERIES.gammaln(eta)
+    assert np.isnan(found.derivative(2)[0])
+    assert found.derivative(2)[1] == pytest.approx(np.pi**2 / 6 - 1)
+
+
 def test_every_function_of_the_namespace_is_covered() -> None:
     two = {"arctan2", "maximum", "minimum", "where"}
-    of_others = {"log_binary", "log_rising"}
+    of_others = {"log_binary", "log_rising", "conway_maxwell"}
     assert set(Functions.__dataclass_fields__) == REFERENCE.keys() | two | of_others
 
 
