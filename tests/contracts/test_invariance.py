@@ -52,6 +52,7 @@ STRUCTURES = {
     "intercepts": " + (1 | g)",
     "slopes": " + (x | g)",
     "nested": " + (1 | g / k)",
+    "one correlation": " + homcs(0 + f | g)",
     "crossed": " + (x | g) + (f | h)",
 }
 
@@ -120,7 +121,8 @@ def row_priors(model: bg.GLMM) -> RowPriors:
     mu, sigma = np.array([[m["mu"], m["sigma"]] for m in moments], float).reshape(-1, 2).T
     effects = []
     for block in problem.design.blocks:
-        scales = [dict(problem.priors[f"sd_{block.group}[{e}]"].keyword)["sigma"] for e in block.effects]
+        sds = [f"sd_{block.group}[{block.effects[k]}]" for k in block.leaders]
+        scales = [dict(problem.priors[sd].keyword)["sigma"] for sd in sds]
         columns = np.abs(block.values * np.array(scales, float))
         effects.append(columns[:, np.argsort(columns.sum(axis=0))])
     further = {
