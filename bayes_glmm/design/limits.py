@@ -1,4 +1,4 @@
-"""Censored and truncated responses: what is known of each row, and within which bounds responses were seen.
+"""Censored and truncated responses: the range in which each row lies, and the bounds within which rows were recorded.
 
 A censored count of y says "y or more" to the right, "y or less" to the left, and an interval takes both ends in, as
 bounds of truncated ones do. For continuous responses ends do not matter. In the form of a density everything is ``low
@@ -25,7 +25,7 @@ _ADVICE = "Write left, none, right or interval (or -1, 0, 1, 2); True is right."
 
 @dataclass(frozen=True)
 class Limits:
-    """What is known of responses that were not observed, and bounds of those that were seen.
+    """The ranges of censored responses, and the bounds within which responses were recorded.
 
     Attributes
     ----------

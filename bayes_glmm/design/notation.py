@@ -136,7 +136,7 @@ def _within(spec: ModelSpec, design: Design) -> str:
 
 
 def limit_lines(spec: ModelSpec, design: Design) -> tuple[str, ...]:
-    """What is known of censored rows, and the bounds of a truncated response, in words; empty without them."""
+    """Describe how rows are censored, and the bounds of a truncated response; empty without both."""
     return (*_censored(spec, design), _within(spec, design).removeprefix(", given "))
 
 
@@ -272,7 +272,7 @@ def _random_effects(block: RandomBlock, letter: str) -> Iterator[str]:
 
 
 def _entries(block: RandomBlock, run: slice, form: OneCorrelation) -> str:
-    """What the correlations of a run are, by its one correlation."""
+    """Write the correlations of a run in terms of its one correlation."""
     g, (i, j) = block.group, form.nearest
     effects = block.effects[run]
     rho = f"R_{g}[{effects[i]}, {effects[j]}] = ρ"

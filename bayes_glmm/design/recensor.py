@@ -56,7 +56,7 @@ def recensored(design: Design, values: np.ndarray) -> np.ndarray:
 
 
 def response_of(design: Design, y: np.ndarray) -> Response:
-    """What is known of simulated responses [..., row] of a design, in the form of a density."""
+    """Return simulated responses [..., row] as a density reads them, censored and truncated as the design is."""
     return Response(y, design.trials) if design.limits is None else _recoded(design, y).response(y)
 
 

@@ -62,7 +62,7 @@ class _Ratio:
     rising: bool
 
     def ordered(self, stop: Any, on: Any) -> tuple[Any, Any]:
-        """Of a pair that belongs to stopping and going on, that of h first; and the reverse."""
+        """Put the member of the pair (stop, go on) whose probability is h first."""
         return (on, stop) if self.rising else (stop, on)
 
     def at(self, threshold: Any, at: At) -> Value:
@@ -156,7 +156,7 @@ def acat(form: Form) -> Family:
         return [_value(at["mu"].eta - c, at).logit for c in thresholds_at(at, steps)]
 
     def weights(at: At) -> np.ndarray:
-        """What P(y = k) is proportional to, the largest 1 [category, ...]."""
+        """Weights proportional to P(y = k), scaled so that the largest is 1 [category, ...]."""
         up = [np.clip(one, -_LARGEST, _LARGEST) for one in logits(at)]
         sums = np.cumsum(np.stack(np.broadcast_arrays(0.0 * up[0], *up)), axis=0)
         return np.exp(sums - sums.max(axis=0))
@@ -241,7 +241,7 @@ def _pairs(k: int, categories: int) -> tuple[Comparison, ...]:
 
 @dataclass(frozen=True)
 class _Record:
-    """What the families of free thresholds do not share.
+    """The facts in which the families of free thresholds differ.
 
     Attributes
     ----------

@@ -101,5 +101,5 @@ SHAPE_OF_RESPONSE = Parameter(
     "shape", ("log",), "positive", INVERSE_GAUSSIAN_PRIOR, of_response=True, middle=1.0, reach=1.5
 )
 DISC = Parameter("disc", ("log",), "positive", title="discrimination (disc)", middle=1.0, reach=0.5, anchored=True)
-"""Of ordered categories: multiplies distances of thresholds and linear predictor. Only with a formula, whose intercept
-is 0: another one would multiply thresholds and coefficients by a number, and the model would be the same."""
+"""The discrimination of ordered categories, a factor of threshold - eta. It exists only with a formula, and has no
+intercept: one would rescale thresholds and coefficients together, and leave the model as it is."""
