@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from bayes_glmm.families.kind import COUNT
 from bayes_glmm.families.parameter import DISPERSION, EXCESS, PHI, Parameter
 from bayes_glmm.families.value import At
 from bayes_glmm.numerics import conway_maxwell_forms
-from bayes_glmm.numerics.functions import log_rising_from, log_softplus
+from bayes_glmm.numerics.functions import Functions, log_rising_from, log_softplus
 from bayes_glmm.numerics.tails import log_cumulative_hazard, log_hazard_of_none
 
 _MEAN = Parameter("mu", ("log", "identity", "sqrt"), "positive", of_response=True)
@@ -74,6 +75,16 @@ def _negative_binomial_draw(rng, y, at):  # type: ignore[no-untyped-def]
     return rng.poisson(np.minimum(rng.gamma(phi, np.minimum(at["mu"].value, LARGEST) / phi), LARGEST))
 
 
+def rate_by_shape(at: At, f: Functions) -> Any:
+    """Return log(-log P(Y = 0)) of a negative binomial with shape phi."""
+    return at["phi"].log + log_softplus(at["mu"].log - at["phi"].log, f)
+
+
+def rate_by_dispersion(at: At, f: Functions) -> Any:
+    """Return log(-log P(Y = 0)) of a negative binomial with variance mu (1 + phi)."""
+    return at["mu"].log - at["phi"].log + log_softplus(at["phi"].log, f)
+
+
 NEGATIVE_BINOMIAL = Family(
     "negative_binomial",
     title="negative binomial (NB2)",
@@ -81,9 +92,7 @@ NEGATIVE_BINOMIAL = Family(
     response=COUNT,
     variance=lambda at: at["mu"].value + at["mu"].value ** 2 / at["phi"].value,
     log_density=_negative_binomial_log_density,
-    log_cumulative_hazard=lambda y, at, f: log_hazard_of_none(
-        at["phi"].log + log_softplus(at["mu"].log - at["phi"].log, f), f
-    ),
+    log_cumulative_hazard=lambda y, at, f: log_hazard_of_none(rate_by_shape(at, f), f),
     hazard_up_to=0.0,
     draw=_negative_binomial_draw,
     distribution=lambda pm, name, y, at, dims: pm.NegativeBinomial(
@@ -135,9 +144,7 @@ NEGATIVE_BINOMIAL_1 = Family(
     response=COUNT,
     variance=lambda at: at["mu"].value * (1.0 + at["phi"].value),
     log_density=_by_dispersion_log_density,
-    log_cumulative_hazard=lambda y, at, f: log_hazard_of_none(
-        at["mu"].log - at["phi"].log + log_softplus(at["phi"].log, f), f
-    ),
+    log_cumulative_hazard=lambda y, at, f: log_hazard_of_none(rate_by_dispersion(at, f), f),
     hazard_up_to=0.0,
     draw=_by_dispersion_draw,
     equation="NegBinomial1(mean μ_i, variance μ_i (1 + φ))",

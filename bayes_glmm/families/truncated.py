@@ -13,14 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from bayes_glmm.families.counts import LARGEST, NEGATIVE_BINOMIAL, NEGATIVE_BINOMIAL_1, POISSON
+from bayes_glmm.families.counts import (
+    LARGEST,
+    NEGATIVE_BINOMIAL,
+    NEGATIVE_BINOMIAL_1,
+    POISSON,
+    rate_by_dispersion,
+    rate_by_shape,
+)
 from bayes_glmm.families.family import Family
 from bayes_glmm.families.functional import Functional
 from bayes_glmm.families.kind import POSITIVE_COUNT
 from bayes_glmm.families.parameter import Parameter
 from bayes_glmm.families.response import Response
 from bayes_glmm.families.value import At
-from bayes_glmm.numerics.functions import Functions, log_probability_of_some, log_softplus
+from bayes_glmm.numerics.functions import Functions, log_probability_of_some
 
 Draw = Callable[[np.random.Generator, Response, At], np.ndarray]
 
@@ -126,14 +133,8 @@ def _sums(rng: np.random.Generator, counts: np.ndarray, share: np.ndarray) -> np
 
 
 POISSON_ABOVE_ZERO = AboveZero(POISSON, lambda at, f: at["mu"].log, _draw_poisson)
-NEGATIVE_BINOMIAL_ABOVE_ZERO = AboveZero(
-    NEGATIVE_BINOMIAL, lambda at, f: at["phi"].log + log_softplus(at["mu"].log - at["phi"].log, f), _draw_by_shape
-)
-NEGATIVE_BINOMIAL_1_ABOVE_ZERO = AboveZero(
-    NEGATIVE_BINOMIAL_1,
-    lambda at, f: at["mu"].log - at["phi"].log + log_softplus(at["phi"].log, f),
-    _draw_by_dispersion,
-)
+NEGATIVE_BINOMIAL_ABOVE_ZERO = AboveZero(NEGATIVE_BINOMIAL, rate_by_shape, _draw_by_shape)
+NEGATIVE_BINOMIAL_1_ABOVE_ZERO = AboveZero(NEGATIVE_BINOMIAL_1, rate_by_dispersion, _draw_by_dispersion)
 
 
 def _truncated(above: AboveZero, **facts: Any) -> Family:
