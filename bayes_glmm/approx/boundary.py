@@ -94,13 +94,11 @@ def _of_block(block: RandomBlock, L: np.ndarray, scale: float) -> Iterator[str]:
     zero = sd * np.sqrt(np.mean(block.values**2, axis=0)) < SINGULAR * scale
     for effect in np.array(block.effects)[zero]:
         yield f"The standard deviation of {effect} by {block.group} is estimated as 0: {ADVICE}"
-    start = 0
-    for size in block.pattern:
-        run = np.flatnonzero(~zero[start : start + size]) + start
+    for correlated in block.runs:
+        run = np.flatnonzero(~zero[correlated]) + correlated.start
         # what is left of each effect when those before it are known, as a share of its sd
         left = np.abs(np.diagonal(np.linalg.qr(L[run].T / sd[run], mode="r"))) if run.size > 1 else np.ones(1)
         if left.min() < SINGULAR:
             names = " and ".join(block.effects[i] for i in run)
             sign = f" ({np.sign(L[run[0]] @ L[run[1]]):+.0f})" if run.size == 2 else ""
             yield f"The effects of {names} by {block.group} are estimated as perfectly correlated{sign}: {ADVICE}"
-        start += size

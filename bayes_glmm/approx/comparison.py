@@ -240,8 +240,7 @@ def _parts_dropped(smaller: ApproxFit, larger: ApproxFit) -> tuple[int, int]:
 def _runs(fit: ApproxFit) -> list[Run]:
     runs = []
     for block in fit.design.blocks:
-        for end, size in zip(np.cumsum(block.pattern), block.pattern, strict=True):
-            part = slice(end - size, end)
+        for part in block.runs:
             runs.append(Run(block.group, block.effects[part], block.index, block.values[:, part]))
     return runs
 

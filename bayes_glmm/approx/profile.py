@@ -183,6 +183,4 @@ def with_first(fit: ApproxFit, block: RandomBlock, effect: int) -> ApproxFit:
 
 def _first_of_run(block: RandomBlock, effect: int) -> int:
     """The first of the effects that one is correlated with."""
-    ends = np.cumsum(block.pattern)
-    run = int(np.searchsorted(ends, effect, side="right"))
-    return int(ends[run]) - block.pattern[run]
+    return next(run.start for run in block.runs if run.start <= effect < run.stop)

@@ -90,12 +90,13 @@ def log_correlation_density(posterior: Posterior, block: RandomBlock, first: int
     """
     from scipy import stats
 
-    run, form = next(pair for pair in zip(runs(block), block.forms, strict=True) if first in pair[0])
+    pairs = zip(block.runs, block.forms, strict=True)
+    run, form = next(pair for pair in pairs if pair[0].start <= first < pair[0].stop)
     if form is not None:
         eta = _shape(posterior, block)
         with np.errstate(invalid="ignore"):
             return stats.beta.logpdf(form.place(values), eta, eta) - np.log(1.0 - form.lowest)
-    a = _shape(posterior, block) - 1.0 + 0.5 * len(run)
+    a = _shape(posterior, block) - 1.0 + 0.5 * (run.stop - run.start)
     return stats.beta.logpdf(0.5 * (values + 1.0), a, a) - np.log(2.0)
 
 
@@ -113,8 +114,8 @@ def log_prior(posterior: Posterior) -> np.ndarray:
         if block.correlated:
             R = posterior.draws["posterior"][f"corr_{block.group}"].transpose("chain", "draw", ...).to_numpy()
             eta = _shape(posterior, block)
-            for run, form in zip(runs(block), block.forms, strict=True):
-                own = R[..., run, :][..., run]
+            for run, form in zip(block.runs, block.forms, strict=True):
+                own = R[..., run, run]
                 if form is None:
                     total += (eta - 1.0) * np.linalg.slogdet(own)[1]
                 else:
@@ -135,12 +136,6 @@ def _of_mixed_coefficients(posterior: Posterior) -> tuple[np.ndarray, set[str]]:
     for key, b in zip(keys, np.moveaxis(np.concatenate(beta, axis=-1) @ apart.T, -1, 0), strict=True):
         total += log_density(posterior.priors[key], b)
     return total, set(keys)
-
-
-def runs(block: RandomBlock) -> list[np.ndarray]:
-    """Positions of the effects of each run that is correlated among itself."""
-    ends = np.cumsum(block.pattern)
-    return [np.arange(end - size, end) for size, end in zip(block.pattern, ends, strict=True)]
 
 
 def _shape(posterior: Posterior, block: RandomBlock) -> float:

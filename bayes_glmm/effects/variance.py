@@ -11,6 +11,7 @@ or of the response itself, or its logarithm, under the identity link. What the g
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -113,11 +114,8 @@ def centre_text(posterior: Posterior, block: RandomBlock) -> str:
 
 
 def _correlated_pairs(block: RandomBlock) -> Iterator[tuple[int, int]]:
-    start = 0
-    for size in block.pattern:
-        for i in range(start, start + size):
-            yield from ((i, j) for j in range(i + 1, start + size))
-        start += size
+    for run in block.runs:
+        yield from itertools.combinations(range(run.start, run.stop), 2)
 
 
 def _names(block: RandomBlock, i: int, j: int) -> str:

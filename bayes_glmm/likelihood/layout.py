@@ -106,7 +106,7 @@ class Layout:
         start = len(self.coefficients)
         return slice(start, self.runs[-1].place.stop if self.runs else start)
 
-    @property
+    @cached_property
     def sds(self) -> tuple[int, ...]:
         """Where the logarithm of the standard deviation of each effect stands in y, block by block."""
         return tuple(run.place.start + k for run in self.runs for k in run.root.sds)

@@ -18,7 +18,7 @@ from functools import cached_property
 
 import numpy as np
 
-_EDGE = 25.0  # of the free coordinate: nearer to the ends of its range rho is there in floating point
+EDGE = 25.0  # of the free coordinate: nearer to the ends of its range rho is there in floating point
 
 Distances = tuple[tuple[float, ...], ...]
 
@@ -71,7 +71,7 @@ class OneCorrelation:
 
     def share(self, t: float) -> float:
         """The place of rho in its range, 0 to 1."""
-        return float(1.0 / (1.0 + np.exp(-np.clip(t, -_EDGE, _EDGE))))
+        return float(1.0 / (1.0 + np.exp(-np.clip(t, -EDGE, EDGE))))
 
     def place(self, correlation: np.ndarray) -> np.ndarray:
         """The place in its range, 0 to 1, of the correlation of two effects at distance 1."""

@@ -25,8 +25,7 @@ import numpy as np
 from bayes_glmm.design import Priors, RandomBlock
 from bayes_glmm.design.prior_check import lkj_shape
 from bayes_glmm.inference.densities.priors import LARGEST_LOG, prior_density, prior_table
-
-_EDGE = 25.0  # of free coordinates of correlations, as in numerics.covariance
+from bayes_glmm.numerics.covariance import EDGE
 
 # Never called from Python, so no way in from there is compiled.
 compiled = numba.njit(nogil=True, error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -175,7 +174,7 @@ def _powers(t, lowest, distances, n):  # type: ignore[no-untyped-def] # pragma: 
 
     Column by column with the derivative of each step (Smith 1995).
     """
-    share = 1.0 / (1.0 + math.exp(-min(max(t, -_EDGE), _EDGE)))
+    share = 1.0 / (1.0 + math.exp(-min(max(t, -EDGE), EDGE)))
     rho, change = lowest + (1.0 - lowest) * share, (1.0 - lowest) * share * (1.0 - share)
     C, slope = np.zeros((n, n)), np.zeros((n, n))
     for j in range(n):
