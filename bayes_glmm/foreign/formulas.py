@@ -186,7 +186,7 @@ _BARS: tuple[tuple[str, str], ...] = (
     (r"(?:un|re|random)\((?P<x>[^|]*)\|(?P<g>[^|]*)\)", "Write ({x} | {g})."),
     (
         r"[\w.]+\((?P<x>[^|]*)\|(?P<g>[^|]*)\)",
-        f"Covariances of effects are {_COVARIANCES}. Write ({{x}} | {{g}}) or (1 | {{g}}) for others.",
+        f"Covariances of effects are {_COVARIANCES}. A free one is ({{x}} | {{g}}).",
     ),
     (
         r"(?P<x>[\w.]+)\s*\|\|?\s*(?P<g>[\w.:/]+)",
