@@ -1,4 +1,4 @@
-"""Negative binomial counts and beta-binomial successes against posteriors known without MCMC."""
+"""Counts, proportions and censored times against posteriors known without MCMC."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy.special import gammaln
 
 from bayes_glmm.glmm import Fit
+from tests.statistical.draws import parameter
 from tests.statistical.test_exact_families import POPULATION, Known, assert_exact, reference
 
 __all__ = ["reference"]  # the fixture
@@ -35,6 +37,11 @@ def _averages_of_seeds(fit: Fit) -> dict[str, xr.DataArray]:
 def _averages_of_cattle(fit: Fit) -> dict[str, xr.DataArray]:
     p = _at(fit, pd.DataFrame({"period": list("1234")}))
     return {f"pa_p[period{k + 1}]": p[k] for k in range(4)} | {"pa_RD[period4-period1]": p[3] - p[0]}
+
+
+def _averages_of_hazards(fit: Fit) -> dict[str, xr.DataArray]:
+    intercept, rx, shape = (parameter(fit.posterior, name) for name in ("beta[Intercept]", "beta[rx]", "shape"))
+    return {"log_hazard_ratio[rx]": -shape * rx, "Intercept_log_scale": intercept - gammaln(1 + 1 / shape)}
 
 
 def _at(fit: Fit, rows: pd.DataFrame, part: str = "mean") -> list[xr.DataArray]:
@@ -85,6 +92,19 @@ KNOWN = {
         _averages_of_cattle,
         prepare=lambda table: table.assign(period=table["period"].astype(str)),
         draws=4_000,
+    ),
+    "weibull_frailty_sim/mean": Known(
+        "time | cens(1 - status) ~ rx + (1 | litter)",
+        "weibull",
+        "weibull_frailty_sim.csv",
+        {"Intercept": "Normal(5, 2.5)", "rx": "Normal(0, 2.5)", "sd": "HalfNormal(0.5)", "shape": "Gamma(2, 0.5)"},
+        {
+            "Intercept": "beta[Intercept]",
+            "rx": "beta[rx]",
+            "sd_litter": "sd_litter[Intercept]",
+            "shape": "shape",
+        },
+        _averages_of_hazards,
     ),
 }
 

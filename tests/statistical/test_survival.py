@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -39,6 +41,19 @@ def test_weibull_regression_is_the_published_one() -> None:
     shape = fit.parameters.auxiliary["shape"]
     assert fit.beta[1] == pytest.approx(1.267335, abs=2e-6)
     assert shape == pytest.approx(1.365758, abs=2e-6)
+
+
+def test_a_frailty_of_litters_is_that_of_other_code(shared: Path) -> None:
+    """Rats of Mantel et al. (1977) in R: adaptive quadrature written apart, Weibull by its mean."""
+    table = pd.read_csv(shared / "data" / "rats_female.csv")
+    reference = json.loads((shared / "reference" / "reference_families.json").read_text(encoding="utf-8"))
+    theirs = reference["rats_female"]["computed"][0]["fits"][0]
+    data = table.assign(censored=1 - table["status"], litter=table["litter"].astype(str))
+    found = bg.approx.aghq(bg.GLMM("time | cens(censored) ~ rx + (1 | litter)", data, "weibull"), nodes=35)
+    assert found.log_likelihood == pytest.approx(theirs["loglik"], abs=1e-6)
+    assert_allclose(found.beta, list(theirs["brms_weibull_mu_coefficients"].values()), atol=1e-6)
+    assert found.parameters.L["litter"].item() == pytest.approx(theirs["aft_sd_ranef"], abs=1e-6)
+    assert found.parameters.auxiliary["shape"] == pytest.approx(theirs["shape"], abs=1e-6)
 
 
 @pytest.mark.parametrize("family", ["lognormal", "weibull"])
