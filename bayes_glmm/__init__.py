@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bayes_glmm.posterior import Posterior as Posterior
     from bayes_glmm.spec import ModelSpec as ModelSpec
     from bayes_glmm.spec import Prior as Prior
+    from bayes_glmm.studies import compare_models as compare_models
     from bayes_glmm.studies import kfold as kfold
     from bayes_glmm.studies import refit_bad as refit_bad
     from bayes_glmm.studies import simulation_based_calibration as simulation_based_calibration
@@ -39,7 +40,7 @@ _NAMES = {
     "interop": ("from_bambi",),
     "posterior": ("Posterior",),
     "spec": ("ModelSpec", "Prior"),
-    "studies": ("kfold", "refit_bad", "simulation_based_calibration"),
+    "studies": ("compare_models", "kfold", "refit_bad", "simulation_based_calibration"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 _PACKAGES = (

@@ -244,6 +244,25 @@ class Fit(effects.EffectMethods):
 
         return summary(self.posterior, level, interval, random_effects)
 
+    def ranef(
+        self, group: str | None = None, *, level: float = 0.95, interval: IntervalKind = "eti"
+    ) -> effects.Estimates:
+        """Random effects of levels; see :func:`bayes_glmm.effects.ranef`."""
+        return self._ask(effects.ranef, group, level=level, interval=interval)
+
+    def ranks(
+        self,
+        group: str | None = None,
+        term: str | None = None,
+        *,
+        worst: float = 0.1,
+        first: Literal["highest", "lowest"] = "highest",
+        level: float = 0.95,
+        interval: IntervalKind = "eti",
+    ) -> effects.Estimates:
+        """Ranks of levels by a random effect; see :func:`bayes_glmm.effects.ranks`."""
+        return self._ask(effects.ranks, group, term, worst=worst, first=first, level=level, interval=interval)
+
     def check(self, group: str = "convergence") -> Checks:
         """Check the draws (``"convergence"``) or the model (``"predictive"``, ``"loo"``, ``"sensitivity"``).
 

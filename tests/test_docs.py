@@ -34,6 +34,7 @@ SAMPLED = [
     *TUTORIALS,
     HOW_TO / "compare.md",
     HOW_TO / "ordered-categories.md",
+    HOW_TO / "rank-groups.md",
     HOW_TO / "response-terms.md",
     HOW_TO / "unordered-categories.md",
 ]

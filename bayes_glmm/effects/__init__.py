@@ -17,6 +17,8 @@ from bayes_glmm.effects.hypotheses import hypothesis as hypothesis
 from bayes_glmm.effects.hypotheses import probability_within as probability_within
 from bayes_glmm.effects.integrate import average_over_normal as average_over_normal
 from bayes_glmm.effects.interactions import interact as interact
+from bayes_glmm.effects.levels import ranef as ranef
+from bayes_glmm.effects.levels import ranks as ranks
 from bayes_glmm.effects.methods import EffectMethods as EffectMethods
 from bayes_glmm.effects.missing import missing_responses as missing_responses
 from bayes_glmm.effects.nakagawa import r_squared_nakagawa as r_squared_nakagawa

@@ -6,12 +6,14 @@ import operator
 import re
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_glmm.effects.columns import columns_of_table, free_name
+from bayes_glmm.effects import export
+from bayes_glmm.effects.columns import beside, columns_of_table, free_name
 from bayes_glmm.errors import SpecError
 from bayes_glmm.predictive import CHUNK_BYTES
 from bayes_glmm.summaries import Functional, Interval, summarise_draws, undefined_as_median
@@ -34,7 +36,9 @@ class Estimates:
         between 0.5 and 1). A column of the data keeps its name; where it is one of ours, ours gets a trailing
         underscore: ``effect_``.
     draws : xarray.DataArray [chain, draw, estimate]
-        What the table summarises, in its order. The posterior sd, where it exists, is ``draws.std(("chain", "draw"))``.
+        What the table summarises, in its order. Selected by a label of the table, one at a time:
+        ``draws.sel(contrast="b vs a").sel(effect="population-averaged")``. The posterior sd, where it
+        exists, is ``draws.std(("chain", "draw"))``.
     description : str
         What was estimated, in words; the point estimate and the interval by name.
     notes : tuple of str
@@ -82,6 +86,38 @@ class Estimates:
         shares = np.where(np.isnan(values), np.nan, _COMPARE[sign](values, float(number))).mean(axis=(0, 1))
         return pd.Series(shares, index=self.table.index, name=f"P({sign} {number})")
 
+    def to_tidy(self) -> pd.DataFrame:
+        """Return the table with the column names that broom and marginaleffects use.
+
+        Returns
+        -------
+        DataFrame
+            The labels, then ``estimate``, ``std_error`` (posterior sd), ``conf_low``, ``conf_high`` and, for
+            comparisons, ``p_direction``.
+        """
+        columns = columns_of_table(self.table)
+        names = {"estimate": "estimate", "lower": "conf_low", "upper": "conf_high", "probability": "p_direction"}
+        found = {names[name]: self.table[column] for name, column in columns.numbers.items() if name in names}
+        error = self.draws.std(("chain", "draw"), ddof=1).to_numpy()
+        numbers = {"estimate": found.pop("estimate"), "std_error": error, **found}
+        return beside(self.table[list(columns.all_labels)], **numbers)
+
+    def to_markdown(self, digits: int = 3) -> str:
+        """Return the table in Markdown, with so many significant digits."""
+        return export.markdown(self.table, digits)
+
+    def to_latex(self, digits: int = 3) -> str:
+        """Return the table in LaTeX with the description as its caption; needs the package booktabs."""
+        return export.latex(self.table, digits, self.description)
+
+    def to_html(self, digits: int = 3) -> str:
+        """Return the table in HTML, with the description as its caption, to paste into a word processor."""
+        return export.html(self.table, digits, self.description)
+
+    def to_excel(self, path: str | Path) -> Path:
+        """Write the table to an Excel file with numbers in full; needs openpyxl."""
+        return export.excel(self.table, path)
+
     def __repr__(self) -> str:
         return "\n".join([self.description, *self.notes, self.table.to_string(index=False, float_format=_number)])
 
@@ -121,12 +157,7 @@ def tidy(
     """
     defined, undefined = undefined_as_median(draws)
     table = summarise(defined, labels, interval, null, functional, sample_shape)
-    stacked = xr.DataArray(
-        draws.reshape(*sample_shape, draws.shape[1]),
-        dims=("chain", "draw", "estimate"),
-        coords={"estimate": np.arange(draws.shape[1])},
-        name="estimates",
-    )
+    stacked = labelled(draws.reshape(*sample_shape, draws.shape[1]), labels)
     if functional == "mean":
         notes = (*notes, *_means_outside(table))
     if undefined:
@@ -135,6 +166,26 @@ def tidy(
             f"Up to {undefined} of {len(draws):,} draws are too large for a number and count as the median.",
         )
     return Estimates(table, stacked, f"{description} Posterior {functional} and {interval}.", notes)
+
+
+def labelled(values: np.ndarray, labels: pd.DataFrame) -> xr.DataArray:
+    """Return draws [chain, draw, estimate] whose estimates are selected by number or by any label.
+
+    A column with the name of a dimension is left out.
+
+    Examples
+    --------
+    >>> draws = labelled(np.array([[[1.0, 2.0, 3.0]]]), pd.DataFrame({"contrast": ["b vs a", "c vs a", "c vs a"]}))
+    >>> draws.sel(contrast="c vs a").values.ravel().tolist()
+    [2.0, 3.0]
+    """
+    dims = ("chain", "draw", "estimate")
+    array = xr.DataArray(values, dims=dims, coords={"estimate": np.arange(values.shape[2])}, name="estimates")
+    for name, column in labels.items():
+        if str(name) not in dims:
+            plain = column.to_numpy() if column.dtype.kind in "biuf" else column.astype(str).to_numpy(object)
+            array = array.assign_coords({str(name): ("estimate", plain)}).set_xindex(str(name))
+    return array
 
 
 def at_point(simulated: Estimates, exact: Estimates, method: str) -> Estimates:

@@ -1,10 +1,7 @@
 """Finished runs side by side: verdicts, leave-one-out, effects.
 
-Leave-one-out ranks models of the *same* response in the *same* rows; of others it would rank data. So runs of different
-data, rows or responses are shown without it. By row it asks about new rows of known groups; by group, with the random
-effects integrated out, about new groups. Differences of elpd and their standard errors are ArviZ's (Vehtari, Gelman &
-Gabry 2017, Statistics and Computing 27, 1413-1432), weights those of stacking (Yao et al. 2018, Bayesian Analysis 13,
-917-1007).
+Leave-one-out is that of :mod:`~bayes_glmm.studies.model_comparison`. Runs of different data, rows or responses are
+shown without it.
 """
 
 from __future__ import annotations
@@ -16,28 +13,26 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from bayes_glmm.diagnostics import LOO, loo_by_group, loo_by_row
-from bayes_glmm.diagnostics.loo_groups import why_not
+from bayes_glmm.diagnostics import loo_by_group, loo_by_row
 from bayes_glmm.effects.columns import beside, columns_of_table, free_name, in_our_names, is_table_of_estimates
 from bayes_glmm.errors import ConfigError, DataError
 from bayes_glmm.posterior import Posterior, load_posterior
 from bayes_glmm.runs.csv_file import read_csv
 from bayes_glmm.runs.folder import RECORD, check_finished
 from bayes_glmm.runs.tables import SIDE_BY_SIDE, interval_text
+from bayes_glmm.studies.model_comparison import FAILING, not_comparable, ranked, shared_groups
 
 _ABSENT = "–"
 _ON_LINK_SCALE = ("coefficients", "variance")
-_MANY_K = "k too large"
 _LOO_MEANING = (
     "elpd: expected log predictive density; higher is better. By row, of a new row of a known group; by a grouping "
     "factor, of a new level, its effects integrated out. A difference within two standard errors (dse) decides "
     "nothing. Weight: of stacking, the mixture that would predict best."
 )
 _LOO_TRUST = (
-    f" '{_MANY_K}' counts the rows or levels whose elpd the draws cannot tell: where there are any, the comparison is "
+    f" '{FAILING}' counts the rows or levels whose elpd the draws cannot tell: where there are any, the comparison is "
     "not to be trusted; bayes_glmm.refit_bad refits without each of them, bayes_glmm.kfold by parts."
 )
 
@@ -166,22 +161,9 @@ def _why_no_loo(runs: Sequence[Finished]) -> str:
         pair = f"{first.name} and {run.name}"
         if first.record["data"]["sha256"] != run.record["data"]["sha256"]:
             return f"No leave-one-out: {pair} have different data. It compares models of the same rows only."
-        a, b = first.posterior, run.posterior
-        if a.design.response != b.design.response:
-            return f"No leave-one-out: the responses of {pair} differ: {a.design.response}, {b.design.response}."
-        if not np.array_equal(a.design.y, b.design.y):
-            return f"No leave-one-out: {pair} use different rows of the data. Leave the same rows out of both."
-        if a.spec.family.discrete != b.spec.family.discrete or _masses(a) != _masses(b):
-            return (
-                f"No leave-one-out: of {pair} one has probabilities, the other densities "
-                f"({a.spec.family_name}, {b.spec.family_name})."
-            )
+        if reason := not_comparable(first.posterior, run.posterior):
+            return f"No leave-one-out of {pair}: {reason}"
     return ""
-
-
-def _masses(posterior: Posterior) -> tuple[float, ...]:
-    """The values that have a probability beside a density."""
-    return posterior.spec.family.response.masses
 
 
 def _loo(runs: Sequence[Finished]) -> tuple[dict[str, pd.DataFrame], str]:
@@ -190,33 +172,11 @@ def _loo(runs: Sequence[Finished]) -> tuple[dict[str, pd.DataFrame], str]:
         found = {"row": {run.name: loo_by_row(run.posterior) for run in runs}}
     except DataError as error:
         return {}, f"No leave-one-out: {error}"
-    for group in _shared_groups(runs):
+    for group in shared_groups([run.posterior for run in runs]):
         found[group] = {run.name: loo_by_group(run.posterior, group) for run in runs}
-    tables = {unit: _ranked(each) for unit, each in found.items()}
-    doubtful = any(table[_MANY_K].any() for table in tables.values())
+    tables = {unit: ranked(each).table.rename(columns={"model": "run"}) for unit, each in found.items()}
+    doubtful = any(table[FAILING].any() for table in tables.values())
     return tables, _LOO_MEANING + (_LOO_TRUST if doubtful else "")
-
-
-def _shared_groups(runs: Sequence[Finished]) -> list[str]:
-    """Grouping factors of all runs that put the same rows together, and whose levels can be left out of each."""
-    first, *others = ({block.group: block for block in run.posterior.design.blocks} for run in runs)
-    same = [
-        group
-        for group, block in first.items()
-        if all(group in blocks and np.array_equal(blocks[group].index, block.index) for blocks in others)
-    ]
-    return [
-        group for group in same if not any(why_not(run.posterior, run.posterior.design.block(group)) for run in runs)
-    ]
-
-
-def _ranked(found: Mapping[str, LOO]) -> pd.DataFrame:
-    """Runs by their elpd, best first."""
-    from arviz_stats import compare as compare_elpd
-
-    table = compare_elpd({name: loo.to_arviz() for name, loo in found.items()}, round_to="none")
-    table = table[["elpd", "se", "elpd_diff", "dse", "p", "weight"]].rename_axis("run").reset_index()
-    return table.assign(**{_MANY_K: [len(found[name].failing) for name in table["run"]]})
 
 
 def _effects(runs: Sequence[Finished]) -> dict[str, pd.DataFrame]:

@@ -9,6 +9,8 @@ from bayes_glmm.studies.calibration import SBC as SBC
 from bayes_glmm.studies.calibration import simulation_based_calibration as simulation_based_calibration
 from bayes_glmm.studies.cross_validation import CrossValidation as CrossValidation
 from bayes_glmm.studies.cross_validation import kfold as kfold
+from bayes_glmm.studies.model_comparison import ModelComparison as ModelComparison
+from bayes_glmm.studies.model_comparison import compare_models as compare_models
 from bayes_glmm.studies.refit import refit_bad as refit_bad
 
 
