@@ -34,6 +34,7 @@ from bayes_glmm.diagnostics.residuals import quantile_residuals as quantile_resi
 from bayes_glmm.diagnostics.sensitivity import sensitivity as sensitivity
 from bayes_glmm.diagnostics.summary import summary as summary
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.fits import takes_fit
 from bayes_glmm.posterior import Posterior
 
 CheckGroup = Literal["convergence", "predictive", "loo", "sensitivity"]
@@ -87,6 +88,7 @@ CHECKS: tuple[CheckEntry, ...] = (
 )
 
 
+@takes_fit
 def check(posterior: Posterior, group: str = "convergence") -> Checks:
     """All checks of a group.
 

@@ -21,6 +21,7 @@ from bayes_glmm.diagnostics.statistics import ess_bulk
 from bayes_glmm.errors import DataError
 from bayes_glmm.families import Value
 from bayes_glmm.families.observed import log_observed
+from bayes_glmm.fits import takes_fit
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import at
@@ -131,6 +132,7 @@ class LOO:
     __repr__ = __str__
 
 
+@takes_fit
 def loo_by_row(posterior: Posterior, relative_efficiency: float | None = None) -> LOO:
     """PSIS-LOO of every row, given its group's other rows.
 

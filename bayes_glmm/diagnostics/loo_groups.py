@@ -22,6 +22,7 @@ from bayes_glmm.diagnostics.check import Check, Skipped
 from bayes_glmm.diagnostics.group_likelihood import GroupLikelihood, obstacle
 from bayes_glmm.diagnostics.loo import FEWEST, LOO, efficiency, good_k, pareto_check, smoothed
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.fits import takes_fit
 from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior
 
@@ -31,6 +32,7 @@ MEASURED = 10  # draws at which the error of the quadrature is measured
 ERROR = 0.05  # of a group's log density: far below what importance sampling leaves
 
 
+@takes_fit
 def loo_by_group(posterior: Posterior, group: str | None = None, draws: int | None = None) -> LOO:
     """PSIS-LOO of whole groups, their random effects integrated out.
 

@@ -22,6 +22,7 @@ from bayes_glmm.diagnostics.predictive import FAIL, LOOK, MATTERS, wider_family
 from bayes_glmm.families import Response
 from bayes_glmm.families.observed import draw_observed, log_observed
 from bayes_glmm.families.response import INTERVAL, LEFT, RIGHT
+from bayes_glmm.fits import takes_fit
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior
@@ -107,11 +108,13 @@ def _below_and_tied(observed: Response, drawn: np.ndarray) -> tuple[np.ndarray, 
     )
 
 
+@takes_fit
 def loo_pit(posterior: Posterior, seed: int = SEED) -> np.ndarray:
     """The LOO-PIT of all rows, randomized within ties [row]."""
     return left_out(posterior, seed=seed).pit
 
 
+@takes_fit
 def quantile_residuals(posterior: Posterior, seed: int = SEED) -> np.ndarray:
     """Randomized quantile residuals of all rows, each predicted without it; standard normal if the model is right."""
     return special.ndtri(loo_pit(posterior, seed))

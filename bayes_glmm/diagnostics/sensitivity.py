@@ -17,6 +17,7 @@ from bayes_glmm.diagnostics.check import Check, Skipped, Verdict, named
 from bayes_glmm.diagnostics.loo import FEWEST
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.diagnostics.prior_density import log_prior
+from bayes_glmm.fits import takes_fit
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import log_likelihood_chunks
 
@@ -30,6 +31,7 @@ _NAMES = "sensitivity", "Sensitivity to the prior"
 _SHOWN = 5
 
 
+@takes_fit
 def sensitivity(posterior: Posterior) -> pd.DataFrame:
     """Power-scaling sensitivity of each top-level parameter.
 

@@ -6,12 +6,14 @@ import pandas as pd
 
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.diagnostics.statistics import ess_tail, rhat
+from bayes_glmm.fits import takes_fit
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.summaries import Interval, IntervalKind, effective_draws, summarise_draws
 
 _FEW_DRAWS = 8  # a chain; below that convergence has no statistics
 
 
+@takes_fit
 def summary(
     posterior: Posterior, level: float = 0.95, interval: IntervalKind = "eti", random_effects: bool = False
 ) -> pd.DataFrame:

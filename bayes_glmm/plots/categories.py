@@ -16,7 +16,9 @@ from bayes_glmm.effects.columns import in_our_names
 from bayes_glmm.effects.predictions import predict
 from bayes_glmm.errors import SpecError
 from bayes_glmm.families import CATEGORY
+from bayes_glmm.fits import takes_fit
 from bayes_glmm.numerics.spread import evenly_spread
+from bayes_glmm.plots.canvas import Canvas
 from bayes_glmm.plots.grid import axes_of, label_panels, shape_of
 from bayes_glmm.plots.notes import annotate, estimates_text
 from bayes_glmm.plots.point import held_of, is_discrete, panels_of, readings_of, values_of
@@ -29,24 +31,30 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from bayes_glmm.plots.canvas import Area
+
 PANELS = 6
 THINNED = 4  # every how many of the points of a curve of the mean: the average over groups is computed by category
 NAMED = 12  # categories that have their names in the figure; of more, some evenly spread
 TALL = 3.6  # inches of a panel of curves
 
 
+@takes_fit
 def categories(
     posterior: Posterior,
     variable: str,
     at: Mapping[str, Any] | None = None,
     level: float = 0.95,
     interval: IntervalKind = "eti",
+    *,
+    ax: Axes | None = None,
+    figsize: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw the population-averaged probability of each category of the response over a variable.
 
     Parameters
     ----------
-    posterior : Posterior
+    posterior : Posterior or Fit
         Of a family of categories: ``cumulative``, ``categorical``.
     variable : str
         A column of the data. A number gives one curve per category; a factor, or a number with two values, gives points
@@ -58,6 +66,10 @@ def categories(
         Posterior probability of the intervals, between 0 and 1.
     interval : {"eti", "hdi"}
         Equal-tailed, or the shortest (highest density).
+    ax : matplotlib Axes, optional
+        Axes to draw in the place of; by default a fresh figure.
+    figsize : (float, float), optional
+        Width and height of the fresh figure in inches.
 
     Returns
     -------
@@ -87,7 +99,7 @@ def categories(
     tall = 0.7 + len(panels[0]) * (0.2 + 0.14 * spec.family.categories) if discrete else TALL
     what = f"{spec.family.by_category[CATEGORY][0].title} of {design.response.strip('`')}"  # type: ignore[union-attr]
 
-    def plot(figure: Figure) -> None:
+    def plot(figure: Area) -> None:
         found = axes_of(figure, len(panels))
         for axes, rows, each in zip(found, panels, values, strict=True):
             (_points if discrete else _curves)(axes, rows[variable], each, design)
@@ -101,7 +113,9 @@ def categories(
         where = f"; at {settings(fixed)}" if fixed else ""
         small_print(figure, f"{effect}, posterior means and {100 * level:g} % intervals{where}")
 
-    return compose(plot, height=0.9 + tall * (lines if discrete or lines == 1 else 0.75 * lines))
+    return compose(
+        plot, height=0.9 + tall * (lines if discrete or lines == 1 else 0.75 * lines), canvas=Canvas(ax, figsize)
+    )
 
 
 def _thinned(design: Design, variable: str) -> dict[str, Any]:
@@ -176,7 +190,7 @@ def _points(axes: Axes, x: pd.Series, values: np.ndarray, design: Design) -> Non
     annotate(axes, "row", notes, heights)
 
 
-def _legend(figure: Figure, axes: Axes, response: str) -> None:
+def _legend(figure: Area, axes: Axes, response: str) -> None:
     """The categories in their order, above the panels."""
     handles, labels = axes.get_legend_handles_labels()
     shown = evenly_spread(len(labels), NAMED)

@@ -6,23 +6,29 @@ from typing import TYPE_CHECKING
 
 from bayes_glmm.effects.tidy import Estimates
 from bayes_glmm.errors import SpecError
+from bayes_glmm.plots.canvas import Canvas
 from bayes_glmm.plots.panels import draw_panels
 from bayes_glmm.plots.style import LEGIBLE
 from bayes_glmm.plots.tables import joined, panel_of
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PANELS = 4
 
 
-def contrasts(*estimates: Estimates) -> Figure:
+def contrasts(*estimates: Estimates, ax: Axes | None = None, figsize: tuple[float, float] | None = None) -> Figure:
     """Draw what ``compare``, ``slopes``, ``interact`` or ``marginal_coefficients`` estimated.
 
     Parameters
     ----------
     *estimates : Estimates
         One, or several to draw below each other.
+    ax : matplotlib Axes, optional
+        Axes to draw in the place of; by default a fresh figure.
+    figsize : (float, float), optional
+        Width and height of the fresh figure in inches.
 
     Returns
     -------
@@ -44,4 +50,4 @@ def contrasts(*estimates: Estimates) -> Figure:
     if len(found) > PANELS:
         raise SpecError(f"There are {len(found)} estimands, too many to read.", advice=f"Compare by at most {PANELS}.")
     panels = [panel_of(part, names, str(quantity), "") for quantity, part in found]
-    return draw_panels(panels, names, common)
+    return draw_panels(panels, names, common, canvas=Canvas(ax, figsize))

@@ -10,17 +10,26 @@ import pandas as pd
 
 from bayes_glmm.effects.tidy import Estimates
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.plots.canvas import Canvas
 from bayes_glmm.plots.panels import draw_panels
 from bayes_glmm.plots.style import number
 from bayes_glmm.plots.tables import drawn, panel_of, quantities, roles_of
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PANELS = 4
 
 
-def contrasts_by(estimates: Estimates, by: str, estimand: str | None = None) -> Figure:
+def contrasts_by(
+    estimates: Estimates,
+    by: str,
+    estimand: str | None = None,
+    *,
+    ax: Axes | None = None,
+    figsize: tuple[float, float] | None = None,
+) -> Figure:
     """Draw a comparison or slope within each value of a column.
 
     Parameters
@@ -30,6 +39,10 @@ def contrasts_by(estimates: Estimates, by: str, estimand: str | None = None) -> 
     by : str
     estimand : str, optional
         The first in the table by default.
+    ax : matplotlib Axes, optional
+        Axes to draw in the place of; by default a fresh figure.
+    figsize : (float, float), optional
+        Width and height of the fresh figure in inches.
 
     Returns
     -------
@@ -69,7 +82,7 @@ def contrasts_by(estimates: Estimates, by: str, estimand: str | None = None) -> 
             replace(panel, series={effect: values[order] for effect, values in panel.series.items()})
             for panel in panels
         ]
-    return draw_panels(panels, names, by)
+    return draw_panels(panels, names, by, canvas=Canvas(ax, figsize))
 
 
 def _ordered(values: pd.Series) -> bool:

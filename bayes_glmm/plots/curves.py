@@ -16,6 +16,8 @@ from bayes_glmm.effects.grid import collapse
 from bayes_glmm.effects.predictions import predict
 from bayes_glmm.effects.tidy import Estimates
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.fits import takes_fit
+from bayes_glmm.plots.canvas import Canvas
 from bayes_glmm.plots.grid import axes_of, label_panels, shape_of
 from bayes_glmm.plots.notes import annotate, estimates_text
 from bayes_glmm.plots.point import (
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from bayes_glmm.plots.canvas import Area
+
 PANELS = 6
 EACH = 3  # of the points of a curve, every how many one has a note
 MANIFOLD = 30.0  # a positive mean that grows so many times is drawn on a logarithmic axis
@@ -59,6 +63,7 @@ KINDS = {"new": "drawn from N(0, G)", "known": "of the data"}
 SHOWN = 0.9  # share of the groups that a vertical axis makes room for, where a few of them rise without bound
 
 
+@takes_fit
 def curves(
     posterior: Posterior,
     variable: str,
@@ -68,12 +73,15 @@ def curves(
     level: float = 0.95,
     interval: IntervalKind = "eti",
     seed: int = 0,
+    *,
+    ax: Axes | None = None,
+    figsize: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw the mean over a variable: in single groups, at u = 0, and population-averaged.
 
     Parameters
     ----------
-    posterior : Posterior
+    posterior : Posterior or Fit
     variable : str
         A column of the data. A number gives curves; a category, or a number with two values, gives points.
     at : mapping of column to value or values, optional
@@ -89,6 +97,10 @@ def curves(
         Equal-tailed, or the shortest (highest density).
     seed : int
         Of the fresh groups, and of the choice among known ones.
+    ax : matplotlib Axes, optional
+        Axes to draw in the place of; by default a fresh figure.
+    figsize : (float, float), optional
+        Width and height of the fresh figure in inches.
 
     Returns
     -------
@@ -118,7 +130,7 @@ def curves(
     tall = 0.9 + 0.42 * len(panels[0]) if discrete else 3.6
     lines, columns = shape_of(len(panels))
 
-    def plot(figure: Figure) -> None:
+    def plot(figure: Area) -> None:
         found = axes_of(figure, len(panels))
         for axes, rows, table, values in zip(found, panels, estimates, single, strict=True):
             (_points if discrete else _lines)(axes, rows[variable], table, values, thin)
@@ -132,7 +144,9 @@ def curves(
             small_print(figure, f"at {settings(fixed)}")
         legend(figure)
 
-    return compose(plot, height=0.9 + tall * (lines if discrete or lines == 1 else 0.75 * lines))
+    return compose(
+        plot, height=0.9 + tall * (lines if discrete or lines == 1 else 0.75 * lines), canvas=Canvas(ax, figsize)
+    )
 
 
 def group_means(posterior: Posterior, rows: pd.DataFrame, groups: int, kind: str, seed: int) -> np.ndarray:

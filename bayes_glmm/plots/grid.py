@@ -9,7 +9,8 @@ from bayes_glmm.plots.style import fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from bayes_glmm.plots.canvas import Area
 
 
 def shape_of(panels: int) -> tuple[int, int]:
@@ -24,7 +25,7 @@ def shape_of(panels: int) -> tuple[int, int]:
     return -(-panels // columns), columns
 
 
-def axes_of(figure: Figure, panels: int) -> list[Axes]:
+def axes_of(figure: Area, panels: int) -> list[Axes]:
     """Axes that share their scales, line by line."""
     found = list(figure.subplots(*shape_of(panels), sharex=True, sharey=True, squeeze=False).ravel())
     for axes in found[panels:]:

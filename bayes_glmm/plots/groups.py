@@ -16,6 +16,8 @@ from bayes_glmm.effects.patterns import encode
 from bayes_glmm.effects.predictions import predict
 from bayes_glmm.effects.tidy import summarise
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.fits import takes_fit
+from bayes_glmm.plots.canvas import Canvas
 from bayes_glmm.plots.panels import Panel, draw_panels
 from bayes_glmm.plots.point import mean_text, readings_of, require_mean
 from bayes_glmm.plots.style import settings
@@ -24,12 +26,14 @@ from bayes_glmm.posterior import Posterior
 from bayes_glmm.summaries import Interval, IntervalKind
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SCALES = ("link", "response")
 CONDITIONAL = "conditional (this group)"
 
 
+@takes_fit
 def groups(
     posterior: Posterior,
     group: str | None = None,
@@ -37,12 +41,15 @@ def groups(
     at: Mapping[str, Any] | None = None,
     level: float = 0.95,
     interval: IntervalKind = "eti",
+    *,
+    ax: Axes | None = None,
+    figsize: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw what is particular to each group, in order of size (of the first effect).
 
     Parameters
     ----------
-    posterior : Posterior
+    posterior : Posterior or Fit
     group : str, optional
         A grouping factor; the first by default.
     scale : {"link", "response"}
@@ -54,6 +61,10 @@ def groups(
         Posterior probability of the intervals, between 0 and 1.
     interval : {"eti", "hdi"}
         Equal-tailed, or the shortest (highest density).
+    ax : matplotlib Axes, optional
+        Axes to draw in the place of; by default a fresh figure.
+    figsize : (float, float), optional
+        Width and height of the fresh figure in inches.
 
     Returns
     -------
@@ -82,7 +93,7 @@ def groups(
         panels, names, note = _group_means(posterior, block, dict(at or {}), asked)
     order = np.argsort(-panels[0].series[CONDITIONAL][:, 0], kind="stable")
     ordered = [replace(panel, series={CONDITIONAL: panel.series[CONDITIONAL][order]}) for panel in panels]
-    return draw_panels(ordered, [names[i] for i in order], block.group, note)
+    return draw_panels(ordered, [names[i] for i in order], block.group, note, Canvas(ax, figsize))
 
 
 def _random_effects(posterior: Posterior, block: RandomBlock, interval: Interval) -> list[Panel]:

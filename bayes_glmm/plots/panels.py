@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_glmm.plots.canvas import FRESH, Canvas
 from bayes_glmm.plots.notes import annotate, estimates_text
 from bayes_glmm.plots.style import (
     DASHES,
@@ -30,6 +31,8 @@ from bayes_glmm.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from bayes_glmm.plots.canvas import Area
 
 MANY = 12  # rows from which print is small
 
@@ -61,7 +64,9 @@ class Panel:
     lines: Mapping[str, float] = field(default_factory=dict)
 
 
-def draw_panels(panels: Sequence[Panel], names: Sequence[str], rows: str, note: str = "") -> Figure:
+def draw_panels(
+    panels: Sequence[Panel], names: Sequence[str], rows: str, note: str = "", canvas: Canvas = FRESH
+) -> Figure:
     """A figure of panels with the same rows, the first row uppermost.
 
     Parameters
@@ -73,6 +78,7 @@ def draw_panels(panels: Sequence[Panel], names: Sequence[str], rows: str, note: 
         What the rows are, such as the name of a column.
     note : str
         Small print below.
+    canvas : Canvas
     """
     many = len(names) > LEGIBLE
     small = len(names) > MANY
@@ -81,7 +87,7 @@ def draw_panels(panels: Sequence[Panel], names: Sequence[str], rows: str, note: 
     beside_each_other = max(len(panel.series) for panel in panels)
     tall = (0.1 if small else 0.13) * (1 + beside_each_other) * len(names) + 0.12 * (lines - len(names))
 
-    def plot(figure: Figure) -> None:
+    def plot(figure: Area) -> None:
         shape = (len(panels), 1) if many else (1, len(panels))
         grid = figure.subplots(*shape, squeeze=False, sharey=False if many else "row", sharex=many).ravel()
         for axes, panel in zip(grid, panels, strict=True):
@@ -96,7 +102,7 @@ def draw_panels(panels: Sequence[Panel], names: Sequence[str], rows: str, note: 
         if len(readings) > 1:
             legend(figure)
 
-    return compose(plot, height=0.9 + 2.3 * len(panels) if many else 1.3 + tall)
+    return compose(plot, height=0.9 + 2.3 * len(panels) if many else 1.3 + tall, canvas=canvas)
 
 
 def _rows(axes: Axes, panel: Panel, names: Sequence[str]) -> None:

@@ -22,7 +22,9 @@ from bayes_glmm.effects.expect import expect, value_of
 from bayes_glmm.effects.integrate import variance_of_predictor
 from bayes_glmm.effects.patterns import distinct, encode, split_blocks
 from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.fits import takes_fit
 from bayes_glmm.names import LOCATION
+from bayes_glmm.plots.canvas import Canvas
 from bayes_glmm.plots.point import at_posterior_medians, link_of_mean, mean_text, readings_of, require_mean
 from bayes_glmm.plots.style import AVERAGED, CONDITIONAL, DASHES, FAINT, INK, compose, fit, legend, number
 from bayes_glmm.posterior import Posterior
@@ -32,22 +34,28 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from bayes_glmm.plots.canvas import Area
+
 BINS = 48
 EVENLY = 199  # percentiles of u that stand for all of them
 TAIL = 0.95  # of means without an upper bound, the share that the axis holds
 
 
+@takes_fit
 def percentiles(
     posterior: Posterior,
     at: Sequence[float] = (20.0, 40.0, 50.0, 60.0, 80.0),
     group: str | None = None,
     newdata: pd.DataFrame | None = None,
+    *,
+    ax: Axes | None = None,
+    figsize: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw histograms of the rows' means at percentiles of the random effects.
 
     Parameters
     ----------
-    posterior : Posterior
+    posterior : Posterior or Fit
         Taken at its posterior median parameters.
     at : sequence of float
         Percentiles of the random part of the linear predictor, between 0 and 100.
@@ -55,6 +63,10 @@ def percentiles(
         Only this grouping factor varies, the others stay at u = 0; all vary together by default.
     newdata : DataFrame, optional
         Rows; the data's own by default.
+    ax : matplotlib Axes, optional
+        Axes to draw in the place of; by default a fresh figure.
+    figsize : (float, float), optional
+        Width and height of the fresh figure in inches.
 
     Returns
     -------
@@ -91,7 +103,7 @@ def percentiles(
     panels = [zero, *(values[None] for values in chosen), everywhere]
     edges = _edges(np.concatenate([chosen, zero, everywhere]), posterior, averaged)
 
-    def plot(figure: Figure) -> None:
+    def plot(figure: Area) -> None:
         grid = figure.subplots(len(panels), 1, sharex=True)
         for axes, values, name in zip(grid, panels, names, strict=True):
             last = name == names[-1]
@@ -106,7 +118,7 @@ def percentiles(
         figure.supylabel("share of rows", fontsize=9.5, color=INK)
         legend(figure)
 
-    return compose(plot, height=1.1 + 0.72 * len(panels))
+    return compose(plot, height=1.1 + 0.72 * len(panels), canvas=Canvas(ax, figsize))
 
 
 @dataclass(frozen=True)

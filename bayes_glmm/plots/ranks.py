@@ -8,10 +8,14 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.diagnostics.uniformity import envelope
+from bayes_glmm.plots.canvas import Canvas
 from bayes_glmm.plots.style import FAINT, INK, QUIET, compose, fit, small_print
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from bayes_glmm.plots.canvas import Area
 
 COLUMNS = 4
 OUTSIDE = "#C0392B"
@@ -21,7 +25,14 @@ _NOTE = (
 )
 
 
-def ranks(ranks: pd.DataFrame, draws: int, probability: float = 0.95) -> Figure:
+def ranks(
+    ranks: pd.DataFrame,
+    draws: int,
+    probability: float = 0.95,
+    *,
+    ax: Axes | None = None,
+    figsize: tuple[float, float] | None = None,
+) -> Figure:
     """Draw what simulation-based calibration found.
 
     Parameters
@@ -32,12 +43,16 @@ def ranks(ranks: pd.DataFrame, draws: int, probability: float = 0.95) -> Figure:
         Among how many the ranks are.
     probability : float
         Of the envelope of one quantity.
+    ax : matplotlib Axes, optional
+        Axes to draw in the place of; by default a fresh figure.
+    figsize : (float, float), optional
+        Width and height of the fresh figure in inches.
     """
     points, lower, upper = envelope(len(ranks), draws, probability)
     columns = min(COLUMNS, ranks.shape[1])
     rows = -(-ranks.shape[1] // columns)
 
-    def plot(figure: Figure) -> None:
+    def plot(figure: Area) -> None:
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
         for axes, name in zip(grid, ranks, strict=False):
             share = np.bincount(ranks[name], minlength=draws + 1).cumsum()[:-1] / len(ranks)
@@ -52,4 +67,4 @@ def ranks(ranks: pd.DataFrame, draws: int, probability: float = 0.95) -> Figure:
             axes.set_axis_off()
         small_print(figure, _NOTE.format(probability=probability))
 
-    return compose(plot, height=0.8 + 1.6 * rows)
+    return compose(plot, height=0.8 + 1.6 * rows, canvas=Canvas(ax, figsize))

@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_glmm.plots.canvas import FRESH, Canvas
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from bayes_glmm.plots.canvas import Area
 
 CONDITIONAL, AVERAGED = "#0072B2", "#D55E00"
 QUIET, FAINT, INK = "#6b7280", "#d9dde2", "#374151"
@@ -53,16 +57,13 @@ _STYLE: dict[str, Any] = {
 }
 
 
-def compose(plot: Callable[[Figure], None], height: float, width: float = WIDTH) -> Figure:
-    """Run a plotting function on a fresh figure of that many inches."""
+def compose(plot: Callable[..., None], height: float, width: float = WIDTH, canvas: Canvas = FRESH) -> Figure:
+    """Run a plotting function on a canvas; return the whole figure."""
     import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]  # matplotlib names every key
-        figure = Figure(figsize=(width, height), layout="constrained", dpi=144)
-        FigureCanvasAgg(figure)
-        plot(figure)
+        figure, part = canvas.figure(width, height)
+        plot(part)
         figure.draw_without_rendering()  # ticks are made when first drawn: in this style, not the caller's
     return figure
 
@@ -146,7 +147,7 @@ def null_line(axes: Axes, value: float, vertical: bool = True) -> None:
     line(value, color=QUIET, linewidth=0.9, linestyle=DASHES, zorder=0.5)
 
 
-def legend(figure: Figure) -> None:
+def legend(figure: Area) -> None:
     """One legend of all panels above them, over no data: population-averaged, conditional, the rest."""
     found: dict[str, Any] = {}
     for axes in figure.axes:
@@ -158,7 +159,7 @@ def legend(figure: Figure) -> None:
         figure.legend([found[label] for label in labels], labels, loc="outside upper left", ncols=columns)
 
 
-def small_print(figure: Figure, text: str) -> None:
+def small_print(figure: Area, text: str) -> None:
     """A note below all panels."""
     figure.supxlabel(fit(text, 110), fontsize=8, color=QUIET, x=0.01, ha="left")
 

@@ -31,7 +31,7 @@ def test_frequencies_repeat_rows(tmp_path: Path) -> None:
     assert short.priors == plain.priors
     one, two = (model.fit(draws=50, tune=200, chains=1, seed=1, progress=False) for model in (short, plain))
     assert_array_equal(one.posterior.beta, two.posterior.beta)
-    assert len(bg.diagnostics.loo_by_row(one.posterior).pointwise) == len(long)
+    assert len(bg.diagnostics.loo_by_row(one).pointwise) == len(long)
     one.save(tmp_path / "fit")
     again = bg.load(tmp_path / "fit")
     assert len(again.posterior.design.y) == len(long)

@@ -84,7 +84,7 @@ def test_answers_have_the_words_of_their_parts(posterior: Posterior) -> None:
 
 
 def test_curves_are_those_of_categories_with_groups_or_without(posterior: Posterior) -> None:
-    assert 'bg.plots.categories(fit.posterior, "x")' in words(render_curves(posterior))
+    assert 'bg.plots.categories(fit, "x")' in words(render_curves(posterior))
     alone = case("cumulative", "y ~ x + 1")
     found = str(render_curves(alone))
     check_fragment(found)

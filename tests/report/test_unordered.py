@@ -59,7 +59,7 @@ def test_answers_name_each_category(posterior: Posterior) -> None:
 
 def test_curves_are_those_of_categories_alone(posterior: Posterior) -> None:
     text = words(render_curves(posterior))
-    assert 'bg.plots.categories(fit.posterior, "x")' in text
+    assert 'bg.plots.categories(fit, "x")' in text
     assert "bg.plots.curves" not in text
 
 

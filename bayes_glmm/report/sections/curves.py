@@ -39,9 +39,7 @@ def render_curves(posterior: Posterior) -> Markup:
     for variable in variables[:VARIABLES]:
         alt = f"Mean of {posterior.design.response} by {variable}: single groups, the mean at u = 0{average}."
         parts.append(heading(variable) + figure(saved(curves(posterior, variable)), alt))
-    return Markup("").join(parts) + paragraph(
-        _HOW, kind="note", call=f'bg.plots.curves(fit.posterior, "{variables[0]}")'
-    )
+    return Markup("").join(parts) + paragraph(_HOW, kind="note", call=f'bg.plots.curves(fit, "{variables[0]}")')
 
 
 def _categories(posterior: Posterior, variables: Sequence[str]) -> Markup:
@@ -50,6 +48,6 @@ def _categories(posterior: Posterior, variables: Sequence[str]) -> Markup:
     for variable in variables[:VARIABLES]:
         alt = f"Probability of each category of {posterior.design.response} by {variable}, {AVERAGED}, with intervals."
         parts.append(heading(variable) + figure(saved(categories(posterior, variable)), alt))
-    call = f'bg.plots.categories(fit.posterior, "{variables[0]}")'
+    call = f'bg.plots.categories(fit, "{variables[0]}")'
     text = _HOW_UNORDERED if posterior.spec.family.response.nominal else _HOW_ORDERED
     return Markup("").join(parts) + paragraph(text, kind="note", call=call)
