@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bayes_glmm.effects.averaged import averaged_means as averaged_means
 from bayes_glmm.effects.coefficients import approximate_marginal_coefficients as approximate_marginal_coefficients
 from bayes_glmm.effects.coefficients import coefficients as coefficients
 from bayes_glmm.effects.coefficients import marginal_coefficients as marginal_coefficients

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from bayes_glmm.effects.columns import columns_of_table, free_name
 from bayes_glmm.effects.estimands import chosen_parts
-from bayes_glmm.effects.tidy import Estimates
+from bayes_glmm.effects.tidy import Estimates, labelled
 from bayes_glmm.families import Functional
 from bayes_glmm.posterior import Posterior
 
@@ -55,9 +54,7 @@ def side_by_side(answers: Mapping[str, Estimates]) -> Estimates:
         tables.append(table)
     order = np.argsort(np.concatenate([np.arange(len(table)) for table in tables]), kind="stable")
     draws = np.concatenate([part.draws.to_numpy() for part in parts], axis=2)[..., order]
-    stacked = xr.DataArray(
-        draws, dims=parts[0].draws.dims, coords={"estimate": np.arange(draws.shape[2])}, name=parts[0].draws.name
-    )
     table = pd.concat(tables, ignore_index=True).iloc[order].reset_index(drop=True)
+    stacked = labelled(draws, table[list(columns_of_table(table).all_labels)])
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
     return Estimates(table, stacked, parts[0].description, notes)

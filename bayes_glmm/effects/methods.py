@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayes_glmm.effects.averaged import averaged_means
 from bayes_glmm.effects.coefficients import coefficients, marginal_coefficients
 from bayes_glmm.effects.comparisons import compare, slopes
 from bayes_glmm.effects.interactions import interact
@@ -64,6 +65,27 @@ class EffectMethods(ABC):
     ) -> Estimates:
         """Predictions of rows without a response; see :func:`bayes_glmm.effects.missing_responses`."""
         return self._ask(missing_responses, random_effects, scale, level=level, interval=interval, seed=seed, part=part)
+
+    def means(
+        self,
+        variable: str | None = None,
+        values: Sequence[Any] | None = None,
+        *,
+        newdata: pd.DataFrame | None = None,
+        by: str | Sequence[str] | None = None,
+        random_effects: str | Sequence[str] = BOTH,
+        level: float = 0.95,
+        interval: IntervalKind = "eti",
+        seed: int = 0,
+        keep: str | Sequence[str] = (),
+        weights: str | np.ndarray | None = None,
+        part: str | None = None,
+    ) -> Estimates:
+        """Averaged means, at each value of a variable; see :func:`bayes_glmm.effects.averaged_means`."""
+        return self._ask(
+            averaged_means, variable, values, newdata=newdata, by=by, random_effects=random_effects, level=level,
+            interval=interval, seed=seed, keep=keep, weights=weights, part=part,
+        )  # fmt: skip
 
     def compare(
         self,
