@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from bayes_glmm.approx import CrossCheck
     from bayes_glmm.diagnostics import Checks
+    from bayes_glmm.report import Description
 
 
 class GLMM:
@@ -307,6 +308,12 @@ class Fit(effects.EffectMethods):
 
         groups = {key: node.to_dataset() for key, node in self.idata.children.items()} | {name: group}
         return Fit(replace(self.posterior, draws=xr.DataTree.from_dict(groups)))
+
+    def describe(self) -> Description:
+        """Methods and results in sentences for a paper, from the default comparisons of all variables."""
+        from bayes_glmm.report import describe
+
+        return describe(self.posterior, self.check())
 
     def report(self, path: str | Path, title: str | None = None) -> Path:
         """Write the report, one HTML file."""

@@ -28,6 +28,13 @@ def bullets(items: Iterable[str]) -> Markup:
     return Markup("<ul>") + Markup("").join(Markup("<li>{}</li>").format(item) for item in items) + Markup("</ul>")
 
 
+def copied(text: str) -> Markup:
+    """Text to copy, lines kept, with a button that appears where the page can copy."""
+    return Markup(
+        '<blockquote class="copied">{}</blockquote><button class="copy" type="button" hidden>Copy</button>'
+    ).format(text)
+
+
 def code(text: str) -> Markup:
     """Code or equations, lines kept."""
     return Markup('<pre tabindex="0">{}</pre>').format(text)

@@ -117,6 +117,22 @@ function sortable(table) {
   });
 }
 
+// Copies the text before the button, by the clipboard or, where a page may not use that, by a selection.
+function copying(button) {
+  const text = button.previousElementSibling;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+    } catch {
+      getSelection().selectAllChildren(text);
+      document.execCommand("copy");
+    }
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+}
+
 function followed(nav) {
   const links = new Map([...nav.querySelectorAll("a")].map((link) => [link.hash.slice(1), link]));
   const sections = [...document.querySelectorAll("main > section")];
@@ -136,6 +152,7 @@ document.addEventListener("DOMContentLoaded", () => {
   choosable(document.getElementById("theme"));
   pointable(document.querySelectorAll(".plot"), document.getElementById("tip"));
   document.querySelectorAll("table").forEach(sortable);
+  document.querySelectorAll(".copy").forEach(copying);
   followed(document.querySelector("nav"));
   for (const hint of document.querySelectorAll(".hint")) hint.hidden = false;
 });

@@ -108,7 +108,7 @@ def test_every_figure_with_values_is_reached_by_tab_and_has_a_name(page: Browser
     figures = page.ask("[...document.querySelectorAll('.plot')].map(p => [p.tabIndex, p.ariaLabel, p.marks.length])")
     assert len(figures) >= 8
     assert all(index == 0 and label and marks for index, label, marks in figures)
-    page.ask("document.querySelector('#population summary').focus()")
+    page.ask("[...document.querySelectorAll('#paper .copy')].at(-1).focus()")
     page.ask("document.querySelector('#curves').scrollIntoView()")
     page.press("Tab")
     assert page.ask("document.activeElement.matches('.plot, .scroll')")
@@ -176,6 +176,14 @@ def test_tables_are_sorted_up_down_and_back(page: Browser) -> None:
     page.ask(f"{table}.querySelector('th button').focus()")
     page.press("Enter")
     assert settled(page, f"{table}.querySelector('th').ariaSort") == "ascending"
+
+
+def test_a_button_copies_its_paragraph(page: Browser) -> None:
+    button = "document.querySelector('#paper .copy')"
+    page.ask("window.written = null; navigator.clipboard.writeText = async (text) => { window.written = text; }")
+    page.click(*middle(page, button))
+    assert settled(page, f"{button}.textContent") == "Copied"
+    assert page.ask("window.written") == page.ask("document.querySelector('#paper .copied').textContent")
 
 
 def test_links_lead_to_sections_and_the_current_one_is_marked(page: Browser) -> None:

@@ -15,13 +15,12 @@ from bayes_glmm.design import findings
 from bayes_glmm.diagnostics import check
 from bayes_glmm.effects import Estimates, compare
 from bayes_glmm.posterior import Posterior, load_posterior, posterior_at
-from bayes_glmm.report import SECTIONS, render
+from bayes_glmm.report import SECTIONS, comparisons, render
+from bayes_glmm.report.comparisons import compared
 from bayes_glmm.report.figures import forest
 from bayes_glmm.report.html import number, paragraph
 from bayes_glmm.report.predictive_figures import predictive_figure
 from bayes_glmm.report.render import page
-from bayes_glmm.report.sections import population
-from bayes_glmm.report.sections.population import compared
 from bayes_glmm.report.sections.verdict import render_verdict
 from bayes_glmm.spec import ModelSpec
 from tests.diagnostics import made_up
@@ -84,7 +83,7 @@ def test_comparisons_that_are_made_are_taken(monkeypatch: pytest.MonkeyPatch) ->
     pd.testing.assert_frame_equal(expected, joined(posterior, others))
     only(monkeypatch, "population")
     page = render(posterior)
-    monkeypatch.setattr(population, "compare", None)  # nothing is computed
+    monkeypatch.setattr(comparisons, "compare", None)  # nothing is computed
     assert page == render(posterior, comparisons=made)
 
 

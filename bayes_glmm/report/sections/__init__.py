@@ -10,6 +10,7 @@ from bayes_glmm.report.sections.cross_check import render_cross_check
 from bayes_glmm.report.sections.curves import render_curves
 from bayes_glmm.report.sections.data import render_data
 from bayes_glmm.report.sections.model import render_model
+from bayes_glmm.report.sections.paper import render_paper
 from bayes_glmm.report.sections.population import render_population
 from bayes_glmm.report.sections.predictive import render_predictive
 from bayes_glmm.report.sections.priors import render_priors
@@ -23,6 +24,13 @@ SECTIONS: tuple[Section, ...] = (
         "Effects in the population",
         anchor="population",
         render=render_population,
+        takes=("answers", "comparisons"),
+    ),
+    Section(
+        "For the paper",
+        anchor="paper",
+        render=render_paper,
+        checks=("convergence",),
         takes=("answers", "comparisons"),
     ),
     Section("Curves", anchor="curves", render=render_curves),

@@ -11,9 +11,9 @@ from bayes_glmm.effects import Estimates, coefficients, marginal_coefficients
 from bayes_glmm.effects.coefficients import coefficients_by_predictor
 from bayes_glmm.names import threshold
 from bayes_glmm.posterior import Posterior
+from bayes_glmm.report.comparisons import readings
 from bayes_glmm.report.figures import forest
 from bayes_glmm.report.html import figure, heading, paragraph, side_by_side
-from bayes_glmm.report.sections.population import readings
 from bayes_glmm.report.words import caption_of, summary_of
 
 _THRESHOLDS = (

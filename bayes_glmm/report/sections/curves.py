@@ -9,9 +9,9 @@ from markupsafe import Markup
 from bayes_glmm.design.encode import mean_columns
 from bayes_glmm.plots import categories, curves
 from bayes_glmm.posterior import Posterior
+from bayes_glmm.report.comparisons import AVERAGED, readings
 from bayes_glmm.report.figures import saved
 from bayes_glmm.report.html import figure, heading, paragraph
-from bayes_glmm.report.sections.population import AVERAGED, readings
 
 VARIABLES = 3  # more are left to bg.plots.curves()
 
