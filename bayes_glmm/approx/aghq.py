@@ -22,7 +22,8 @@ def aghq(model: Model, nodes: int = 25, target: Target = "likelihood") -> Approx
     Parameters
     ----------
     model : GLMM
-        With one grouping factor of at most three effects, or two nested factors of one effect each.
+        With one grouping factor of at most three effects, or two nested factors of one effect each; the effects may be
+        in any of its formulas.
     nodes : int
         Of each dimension: the cost grows as its power.
     target : {"likelihood", "posterior"}

@@ -60,7 +60,8 @@ def find_patterns(design: Design) -> Patterns:
     """
     (block,) = design.blocks
     beside = [one for name in BESIDE if (one := getattr(design.observed, name)) is not None]
-    columns = [design.observed.values, design.offset, *design.X.T, *block.values.T, *beside]
+    fixed = [column for one in design.predictors.fixed for column in (one.offset, *one.X.T)]
+    columns = [design.observed.values, *fixed, *block.values.T, *beside]
     kind = row_kinds(columns, len(design.y))
     order = np.lexsort((kind, block.index))  # by level, rows of a level in one order
     starts = np.searchsorted(block.index[order], np.arange(len(block.levels) + 1))
