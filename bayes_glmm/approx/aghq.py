@@ -89,4 +89,8 @@ def _change(fit: ApproxFit, nodes: int, coarse: int) -> tuple[float, np.ndarray]
     slope = layout.gradient(rough.gradient, at) - layout.gradient(fine.gradient, at)
     if fit.free:
         slope = layout.pulled_back(fit.x, slope)
-    return fine.value - rough.value, fit.covariance @ slope / np.sqrt(np.diagonal(fit.covariance))
+    known = np.isfinite(np.diagonal(fit.covariance))  # not of constants at a limit
+    if not known.any():
+        return fine.value - rough.value, np.array([np.nan])
+    covariance = fit.covariance[np.ix_(known, known)]
+    return fine.value - rough.value, covariance @ slope[known] / np.sqrt(np.diagonal(covariance))

@@ -21,7 +21,7 @@ import numpy as np
 from scipy import linalg
 
 from bayes_glmm.approx.aghq import with_error
-from bayes_glmm.approx.boundary import refuse_separated, with_bounds
+from bayes_glmm.approx.boundary import given_limits, refuse_separated, with_bounds
 from bayes_glmm.approx.laplace import approx_fit
 from bayes_glmm.approx.result import ApproxFit, Model
 from bayes_glmm.approx.written import as_written, in_columns
@@ -91,7 +91,7 @@ def em(model: Model, nodes: int = 25, iterations: int = 2000) -> ApproxFit:
             "EM came to a covariance, or to effects of a group, without a distribution.",
             advice="Use bg.approx.aghq(model), which stays inside.",
         ) from error
-    estimate = _estimate(likelihood, parameters, nodes, values)
+    estimate = given_limits(_estimate(likelihood, parameters, nodes, values), problem.spec)
     seconds = time.perf_counter() - begin
     fit = approx_fit(f"EM with {nodes} nodes, maximum likelihood", problem, likelihood, estimate, seconds)
     fall = float(-np.min(np.diff(values), initial=0.0))
