@@ -94,7 +94,7 @@ def at_boundary(spec: ModelSpec, design: Design, parameters: Parameters) -> tupl
 
 
 def endless(spec: ModelSpec, parameters: Parameters) -> dict[str, tuple[str, str]]:
-    """Return the constants that are estimated at a limit: which, and the family that theirs is there."""
+    """Return the constants that are estimated at a limit, by name: the limit in words, and the family there."""
     found = {}
     for word, limits in (("infinite", spec.family.limits), ("0", spec.family.limits_at_zero)):
         for name, limit in limits.items():
