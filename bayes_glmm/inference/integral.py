@@ -23,7 +23,7 @@ import xarray as xr
 from scipy import special
 
 from bayes_glmm.design import Design
-from bayes_glmm.design.patterns import Patterns, find_patterns
+from bayes_glmm.design.patterns import Patterns, find_patterns, more_kinds
 from bayes_glmm.design.scale import located, middle_of, spread, weights
 from bayes_glmm.design.thresholds import starting_steps
 from bayes_glmm.families.observed import log_observed
@@ -118,10 +118,12 @@ def integral_for(spec: ModelSpec, design: Design) -> Integral | None:
     """
     if len(design.blocks) != 1 or len(design.blocks[0].effects) != 1 or not spec.defined_everywhere:
         return None
-    patterns, strip = find_patterns(design), spec.link_of(_entered(design)).strip
     narrowest, largest_sd = _scales(spec, design)
-    step = min(0.5, min(narrowest, strip / 3.5) / largest_sd)
-    integral = Integral(spec, design, patterns, 2 * math.ceil(REACH / step) + 1)
+    step = min(0.5, min(narrowest, spec.link_of(_entered(design)).strip / 3.5) / largest_sd)
+    nodes = 2 * math.ceil(REACH / step) + 1
+    if more_kinds(design, MOST_CELLS // nodes):
+        return None
+    integral = Integral(spec, design, find_patterns(design), nodes)
     return integral if integral.cells <= MOST_CELLS else None
 
 
