@@ -22,7 +22,8 @@ def aghq(model: Model, nodes: int = 25, target: Target = "likelihood") -> Approx
     Parameters
     ----------
     model : GLMM
-        With one grouping factor of at most three effects, or two nested factors of one effect each.
+        With one grouping factor of at most three effects, or two nested factors of one effect each; the effects may be
+        in any of its formulas.
     nodes : int
         Of each dimension: the cost grows as its power.
     target : {"likelihood", "posterior"}
@@ -88,4 +89,8 @@ def _change(fit: ApproxFit, nodes: int, coarse: int) -> tuple[float, np.ndarray]
     slope = layout.gradient(rough.gradient, at) - layout.gradient(fine.gradient, at)
     if fit.free:
         slope = layout.pulled_back(fit.x, slope)
-    return fine.value - rough.value, fit.covariance @ slope / np.sqrt(np.diagonal(fit.covariance))
+    known = np.isfinite(np.diagonal(fit.covariance))  # not of constants at a limit
+    if not known.any():
+        return fine.value - rough.value, np.array([np.nan])
+    covariance = fit.covariance[np.ix_(known, known)]
+    return fine.value - rough.value, covariance @ slope[known] / np.sqrt(np.diagonal(covariance))

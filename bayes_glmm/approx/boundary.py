@@ -11,7 +11,8 @@ from bayes_glmm.approx.result import ApproxFit
 from bayes_glmm.design import Design, RandomBlock, findings
 from bayes_glmm.design.scale import spread
 from bayes_glmm.errors import EstimationError
-from bayes_glmm.likelihood import Parameters
+from bayes_glmm.likelihood import Estimate, Parameters
+from bayes_glmm.likelihood.maximum import definite
 from bayes_glmm.spec import ModelSpec
 
 SINGULAR = 1e-4  # a standard deviation below this share of the linear predictor's scale is 0
@@ -80,13 +81,45 @@ def at_boundary(spec: ModelSpec, design: Design, parameters: Parameters) -> tupl
     real = spec.link_name == "identity" and spec.family.location.support == "real"
     scale = spread(spec, design) if real else 1.0
     messages = [text for block in design.blocks for text in _of_block(block, parameters.L[block.group], scale)]
+    limits = endless(spec, parameters)
+    for name, (word, limit) in limits.items():
+        family = spec.family_name
+        messages.append(f"{name} is estimated as {word}, where the {family} family is {limit}: use that one.")
+    if limits:
+        messages.append(
+            f"Standard errors and Wald intervals are those at this limit; {' and '.join(limits)} "
+            f"{'has' if len(limits) == 1 else 'have'} none."
+        )
+    return tuple(messages)
+
+
+def endless(spec: ModelSpec, parameters: Parameters) -> dict[str, tuple[str, str]]:
+    """Return the constants that are estimated at a limit, by name: the limit in words, and the family there."""
+    found = {}
     for word, limits in (("infinite", spec.family.limits), ("0", spec.family.limits_at_zero)):
         for name, limit in limits.items():
             size = parameters.auxiliary.get(name, 1.0)
             if (1.0 / size if word == "0" else size) > ENDLESS:
-                family = spec.family_name
-                messages.append(f"{name} is estimated as {word}, where the {family} family is {limit}: use that one.")
-    return tuple(messages)
+                found[name] = word, limit
+    return found
+
+
+def given_limits(estimate: Estimate, spec: ModelSpec) -> Estimate:
+    """The estimate with the covariance of the others where constants are at a limit; NaN for those.
+
+    The likelihood is flat in such a constant's coordinate, so that the curvature is singular or nearly so.
+    """
+    names, maximum = endless(spec, estimate.parameters), estimate.maximum
+    if not names:
+        return estimate
+    start = estimate.layout.theta.stop
+    places = [start + k for k, name in enumerate(estimate.layout.constants) if name in names]
+    others = np.delete(np.arange(len(maximum.x)), places)
+    covariance = np.full_like(maximum.precision, np.nan)
+    precision = maximum.precision[np.ix_(others, others)]
+    if definite(precision):
+        covariance[np.ix_(others, others)] = np.linalg.inv(precision)
+    return replace(estimate, maximum=replace(maximum, known=covariance))
 
 
 def _of_block(block: RandomBlock, L: np.ndarray, scale: float) -> Iterator[str]:

@@ -7,7 +7,7 @@ method is one row of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,6 +46,8 @@ class Method:
     Attributes
     ----------
     name : str
+    title : str
+        Its full name, for readers of a report.
     function : function
         ``model -> ApproxFit``.
     cells : function
@@ -55,6 +57,7 @@ class Method:
     """
 
     name: str
+    title: str
     function: Callable[[Model], ApproxFit]
     cells: Callable[[Model], int]
     averaged: bool = False
@@ -74,6 +77,7 @@ def _quadrature_cells(model: Model) -> int:
     blocks = model.design.blocks
     check_quadrature(likelihood_of(model.spec, model.design), _nodes(model))
     rows = int(find_patterns(model.design).used.sum()) if len(blocks) == 1 else len(model.design.y)
+    rows *= len(model.design.predictors.fixed)  # each has a derivative of its own
     return rows * _nodes(model) ** sum(len(block.effects) for block in blocks)
 
 
@@ -87,10 +91,16 @@ def _quadrature(model: Model) -> ApproxFit:
 
 
 METHODS: tuple[Method, ...] = (
-    Method("Laplace", function=laplace, cells=_rows),
-    Method("AGHQ", function=_quadrature, cells=_quadrature_cells),
-    Method("PQL", function=pql, cells=_rows),
-    Method("GEE", function=gee, cells=lambda model: 4 * len(model.design.y), averaged=True),
+    Method("Laplace", "maximum likelihood by the Laplace approximation", function=laplace, cells=_rows),
+    Method("AGHQ", "maximum likelihood by adaptive quadrature (AGHQ)", function=_quadrature, cells=_quadrature_cells),
+    Method("PQL", "penalised quasi-likelihood (PQL)", function=pql, cells=_rows),
+    Method(
+        "GEE",
+        "generalised estimating equations (GEE) for the population-averaged model",
+        function=gee,
+        cells=lambda model: 4 * len(model.design.y),
+        averaged=True,
+    ),
 )
 
 
@@ -114,6 +124,16 @@ class CrossCheck:
     table: pd.DataFrame
     methods: pd.DataFrame
     sentences: tuple[str, ...]
+
+    @property
+    def used(self) -> tuple[Method, ...]:
+        """The methods that gave estimates."""
+        return tuple(method for method in METHODS if method.name in set(self.table["method"]))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names of the methods without estimates; ``methods`` has the reasons."""
+        return tuple(name for name in self.methods["method"] if name not in set(self.table["method"]))
 
     def wide(self) -> pd.DataFrame:
         """One row a quantity, one column a method."""
@@ -299,9 +319,16 @@ def _agreement(wide: pd.DataFrame, distance: pd.DataFrame, methods: list[str]) -
             )
     if agree:
         verb = "agrees" if len(agree) == 1 else "agree"
-        differ.insert(0, f"{_listed(agree)} {verb} with the posterior: all estimates within {AGREE:g} posterior sds.")
+        differ.insert(0, f"{listed(agree)} {verb} with the posterior: all estimates within {AGREE:g} posterior sds.")
     return differ
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence.
+
+    Examples
+    --------
+    >>> listed(["Laplace", "PQL", "GEE"])
+    'Laplace, PQL and GEE'
+    """
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

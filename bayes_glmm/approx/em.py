@@ -3,7 +3,8 @@ r"""Maximum likelihood by the EM algorithm, with the random effects as missing d
 E-step: the distribution of each group's effects given the data and the current parameters, as nodes z_jk of adaptive
 quadrature with probabilities p_jk. M-step: the expected log density of data and effects, the sum over j and k of
 p_jk (log p(y_j | u_jk) + log N(u_jk; 0, G)), falls into two. G is the average of u u', of correlated effects only, and
-(beta, phi) are those of a regression with the offsets z_i'u_jk, by Newton's method.
+(beta, phi) are those of a regression with the offsets z_i'u_jk, by Newton's method; with several formulas beta has the
+coefficients of all of them.
 
 Every iteration raises the likelihood (Dempster, Laird & Rubin 1977), to the accuracy of the quadrature, and none needs
 the gradient of an integral. It takes the more iterations the larger the share of missing information is.
@@ -20,17 +21,18 @@ import numpy as np
 from scipy import linalg
 
 from bayes_glmm.approx.aghq import with_error
-from bayes_glmm.approx.boundary import refuse_separated, with_bounds
+from bayes_glmm.approx.boundary import given_limits, refuse_separated, with_bounds
 from bayes_glmm.approx.laplace import approx_fit
 from bayes_glmm.approx.result import ApproxFit, Model
 from bayes_glmm.approx.written import as_written, in_columns
 from bayes_glmm.design.canonical_columns import conditioned
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Estimate, Layout, Likelihood, Parameters, layout_of, likelihood_of
-from bayes_glmm.likelihood.likelihood import check_free_covariances, check_one_predictor
+from bayes_glmm.likelihood.likelihood import check_free_covariances
 from bayes_glmm.likelihood.maximum import Maximum
 from bayes_glmm.likelihood.modes import conditional_modes
 from bayes_glmm.likelihood.quadrature import aghq_log_likelihood, check_quadrature, one_factor
+from bayes_glmm.likelihood.stacked import Curvature
 from bayes_glmm.likelihood.start import starting_parameters
 from bayes_glmm.numerics.differences import hessian, jacobian
 from bayes_glmm.numerics.search import Step, climb
@@ -47,7 +49,7 @@ def em(model: Model, nodes: int = 25, iterations: int = 2000) -> ApproxFit:
     Parameters
     ----------
     model : GLMM
-        With one grouping factor of at most three effects.
+        With one grouping factor of at most three effects, in any of its formulas.
     nodes : int
         Of each dimension.
     iterations : int
@@ -76,7 +78,6 @@ def em(model: Model, nodes: int = 25, iterations: int = 2000) -> ApproxFit:
     begin = time.perf_counter()
     canonical = conditioned(model.design)
     problem = in_columns(model, canonical)
-    check_one_predictor(problem.spec)
     check_free_covariances(problem.design)
     likelihood = likelihood_of(problem.spec, problem.design)
     if len(likelihood.part.blocks) != 1:
@@ -90,7 +91,7 @@ def em(model: Model, nodes: int = 25, iterations: int = 2000) -> ApproxFit:
             "EM came to a covariance, or to effects of a group, without a distribution.",
             advice="Use bg.approx.aghq(model), which stays inside.",
         ) from error
-    estimate = _estimate(likelihood, parameters, nodes, values)
+    estimate = given_limits(_estimate(likelihood, parameters, nodes, values), problem.spec)
     seconds = time.perf_counter() - begin
     fit = approx_fit(f"EM with {nodes} nodes, maximum likelihood", problem, likelihood, estimate, seconds)
     fall = float(-np.min(np.diff(values), initial=0.0))
@@ -156,7 +157,7 @@ def maximisation(likelihood: Likelihood, parameters: Parameters, effects: Effect
     correlated = linalg.block_diag(*[np.ones((size, size)) for size in block.pattern])
     regression = Regression(
         likelihood,
-        np.einsum("rd,krd->kr", block.values[groups.rows], u[:, groups.of_row]),
+        np.einsum("krd,nrd->knr", likelihood.by_predictor(block.values)[:, groups.rows], u[:, groups.of_row]),
         share[:, groups.of_row],
     )
     beta, auxiliary = regression.maximum(parameters.beta, parameters.auxiliary)
@@ -170,8 +171,8 @@ class Regression:
     Attributes
     ----------
     likelihood : Likelihood
-    random : array [node, row]
-        What the effects add to the linear predictor, rows in the order of the groups.
+    random : array [predictor, node, row]
+        What the effects add to the linear predictors, rows in the order of the groups.
     share : array [node, row]
         Probability of the node times the number of groups that the row's group stands for.
     """
@@ -182,19 +183,19 @@ class Regression:
 
     def __call__(self, w: np.ndarray) -> tuple[float, tuple[np.ndarray, np.ndarray]]:
         """Value; gradient and the second derivative in beta."""
-        rows = self.likelihood.groups.rows
-        X = self.likelihood.design.X[rows]
-        constants = layout_of(self.likelihood).constants
+        likelihood, rows, share = self.likelihood, self.likelihood.groups.rows, self.share
+        X = np.concatenate(likelihood.by_predictor(likelihood.X)[:, rows])
+        constants = layout_of(likelihood).constants
         numbers = zip(constants.items(), w[X.shape[1] :], strict=True)
         auxiliary = {name: free.back(float(number)) for (name, free), number in numbers}
-        eta = self.likelihood.fixed(w[: X.shape[1]])[rows] + self.random
-        density = self.likelihood.rows(eta, auxiliary, 2, rows)
-        value = float(np.sum(self.share * density.value))
+        fixed = likelihood.by_predictor(likelihood.fixed(w[: X.shape[1]]))[:, None, rows]
+        density = likelihood.jet_at([*(fixed + self.random)], auxiliary, 2, likelihood.design.observed[rows])
+        value = float(np.sum(share * density.value))
         slopes = {name: free.slope(auxiliary[name]) for name, free in constants.items()}
-        by_constant = [slope * np.sum(self.share * density.derivative(0, name)) for name, slope in slopes.items()]
-        gradient = np.concatenate([X.T @ np.sum(self.share * density.derivative(1), axis=0), by_constant])
-        bend = np.sum(self.share * density.derivative(2), axis=0)
-        return (value if np.isfinite(value) else -np.inf), (gradient, X.T @ (bend[:, None] * X))
+        by_constant = [slope * np.sum(share * density.by[name].value) for name, slope in slopes.items()]
+        gradient = np.concatenate([X.T @ np.sum(share * density.first, axis=1).ravel(), by_constant])
+        bend = Curvature(np.sum(share * density.second, axis=2))
+        return (value if np.isfinite(value) else -np.inf), (gradient, X.T @ bend.times(X))
 
     def maximum(self, beta: np.ndarray, auxiliary: Mapping[str, float]) -> tuple[np.ndarray, dict[str, float]]:
         """The largest value's beta and constants, by damped Newton steps."""
@@ -247,7 +248,7 @@ def _precision(likelihood: Likelihood, layout: Layout, x: np.ndarray, nodes: int
         at = layout.parameters(x)
         return layout.gradient(aghq_log_likelihood(likelihood, at, None, nodes).gradient, at)
 
-    scale = np.sqrt(np.mean(likelihood.design.X**2, axis=0))
+    scale = np.sqrt(np.sum(likelihood.X**2, axis=0) / len(likelihood.design.y))
     steps = np.full(len(x), _STEP)
     steps[layout.beta] /= scale
     steps[layout.theta] *= np.maximum(layout.scale(layout.parameters(x)), 1e-3)

@@ -56,7 +56,8 @@ def gee(
     Raises
     ------
     SpecError
-        For crossed or no grouping factors, families whose variance is not phi V(mu), or unknown choices.
+        For crossed or no grouping factors, families whose variance is not phi V(mu), several formulas, or unknown
+        choices.
     DataError
         For times that do not tell rows apart, or too few groups for an unstructured correlation.
     EstimationError
@@ -80,7 +81,7 @@ def gee(
     1  treatment[drug]   0.233  0.233           0.276
     """
     start = clock.perf_counter()
-    check_one_predictor(model.spec)
+    check_one_predictor(model.spec, "GEE")
     check_values_known(model.spec)
     correlation = _check(model.spec, corr, errors)
     block = outermost(model.design)

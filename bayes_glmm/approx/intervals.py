@@ -34,8 +34,8 @@ def intervals(fit: ApproxFit, method: Literal["wald", "profile"] = "wald", level
     -------
     DataFrame
         One row a parameter: ``kind``, ``parameter``, ``estimate``, ``lower``, ``upper``. NaN where the curvature is
-        unknown. For a standard deviation a profile may end at 0; where its estimate is 0, Wald's says nothing: 0 to
-        infinity.
+        unknown, as that of a shape at infinity: the other intervals are those at this limit. For a standard deviation a
+        profile may end at 0; where its estimate is 0, Wald's says nothing: 0 to infinity.
 
     Raises
     ------

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import Literal
 
-from bayes_glmm.approx.boundary import refuse_separated, with_bounds
+from bayes_glmm.approx.boundary import given_limits, refuse_separated, with_bounds
 from bayes_glmm.approx.henderson import predicted_effects
 from bayes_glmm.approx.result import ApproxFit, Model, RandomEffects
 from bayes_glmm.approx.written import as_written, in_columns
@@ -77,7 +77,8 @@ def fit_by(model: Model, canonical: Canonical, log_likelihood: LogLikelihood, na
         problem = in_columns(model, canonical)
     likelihood = likelihood_of(problem.spec, problem.design)
     if target == "likelihood":
-        estimate, kind = maximum_likelihood(likelihood, log_likelihood), "maximum likelihood"
+        estimate = given_limits(maximum_likelihood(likelihood, log_likelihood), problem.spec)
+        kind = "maximum likelihood"
     else:
         estimate, kind = maximum_a_posteriori(likelihood, problem.priors, log_likelihood), "maximum a posteriori"
     seconds = time.perf_counter() - start

@@ -62,7 +62,8 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
     EstimationError
         If the estimate does not exist.
     SpecError
-        For a family whose variance is not a factor times a function of the mean, or an unknown choice.
+        For a family whose variance is not a factor times a function of the mean, a model with several formulas, or an
+        unknown choice.
 
     Notes
     -----
@@ -75,7 +76,6 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
     _check(model, criterion, dispersion)
     canonical = conditioned(model.design)
     problem = in_columns(model, canonical)
-    check_one_predictor(problem.spec)
     check_free_covariances(problem.design)
     check_values_known(problem.spec)
     likelihood = likelihood_of(problem.spec, problem.design)
@@ -123,6 +123,7 @@ def _check(model: Model, criterion: str, dispersion: str) -> None:
         raise SpecError(f"There is no criterion {criterion!r}.", advice="Valid: 'REML', 'ML'.")
     if dispersion not in ("family", "estimate"):
         raise SpecError(f"There is no dispersion {dispersion!r}.", advice="Valid: 'family', 'estimate'.")
+    check_one_predictor(model.spec, "Penalised quasi-likelihood")
     family = model.spec.family
     if dispersion == "estimate" and family.response.is_binary:
         raise SpecError(

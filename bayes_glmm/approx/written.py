@@ -59,10 +59,18 @@ def as_written(fit: ApproxFit, model: Model, canonical: Canonical) -> ApproxFit:
         parameters=_parameters(fit.parameters, canonical),
         layout=layout,
         x=change(fit.x),
-        covariance=slope @ fit.covariance @ slope.T,
+        covariance=_carried(slope, fit.covariance),
         random_effects=None if fit.random_effects is None else _effects(fit.random_effects, canonical),
         canonical=(fit, canonical),
     )
+
+
+def _carried(slope: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """The covariance after a linear change; of entries that are unknown only what depends on them is so."""
+    unknown = np.isnan(covariance)
+    found = slope @ np.where(unknown, 0.0, covariance) @ slope.T
+    depends = slope != 0.0
+    return np.where(depends @ unknown @ depends.T, np.nan, found)
 
 
 def _parameters(parameters: Parameters, canonical: Canonical) -> Parameters:

@@ -59,9 +59,7 @@ def find_patterns(design: Design) -> Patterns:
     Patterns
     """
     (block,) = design.blocks
-    beside = [one for name in BESIDE if (one := getattr(design.observed, name)) is not None]
-    columns = [design.observed.values, design.offset, *design.X.T, *block.values.T, *beside]
-    kind = row_kinds(columns, len(design.y))
+    kind = row_kinds(_columns(design), len(design.y))
     order = np.lexsort((kind, block.index))  # by level, rows of a level in one order
     starts = np.searchsorted(block.index[order], np.arange(len(block.levels) + 1))
     members = [order[a:b] for a, b in pairwise(starts)]
@@ -73,6 +71,22 @@ def find_patterns(design: Design) -> Patterns:
     used = np.array([np.arange(slots) < len(rows) for rows in first], dtype=float)
     _, at, position = np.unique(kind[padded], return_index=True, return_inverse=True)
     return Patterns(padded, used, of_level, padded.ravel()[at], position.reshape(padded.shape))
+
+
+def more_kinds(design: Design, most: int) -> bool:
+    """Whether a design with one grouping factor has more kinds of rows than that: patterns have each kind once or more.
+
+    Much faster than :func:`find_patterns` where covariates are continuous.
+    """
+    return bool(row_kinds(_columns(design), len(design.y), most).max(initial=-1) >= most)
+
+
+def _columns(design: Design) -> list[np.ndarray]:
+    """What the likelihood of a row depends on, given the parameters and the effects of its level."""
+    (block,) = design.blocks
+    beside = [one for name in BESIDE if (one := getattr(design.observed, name)) is not None]
+    fixed = [column for one in design.predictors.fixed for column in (one.offset, *one.X.T)]
+    return [design.observed.values, *fixed, *block.values.T, *beside]
 
 
 def row_kinds(columns: Sequence[np.ndarray], rows: int, most: int | None = None) -> np.ndarray:

@@ -108,7 +108,7 @@ QUADRATURE = Coordinates(
     reason=lambda case: f"the integrals are {case.integral.cells if case.integral else 0} values a gradient",
     refusal="This model cannot be sampled in integrated coordinates.",
     advice="They are for Gaussian responses (engine 'nutpie', priors without bounds), or for one grouping factor, one "
-    "effect a group and little data in each. Use coordinates='auto'.",
+    "effect a group, in any formula, and little data in each. Use coordinates='auto'.",
 )
 FIXED = Coordinates(
     "whitened",

@@ -26,6 +26,7 @@ from bayes_glmm.inference.plain_variables import WHITE
 from bayes_glmm.inference.whitening import Whitening
 from bayes_glmm.model.builder import auxiliary_parameters
 from bayes_glmm.model.random_effects import covariance_root, effects
+from bayes_glmm.model.thresholds import add_later_thresholds
 from bayes_glmm.model.variables import log_density
 
 
@@ -68,9 +69,7 @@ def whitened_model(whitening: Whitening) -> pm.Model:
             independent = pt.dot(apart, beta) if len(apart) else beta
             log_prior = log_density([priors[key] for key in keys], independent)
             pm.Potential("log_prior_beta", log_prior + priors.canonical.log_apart)
-        if priors.thresholds[1:] and beta is not None:
-            later = pt.cumsum(pt.stack([auxiliary[name] for name in design.steps])) - beta[0]
-            pm.Potential("log_prior_thresholds", log_density(priors.thresholds[1:], later))
+        add_later_thresholds(design, priors, beta, auxiliary)
         fast_likelihood(spec, design, fixed, u, auxiliary)
     _start_at_the_mode(whitening, model)
     return model

@@ -1,7 +1,9 @@
 r"""Integrals over the random effects of single groups by adaptive Gauss-Hermite quadrature, with their derivatives.
 
-A group has the log integrand h(z) = sum_i l_i(f_i + a_i'z) - z'z / 2, with mode m and curvature P = I + A'WA = C C'
-there. Nodes z_k = m + C^-T x_k (:mod:`~bayes_glmm.numerics.adaptive_quadrature`) are where it is large, and
+A group has the log integrand h(z) = sum_i l_i(f_i + A_i z) - z'z / 2. Of a row with K predictors f_i is a vector, A_i
+has one line per predictor, and l_i', l_i'' and l_i''' have one, two and three indices. With W_i = -l_i'', mode m and
+curvature P = I + sum_i A_i'W_i A_i = C C' there, nodes z_k = m + C^-T x_k
+(:mod:`~bayes_glmm.numerics.adaptive_quadrature`) are where the integrand is large, and
 
     log int p(y | z) phi(z) dz  is about  h(m) - log|C| + log sum_k e_k,   e_k = w_k exp(h(z_k) - h(m) + x_k'x_k / 2).
 
@@ -11,12 +13,12 @@ dC = C low(C^-1 dP C^-T), low(M) the lower triangle of M with half the diagonal 
 
     d value = -tr(K dP) / 2 + g'dm + average of dh(z_k),    K = C^-T (I + low(Q) + low(Q)') C^-1.
 
-So with kappa_i = a_i'K a_i, v_i = kappa_i l_i''' / 2, s = P^-1 (g + A'v) and t_i = v_i - W_i a_i's, derivatives of l
-without a bar at the mode,
+So with kappa_i = A_i K A_i', v_i the sum of kappa_i l_i''' / 2 over two of its indices, s = P^-1 (g + sum_i A_i'v_i)
+and t_i = v_i - W_i A_i s, derivatives of l without a bar at the mode,
 
     d/d f_i = bar(l_i') + t_i
-    d/d a_i = bar(l_i' z) + t_i m + l_i' s - W_i K a_i
-    d/d phi = sum_i  bar(l_phi) + kappa_i l''_phi / 2 + a_i's l'_phi.
+    d/d A_i = bar(l_i' z') + t_i m' + l_i' s' - W_i A_i K
+    d/d phi = sum_i  bar(l_phi) + tr(kappa_i l''_phi) / 2 + (A_i s)'l'_phi.
 
 Of exact averages, integration by parts makes g = 0 and Q = -I, so K = 0: all that comes of moving nodes vanishes.
 """
@@ -29,11 +31,13 @@ from functools import cached_property
 
 import numpy as np
 
+from bayes_glmm.families import Response
 from bayes_glmm.likelihood.groups import Groups
 from bayes_glmm.likelihood.likelihood import Likelihood
+from bayes_glmm.likelihood.stacked import Curvature
 from bayes_glmm.numerics.adaptive_quadrature import Placement, placed
+from bayes_glmm.numerics.jet import Jet
 from bayes_glmm.numerics.search import climb_all
-from bayes_glmm.numerics.series import Series
 
 _CELLS = 300_000  # densities evaluated at once
 EVALUATIONS = 200
@@ -47,10 +51,10 @@ class Integrals:
     Attributes
     ----------
     value : array [batch, group]
-    by_fixed : array [batch, row]
+    by_fixed : array [predictor, batch, row]
         In f, rows in the order of the groups.
-    by_entry : array [batch, row, effect]
-        In a.
+    by_entry : array [predictor, batch, row, effect]
+        In A.
     by_auxiliary : mapping of name to array [batch, group]
     """
 
@@ -67,10 +71,9 @@ class Integrand:
     Attributes
     ----------
     likelihood : Likelihood
-    fixed : array [batch, row]
+    fixed : array [predictor, batch, row]
         The f, rows in the order of ``likelihood.groups``.
-    A : array [row, effect]
-        The a.
+    A : array [predictor, row, effect]
     auxiliary : mapping of name to float
     """
 
@@ -84,30 +87,41 @@ class Integrand:
         """The groups."""
         return self.likelihood.groups
 
-    def rows(self, z: np.ndarray, order: int) -> Series:
+    @cached_property
+    def response(self) -> Response:
+        """The response, rows in the order of the groups."""
+        return self.likelihood.design.observed[self.groups.rows]
+
+    @cached_property
+    def entering(self) -> tuple[tuple[int, ...], ...]:
+        """The effects that enter each predictor."""
+        return tuple(tuple(np.flatnonzero(values.any(axis=0)).tolist()) for values in self.A)
+
+    def rows(self, z: np.ndarray, order: int) -> Jet:
         """Log densities of rows at effects z [..., batch, group, effect], with derivatives."""
-        eta = self.fixed
-        for k, a in enumerate(self.A.T):
-            eta = eta + a * z[..., self.groups.of_row, k]
-        return self.likelihood.rows(eta, self.auxiliary, order, self.groups.rows)
+        etas = []
+        for fixed, values, effects in zip(self.fixed, self.A, self.entering, strict=True):
+            eta = fixed
+            for k in effects:
+                eta = eta + values[:, k] * z[..., self.groups.of_row, k]
+            etas.append(eta)
+        etas[0] = np.broadcast_to(etas[0], (*z.shape[:-2], len(self.groups.rows)))
+        return self.likelihood.jet_at(etas, self.auxiliary, order, self.response)
 
-    def log(self, z: np.ndarray, rows: Series) -> np.ndarray:
+    def log(self, z: np.ndarray, rows: Jet) -> np.ndarray:
         """The h [..., batch, group]; -inf where it is not a number."""
-        value = self.groups.sums(np.broadcast_to(rows.value, (*z.shape[:-2], len(self.groups.rows))))
-        return np.nan_to_num(value - 0.5 * np.sum(z**2, axis=-1), nan=-np.inf, posinf=-np.inf)
+        value = self.groups.sums(rows.value) - 0.5 * np.sum(z**2, axis=-1)
+        return np.nan_to_num(value, nan=-np.inf, posinf=-np.inf)
 
-    def derivative(self, rows: Series, order: int, parameter: str | None = None) -> np.ndarray:
-        """A derivative at one point a group [batch, row]."""
-        return np.broadcast_to(np.asarray(rows.derivative(order, parameter), float), self.fixed.shape)
+    def gather(self, by_predictor: np.ndarray) -> np.ndarray:
+        """The sums over rows of A_i'v_i [batch, group, effect], for v [predictor, batch, row]."""
+        return self.groups.sums(np.einsum("krj,kbr->brj", self.A, by_predictor), axis=-2)
 
-    def gradient(self, z: np.ndarray, rows: Series) -> np.ndarray:
-        """The h' [batch, group, effect]."""
-        return self.groups.sums(self.A * self.derivative(rows, 1)[..., None], axis=-2) - z
-
-    def precision(self, weights: np.ndarray) -> np.ndarray:
-        """I + A'WA for the weights of rows [batch, row]."""
-        products = self.A[:, :, None] * self.A[:, None, :]
-        return np.eye(self.A.shape[1]) + self.groups.sums(weights[..., None, None] * products, axis=-3)
+    def precision(self, W: np.ndarray) -> np.ndarray:
+        """I + sum of A_i'W_i A_i [batch, group, effect, effect], for W [predictor, predictor, batch, row]."""
+        WA = np.einsum("klbr,lre->kbre", W, self.A)
+        by_row = np.einsum("kre,kbrf->bref", self.A, WA)
+        return np.eye(self.A.shape[-1]) + self.groups.sums(by_row, axis=-3)
 
 
 @dataclass(frozen=True)
@@ -129,7 +143,7 @@ class Adapted:
     modes: np.ndarray
 
     @cached_property
-    def rows(self) -> Series:
+    def rows(self) -> Jet:
         """Derivatives at the modes."""
         return self.integrand.rows(self.modes, 3)
 
@@ -141,9 +155,9 @@ class Adapted:
     @cached_property
     def placement(self) -> Placement:
         """The modes with the C^-T [batch, group, effect, effect]."""
-        return placed(self.modes, self.integrand.precision(-self.integrand.derivative(self.rows, 2)))
+        return placed(self.modes, self.integrand.precision(-self.rows.second))
 
-    def nodes(self, count: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, Series]]:
+    def nodes(self, count: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, Jet]]:
         """The nodes, some at a time: x [node, effect], z and e [node, batch, group, (effect)], rows at z."""
         for x, z, log_weight in self.placement.nodes(count, max(1, _CELLS // self.integrand.fixed.size)):
             rows = self.integrand.rows(z, 1)
@@ -165,9 +179,10 @@ def group_modes(integrand: Integrand, start: np.ndarray) -> np.ndarray:
 
     def at(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rows = integrand.rows(z, 2)
-        # on the way to a mode rows that bend the integrand up are left out
-        precision = integrand.precision(np.maximum(-integrand.derivative(rows, 2), 0.0))
-        return integrand.log(z, rows), integrand.gradient(z, rows), precision
+        # on the way to a mode directions that bend the integrand up are left out
+        curvature = Curvature(-np.nan_to_num(rows.second).reshape(*rows.second.shape[:2], -1))
+        precision = integrand.precision(curvature.at_least(0.0).W.reshape(rows.second.shape))
+        return integrand.log(z, rows), integrand.gather(rows.first) - z, precision
 
     return climb_all(at, start, DECREMENT, EVALUATIONS).end
 
@@ -182,39 +197,36 @@ def integrate(adapted: Adapted, nodes: int) -> Integrals:
         Of each dimension.
     """
     integrand, m, root = adapted.integrand, adapted.modes, adapted.placement.root
-    groups, A, of_row = integrand.groups, integrand.A, integrand.groups.of_row
+    groups, A, of_row, at_mode = integrand.groups, integrand.A, integrand.groups.of_row, adapted.rows
     inverse = np.swapaxes(root, -1, -2)
     average = _averages(adapted, nodes)
 
-    slope = groups.sums(A * average.first[..., None], axis=-2)
-    g = slope - m - _times(root, average.x)
-    xh = groups.sums(average.first_x[..., :, None] * A[:, None, :], axis=-3)
+    g = integrand.gather(average.first) - m - _times(root, average.x)
+    xh = groups.sums(np.einsum("kbrc,kre->brce", average.first_x, A), axis=-3)
     Q = (xh - average.x[..., :, None] * m[..., None, :] - average.xx @ inverse) @ root
     symmetric = np.tril(Q) + np.swapaxes(np.tril(Q, -1), -1, -2)
-    K = root @ (np.eye(A.shape[1]) + symmetric) @ inverse
+    K = root @ (np.eye(A.shape[-1]) + symmetric) @ inverse
 
-    first, weights = integrand.derivative(adapted.rows, 1), -integrand.derivative(adapted.rows, 2)
-    Ka = _times(K[:, of_row], A)
-    kappa = np.sum(Ka * A, axis=-1)
-    v = 0.5 * kappa * integrand.derivative(adapted.rows, 3)
-    s = _times(root @ inverse, g + groups.sums(A * v[..., None], axis=-2))[:, of_row]
-    As = np.sum(A * s, axis=-1)
-    t = v - weights * As
+    first, W = at_mode.first, -at_mode.second
+    AK = np.einsum("kre,bref->kbrf", A, K[:, of_row])
+    kappa = np.einsum("kbre,lre->klbr", AK, A)
+    v = 0.5 * np.einsum("klbr,klmbr->mbr", kappa, at_mode.third)
+    s = _times(root @ inverse, g + integrand.gather(v))[:, of_row]
+    As = np.einsum("krj,brj->kbr", A, s)
+    t = v - np.einsum("klbr,lbr->kbr", W, As)
     first_z = average.first[..., None] * m[:, of_row] + _times(root[:, of_row], average.first_x)
-    by_entry = first_z + t[..., None] * m[:, of_row] + first[..., None] * s - weights[..., None] * Ka
+    by_entry = first_z + t[..., None] * m[:, of_row] + first[..., None] * s - np.einsum("klbr,lbre->kbre", W, AK)
     by_auxiliary = {
         name: average.auxiliary[name]
-        + groups.sums(
-            0.5 * kappa * integrand.derivative(adapted.rows, 2, name) + As * integrand.derivative(adapted.rows, 1, name)
-        )
-        for name in integrand.auxiliary
+        + groups.sums(0.5 * np.einsum("klbr,klbr->br", kappa, by.second) + np.sum(As * by.first, axis=0))
+        for name, by in at_mode.by.items()
     }
     return Integrals(adapted.log_integral(average.total), average.first + t, by_entry, by_auxiliary)
 
 
 @dataclass(frozen=True)
 class _Averages:
-    """Averages over the nodes of groups: of x and x x' [batch, group, ...], of l' and l' x [batch, row, ...]."""
+    """Averages over nodes: of x and x x' [batch, group, ...], of l' and l' x [predictor, batch, row, ...]."""
 
     total: np.ndarray
     x: np.ndarray
@@ -233,14 +245,15 @@ def _averages(adapted: Adapted, nodes: int) -> _Averages:
     auxiliary = {name: np.zeros(shape) for name in integrand.auxiliary}
     for points, _, e, rows in adapted.nodes(nodes):
         e_row = e[..., of_row]
-        weighted = _weighted(e_row, rows.derivative(1))
         total += e.sum(axis=0)
         x += np.tensordot(e, points, (0, 0))
         xx += np.tensordot(e, points[:, :, None] * points[:, None, :], (0, 0))
-        first += weighted.sum(axis=0)
-        first_x += np.tensordot(weighted, points, (0, 0))
+        for k, slope in enumerate(rows.first):
+            weighted = _weighted(e_row, slope)
+            first[k] += weighted.sum(axis=0)
+            first_x[k] += np.tensordot(weighted, points, (0, 0))
         for name, sums in auxiliary.items():
-            sums += groups.sums(_weighted(e_row, rows.derivative(0, name)).sum(axis=0))
+            sums += groups.sums(_weighted(e_row, rows.by[name].value).sum(axis=0))
     by_row = total[:, of_row]
     return _Averages(
         total,

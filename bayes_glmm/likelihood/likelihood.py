@@ -87,11 +87,25 @@ class Likelihood:
         """Offset + X beta [predictor row]."""
         return self.offset + self.X @ beta
 
+    def by_predictor(self, stacked_rows: np.ndarray) -> np.ndarray:
+        """Entries of stacked rows [predictor row, ...] apart [predictor, row, ...]."""
+        return stacked_rows.reshape(-1, len(self.design.y), *stacked_rows.shape[1:])
+
     def jet(self, eta: np.ndarray, auxiliary: Mapping[str, float], order: int, response: Response | None = None) -> Jet:
         """Log p(y_i | eta_i) and its derivatives up to an order, for linear predictors [predictor row].
 
         ``response`` takes the place of the data's.
         """
+        return self.jet_at(np.split(eta, len(self.design.predictors.fixed)), auxiliary, order, response)
+
+    def jet_at(
+        self,
+        etas: Sequence[np.ndarray],
+        auxiliary: Mapping[str, float],
+        order: int,
+        response: Response | None = None,
+    ) -> Jet:
+        """The same for linear predictors that broadcast to [..., row], one per parameter with a formula."""
         names, y = self.design.predictors.parameters, response or self.design.observed
 
         def density(etas: Sequence[Series], constants: Mapping[str, Series]) -> Series:
@@ -99,7 +113,7 @@ class Likelihood:
             return log_observed(self.spec.family, y, at, SERIES)
 
         with np.errstate(all="ignore"):  # a step too far shows as a density that is not finite
-            return jet(density, np.split(eta, len(names)), auxiliary, order)
+            return jet(density, etas, auxiliary, order)
 
     def information(self, eta: np.ndarray, auxiliary: Mapping[str, float]) -> np.ndarray:
         """Fisher's information of each row in its predictors [predictor, predictor, row].
@@ -118,22 +132,20 @@ class Likelihood:
             total += score[:, None] * score[None, :]
         return total / draws
 
-    def rows(
-        self, eta: np.ndarray, auxiliary: Mapping[str, float], order: int, which: slice | np.ndarray = slice(None)
-    ) -> Series:
+    def rows(self, eta: np.ndarray, auxiliary: Mapping[str, float], order: int) -> Series:
         """Log p(y_i | eta_i) and its derivatives up to an order in eta_i, and once in auxiliary parameters [..., row].
 
-        For models with one predictor. ``which`` are the rows that the last axis of eta stands for.
+        For models with one predictor.
         """
         moving, parameters = variables(eta, auxiliary, order)
         at = self.spec.at({self.spec.family.location.name: moving}, parameters, SERIES)
         with np.errstate(all="ignore"):  # a step too far shows as a density that is not finite
-            return log_observed(self.spec.family, self.design.observed[which], at, SERIES)
+            return log_observed(self.spec.family, self.design.observed, at, SERIES)
 
     @cached_property
     def groups(self) -> Groups:
         """The rows by level of the factor that is integrated out first."""
-        return groups_of(self.design, self.part.blocks[0].index)
+        return groups_of(self.design, self.part.blocks[0].index[: len(self.design.y)])
 
 
 def likelihood_of(spec: ModelSpec, design: Design) -> Likelihood:
@@ -163,8 +175,8 @@ def check_free_covariances(design: Design) -> None:
             )
 
 
-def check_one_predictor(spec: ModelSpec) -> None:
-    """Refuse models in which further parameters have formulas.
+def check_one_predictor(spec: ModelSpec, method: str) -> None:
+    """Refuse models in which further parameters have formulas, for methods that know a response by mean and variance.
 
     Raises
     ------
@@ -172,10 +184,10 @@ def check_one_predictor(spec: ModelSpec) -> None:
     """
     if spec.formulas:
         raise SpecError(
-            "This approximation is for models with one linear predictor; this one has those of "
+            f"{method} takes one linear predictor, that of the mean; this model has predictors of "
             f"{', '.join(spec.predicted)}.",
             str(spec),
-            "Use bg.approx.laplace(model), or sample with model.fit().",
+            "Use bg.approx.laplace(model) or bg.approx.aghq(model), or sample with model.fit().",
         )
 
 

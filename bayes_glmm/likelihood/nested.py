@@ -58,7 +58,8 @@ def nested_quadrature(likelihood: Likelihood, parameters: Parameters, modes: Mod
     value = float(np.sum(highest + np.log(total) + rule.log_size))
 
     weight = e / total
-    slope = _sums(inner.by_fixed * modes.factor.values[groups.rows, 1], outer.index[groups.rows], levels) - z
+    along = likelihood.by_predictor(modes.values)[:, None, groups.rows, 1]
+    slope = _sums(np.sum(inner.by_fixed * along, axis=0), outer.index[groups.rows], levels) - z
     g = np.sum(weight * slope, axis=0)
     Q = np.sqrt(variance) * np.sum(weight * x * slope, axis=0)
     gradient = _gradient(likelihood, modes, inner, _Outer(z, weight, p, (1.0 + Q) / variance, g))
@@ -81,9 +82,10 @@ def _inner(
 ) -> Integrals:
     """The integrals of the inner groups at each node z [node, outer group] of the outer effects."""
     groups, outer, inner_columns = likelihood.groups, likelihood.part.blocks[1], likelihood.part.starts[1]
-    values = modes.factor.values[groups.rows]
-    fixed = likelihood.fixed(parameters.beta)[groups.rows] + values[:, 1] * z[:, outer.index[groups.rows]]
-    integrand = Integrand(likelihood, fixed, values[:, :1], parameters.auxiliary)
+    values = likelihood.by_predictor(modes.values)[:, groups.rows]
+    fixed = likelihood.by_predictor(likelihood.fixed(parameters.beta))[:, None, groups.rows]
+    fixed = fixed + values[:, None, :, 1] * z[:, outer.index[groups.rows]]
+    integrand = Integrand(likelihood, fixed, values[..., :1], parameters.auxiliary)
     # a straight line through the joint mode is near the inner modes
     of_group = outer.index[groups.rows[groups.starts]]
     along = p[:inner_columns] / p[inner_columns:][of_group]
@@ -94,31 +96,33 @@ def _inner(
 def _gradient(likelihood: Likelihood, modes: Modes, inner: Integrals, outer: _Outer) -> Parameters:
     part, groups = likelihood.part, likelihood.groups
     columns, block = part.columns, part.blocks[1]
-    A = part.matrix(modes.factor.values)
-    first, weights = modes.rows.first[0], modes.curvature.weights
-    Ap, c = A @ outer.p, outer.c[block.index]
-    kappa = c * Ap**2
-    v = 0.5 * kappa * modes.rows.third[0, 0, 0]
+    A, first = part.matrix(modes.values), modes.rows.first.ravel()
+    Ap = A @ outer.p
+    cAp = outer.c[block.index] * Ap
+    kappa = np.einsum("kr,lr->klr", likelihood.by_predictor(cAp), likelihood.by_predictor(Ap))
+    v = 0.5 * np.einsum("klr,klmr->mr", kappa, modes.rows.third).ravel()
     s = modes.factor.solve(A.T @ v + np.concatenate([np.zeros(part.starts[1]), outer.g]))
     As = A @ s
-    by_fixed = v - weights * As
+    by_fixed = v - modes.curvature.times(As)
     by_entry = by_fixed[:, None] * modes.z[columns] + first[:, None] * s[columns]
-    by_entry -= (weights * c * Ap)[:, None] * outer.p[columns]
+    by_entry -= modes.curvature.times(cAp)[:, None] * outer.p[columns]
 
     rows = groups.rows
     of_row, of_group = block.index[rows], block.index[rows[groups.starts]]
     weighted = outer.weight[:, of_row] * inner.by_fixed
-    by_fixed[rows] += weighted.sum(axis=0)
-    by_entry[rows, 0] += np.sum(outer.weight[:, of_row] * inner.by_entry[..., 0], axis=0)
-    by_entry[rows, 1] += np.sum(weighted * outer.z[:, of_row], axis=0)
+    fixed_apart, entries_apart = likelihood.by_predictor(by_fixed), likelihood.by_predictor(by_entry)  # views
+    fixed_apart[:, rows] += weighted.sum(axis=1)
+    entries_apart[:, rows, 0] += np.sum(outer.weight[:, of_row] * inner.by_entry[..., 0], axis=1)
+    entries_apart[:, rows, 1] += np.sum(weighted * outer.z[:, of_row], axis=1)
     auxiliary = {
         name: float(
             np.sum(outer.weight[:, of_group] * by_group)
-            + np.sum(0.5 * kappa * modes.rows.by[name].second[0, 0] + As * modes.rows.by[name].first[0])
+            + 0.5 * np.sum(kappa * modes.rows.by[name].second)
+            + np.sum(As * modes.rows.by[name].first.ravel())
         )
         for name, by_group in inner.by_auxiliary.items()
     }
-    return Parameters(likelihood.design.X.T @ by_fixed, part.by_factor(by_entry), auxiliary)
+    return Parameters(likelihood.X.T @ by_fixed, part.by_factor(by_entry), auxiliary)
 
 
 def _sums(values: np.ndarray, index: np.ndarray, count: int) -> np.ndarray:

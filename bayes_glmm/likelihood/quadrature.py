@@ -2,7 +2,7 @@
 
 For one grouping factor the integral is a product over groups (:mod:`~bayes_glmm.likelihood.group_integrals`); for a
 factor nested in another it is nested quadrature (:mod:`~bayes_glmm.likelihood.nested`). Crossed factors have no such
-product.
+product. Effects may enter any predictors.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bayes_glmm.design import RandomBlock
 from bayes_glmm.errors import SpecError
 from bayes_glmm.likelihood.group_integrals import Adapted, Integrand, integrate
 from bayes_glmm.likelihood.laplace import Evaluation, laplace_log_likelihood
-from bayes_glmm.likelihood.likelihood import Likelihood, Parameters, check_one_predictor
+from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
 from bayes_glmm.likelihood.modes import Modes, conditional_modes
 from bayes_glmm.likelihood.nested import nested_quadrature
 
@@ -63,7 +63,6 @@ def check_quadrature(likelihood: Likelihood, nodes: int) -> None:
     SpecError
         For more than three effects a group, factors that are not nested, or no nodes.
     """
-    check_one_predictor(likelihood.spec)
     blocks = likelihood.part.blocks
     if not 1 <= nodes <= MOST_NODES:
         raise SpecError(f"Quadrature takes 1 to {MOST_NODES} nodes, not {nodes}.")
@@ -93,8 +92,8 @@ def _check_nested(inner: RandomBlock, outer: RandomBlock) -> None:
 def one_factor(likelihood: Likelihood, parameters: Parameters, modes: Modes) -> Adapted:
     """The integrands of the groups of a model with one grouping factor, at their modes."""
     groups, (block,) = likelihood.groups, likelihood.part.blocks
-    fixed = likelihood.fixed(parameters.beta)[None, groups.rows]
-    A = likelihood.part.values(parameters.L)[groups.rows]
+    fixed = likelihood.by_predictor(likelihood.fixed(parameters.beta))[:, None, groups.rows]
+    A = likelihood.by_predictor(likelihood.part.values(parameters.L))[:, groups.rows]
     z = likelihood.part.split(modes.z)[block.group]
     return Adapted(Integrand(likelihood, fixed, A, parameters.auxiliary), z[None, groups.level])
 
@@ -103,7 +102,8 @@ def _one_factor(likelihood: Likelihood, parameters: Parameters, modes: Modes, no
     groups, (block,) = likelihood.groups, likelihood.part.blocks
     found = integrate(one_factor(likelihood, parameters, modes), nodes)
     count = groups.count[groups.of_row]
-    beta = likelihood.design.X[groups.rows].T @ (count * found.by_fixed[0])
-    L = np.tril(block.values[groups.rows].T @ (count[:, None] * found.by_entry[0]))
+    X, values = (likelihood.by_predictor(one)[:, groups.rows] for one in (likelihood.X, block.values))
+    beta = np.einsum("krc,kr->c", X, count * found.by_fixed[:, 0])
+    L = np.tril(np.einsum("kri,krj->ij", values, count[:, None] * found.by_entry[:, 0]))
     auxiliary = {name: float(groups.count @ by_group[0]) for name, by_group in found.by_auxiliary.items()}
     return Evaluation(float(groups.count @ found.value[0]), Parameters(beta, {block.group: L}, auxiliary), modes)

@@ -63,7 +63,7 @@ def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood)
         If a prior is not valid.
     """
     spec, design, priors = problem.spec, problem.design, problem.priors
-    with pm.Model(coords=_labels(problem)) as model:
+    with pm.Model(coords=model_labels(problem)) as model:
         beta = coefficients(design.predictors.fixed[bool(design.thresholds) :], priors)
         if design.thresholds:
             beta[LOCATION] = _below_thresholds(problem)
@@ -74,7 +74,8 @@ def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood)
     return model
 
 
-def _labels(problem: Problem) -> dict[str, list]:
+def model_labels(problem: Problem) -> dict[str, list]:
+    """The labels along each dimension of a model's variables, by dimension."""
     labels = dimension_labels(problem.design)
     fixed = problem.priors.canonical.fixed.items()
     mixed = problem.priors.canonical.mix is not None

@@ -6,13 +6,14 @@ affine space. It is proper: some of the thresholds determine all, and the densit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from bayes_glmm.design import Design, Priors
 from bayes_glmm.errors import SpecError
 from bayes_glmm.families.thresholds import determining, threshold_columns
 from bayes_glmm.likelihood.priors import density_of
@@ -23,6 +24,18 @@ from bayes_glmm.spec import Prior
 
 _ATTEMPTS = 1000
 _AT_ONCE = 2000  # proposals of thresholds of a pattern
+
+
+def add_later_thresholds(
+    design: Design, priors: Priors, beta: pt.TensorVariable | None, constants: Mapping[str, pt.TensorVariable]
+) -> None:
+    """Add the priors of the second and later thresholds to the model in context, where steps are its constants.
+
+    The first threshold is less the first coefficient, whose own prior is among those of the coefficients.
+    """
+    if priors.thresholds[1:] and beta is not None:
+        later = pt.cumsum(pt.stack([constants[name] for name in design.steps])) - beta[0]
+        pm.Potential("log_prior_thresholds", log_density(priors.thresholds[1:], later))
 
 
 def ordered_thresholds(name: str, priors: Sequence[Prior]) -> pt.TensorVariable:

@@ -52,15 +52,16 @@ def jet(density: Density, eta: Sequence[np.ndarray], parameters: Mapping[str, fl
     ----------
     density : function
         ``(etas, parameters) -> log density``, all series.
-    eta : sequence of array [row]
-        One a linear predictor.
+    eta : sequence of array
+        One per linear predictor; they broadcast to [..., row].
     parameters : mapping of str to float
         Further parameters, for first derivatives.
     order : int
         Highest derivative, 1 to 3.
     """
     along = {line: _along(density, eta, parameters, order, line) for line in _lines(len(eta), order)}
-    return _jet(along, None, len(eta), eta[0].shape, order, parameters)
+    shape = np.broadcast_shapes(*(one.shape for one in eta))
+    return _jet(along, None, len(eta), shape, order, parameters)
 
 
 def _lines(count: int, order: int) -> list[Line]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 
 import bayes_glmm as bg
 from bayes_glmm.approx.laplace import Target
@@ -116,6 +118,40 @@ def test_so_they_are_by_dispersion() -> None:
     assert "phi is estimated as 0, where the negative_binomial_1 family is poisson: use that one." in found.messages
     poisson = fit("even ~ x", "poisson", even=even)
     assert poisson.log_likelihood == pytest.approx(found.log_likelihood, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("family", "limit", "method"),
+    [
+        ("negative_binomial", "poisson", bg.approx.laplace),
+        ("negative_binomial_1", "poisson", bg.approx.laplace),
+        ("negative_binomial", "poisson", bg.approx.aghq),
+        ("negative_binomial", "poisson", bg.approx.em),
+        ("student_t", "gaussian", bg.approx.laplace),
+    ],
+)
+def test_intervals_beside_a_shape_without_end_are_those_of_the_limit(
+    family: str, limit: str, method: Callable[[bg.GLMM], bg.approx.ApproxFit]
+) -> None:
+    """Also where the columns are carried, and for effects, whose covariance follows that of the coefficients."""
+    rng = np.random.default_rng(0)
+    g = np.repeat(np.arange(20), 10)
+    eta = 0.3 * rng.normal(size=200) - 0.3 + 0.6 * rng.normal(size=20)[g]
+    y = rng.binomial(8, special.expit(eta)) if limit == "poisson" else eta + rng.uniform(-0.5, 0.5, 200)
+    rows = pd.DataFrame({"y": y, "x": rng.normal(2010.0, 4.0, 200), "g": g})
+    of_family, of_limit = (method(bg.GLMM("y ~ x + (1 | g)", rows, one)) for one in (family, limit))
+    assert any("Standard errors and Wald intervals are those at this limit" in text for text in of_family.messages)
+    table, expected = (bg.approx.intervals(one).set_index(["kind", "parameter"]) for one in (of_family, of_limit))
+    known = table.drop(index=[key for key in table.index if key not in expected.index])
+    assert len(known) == len(expected)
+    # the search for a maximum that lies at infinity ends a little before the others have theirs
+    width = (expected["upper"] - expected["lower"]).to_numpy()[:, None]
+    np.testing.assert_allclose((known - expected).to_numpy() / width, 0.0, atol=0.01)
+    (shape,) = [key for key in table.index if key not in expected.index]
+    assert table.loc[shape, ["lower", "upper"]].isna().all()
+    spreads = [one.ranef("g")["standard error"].to_numpy() for one in (of_family, of_limit)]
+    np.testing.assert_allclose(spreads[0], spreads[1], rtol=0.01)
+    assert np.isfinite(of_family.marginal_coefficients().table[["lower", "upper"]].to_numpy()).all()
 
 
 def test_an_ordinary_fit_says_nothing() -> None:

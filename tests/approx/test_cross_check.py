@@ -13,6 +13,7 @@ import bayes_glmm as bg
 from bayes_glmm.approx import cross_check
 from bayes_glmm.approx.cross_check import LARGEST, METHODS, POSTERIOR, CrossCheck
 from bayes_glmm.posterior import Posterior, posterior_at
+from bayes_glmm.report.sections.cross_check import render_cross_check
 from tests.diagnostics import made_up
 from tests.report.page import case
 
@@ -79,6 +80,28 @@ def test_a_method_that_cannot_is_there_with_its_reason() -> None:
     assert "no beta family" in notes["PQL"]
     assert {POSTERIOR, "Laplace"} == set(found.table["method"])
     assert [POSTERIOR, *(method.name for method in METHODS)] == list(found.methods["method"])
+
+
+def test_models_with_several_formulas_have_laplace_and_quadrature() -> None:
+    rng = np.random.default_rng(5)
+    g = np.repeat(np.arange(12), 8)
+    y = rng.normal(size=12)[g] + np.exp(0.3 * (g % 2)) * rng.normal(size=96)
+    data = pd.DataFrame({"y": y, "x": g % 2, "g": g})
+    posterior = bg.approx.laplace_posterior(bg.GLMM(["y ~ 1 + (1 | g)", "sigma ~ x"], data), draws=100)
+    found = cross_check(posterior)
+    assert ["Laplace", "AGHQ"] == [method.name for method in found.used]
+    assert ("PQL", "GEE") == found.left_out
+    notes = found.methods.set_index("method")["note"]
+    assert "takes one linear predictor" in notes["PQL"]
+    assert "takes one linear predictor" in notes["GEE"]
+    # effects in the mean of a Gaussian response have their integral exactly
+    assert estimate(found, "Laplace", "sd of g", "Intercept") == pytest.approx(
+        estimate(found, "AGHQ", "sd of g", "Intercept"), rel=1e-5
+    )
+    text = str(render_cross_check(posterior))
+    assert "without the priors: maximum likelihood by the Laplace approximation and maximum likelihood by" in text
+    assert "No estimates by PQL and GEE" in text
+    assert "penalised" not in text.split("Notes on each method")[0]
 
 
 def test_a_method_that_would_take_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

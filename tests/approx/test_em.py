@@ -14,6 +14,8 @@ from bayes_glmm.likelihood import laplace_log_likelihood, layout_of
 from bayes_glmm.likelihood.quadrature import aghq_log_likelihood
 from tests.approx.reference import study_named
 from tests.likelihood import cases
+from tests.likelihood.test_stacked import made
+from tests.likelihood.test_stacked import parameters as several_parameters
 
 
 @pytest.mark.parametrize(
@@ -76,19 +78,48 @@ def test_the_steps_for_a_gaussian_model_are_the_closed_ones() -> None:
     np.testing.assert_allclose(found.G("g"), np.mean(u[:, :, None] * u[:, None, :] + covariance, axis=0), rtol=1e-9)
 
 
-def test_the_score_of_the_regression_is_that_of_the_likelihood() -> None:
+@pytest.mark.parametrize("formulas", [["count ~ x + (x | g)"], ["count ~ x + (1 |i| g)", "zi ~ x + (1 |i| g)"]])
+def test_the_score_of_the_regression_is_that_of_the_likelihood(formulas: list[str]) -> None:
     """Fisher's identity: the expected score of data and effects is the score of the data."""
-    likelihood = cases.likelihood("negative_binomial", "correlated")
-    parameters = cases.parameters(likelihood)
+    family = "negative_binomial" if len(formulas) == 1 else "zero_inflated_negative_binomial"
+    likelihood = made(formulas, family)
+    parameters = several_parameters(likelihood)
     effects, _ = expectation(likelihood, parameters, 25)
     (block,), groups = likelihood.part.blocks, likelihood.groups
     u = effects.z @ parameters.L["g"].T
-    random = np.einsum("rd,krd->kr", block.values[groups.rows], u[:, groups.of_row])
+    random = np.einsum("krd,nrd->knr", likelihood.by_predictor(block.values)[:, groups.rows], u[:, groups.of_row])
     regression = Regression(likelihood, random, (effects.probability * groups.count)[:, groups.of_row])
     _, (gradient, _) = regression(np.append(parameters.beta, np.log(parameters.auxiliary["phi"])))
     layout = layout_of(likelihood)
     expected = layout.gradient(aghq_log_likelihood(likelihood, parameters, nodes=25).gradient, parameters)
     np.testing.assert_allclose(gradient, np.append(expected[layout.beta], expected[-1]), rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("formulas", "family", "nodes"),
+    [
+        (["count ~ x + (1 | g)", "zi ~ w"], "zero_inflated_poisson", 15),
+        (["real ~ x + (1 |i| g)", "sigma ~ w + (1 |i| g)"], "gaussian", 11),
+        (["count ~ x + (1 | g)", "hu ~ w + (1 | g)"], "hurdle_poisson", 9),
+    ],
+)
+def test_em_climbs_with_several_predictors(formulas: list[str], family: str, nodes: int) -> None:
+    rng = np.random.default_rng(8)
+    g = np.repeat(np.arange(30), 12)
+    u, x, w = rng.normal(size=(2, 30)), *rng.normal(size=(2, g.size))
+    mean = np.exp(0.8 + 0.3 * x + 0.6 * u[0, g])
+    count = np.where(rng.random(g.size) < 0.3, 0, rng.poisson(mean * rng.gamma(4.0, 0.25, g.size)))
+    real = 0.5 * x + u[0, g] + np.exp(0.2 * w + 0.4 * u[1, g]) * rng.normal(size=g.size)
+    model = bg.GLMM(formulas, pd.DataFrame({"count": count, "real": real, "x": x, "w": w, "g": g}), family)
+    found, expected = bg.approx.em(model, nodes), bg.approx.aghq(model, nodes)
+    assert found.converged
+    assert expected.converged
+    values = np.asarray(found.details["log_likelihoods"])
+    assert (np.diff(values) > -1e-9 * np.abs(values[-1])).all()
+    assert abs(expected.log_likelihood - found.log_likelihood) < 1e-6
+    errors = np.sqrt(np.diagonal(expected.covariance))
+    assert (np.abs(found.x - expected.x) < 2e-3 * errors).all()
+    np.testing.assert_allclose(np.sqrt(np.diagonal(found.covariance)), errors, rtol=2e-3)
 
 
 def test_gains_that_shrink_by_half_have_as_much_left_as_the_last() -> None:

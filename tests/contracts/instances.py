@@ -66,6 +66,7 @@ STRUCTURES = (
     Structure("three factors", "(x | g) + (1 | h) + (1 | k)"),
     Structure("one correlation", "homcs(0 + C(k) | g)"),
     Structure("two predictors", "", further="x"),
+    Structure("beside a formula", "(1 | g)", single=True, further="x"),
     Structure("across predictors", "(1 |i| g)", further="x + (1 |i| g)"),
 )
 
@@ -96,7 +97,8 @@ class Instance:
     def effects(self) -> int:
         """Effects per level of the factor g, whichever predictors they enter."""
         of_one = 4 if "C(k)" in self.structure.terms else 2 if re.search(r"\(x \|+ g\)", self.structure.terms) else 1
-        return of_one * (self.family.categories - 1 if self.family.shared_formula else 1 + bool(self.parameter))
+        further = bool(self.parameter) and "|" in self.structure.further
+        return of_one * (self.family.categories - 1 if self.family.shared_formula else 1 + further)
 
     @property
     def exists(self) -> bool:
@@ -128,9 +130,7 @@ class Instance:
         if system == "whitened" and self.effects > MOST_EFFECTS:
             return "too many effects per level"
         if system == "quadrature":
-            constants = all(one.support == "positive" for one in self.family.parameters[1:])
-            plain = self.structure.single and constants and not self.family.categories and not self.parameter
-            return "" if plain else "too many nodes"
+            return "" if self.structure.single and not self.family.shared_formula else "too many nodes"
         return ""
 
 

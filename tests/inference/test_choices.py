@@ -94,6 +94,8 @@ CASES = [
     Model("y ~ x + (1 | g)", "gaussian", priors=UNIFORM, groups=120),
     Model("y ~ x + (1 | g)", "gaussian", priors=(("sigma", "Uniform(0, 3)"),), groups=120),
     Model(("y ~ x + (1 | g)", "sigma ~ x"), "gaussian", groups=120),
+    Model(("y ~ x + (1 | g)", "disc ~ x"), "cumulative", groups=4, rows=2),
+    Model(("y ~ x + (1 | g)", "disc ~ x"), "cumulative", groups=400, rows=2),
 ]
 
 

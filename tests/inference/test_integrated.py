@@ -10,7 +10,7 @@ import pytest
 from scipy import integrate, stats
 
 import bayes_glmm as bg
-from bayes_glmm.design.patterns import find_patterns
+from bayes_glmm.design.patterns import find_patterns, more_kinds
 from bayes_glmm.inference.integral import Integral, draw_effects, integral_for, log_likelihood, quadrature_error
 from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior, posterior_at
@@ -137,6 +137,13 @@ def test_patterns_count_groups_with_the_same_rows_in_any_order():
     assert [2, 1, 1] == patterns.count.tolist()
     assert patterns.of_level[0] == patterns.of_level[1]
     assert [2, 2, 1] == patterns.used.sum(axis=1).tolist()
+
+
+@pytest.mark.parametrize("family", MODELS)
+def test_kinds_of_rows_are_counted_up_to_a_bound(family):
+    design = posterior_of(family).design
+    kinds = len(find_patterns(design).distinct)
+    assert [True, False, False] == [more_kinds(design, most) for most in (kinds - 1, kinds, kinds + 1)]
 
 
 def test_two_effects_a_group_or_two_factors_stay_plain():

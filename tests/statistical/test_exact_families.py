@@ -253,6 +253,12 @@ def test_so_it_is_in_plain_coordinates(name: str, shared: Path, reference: dict)
     assert_exact(KNOWN[name], reference[name]["params"], shared, "plain")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["wine_cumulative_logit", "wine_cumulative_probit"])
+def test_so_it_is_with_the_effects_integrated_out(name: str, shared: Path, reference: dict) -> None:
+    assert_exact(KNOWN[name], reference[name]["params"], shared, "integrated")
+
+
 def assert_exact(known: Known, exact: Mapping[str, Any], shared: Path, coordinates: str) -> None:
     """The draws of a model have the means and sds of its exact posterior, and of its averages."""
     data = known.prepare(pd.read_csv(shared / "data" / known.file))

@@ -25,6 +25,8 @@ class Tuples(NamedTuple):
         ``(tuple, array)``: adds to the array.
     add_at : function
         ``(tuple, matrix, k)``: adds to a column of a matrix.
+    along : function
+        ``(tuple, tuple, t) -> tuple``: the first plus t times the second.
     of_row : function
         ``(array, stride, i) -> tuple`` of the entries i, stride + i, 2 stride + i, ...
     to_row : function
@@ -37,6 +39,7 @@ class Tuples(NamedTuple):
     plus: Callable[..., Any]
     add: Callable[..., Any]
     add_at: Callable[..., Any]
+    along: Callable[..., Any]
     of_row: Callable[..., Any]
     to_row: Callable[..., Any]
     zero: tuple[float, ...]
@@ -58,6 +61,7 @@ def tuples(count: int) -> Tuples:
         plus=_compiled("plus", count, "v, w", f"return {entries('v[{k}] + w[{k}]')}"),
         add=_compiled("add", count, "v, out", lines("out[{k}] += v[{k}]")),
         add_at=_compiled("add_at", count, "v, out, column", lines("out[{k}, column] += v[{k}]")),
+        along=_compiled("along", count, "v, w, t", f"return {entries('v[{k}] + w[{k}] * t')}"),
         of_row=_compiled("of_row", count, "rows, stride, i", f"return {entries('rows[{k} * stride + i]')}"),
         to_row=_compiled("to_row", count, "v, rows, stride, i", lines("rows[{k} * stride + i] = v[{k}]")),
         zero=(0.0,) * count,

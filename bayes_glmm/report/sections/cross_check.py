@@ -6,6 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from bayes_glmm.approx import CrossCheck, cross_check
+from bayes_glmm.approx.cross_check import listed
 from bayes_glmm.effects.coefficients import CONDITIONAL, POPULATION_AVERAGED
 from bayes_glmm.names import THRESHOLD
 from bayes_glmm.posterior import Posterior
@@ -14,22 +15,27 @@ from bayes_glmm.report.html import bullets, details, figure, number, paragraph, 
 
 PICTURED = 4  # coefficients: those on which the methods differ most
 
-_TEXT = (
-    "Other methods, given the same data and formula: maximum likelihood with the random effects integrated out by the "
-    "Laplace approximation and by adaptive quadrature (AGHQ), penalised quasi-likelihood (PQL), and generalised "
-    "estimating equations (GEE) for the population-averaged model. None of these methods uses the priors."
-)
-
 
 def render_cross_check(posterior: Posterior) -> Markup:
     """Sentences, the forest, the table, and notes on each method."""
     found = cross_check(posterior)
-    parts = [paragraph(_TEXT), bullets(found.sentences)]
+    parts = [paragraph(_introduction(found)), bullets(found.sentences)]
     pictured = _pictured(found)
     if len(pictured):
         parts.append(_forest(pictured, posterior.spec.scale_name))
     parts += [_table(found), *_notes(found)]
     return Markup("").join(parts)
+
+
+def _introduction(found: CrossCheck) -> str:
+    """The methods that gave estimates, and the names of those that did not."""
+    sentences = []
+    if found.used:
+        titles = listed([method.title for method in found.used])
+        sentences.append(f"Other methods, given the same data and formula, without the priors: {titles}.")
+    if found.left_out:
+        sentences.append(f"No estimates by {listed(found.left_out)}: the notes on each method have the reason.")
+    return " ".join(sentences)
 
 
 def _pictured(found: CrossCheck) -> pd.DataFrame:
