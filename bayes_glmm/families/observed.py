@@ -144,7 +144,10 @@ def _bisected(family: Family, rng: np.random.Generator, y: Response, at: At) -> 
         middle = 0.5 * (low + high)
         enough = log_share(_value(middle)) >= target
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return np.clip(_value(high), np.nextafter(y.lower, np.inf), y.upper)
+    found = np.clip(_value(high), np.nextafter(y.lower, np.inf), y.upper)
+    if family.response.least not in family.response.masses:
+        return found
+    return np.where((y.lower < least) & (log_share(least) >= target), least, found)
 
 
 def _ordinal(y: np.ndarray) -> np.ndarray:

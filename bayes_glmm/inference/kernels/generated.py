@@ -39,6 +39,7 @@ from bayes_glmm.inference.kernels.elementary import (
 from bayes_glmm.inference.kernels.entries import TOGETHER, Kernel
 from bayes_glmm.numerics.conway_maxwell import conway_maxwell
 from bayes_glmm.numerics.source import ARRAYS, SOURCE, Program, Symbol
+from bayes_glmm.numerics.tail_compiled import beta_rows, gamma_rows
 from bayes_glmm.spec import ModelSpec
 
 # what lines call in compiled loops
@@ -47,6 +48,7 @@ _SCALARS: dict[str, Any] = {
     **{"exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "erfc": erfc, "erfcx": erfcx},
     **{"expit": expit, "softplus": softplus, "log_gamma": log_gamma, "where": where},
     **{"log_binary": log_binary, "log_rising": log_rising, "conway_maxwell": conway_maxwell},
+    **{"log_gamma_integral": gamma_rows(exp, expm1), "log_beta_integral": beta_rows(exp, expm1, log1p)},
 }
 _DATA = frozenset({"y"})
 _CODE = "# The kernel of "  # how the code of a user's own family begins

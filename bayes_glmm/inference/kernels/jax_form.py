@@ -7,6 +7,7 @@ nothing, and the model is the same for every engine.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -20,8 +21,9 @@ from bayes_glmm.families.response import columns_of
 from bayes_glmm.inference.kernels.generated import parts_of, predicted_links, response_of
 from bayes_glmm.inference.kernels.loops import FORMS
 from bayes_glmm.inference.kernels.operation import FusedLogLikelihood
-from bayes_glmm.numerics import conway_maxwell_forms
+from bayes_glmm.numerics import conway_maxwell_forms, tail_integrals
 from bayes_glmm.numerics.functions import ELEMENTARY, completed
+from bayes_glmm.numerics.tail_operations import TailIntegral
 
 _NAMESPACES = (jnp, special, jax.nn)
 
@@ -47,13 +49,22 @@ def _conway_maxwell_of_arrays(*inputs: Any) -> Any:
 
 
 _conway_maxwell.defvjp(lambda *inputs: ((found := _called(*inputs))[0], found), _slopes)
-JAX = completed(
-    **{
-        name: next(getattr(namespace, name) for namespace in _NAMESPACES if hasattr(namespace, name))
-        for name in ELEMENTARY
-    },
-    conway_maxwell=_conway_maxwell_of_arrays,
+_ELEMENTARY = {
+    name: next(getattr(namespace, name) for namespace in _NAMESPACES if hasattr(namespace, name)) for name in ELEMENTARY
+}
+_INTEGRALS = tail_integrals.forms(
+    SimpleNamespace(**_ELEMENTARY),
+    still=jax.lax.stop_gradient,
+    wide=lambda x: jnp.asarray(x, float)[..., None],
+    total=lambda x: x.sum(axis=-1),
 )
+JAX = completed(**_ELEMENTARY, conway_maxwell=_conway_maxwell_of_arrays, **_INTEGRALS)
+
+
+@jax_funcify.register(TailIntegral)
+def _integral_form(op: TailIntegral, **_: Any) -> Callable[..., Any]:
+    # without the slopes, which JAX finds by itself
+    return lambda *inputs: (_INTEGRALS[op.name](*inputs), *inputs)
 
 
 @jax_funcify.register(type(conway_maxwell_forms.pytensor_operation()))
