@@ -23,6 +23,7 @@ from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.rank import check_variation, rank_of
 from bayes_glmm.design.repeat import repeated
 from bayes_glmm.design.response import own_columns, read_response, read_trials, response_columns
+from bayes_glmm.design.sampling_weights import read_weights, weight_columns
 from bayes_glmm.design.unanswered import unanswered_rows
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.families import Parameter
@@ -91,6 +92,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         unanswered=without,
         pattern=spec.thresholds,
         limits=read_limits(spec, rows, y),
+        weights=read_weights(formula, rows),
     )
     check_response(spec.family, design)
     check_design(design)
@@ -104,6 +106,14 @@ def _check_names(spec: ModelSpec, inputs: tuple[str, ...], groups: tuple[str, ..
         raise SpecError("The response also stands on the right.", str(formula), "Leave it out there.")
     if (formula.frequency or "").strip("`") in (*inputs, *groups, *own_columns(formula.response)):
         raise SpecError("The frequencies of rows are in the formula as well.", str(formula), "Leave one of both out.")
+    if formula.frequency is not None and formula.sampling is not None:
+        raise SpecError(
+            "Rows have frequencies and sampling weights.",
+            str(formula),
+            "Multiply them, and write the product as sampling weights.",
+        )
+    if weight_columns(formula)[:1] == own_columns(formula.response):
+        raise SpecError("The response is its own sampling weight.", str(formula), "Name the column of the weights.")
     if "Intercept" in inputs:
         raise SpecError("A column cannot be called 'Intercept' in a formula.", str(formula), "Rename it.")
 

@@ -30,7 +30,7 @@ def response_columns(spec: ModelSpec) -> tuple[str, ...]:
     if not own:
         raise SpecError("The response uses no column.", spec.formula.response, "Write a column: y ~ x.")
     names = [*own, *(columns_of(arithmetic(trials)) if trials else []), *([frequency.strip("`")] if frequency else [])]
-    names += limit_columns(spec.formula)
+    names += [*limit_columns(spec.formula), *(name.strip("`") for name in spec.formula.weighting)]
     return tuple(dict.fromkeys(names))
 
 

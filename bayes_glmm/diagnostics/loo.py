@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from bayes_glmm.design.sampling_weights import refuse_weights
 from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.diagnostics.statistics import ess_bulk
@@ -146,6 +147,7 @@ def loo_by_row(posterior: Posterior, relative_efficiency: float | None = None) -
     DataError
         If rows times draws exceed 2e8.
     """
+    refuse_weights(posterior.design, "Leave-one-out")
     chains, draws = posterior.sample_shape
     size, rows = chains * draws, len(posterior.design.y)
     if size * rows > LIMIT:

@@ -34,6 +34,8 @@ class Formula:
     random : tuple of RandomTerm
     frequency : str or None
         The column that counts how often each row occurs.
+    sampling : str or None
+        The column of sampling weights, and the factor that they are scaled within: ``"w, g"``.
     cens, trunc : str or None
         The arguments of ``cens(c, y2)`` and ``trunc(lb=0, ub=10)``.
     """
@@ -46,6 +48,18 @@ class Formula:
     frequency: str | None = None
     cens: str | None = None
     trunc: str | None = None
+    sampling: str | None = None
+
+    @property
+    def weighting(self) -> tuple[str, ...]:
+        """The column of sampling weights, and the factor that they are scaled within if there is one."""
+        return () if self.sampling is None else tuple(part.strip() for part in split(self.sampling, ","))
+
+    @property
+    def weights_term(self) -> str:
+        """The term of the sampling weights, empty without."""
+        weights, *within = self.weighting or ("",)
+        return f"weights({', '.join([weights, 'sampling', *within])})" if weights else ""
 
     @property
     def censoring(self) -> tuple[str, str | None] | None:
@@ -78,6 +92,7 @@ class Formula:
     def __str__(self) -> str:
         left = self.response if self.trials is None else f"p({self.response}, {self.trials})"
         beside = [] if self.frequency is None else [f"weights({self.frequency}, frequency)"]
+        beside += [self.weights_term] if self.weights_term else []
         beside += [f"{name}({inside})" for name in ("cens", "trunc") if (inside := getattr(self, name)) is not None]
         return f"{left}{' | ' if beside else ''}{' + '.join(beside)} ~ {self.right}"
 

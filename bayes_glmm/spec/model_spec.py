@@ -36,7 +36,7 @@ from bayes_glmm.spec.several import (
 )
 from bayes_glmm.spec.terms import RandomTerm
 
-_BESIDE = ("trials", "frequency", "cens", "trunc")  # the response, as texts
+_BESIDE = ("trials", "frequency", "sampling", "cens", "trunc")  # the response, as texts
 _PARTS = ("response", *_BESIDE, "fixed", "offset", "random")
 
 

@@ -58,7 +58,7 @@ FORMULAS = [
     ("y ~ x$z", "Name the column alone"),
     ("y ~ i.f##c.x", "a * b"),
     ("y | weights(z) ~ x", "weights(z, frequency): each row counts as w identical rows"),
-    ("y | weights(z, sampling) ~ x", "weights='w'"),
+    ("y | weights(z, sampling, 2) ~ x", "weights(w, sampling, g)"),
     ("weighted(y, z) ~ x", "y | weights(z, frequency)"),
     ("y | se(z, sigma=TRUE) ~ x", "(1 | row)"),
     ("y | cens(z, x, x) ~ x", "intervals from y to y2"),

@@ -17,7 +17,7 @@ from pytensor.link.jax.dispatch import jax_funcify
 
 from bayes_glmm.families import family_of_key
 from bayes_glmm.families.observed import log_observed
-from bayes_glmm.families.response import columns_of
+from bayes_glmm.families.response import read_beside
 from bayes_glmm.inference.kernels.generated import parts_of, predicted_links, response_of
 from bayes_glmm.inference.kernels.loops import FORMS
 from bayes_glmm.inference.kernels.operation import FusedLogLikelihood
@@ -89,7 +89,9 @@ def _jax_form(op: FusedLogLikelihood, **_: Any) -> Callable[..., Any]:
             eta = {name: (rows[k], link) for k, (name, link) in enumerate(links.items())}
             at = family.at(eta, auxiliary, JAX)
             beside = named["trials"].reshape(-1, len(named["y"]))
-            data = {"y": named["y"]} | dict(zip(columns_of(observed_form) or ("n",), beside, strict=True))
+            data = {"y": named["y"]} | dict(
+                zip(read_beside(observed_form, family.response.trials), beside, strict=True)
+            )
             return log_observed(family, response_of(family, observed_form, data), at, JAX).sum()
 
         value, gradient = jax.value_and_grad(log_likelihood)({name: named[name] for name in form.parameters})
