@@ -24,6 +24,7 @@ from bayes_glmm.design.rank import check_variation, rank_of
 from bayes_glmm.design.repeat import repeated
 from bayes_glmm.design.response import own_columns, read_response, read_trials, response_columns
 from bayes_glmm.design.sampling_weights import read_weights, weight_columns
+from bayes_glmm.design.trial_rows import trial_rows
 from bayes_glmm.design.unanswered import unanswered_rows
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.families import Parameter
@@ -67,7 +68,9 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     check_number_texts(rows[list(inputs)], labels)
     if (named := formula.response.strip("`")) in rows:
         check_number_texts(rows[[named]], labels)
-    rows = declared(spec, data, rows) if family.categories else rows
+    dropped = len(data) - len(rows)
+    rows, unit = trial_rows(spec, rows)
+    rows = declared(spec, data, rows) if family.categories and unit is None else rows
     y, categories = read_categories(spec, rows) if family.categories else (np.empty(0), ())
     y, success = (y, None) if family.categories else read_response(spec, rows)
     spec = spec.of(categories)
@@ -84,7 +87,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         trials=trials,
         predictors=Predictors(tuple(predictor for _, predictor, _ in built), blocks),
         data=rows,
-        dropped=len(data) - len(rows),
+        dropped=dropped,
         encoder=Encoder(tuple(fixed for fixed, _, _ in built), effects, inputs),
         aliased=built[0][2],
         categories=categories,
@@ -93,6 +96,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         pattern=spec.thresholds,
         limits=read_limits(spec, rows, y),
         weights=read_weights(formula, rows),
+        unit=unit,
     )
     check_response(spec.family, design)
     check_design(design)
@@ -102,7 +106,8 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
 def _check_names(spec: ModelSpec, inputs: tuple[str, ...], groups: tuple[str, ...]) -> None:
     """No name of the data says something else in the model."""
     formula = spec.formula
-    if len(own := own_columns(formula.response)) == 1 and own[0] in (*inputs, *groups):
+    own = own_columns(formula.response)
+    if (len(own) == 1 or formula.counts) and not {*inputs, *groups}.isdisjoint(own):
         raise SpecError("The response also stands on the right.", str(formula), "Leave it out there.")
     if (formula.frequency or "").strip("`") in (*inputs, *groups, *own_columns(formula.response)):
         raise SpecError("The frequencies of rows are in the formula as well.", str(formula), "Leave one of both out.")
@@ -112,7 +117,7 @@ def _check_names(spec: ModelSpec, inputs: tuple[str, ...], groups: tuple[str, ..
             str(formula),
             "Multiply them, and write the product as sampling weights.",
         )
-    if weight_columns(formula)[:1] == own_columns(formula.response):
+    if formula.sampling is not None and weight_columns(formula)[:1] == own:
         raise SpecError("The response is its own sampling weight.", str(formula), "Name the column of the weights.")
     if "Intercept" in inputs:
         raise SpecError("A column cannot be called 'Intercept' in a formula.", str(formula), "Rename it.")

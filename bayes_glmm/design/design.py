@@ -118,6 +118,8 @@ class Design:
         The rows of those left out that miss the response and nothing else, without it.
     pattern : str
         That of the thresholds, a name in ``families.PATTERNS``.
+    unit : array of int [row] or None
+        Of counts of categories the row of the data that each row, a trial, is from.
     weights : array [row] or None
         Sampling weights, scaled.
     limits : Limits or None
@@ -139,6 +141,7 @@ class Design:
     pattern: str = FLEXIBLE
     limits: Limits | None = None
     weights: Float[np.ndarray, " row"] | None = None
+    unit: np.ndarray | None = None
 
     @property
     def steps(self) -> tuple[str, ...]:

@@ -72,6 +72,7 @@ def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...
     """
     return (
         _response(spec, design),
+        *_counted(spec, design),
         *_censored(spec, design),
         *_weighted(spec, design),
         *_below_thresholds(spec, design),
@@ -137,8 +138,19 @@ def _within(spec: ModelSpec, design: Design) -> str:
 
 
 def limit_lines(spec: ModelSpec, design: Design) -> tuple[str, ...]:
-    """Describe how rows are censored and weighted, and the bounds of a truncated response; empty without all."""
-    return (*_censored(spec, design), *_weighted(spec, design), _within(spec, design).removeprefix(", given "))
+    """Describe how rows are counted, censored and weighted, and the bounds of a response; empty without all."""
+    return (
+        *_counted(spec, design),
+        *_censored(spec, design),
+        *_weighted(spec, design),
+        _within(spec, design).removeprefix(", given "),
+    )
+
+
+def _counted(spec: ModelSpec, design: Design) -> Iterator[str]:
+    """How many trials rows of counts have, each of which is a row of the model."""
+    if design.unit is not None:
+        yield f"i: {len(design.y):,} trials, one category each, of {int(design.unit[-1]) + 1:,} rows of counts"
 
 
 def _weighted(spec: ModelSpec, design: Design) -> Iterator[str]:

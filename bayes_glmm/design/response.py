@@ -12,6 +12,7 @@ from bayes_glmm.design.limits import limit_columns
 from bayes_glmm.errors import DataError, SpecError, choices, rows_text
 from bayes_glmm.foreign import response_advice
 from bayes_glmm.spec import ModelSpec
+from bayes_glmm.spec.formula import counted_columns
 
 # y['yes'], `my response`["yes"], y[1]
 _LEVEL = re.compile(r"""(?P<column>[\w.]+|`[^`]+`)\s*\[\s*(?P<quote>['"]?)(?P<level>.*?)(?P=quote)\s*\]$""", re.DOTALL)
@@ -36,6 +37,8 @@ def response_columns(spec: ModelSpec) -> tuple[str, ...]:
 
 def own_columns(response: str) -> list[str]:
     """Columns that the response itself uses, trials left out."""
+    if counts := counted_columns(response):
+        return [name.strip("`") for name in counts]
     match = _LEVEL.match(response)
     if match:
         return columns_of(match["column"])

@@ -41,8 +41,16 @@ def take_rows(design: Design, rows: np.ndarray) -> Design:
     data = design.data.iloc[rows].reset_index(drop=True)
     limits = None if design.limits is None else design.limits.take(rows)
     weights = None if design.weights is None else design.weights[rows]
+    unit = None if design.unit is None else np.unique(design.unit[rows], return_inverse=True)[1]
     return replace(
-        design, y=design.y[rows], trials=trials, predictors=predictors, data=data, limits=limits, weights=weights
+        design,
+        y=design.y[rows],
+        trials=trials,
+        predictors=predictors,
+        data=data,
+        limits=limits,
+        weights=weights,
+        unit=unit,
     )
 
 

@@ -19,6 +19,7 @@ import pandas as pd
 
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.design.sampling_weights import refuse_weights
+from bayes_glmm.design.trial_rows import log_coefficients
 from bayes_glmm.diagnostics.check import Check, Skipped
 from bayes_glmm.diagnostics.group_likelihood import GroupLikelihood, obstacle
 from bayes_glmm.diagnostics.loo import FEWEST, LOO, efficiency, good_k, pareto_check, smoothed
@@ -68,6 +69,7 @@ def loo_by_group(posterior: Posterior, group: str | None = None, draws: int | No
     chosen = evenly_spread(int(np.prod(posterior.sample_shape)), draws)
     density = integral.log(chosen)
     pointwise = smoothed(density[None], efficiency(posterior, len(chosen)))
+    pointwise["elpd"] += log_coefficients(posterior.design, blocks[group].index, len(pointwise))
     return LOO(pointwise.set_axis(pd.Index(blocks[group].levels, name=group)), good_k(len(chosen)), len(chosen))
 
 

@@ -18,6 +18,7 @@ from bayes_glmm.spec.terms import RandomTerm
 
 _PROPORTION = re.compile(r"(?:p|prop|proportion)\((?P<inside>.*)\)$", re.DOTALL)
 _CBIND = re.compile(r"cbind\((?P<inside>.*)\)$", re.DOTALL)
+_COUNTS = re.compile(r"c(bind)?\((?P<inside>.*)\)$", re.DOTALL)
 _TRIALS = re.compile(r"trials\((?P<inside>.*)\)$", re.DOTALL)
 
 
@@ -54,6 +55,12 @@ class Formula:
     def weighting(self) -> tuple[str, ...]:
         """The column of sampling weights, and the factor that they are scaled within if there is one."""
         return () if self.sampling is None else tuple(part.strip() for part in split(self.sampling, ","))
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The columns with the counts of three or more categories; empty for other responses."""
+        found = counted_columns(self.response)
+        return found if len(found) > 2 else ()
 
     @property
     def weights_term(self) -> str:
@@ -177,6 +184,8 @@ def _parse_response(text: str) -> tuple[str, str | None]:
             advice = response_advice(text) or "Write y, p(y, n) or y | trials(n)."
             raise SpecError("The response is not understood.", text, advice)
         return response, match["inside"].strip()
+    if len(columns := counted_columns(text)) > 2:
+        return f"cbind({', '.join(columns)})", None
     for pattern, trials in ((_PROPORTION, "{1}"), (_CBIND, "{0} + ({1})")):
         if (match := pattern.match(text)) and is_call(text):
             inside = [part.strip() for part in split(match["inside"], ",")]
@@ -184,6 +193,13 @@ def _parse_response(text: str) -> tuple[str, str | None]:
                 raise SpecError("Successes of trials need two arguments.", text, "Write p(y, n) or cbind(y, n - y).")
             return inside[0], trials.format(_summand(inside[0]), inside[1])
     return text, None
+
+
+def counted_columns(response: str) -> tuple[str, ...]:
+    """The columns of counts of ``cbind(a, b, c)``, or ``c(a, b, c)`` in Bambi's words; empty for other responses."""
+    match = _COUNTS.match(response)
+    inside = [part.strip() for part in split(match["inside"], ",")] if match and is_call(response) else []
+    return tuple(inside) if inside and all(map(is_column, inside)) else ()
 
 
 def _summand(text: str) -> str:

@@ -124,7 +124,7 @@ def test_families_of_the_same_likelihood(name: str, ours: str) -> None:
         ("binomial('probit')", "Write family='binomial', link='probit'"),
         *((name, "Write family='cumulative'") for name in ("ordered_probit", "ordinal_logistic", "clmm2")),
         *((name, "Zero-inflated") for name in ("zero_inflated_beta", "hurdle_weibull", "truncated_binomial")),
-        *((name, "Write family='categorical'") for name in ("multinomial", "multinom", "softmax", "mlogit")),
+        *((name, "Write family='categorical'") for name in ("softmax", "mlogit", "mclogit")),
         ("dirichlet", "not supported"),
         *((name, "not supported") for name in ("frechet", "exgaussian", "shifted_lognormal", "skew_normal", "tweedie")),
     ],
