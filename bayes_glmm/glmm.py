@@ -41,8 +41,8 @@ class GLMM:
         In lme4's notation: ``"y ~ x + (1 + x | g)"``. In a list, formulas of further parameters of the family follow
         that of the response: ``["y ~ x + (1 |i| g)", "sigma ~ z + (1 |i| g)"]``; effects with the same name between
         two bars are correlated. Beside the response stands what is known of it, after a bar: ``trials(n)``,
-        ``rate(t)``, ``se(s)``, ``weights(w, precision)``, ``weights(w, frequency)``, ``cens(c, y2)``,
-        ``trunc(lb, ub)``. A ModelSpec brings its own family, link and priors.
+        ``rate(t)``, ``se(s)``, ``weights(w, precision)``, ``weights(w, frequency)``, ``weights(w, sampling)``,
+        ``cens(c, y2)``, ``trunc(lb, ub)``. A ModelSpec brings its own family, link and priors.
     data : DataFrame
     family : str or Family
         A name in ``bayes_glmm.FAMILIES``: ``gaussian``, ``bernoulli``, ``poisson``, ``negative_binomial``,

@@ -23,6 +23,8 @@ from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.rank import check_variation, rank_of
 from bayes_glmm.design.repeat import repeated
 from bayes_glmm.design.response import own_columns, read_response, read_trials, response_columns
+from bayes_glmm.design.sampling_weights import read_weights, weight_columns
+from bayes_glmm.design.trial_rows import trial_rows
 from bayes_glmm.design.unanswered import unanswered_rows
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.families import Parameter
@@ -66,7 +68,9 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     check_number_texts(rows[list(inputs)], labels)
     if (named := formula.response.strip("`")) in rows:
         check_number_texts(rows[[named]], labels)
-    rows = declared(spec, data, rows) if family.categories else rows
+    dropped = len(data) - len(rows)
+    rows, unit = trial_rows(spec, rows)
+    rows = declared(spec, data, rows) if family.categories and unit is None else rows
     y, categories = read_categories(spec, rows) if family.categories else (np.empty(0), ())
     y, success = (y, None) if family.categories else read_response(spec, rows)
     spec = spec.of(categories)
@@ -83,7 +87,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         trials=trials,
         predictors=Predictors(tuple(predictor for _, predictor, _ in built), blocks),
         data=rows,
-        dropped=len(data) - len(rows),
+        dropped=dropped,
         encoder=Encoder(tuple(fixed for fixed, _, _ in built), effects, inputs),
         aliased=built[0][2],
         categories=categories,
@@ -91,6 +95,8 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         unanswered=without,
         pattern=spec.thresholds,
         limits=read_limits(spec, rows, y),
+        weights=read_weights(formula, rows),
+        unit=unit,
     )
     check_response(spec.family, design)
     check_design(design)
@@ -100,10 +106,19 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
 def _check_names(spec: ModelSpec, inputs: tuple[str, ...], groups: tuple[str, ...]) -> None:
     """No name of the data says something else in the model."""
     formula = spec.formula
-    if len(own := own_columns(formula.response)) == 1 and own[0] in (*inputs, *groups):
+    own = own_columns(formula.response)
+    if (len(own) == 1 or formula.counts) and not {*inputs, *groups}.isdisjoint(own):
         raise SpecError("The response also stands on the right.", str(formula), "Leave it out there.")
     if (formula.frequency or "").strip("`") in (*inputs, *groups, *own_columns(formula.response)):
         raise SpecError("The frequencies of rows are in the formula as well.", str(formula), "Leave one of both out.")
+    if formula.frequency is not None and formula.sampling is not None:
+        raise SpecError(
+            "Rows have frequencies and sampling weights.",
+            str(formula),
+            "Multiply them, and write the product as sampling weights.",
+        )
+    if formula.sampling is not None and weight_columns(formula)[:1] == own:
+        raise SpecError("The response is its own sampling weight.", str(formula), "Name the column of the weights.")
     if "Intercept" in inputs:
         raise SpecError("A column cannot be called 'Intercept' in a formula.", str(formula), "Rename it.")
 

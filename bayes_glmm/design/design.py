@@ -118,6 +118,10 @@ class Design:
         The rows of those left out that miss the response and nothing else, without it.
     pattern : str
         That of the thresholds, a name in ``families.PATTERNS``.
+    unit : array of int [row] or None
+        Of counts of categories the row of the data that each row, a trial, is from.
+    weights : array [row] or None
+        Sampling weights, scaled.
     limits : Limits or None
         What ``cens()`` and ``trunc()`` say of the rows.
     """
@@ -136,6 +140,8 @@ class Design:
     unanswered: pd.DataFrame = field(default_factory=pd.DataFrame)
     pattern: str = FLEXIBLE
     limits: Limits | None = None
+    weights: Float[np.ndarray, " row"] | None = None
+    unit: np.ndarray | None = None
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -161,8 +167,9 @@ class Design:
 
     @cached_property
     def observed(self) -> Response:
-        """The observed values [row], their numbers of trials, and what is known of censored and truncated ones."""
-        return Response(self.y, self.trials) if self.limits is None else self.limits.response(self.y)
+        """The observed values [row], trials, weights, and what is known of censored and truncated ones."""
+        found = Response(self.y, self.trials) if self.limits is None else self.limits.response(self.y)
+        return found if self.weights is None else replace(found, weight=self.weights)
 
     @property
     def coefficients(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from bayes_glmm.design.noise import noiseless
 from bayes_glmm.design.number_text import number_texts
 from bayes_glmm.design.origin_findings import given_at_zero, mixed_slopes, uncentred
 from bayes_glmm.design.priors import default_spans
+from bayes_glmm.design.sampling_weights import pseudo
 from bayes_glmm.design.separation import separated, separated_completely
 from bayes_glmm.design.unanswered import unanswered
 from bayes_glmm.errors import rows_text
@@ -364,4 +365,5 @@ FINDINGS: tuple[Callable[[ModelSpec, Design], Iterator[Finding]], ...] = (
     unused_categories,
     unanswered,
     far_from_anchor,
+    pseudo,
 )

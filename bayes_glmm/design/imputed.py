@@ -19,7 +19,7 @@ _ITERATIONS = 50  # of a fit that nothing but the scale of priors rests on
 def imputed(spec: ModelSpec, design: Design) -> tuple[np.ndarray, float]:
     """The response with expectations for censored rows [row], and the mean of the variance that they lack.
 
-    Counts are as they are.
+    Counts, and responses with zeros, are as they are.
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ def imputed(spec: ModelSpec, design: Design) -> tuple[np.ndarray, float]:
     positive = spec.family.response.range == "positive"
     with np.errstate(divide="ignore"):
         work, low, high = (np.log(np.maximum(one, 0.0)) if positive else one for one in (y, low, high))
+    if not np.isfinite(work[exact]).all():
+        return y, 0.0
     work, left, right = work.copy(), low[~exact], high[~exact]
     work[~exact] = np.where(np.isfinite(left), left, right)
     found, lacking = work.copy(), np.zeros(len(work))

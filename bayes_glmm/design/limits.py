@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design.expressions import arithmetic, columns_of, numeric_column
-from bayes_glmm.errors import DataError, SpecError, rows_text
+from bayes_glmm.errors import DataError, rows_text
 from bayes_glmm.families import Response
 from bayes_glmm.families.response import CODES, EXACT, INTERVAL, LEFT, RIGHT
 from bayes_glmm.spec import Formula, ModelSpec
@@ -37,8 +37,8 @@ class Limits:
         Bounds, as written; None without.
     discrete : bool
         Whether the response is a count.
-    least : float
-        The number that no response is below.
+    least, most : float
+        The numbers that no response is below, and above.
     """
 
     code: np.ndarray | None
@@ -47,6 +47,7 @@ class Limits:
     upper: np.ndarray | None
     discrete: bool
     least: float
+    most: float = np.inf
 
     def take(self, rows: np.ndarray) -> Limits:
         """Those of some of the rows."""
@@ -68,7 +69,7 @@ class Limits:
         """The bounds of each row, lower < Y <= upper; infinite where they bound nothing [row]."""
         lower = np.full(rows, -np.inf) if self.lower is None else self._below(self.lower)
         upper = np.full(rows, np.inf) if self.upper is None else self.upper
-        return np.where(lower <= self.nothing, -np.inf, lower), upper
+        return np.where(lower <= self.nothing, -np.inf, lower), np.where(upper >= self.most, np.inf, upper)
 
     def exact(self, rows: int) -> np.ndarray:
         """Whether the value of each row is known [row]."""
@@ -93,7 +94,7 @@ class Limits:
     @property
     def nothing(self) -> float:
         """The low end below which there is no response: P(Y <= it) = 0."""
-        return -1.0 if self.discrete else self.least if self.least == 0.0 else -np.inf
+        return self.least - 1.0 if self.discrete else self.least
 
     def _below(self, y: np.ndarray) -> np.ndarray:
         return y - 1.0 if self.discrete else y
@@ -123,10 +124,10 @@ def read_limits(spec: ModelSpec, rows: pd.DataFrame, y: np.ndarray) -> Limits | 
         return None
     code, end = (None, None) if formula.censoring is None else _read_censoring(formula.censoring, rows)
     bounds = {name: numeric_column(text, rows) for name, text in formula.bounds.items()}
-    limits = Limits(code, end, bounds.get("lb"), bounds.get("ub"), kind.discrete, kind.least)
+    limits = Limits(code, end, bounds.get("lb"), bounds.get("ub"), kind.discrete, kind.least, kind.most)
     _check_ends(limits, formula, y)
     _check_bounds(limits, formula, y)
-    _check_computed(spec, limits, y)
+    _check_whole(spec, limits, y)
     return limits
 
 
@@ -201,19 +202,12 @@ def _check_bounds(limits: Limits, formula: Formula, y: np.ndarray) -> None:
         raise DataError("A censored row allows all responses.", where, "Leave these rows out: they say nothing.")
 
 
-def _check_computed(spec: ModelSpec, limits: Limits, y: np.ndarray) -> None:
-    """Probabilities are computed for all ends."""
-    found, largest = limits.response(y), spec.family.hazard_up_to
+def _check_whole(spec: ModelSpec, limits: Limits, y: np.ndarray) -> None:
+    """Ends and bounds of counts are counts."""
+    found = limits.response(y)
     ends = [one[np.isfinite(one)] for one in (found.lower, found.upper) if one is not None]
     ends += [] if found.code is None else [found.values[found.code != EXACT]]
     ends += [] if found.end is None else [found.end[found.code == INTERVAL]]
     every = np.concatenate([np.empty(0), *ends])
     if limits.discrete and (every != np.floor(every)).any():
         raise DataError("Ends and bounds of counts are whole numbers.", str(spec.formula), "Correct them.")
-    if every.max(initial=-np.inf) > largest:
-        up_to = "zeros only, y | trunc(lb=1)" if largest == 0.0 else f"counts up to {largest:g}"
-        raise SpecError(
-            f"cens() and trunc() of the {spec.family.name} family are for {up_to}; these need {every.max():g}.",
-            str(spec.formula),
-            'Use family="poisson" up to 40; family="geometric" has no limit.',
-        )

@@ -72,7 +72,9 @@ def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...
     """
     return (
         _response(spec, design),
+        *_counted(spec, design),
         *_censored(spec, design),
+        *_weighted(spec, design),
         *_below_thresholds(spec, design),
         *_pattern(design),
         *_against_reference(spec, design),
@@ -136,8 +138,32 @@ def _within(spec: ModelSpec, design: Design) -> str:
 
 
 def limit_lines(spec: ModelSpec, design: Design) -> tuple[str, ...]:
-    """Describe how rows are censored, and the bounds of a truncated response; empty without both."""
-    return (*_censored(spec, design), _within(spec, design).removeprefix(", given "))
+    """Describe how rows are counted, censored and weighted, and the bounds of a response; empty without all."""
+    return (
+        *_counted(spec, design),
+        *_censored(spec, design),
+        *_weighted(spec, design),
+        _within(spec, design).removeprefix(", given "),
+    )
+
+
+def _counted(spec: ModelSpec, design: Design) -> Iterator[str]:
+    """How many trials rows of counts have, each of which is a row of the model."""
+    if design.unit is not None:
+        yield f"i: {len(design.y):,} trials, one category each, of {int(design.unit[-1]) + 1:,} rows of counts"
+
+
+def _weighted(spec: ModelSpec, design: Design) -> Iterator[str]:
+    """The sampling weights, and what they add up to."""
+    if design.weights is None:
+        return
+    weights, *within = spec.formula.weighting
+    where = f"within each level of {within[0]}" if within else "in all"
+    least, most = design.weights.min(), design.weights.max()
+    yield (
+        f"pseudo-posterior: each row to the power of {weights}, scaled to add up to the number of rows {where}, "
+        f"{least:.3g} to {most:.3g}"
+    )
 
 
 def _is_number(text: str) -> bool:

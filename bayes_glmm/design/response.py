@@ -12,6 +12,7 @@ from bayes_glmm.design.limits import limit_columns
 from bayes_glmm.errors import DataError, SpecError, choices, rows_text
 from bayes_glmm.foreign import response_advice
 from bayes_glmm.spec import ModelSpec
+from bayes_glmm.spec.formula import counted_columns
 
 # y['yes'], `my response`["yes"], y[1]
 _LEVEL = re.compile(r"""(?P<column>[\w.]+|`[^`]+`)\s*\[\s*(?P<quote>['"]?)(?P<level>.*?)(?P=quote)\s*\]$""", re.DOTALL)
@@ -30,12 +31,14 @@ def response_columns(spec: ModelSpec) -> tuple[str, ...]:
     if not own:
         raise SpecError("The response uses no column.", spec.formula.response, "Write a column: y ~ x.")
     names = [*own, *(columns_of(arithmetic(trials)) if trials else []), *([frequency.strip("`")] if frequency else [])]
-    names += limit_columns(spec.formula)
+    names += [*limit_columns(spec.formula), *(name.strip("`") for name in spec.formula.weighting)]
     return tuple(dict.fromkeys(names))
 
 
 def own_columns(response: str) -> list[str]:
     """Columns that the response itself uses, trials left out."""
+    if counts := counted_columns(response):
+        return [name.strip("`") for name in counts]
     match = _LEVEL.match(response)
     if match:
         return columns_of(match["column"])

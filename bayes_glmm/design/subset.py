@@ -40,7 +40,18 @@ def take_rows(design: Design, rows: np.ndarray) -> Design:
     trials = None if design.trials is None else design.trials[rows]
     data = design.data.iloc[rows].reset_index(drop=True)
     limits = None if design.limits is None else design.limits.take(rows)
-    return replace(design, y=design.y[rows], trials=trials, predictors=predictors, data=data, limits=limits)
+    weights = None if design.weights is None else design.weights[rows]
+    unit = None if design.unit is None else np.unique(design.unit[rows], return_inverse=True)[1]
+    return replace(
+        design,
+        y=design.y[rows],
+        trials=trials,
+        predictors=predictors,
+        data=data,
+        limits=limits,
+        weights=weights,
+        unit=unit,
+    )
 
 
 def _present(block: RandomBlock, rows: np.ndarray) -> RandomBlock:

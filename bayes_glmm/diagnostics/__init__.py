@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from bayes_glmm.design.sampling_weights import NO_ROWS
 from bayes_glmm.diagnostics import (
     calibration,
     convergence,
@@ -112,6 +113,8 @@ def check(posterior: Posterior, group: str = "convergence") -> Checks:
     """
     if group not in get_args(CheckGroup):
         raise SpecError(f"There is no group of checks {group!r}.", advice=choices(group, get_args(CheckGroup)))
+    if posterior.design.weights is not None and group in ("predictive", "loo"):
+        return Checks((), (Skipped(group, "Rows with sampling weights", NO_ROWS),), group)
     answers = [entry.function(posterior) for entry in CHECKS if entry.group == group]
     return Checks(
         tuple(answer for answer in answers if isinstance(answer, Check)),

@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from bayes_glmm.design.sampling_weights import refuse_weights
+from bayes_glmm.design.trial_rows import log_coefficients, unit_blocks
 from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.diagnostics.statistics import ess_bulk
@@ -148,6 +150,7 @@ def loo_by_row(posterior: Posterior, relative_efficiency: float | None = None) -
     DataError
         If rows times draws exceed 2e8.
     """
+    refuse_weights(posterior.design, "Leave-one-out")
     chains, draws = posterior.sample_shape
     size, rows = chains * draws, len(posterior.design.y)
     if size * rows > LIMIT:
@@ -160,10 +163,13 @@ def loo_by_row(posterior: Posterior, relative_efficiency: float | None = None) -
         relative_efficiency = efficiency(posterior, size)
     parts = []
     step = max(1, CHUNK_VALUES // size)
-    for start in range(0, rows, step):
-        density = _log_density(posterior, slice(start, start + step)).reshape(chains, draws, -1)
-        parts.append(smoothed(density, relative_efficiency))
-    return LOO(pd.concat(parts, ignore_index=True), good_k(size), size)
+    for block, starts in unit_blocks(posterior.design, step):
+        density = np.add.reduceat(_log_density(posterior, block), starts, axis=-1)
+        parts.append(smoothed(density.reshape(chains, draws, -1), relative_efficiency))
+    pointwise = pd.concat(parts, ignore_index=True)
+    if (unit := posterior.design.unit) is not None:
+        pointwise["elpd"] += log_coefficients(posterior.design, unit, len(pointwise))
+    return LOO(pointwise, good_k(size), size)
 
 
 def check_loo(posterior: Posterior) -> Check | Skipped:

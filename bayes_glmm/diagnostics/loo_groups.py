@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import RandomBlock
+from bayes_glmm.design.sampling_weights import refuse_weights
+from bayes_glmm.design.trial_rows import log_coefficients
 from bayes_glmm.diagnostics.check import Check, Skipped
 from bayes_glmm.diagnostics.group_likelihood import GroupLikelihood, obstacle
 from bayes_glmm.diagnostics.loo import FEWEST, LOO, efficiency, good_k, pareto_check, smoothed
@@ -54,6 +56,7 @@ def loo_by_group(posterior: Posterior, group: str | None = None, draws: int | No
     SpecError
         For a factor that the model does not have, or whose effects cannot be integrated out.
     """
+    refuse_weights(posterior.design, "Leave-one-out")
     blocks = {block.group: block for block in posterior.design.blocks}
     if not blocks:
         raise SpecError("The model has no groups to leave out.", advice="Use loo_by_row.")
@@ -68,6 +71,7 @@ def loo_by_group(posterior: Posterior, group: str | None = None, draws: int | No
     chosen = evenly_spread(int(np.prod(posterior.sample_shape)), draws)
     density = integral.log(chosen)
     pointwise = smoothed(density[None], efficiency(posterior, len(chosen)))
+    pointwise["elpd"] += log_coefficients(posterior.design, blocks[group].index, len(pointwise))
     return LOO(pointwise.set_axis(pd.Index(blocks[group].levels, name=group)), good_k(len(chosen)), len(chosen))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from bayes_glmm.design.sampling_weights import refuse_weights
 from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
 from bayes_glmm.diagnostics.loo import FEWEST, at_rows, efficiency, good_k, stuck_tails
 from bayes_glmm.diagnostics.predictive import FAIL, LOOK, MATTERS, wider_family
@@ -111,6 +112,7 @@ def _below_and_tied(observed: Response, drawn: np.ndarray) -> tuple[np.ndarray, 
 @takes_fit
 def loo_pit(posterior: Posterior, seed: int = SEED) -> np.ndarray:
     """The LOO-PIT of all rows, randomized within ties [row]."""
+    refuse_weights(posterior.design, "A residual given the other rows")
     return left_out(posterior, seed=seed).pit
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from bayes_glmm.families.family import Family
 from bayes_glmm.families.kind import REAL
 from bayes_glmm.families.parameter import NU, SIGMA, Parameter
-from bayes_glmm.numerics.tails import log_hazard_of_normal
+from bayes_glmm.numerics.incomplete import log_student_tails
+from bayes_glmm.numerics.tails import log_cumulative_hazard, log_hazard_of_normal
 
 _REAL = Parameter("mu", ("identity", "log", "inverse"), "real", of_response=True)
 
@@ -44,6 +45,11 @@ def _student_log_density(y, at, f):  # type: ignore[no-untyped-def]
     return constant - 0.5 * (nu + 1.0) * f.log1p(((y.values - at["mu"].value) / sigma) ** 2 / nu)
 
 
+def _student_log_hazard(y, at, f):  # type: ignore[no-untyped-def]
+    t = (y.values - at["mu"].value) / at["sigma"].value
+    return log_cumulative_hazard(*log_student_tails(t, at["nu"].value, at["nu"].log, f), f)
+
+
 def _student_variance(at):  # type: ignore[no-untyped-def]
     nu = at["nu"].value
     ratio = np.where(nu > 2, nu / np.where(nu > 2, nu - 2.0, 1.0), np.inf)
@@ -62,6 +68,7 @@ STUDENT_T = Family(
     response=REAL,
     variance=_student_variance,
     log_density=_student_log_density,
+    log_cumulative_hazard=_student_log_hazard,
     draw=_student_draw,
     distribution=lambda pm, name, y, at, dims: pm.StudentT(
         name, nu=at["nu"].value, mu=at["mu"].value, sigma=at["sigma"].value, observed=y.values, dims=dims

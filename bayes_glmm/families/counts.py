@@ -14,13 +14,11 @@ from bayes_glmm.families.parameter import DISPERSION, EXCESS, PHI, Parameter
 from bayes_glmm.families.value import At
 from bayes_glmm.numerics import conway_maxwell_forms
 from bayes_glmm.numerics.functions import Functions, log_rising_from, log_softplus
-from bayes_glmm.numerics.tails import log_cumulative_hazard, log_hazard_of_none
+from bayes_glmm.numerics.incomplete import log_beta_tails, log_gamma_tails
+from bayes_glmm.numerics.tails import log_cumulative_hazard
 
 _MEAN = Parameter("mu", ("log", "identity", "sqrt"), "positive", of_response=True)
 LARGEST = 1e18  # a mean above any that an integer count can be drawn for: the mean itself is as good a count
-
-
-_COUNTED, _TERMS = 40, 60  # terms of sums below and above a count, up to the first of them right to 1e-13
 
 
 def _poisson_log_density(y, at, f):  # type: ignore[no-untyped-def]
@@ -28,19 +26,11 @@ def _poisson_log_density(y, at, f):  # type: ignore[no-untyped-def]
     return f.where(y.values > 0, y.values * mu.log, 0.0) - mu.value - f.gammaln(y.values + 1.0)
 
 
-def _poisson_log_cumulative_hazard(y, at, f):  # type: ignore[no-untyped-def]
-    """From P(Y <= k) = p(k) (1 + k / mu (1 + (k - 1) / mu (...))) and its like for the terms above k."""
-    k, mu, log_mu = y.values, at["mu"].value, at["mu"].log
-    # each sum only sees means that it is good at: beyond, its tail is above 1/2 and not read
-    large, small = f.maximum(mu, 0.5 * (k + 1.0)), f.minimum(mu, k + 1.0)
-    below, above, inverse = 1.0, 1.0, 1.0 / large
-    for j in range(_COUNTED - 1, -1, -1):
-        below = 1.0 + f.maximum(k - j, 0.0) * inverse * below
-    for j in range(_TERMS, 0, -1):
-        above = 1.0 + small / (k + 1.0 + j) * above
-    up_to_k = k * f.log(large) - large - f.gammaln(k + 1.0) + f.log(below)
-    above_k = (k + 1.0) * f.minimum(log_mu, f.log(k + 1.0)) - small - f.gammaln(k + 2.0) + f.log(above)
-    return log_cumulative_hazard(up_to_k, above_k, f)
+def _poisson_log_hazard(y, at, f):  # type: ignore[no-untyped-def]
+    """From P(Y <= k) = Q(k + 1, mu), an incomplete gamma function."""
+    more = y.values + 1.0
+    above, up_to = log_gamma_tails(more, f.log(more), at["mu"].log - f.log(more), f)
+    return log_cumulative_hazard(up_to, above, f)
 
 
 POISSON = Family(
@@ -50,8 +40,7 @@ POISSON = Family(
     response=COUNT,
     variance=lambda at: at["mu"].value,
     log_density=_poisson_log_density,
-    log_cumulative_hazard=_poisson_log_cumulative_hazard,
-    hazard_up_to=_COUNTED,
+    log_cumulative_hazard=_poisson_log_hazard,
     draw=lambda rng, y, at: rng.poisson(np.minimum(at["mu"].value, LARGEST)),
     distribution=lambda pm, name, y, at, dims: pm.Poisson(name, mu=at["mu"].value, observed=y.values, dims=dims),
     equation="Poisson(μ_i)",
@@ -68,6 +57,13 @@ def _negative_binomial_log_density(y, at, f):  # type: ignore[no-untyped-def]
     log_odds = at["mu"].log - at["phi"].log  # y is binomial in form, with log odds log(mu / phi)
     ways = f.log_rising(phi, y.values) - f.gammaln(y.values + 1.0)
     return ways + f.log_binary(y.values, phi, log_odds)
+
+
+def _negative_binomial_log_hazard(y, at, f):  # type: ignore[no-untyped-def]
+    """From P(Y <= k) = I_p(phi, k + 1) with the odds phi / mu of p, an incomplete beta function."""
+    more, log_phi = y.values + 1.0, at["phi"].log
+    tails = log_beta_tails(at["phi"].value, more, (log_phi, f.log(more)), log_phi - at["mu"].log, f)
+    return log_cumulative_hazard(*tails, f)
 
 
 def _negative_binomial_draw(rng, y, at):  # type: ignore[no-untyped-def]
@@ -92,8 +88,7 @@ NEGATIVE_BINOMIAL = Family(
     response=COUNT,
     variance=lambda at: at["mu"].value + at["mu"].value ** 2 / at["phi"].value,
     log_density=_negative_binomial_log_density,
-    log_cumulative_hazard=lambda y, at, f: log_hazard_of_none(rate_by_shape(at, f), f),
-    hazard_up_to=0.0,
+    log_cumulative_hazard=_negative_binomial_log_hazard,
     draw=_negative_binomial_draw,
     distribution=lambda pm, name, y, at, dims: pm.NegativeBinomial(
         name, mu=at["mu"].value, alpha=at["phi"].value, observed=y.values, dims=dims
@@ -132,6 +127,13 @@ def _by_dispersion_log_density(y, at, f):  # type: ignore[no-untyped-def]
     return ways + f.log_binary(y.values, shape, log_odds)
 
 
+def _by_dispersion_log_hazard(y, at, f):  # type: ignore[no-untyped-def]
+    """The same with the shape mu / phi and the odds 1 / phi."""
+    more, log_shape = y.values + 1.0, at["mu"].log - at["phi"].log
+    tails = log_beta_tails(f.exp(log_shape), more, (log_shape, f.log(more)), -1.0 * at["phi"].log, f)
+    return log_cumulative_hazard(*tails, f)
+
+
 def _by_dispersion_draw(rng, y, at):  # type: ignore[no-untyped-def]
     mu, phi = np.minimum(at["mu"].value, LARGEST), at["phi"].value
     return rng.poisson(np.minimum(phi * rng.standard_gamma(mu / phi), LARGEST))
@@ -144,8 +146,7 @@ NEGATIVE_BINOMIAL_1 = Family(
     response=COUNT,
     variance=lambda at: at["mu"].value * (1.0 + at["phi"].value),
     log_density=_by_dispersion_log_density,
-    log_cumulative_hazard=lambda y, at, f: log_hazard_of_none(rate_by_dispersion(at, f), f),
-    hazard_up_to=0.0,
+    log_cumulative_hazard=_by_dispersion_log_hazard,
     draw=_by_dispersion_draw,
     equation="NegBinomial1(mean μ_i, variance μ_i (1 + φ))",
     wider='try an effect that varies by row, (1 | row), or for zeros alone family="zero_inflated_negative_binomial_1"',

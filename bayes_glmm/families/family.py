@@ -7,7 +7,6 @@ it varies, how likely it is, and how it is drawn.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -51,8 +50,6 @@ class Family:
     log_cumulative_hazard : function, optional
         ``(y, at, f) -> log(-log P(Y > y | u))``, from which the probabilities of both tails and of intervals follow:
         :mod:`bayes_glmm.numerics.tails`. What censored and truncated responses need.
-    hazard_up_to : float
-        The largest y that it is computed for.
     draw : function
         ``(rng, y, at) -> values``; NumPy, broadcasting. Reads the trials of ``y`` and not its values.
     distribution : function, optional
@@ -110,7 +107,6 @@ class Family:
     draw: Callable[..., np.ndarray]
     distribution: Callable[..., Any] | None = None
     log_cumulative_hazard: Callable[..., Any] | None = None
-    hazard_up_to: float = math.inf
     correlation: Callable[..., Any] | None = None
     mean: Functional = MEAN
     further: tuple[Functional, ...] = ()

@@ -65,6 +65,11 @@ class ResponseKind:
         return -math.inf if self.range == "real" else float(self.first)
 
     @property
+    def most(self) -> float:
+        """The number that no response is above."""
+        return 1.0 if self.range == "unit" and not self.trials else math.inf
+
+    @property
     def is_binary(self) -> bool:
         """Whether it is one event that happens or does not."""
         return self.events and not self.trials

@@ -41,7 +41,7 @@ def log_observed(family: Family, y: Response, at: At, f: Functions) -> Any:
     Returns
     -------
     array [..., row]
-        ``family.log_density`` where nothing is known beside the values.
+        ``family.log_density`` where nothing is known beside the values; times the weight of each row.
     """
     found = family.log_density(y, at, f)
     if y.kinds:
@@ -52,7 +52,9 @@ def log_observed(family: Family, y: Response, at: At, f: Functions) -> Any:
             found = f.where(y.code < -0.5, log_up_to(hazard, f), found)
         if "interval" in y.kinds:
             found = f.where(y.code > 1.5, log_between(hazard, _hazard(family, y, y.end, at, f), f), found)
-    return found if y.lower is None and y.upper is None else found - _log_within(family, y, at, f)
+    if y.lower is not None or y.upper is not None:
+        found = found - _log_within(family, y, at, f)
+    return found if y.weight is None else y.weight * found
 
 
 def _hazard(family: Family, y: Response, values: Any, at: At, f: Functions) -> Any:
@@ -144,7 +146,10 @@ def _bisected(family: Family, rng: np.random.Generator, y: Response, at: At) -> 
         middle = 0.5 * (low + high)
         enough = log_share(_value(middle)) >= target
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return np.clip(_value(high), np.nextafter(y.lower, np.inf), y.upper)
+    found = np.clip(_value(high), np.nextafter(y.lower, np.inf), y.upper)
+    if family.response.least not in family.response.masses:
+        return found
+    return np.where((y.lower < least) & (log_share(least) >= target), least, found)
 
 
 def _ordinal(y: np.ndarray) -> np.ndarray:

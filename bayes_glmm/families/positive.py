@@ -15,7 +15,8 @@ from bayes_glmm.families.kind import POSITIVE
 from bayes_glmm.families.located import Located
 from bayes_glmm.families.parameter import PHI, SHAPE, SHAPE_OF_RESPONSE, SIGMA, Parameter
 from bayes_glmm.families.value import At
-from bayes_glmm.numerics.tails import log_hazard_of_normal, steep
+from bayes_glmm.numerics.incomplete import log_gamma_tails, log_inverse_gaussian_tails
+from bayes_glmm.numerics.tails import log_cumulative_hazard, log_hazard_of_normal, steep
 
 MEAN_ABOVE_ZERO = Parameter("mu", ("log", "inverse", "identity"), "positive", of_response=True)
 _STEEP = 300.0  # where exponentials go on as straight lines, so that their derivatives times any shape stay numbers
@@ -27,6 +28,12 @@ def gamma_log_density(y, at, f):  # type: ignore[no-untyped-def]
     phi, log_mu = at["phi"].value, at["mu"].log
     of_phi = phi * at["phi"].log - f.gammaln(phi) + (phi - 1.0) * f.log(y.values)
     return of_phi - phi * (log_mu + y.values * f.exp(-log_mu))
+
+
+def gamma_log_hazard(y, at, f):  # type: ignore[no-untyped-def]
+    """The logarithm of the cumulative hazard of that gamma."""
+    tails = log_gamma_tails(at["phi"].value, at["phi"].log, f.log(y.values) - at["mu"].log, f)
+    return log_cumulative_hazard(*tails, f)
 
 
 def gamma_draw(rng, y, at):  # type: ignore[no-untyped-def]
@@ -41,6 +48,7 @@ GAMMA = Family(
     response=POSITIVE,
     variance=lambda at: at["mu"].value ** 2 / at["phi"].value,
     log_density=gamma_log_density,
+    log_cumulative_hazard=gamma_log_hazard,
     draw=gamma_draw,
     distribution=lambda pm, name, y, at, dims: pm.Gamma(
         name, alpha=at["phi"].value, beta=at["phi"].value / at["mu"].value, observed=y.values, dims=dims
@@ -117,6 +125,12 @@ def _inverse_gaussian_log_density(y, at, f):  # type: ignore[no-untyped-def]
     return own + 0.5 * at["shape"].log - 1.5 * log_y - 0.5 * math.log(2.0 * math.pi)
 
 
+def _inverse_gaussian_log_hazard(y, at, f):  # type: ignore[no-untyped-def]
+    shape = at["shape"]
+    tails = log_inverse_gaussian_tails(f.log(y.values), at["mu"].log, shape.value, shape.log, f)
+    return log_cumulative_hazard(*tails, f)
+
+
 def _inverse_gaussian_draw(rng, y, at):  # type: ignore[no-untyped-def]
     """By Michael, Schucany & Haas (1976), whose smaller root is written without a difference."""
     mu, shape = np.broadcast_arrays(at["mu"].value, at["shape"].value)
@@ -135,6 +149,7 @@ INVERSE_GAUSSIAN = Family(
     response=POSITIVE,
     variance=lambda at: at["mu"].value ** 3 / at["shape"].value,
     log_density=_inverse_gaussian_log_density,
+    log_cumulative_hazard=_inverse_gaussian_log_hazard,
     draw=_inverse_gaussian_draw,
     equation="InverseGaussian(mean μ_i, shape)",
     wider='try family="lognormal"',
@@ -157,6 +172,11 @@ def lognormal_log_density(y, at, f):  # type: ignore[no-untyped-def]
     return -0.5 * ((log_y - at["mu"].value) / sigma.value) ** 2 - sigma.log - log_y - 0.5 * math.log(2.0 * math.pi)
 
 
+def lognormal_log_hazard(y, at, f):  # type: ignore[no-untyped-def]
+    """The logarithm of the cumulative hazard of that lognormal."""
+    return log_hazard_of_normal((f.log(y.values) - at["mu"].value) / at["sigma"].value, f)
+
+
 def lognormal_draw(rng, y, at):  # type: ignore[no-untyped-def]
     """Draws of that lognormal."""
     return np.exp(np.clip(rng.normal(at["mu"].value, at["sigma"].value), -math.log(LARGEST), math.log(LARGEST)))
@@ -175,9 +195,7 @@ LOGNORMAL = Family(
     response=POSITIVE,
     variance=lognormal_variance,
     log_density=lognormal_log_density,
-    log_cumulative_hazard=lambda y, at, f: log_hazard_of_normal(
-        (f.log(y.values) - at["mu"].value) / at["sigma"].value, f
-    ),
+    log_cumulative_hazard=lognormal_log_hazard,
     draw=lognormal_draw,
     distribution=lambda pm, name, y, at, dims: pm.LogNormal(
         name, mu=at["mu"].value, sigma=at["sigma"].value, observed=y.values, dims=dims

@@ -12,7 +12,10 @@ from bayes_glmm.families.parameter import PHI, PRECISION, Parameter
 from bayes_glmm.families.response import Response
 from bayes_glmm.families.value import At
 from bayes_glmm.numerics.functions import log_rising_from
+from bayes_glmm.numerics.incomplete import log_beta_tails
+from bayes_glmm.numerics.tails import log_cumulative_hazard
 
+_BELOW_ONE = 1.0 - 2.0**-53
 _PROBABILITY = Parameter("mu", ("logit", "probit", "cloglog", "cauchit", "log", "identity"), "unit")
 
 
@@ -81,6 +84,14 @@ def beta_log_density(y, at, f):  # type: ignore[no-untyped-def]
     return constant + (a - 1.0) * f.log(y.values) + (b - 1.0) * f.log1p(-y.values)
 
 
+def _beta_log_hazard(y, at, f):  # type: ignore[no-untyped-def]
+    logit, log_phi = at["mu"].logit, at["phi"].log
+    logs = log_phi - f.softplus(-1.0 * logit), log_phi - f.softplus(logit)
+    inside = f.minimum(y.values, _BELOW_ONE)  # ends in place of none, which are not read, are above it
+    x = f.log(inside) - f.log1p(-1.0 * inside)
+    return log_cumulative_hazard(*log_beta_tails(*_beta_shapes(at), logs, x, f), f)
+
+
 def _beta_distribution(pm, name, y, at, dims):  # type: ignore[no-untyped-def]
     a, b = _beta_shapes(at)
     return pm.Beta(name, alpha=a, beta=b, observed=y.values, dims=dims)
@@ -98,6 +109,7 @@ BETA = Family(
     response=FRACTION,
     variance=lambda at: _binary_variance(at) / (1.0 + at["phi"].value),
     log_density=beta_log_density,
+    log_cumulative_hazard=_beta_log_hazard,
     draw=beta_draw,
     distribution=_beta_distribution,
     equation="Beta(mean μ_i, precision φ)",

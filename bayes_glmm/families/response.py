@@ -7,7 +7,8 @@ from typing import Any
 
 LEFT, EXACT, RIGHT, INTERVAL = -1.0, 0.0, 1.0, 2.0
 CODES = {"left": LEFT, "right": RIGHT, "interval": INTERVAL}
-BESIDE = ("trials", "code", "end", "lower", "upper")  # the arrays beside the values
+_ARRAYS = ("lower", "upper", "weight")
+BESIDE = ("trials", "code", "end", "lower", "upper", "weight")  # the arrays beside the values
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Response:
         Upper ends of intervals.
     lower, upper : array [row], optional
         Bounds of truncated responses, lower < Y <= upper; infinite in rows without one.
+    weight : array [row], optional
+        The power to which the density of each row is raised: a sampling weight.
     kinds : tuple of str
         Which of ``CODES`` occur.
     """
@@ -37,11 +40,12 @@ class Response:
     lower: Any = None
     upper: Any = None
     kinds: tuple[str, ...] = ()
+    weight: Any = None
 
     @property
     def form(self) -> tuple[str, ...]:
-        """What beside the values the density reads: kinds of censoring, and which bounds there are."""
-        return (*self.kinds, *(name for name in ("lower", "upper") if getattr(self, name) is not None))
+        """What beside the values the density reads: kinds of censoring, which bounds there are, and weights."""
+        return (*self.kinds, *(name for name in _ARRAYS if getattr(self, name) is not None))
 
     def __getitem__(self, rows: Any) -> Response:
         """Some of the rows, or all with further axes, as arrays are indexed."""
@@ -50,7 +54,13 @@ class Response:
 
 
 def columns_of(form: tuple[str, ...]) -> tuple[str, ...]:
-    """The arrays beside the values that a response of a form has."""
+    """The arrays beside the values and trials that a response of a form has."""
     kinds = [name for name in form if name in CODES]
     ends = ["end"] if "interval" in kinds else []
-    return (*(["code"] if kinds else []), *ends, *(name for name in form if name in ("lower", "upper")))
+    return (*(["code"] if kinds else []), *ends, *(name for name in form if name in _ARRAYS))
+
+
+def read_beside(form: tuple[str, ...], trials: bool) -> tuple[str, ...]:
+    """The arrays that compiled code reads beside the values, ``n`` for trials; it reads one at least."""
+    columns = columns_of(form)
+    return (*(("n",) if trials or not columns else ()), *columns)

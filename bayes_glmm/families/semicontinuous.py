@@ -20,11 +20,14 @@ from bayes_glmm.families.positive import (
     NO_MEAN,
     SD_OF_LOG,
     gamma_draw,
+    gamma_log_hazard,
     lognormal_draw,
+    lognormal_log_hazard,
     lognormal_variance,
 )
 from bayes_glmm.families.value import At
 from bayes_glmm.numerics.functions import Functions
+from bayes_glmm.numerics.tails import log_hazard_with_zeros
 
 _ZERO = Functional("zero", "probability of a zero", ("hu",), lambda at: at["hu"].value, "hu", range="unit")
 
@@ -33,6 +36,17 @@ def _of_zero(above: Any, at: At, f: Functions) -> Any:
     """Log P(y = 0) in rows of 0, log P(y > 0) in others, as two terms: one for all rows, one more for those of 0."""
     logit = at["hu"].logit
     return (1.0 - above) * logit - f.softplus(logit)
+
+
+def _hurdle_log_hazard(of_positive: Callable[..., Any]) -> Callable[..., Any]:
+    """The logarithm of the cumulative hazard, from that of the distribution above 0."""
+
+    def log_hazard(y, at, f):  # type: ignore[no-untyped-def]
+        positive = y.values > 0
+        own = of_positive(replace(y, values=f.where(positive, y.values, 1.0)), at, f)
+        return log_hazard_with_zeros(at["hu"].logit, own, positive, f)
+
+    return log_hazard
 
 
 def _hurdle_draw(of_positive: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
@@ -66,6 +80,7 @@ HURDLE_GAMMA = Family(
     response=NONNEGATIVE,
     variance=lambda at: _hurdle_variance(at, at["mu"].value, at["mu"].value ** 2 / at["phi"].value),
     log_density=_hurdle_gamma_log_density,
+    log_cumulative_hazard=_hurdle_log_hazard(gamma_log_hazard),
     draw=_hurdle_draw(gamma_draw),
     mean=product("mu", lambda at: at["hu"].complement, ("hu",)),
     further=(_ZERO,),
@@ -100,6 +115,7 @@ HURDLE_LOGNORMAL = Family(
     response=NONNEGATIVE,
     variance=lambda at: _hurdle_variance(at, _hurdle_lognormal_mean(at), lognormal_variance(at)),
     log_density=_hurdle_lognormal_log_density,
+    log_cumulative_hazard=_hurdle_log_hazard(lognormal_log_hazard),
     draw=_hurdle_draw(lognormal_draw),
     mean=exponential(
         "mu",

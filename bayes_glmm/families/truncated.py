@@ -28,7 +28,9 @@ from bayes_glmm.families.parameter import Parameter
 from bayes_glmm.families.response import Response
 from bayes_glmm.families.value import At
 from bayes_glmm.numerics.functions import Functions, log_probability_of_some
+from bayes_glmm.numerics.tails import log_difference, log_hazard_of_none
 
+_NONE = -690.0  # the logarithm of a hazard that is 0
 Draw = Callable[[np.random.Generator, Response, At], np.ndarray]
 
 
@@ -53,6 +55,12 @@ class AboveZero:
     def log_density(self, y: Response, at: At, f: Functions) -> Any:
         """Log P(y | y > 0); of no meaning in rows of 0."""
         return self.base.log_density(y, at, f) - self._log_some(at)
+
+    def log_cumulative_hazard(self, y: Response, at: At, f: Functions) -> Any:
+        """log(-log P(Y > y | Y > 0)), the difference of two hazards; at 0 that of no hazard."""
+        of_zero, above = log_hazard_of_none(self.rate(at, f), f), replace(y, values=f.maximum(y.values, 1.0))
+        own = log_difference(self.base.log_cumulative_hazard(above, at, f), of_zero, f)  # type: ignore[misc]
+        return f.where(y.values > 0, own, _NONE)
 
     def mean(self, at: At) -> Any:
         """E(y | y > 0) = mu / (1 - p0)."""
@@ -148,6 +156,7 @@ def _truncated(above: AboveZero, **facts: Any) -> Family:
         response=POSITIVE_COUNT,
         variance=above.variance,
         log_density=above.log_density,
+        log_cumulative_hazard=above.log_cumulative_hazard,
         draw=above.draw,
         mean=Functional("mean", "mean", reads, above.mean, range="positive"),
         limits={name: f"truncated_{limit}" for name, limit in base.limits.items()},

@@ -24,6 +24,8 @@ from bayes_glmm.families.proportions import BETA_BINOMIAL, BINOMIAL
 from bayes_glmm.families.response import Response
 from bayes_glmm.families.truncated import NEGATIVE_BINOMIAL_ABOVE_ZERO, POISSON_ABOVE_ZERO, AboveZero
 from bayes_glmm.families.value import At
+from bayes_glmm.numerics.functions import log_softplus
+from bayes_glmm.numerics.tails import log_hazard_with_zeros, log_sum
 
 
 def _zero_inflated(base: Family, **facts: Any) -> Family:
@@ -33,6 +35,10 @@ def _zero_inflated(base: Family, **facts: Any) -> Family:
         own, logit = base.log_density(y, at, f), at["zi"].logit
         # log(zi + (1 - zi) p0) = log(1 - zi) + log(e^logit + p0)
         return f.where(y.values > 0, own, logit + f.softplus(own - logit)) - f.softplus(logit)
+
+    def log_hazard(y, at, f):  # type: ignore[no-untyped-def]
+        # P(Y > k) = (1 - zi) P(base > k)
+        return log_sum(log_softplus(at["zi"].logit, f), base.log_cumulative_hazard(y, at, f), f)  # type: ignore[misc]
 
     def draw(rng: np.random.Generator, y: Response, at: At) -> np.ndarray:
         values = base.draw(rng, y, at)
@@ -62,6 +68,7 @@ def _zero_inflated(base: Family, **facts: Any) -> Family:
         response=base.response,
         variance=variance,
         log_density=log_density,
+        log_cumulative_hazard=None if base.log_cumulative_hazard is None else log_hazard,
         draw=draw,
         correlation=correlation if base.response.trials else None,
         mean=mean,
@@ -81,6 +88,9 @@ def _hurdle(above: AboveZero, **facts: Any) -> Family:
         logit = at["hu"].logit
         return f.where(y.values > 0, above.log_density(y, at, f), logit) - f.softplus(logit)
 
+    def log_hazard(y, at, f):  # type: ignore[no-untyped-def]
+        return log_hazard_with_zeros(at["hu"].logit, above.log_cumulative_hazard(y, at, f), y.values > 0, f)
+
     def draw(rng: np.random.Generator, y: Response, at: At) -> np.ndarray:
         values, hu = np.broadcast_arrays(above.draw(rng, y, at), at["hu"].value)
         return np.where(rng.uniform(size=hu.shape) < hu, 0, values)
@@ -97,6 +107,7 @@ def _hurdle(above: AboveZero, **facts: Any) -> Family:
         response=base.response,
         variance=lambda at: above.variance(at, at["hu"].complement),
         log_density=log_density,
+        log_cumulative_hazard=log_hazard,
         draw=draw,
         mean=mean,
         further=(zero, _positive(mean, some)),

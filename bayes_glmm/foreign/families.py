@@ -14,6 +14,7 @@ FAMILY_SYNONYMS: dict[str, str] = {
     **dict.fromkeys(("nbinom", "nbinom2", "nb", "nb2", "negbin", "negbinom", "negbinomial"), "negative_binomial"),
     **dict.fromkeys(("negativebinomial", "negativebinomial2", "negbinomial2"), "negative_binomial"),
     **dict.fromkeys(("pois",), "poisson"),
+    **dict.fromkeys(("multinomial", "multinom"), "categorical"),
     **dict.fromkeys(("zip", "zipoisson", "zeroinflatedpoisson"), "zero_inflated_poisson"),
     **dict.fromkeys(
         ("zinb", "zinb2", "zeroinflatednegbinomial", "zeroinflatednegbinomial2"), f"{_INFLATED}negative_binomial"
@@ -83,7 +84,8 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"ordered.*|ordinal.*|cumulative.*|clmm2", "Write family='cumulative'."),
     (
         r"categorical.*|multinom.*|softmax|mlogit|mclogit",
-        "Write family='categorical', with one row per choice; reference='b' is its reference.",
+        "Write family='categorical', with one row per choice, or counts of all in cbind(a, b, c) ~ x; reference='b' is "
+        "its reference.",
     ),
     (r"dirichlet.*", "Families of shares of several categories are not supported."),
     (

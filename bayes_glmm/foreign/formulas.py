@@ -208,7 +208,10 @@ _RESPONSES: tuple[tuple[str, str], ...] = (
         "and trunc(lb=0, ub=10).",
     ),
     (r"(c|cbind|mvbind)\((?P<y>[^,]*),(?P<n>[^,]*)\)", _TRIALS + "; several responses are a model each."),
-    (r"(c|cbind|mvbind)\(.*", "Model one response at a time; y successes of n trials are p(y, n) ~ ..."),
+    (
+        r"(c|cbind|mvbind)\(.*",
+        "Counts of categories are columns, cbind(a, b, c) ~ ..., without trials; several responses are a model each.",
+    ),
     (r"Surv\((?P<y>[^,]*),(?P<event>[^,]*)\)", "Write {y} | cens(1 - {event}) ~ ..., {event} being 1 for an event."),
     (r"Surv\(.*", "Write y | cens(c, y2) ~ ... with c one of left, none, right, interval."),
     (r"(?P<y>[\w.]+)\s*/\s*(?P<n>[\w.]+)", _TRIALS + "; make another ratio a column of the data first."),

@@ -198,6 +198,12 @@ def check_values_known(spec: ModelSpec) -> None:
     ------
     SpecError
     """
+    if spec.formula.sampling is not None:
+        raise SpecError(
+            "This approximation has no form for sampling weights.",
+            str(spec),
+            "Use bg.approx.laplace(model) or bg.approx.aghq(model), or sample with model.fit().",
+        )
     if spec.limited:
         raise SpecError(
             "This approximation is for responses whose values are known, without bounds.",

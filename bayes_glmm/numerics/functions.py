@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from scipy import special
 
-from bayes_glmm.numerics import conway_maxwell_forms
+from bayes_glmm.numerics import conway_maxwell_forms, tail_integrals
 
 Function = Callable[..., Any]
 
@@ -44,38 +45,46 @@ class Functions:
     log_binary: Function
     log_rising: Function
     conway_maxwell: Function
+    log_gamma_integral: Function
+    log_beta_integral: Function
 
 
 def completed(**own: Function) -> Functions:
     """A namespace from all its functions but the two that others make up.
 
     ``log_binary(k, m, x)`` is k log p + m log(1 - p) with logit p = x, accurate in both tails; ``log_rising(x, k)`` is
-    log Gamma(x + k) - log Gamma(x), for whole k >= 0. ``conway_maxwell(y, log_mu, log_nu)``, a log density, has a form
-    of its own in each namespace.
+    log Gamma(x + k) - log Gamma(x), for whole k >= 0. ``conway_maxwell(y, log_mu, log_nu)``, a log density, and the
+    integrals of :mod:`~bayes_glmm.numerics.tail_integrals` have a form of their own in each namespace.
     """
-    softplus, gammaln = own["softplus"], own["gammaln"]
-    log, log1p, where, maximum, minimum = (own[name] for name in ("log", "log1p", "where", "maximum", "minimum"))
-
-    def log_rising(x: Any, k: Any) -> Any:
-        """The difference of two large log Gammas has few digits: Stirling's series, for large x, has all."""
-        small, large = minimum(x, _STIRLING_FROM), maximum(x, _STIRLING_FROM)
-        series = (large - 0.5) * log1p(k / large) + k * log(large + k) - k + _stirling(large + k) - _stirling(large)
-        return where(x > _STIRLING_FROM, series, gammaln(small + k) - gammaln(small))
-
-    return Functions(**own, log_binary=lambda k, m, x: -k * softplus(-x) - m * softplus(x), log_rising=log_rising)
+    softplus, f = own["softplus"], SimpleNamespace(**own)
+    return Functions(
+        **own,
+        log_binary=lambda k, m, x: -k * softplus(-x) - m * softplus(x),
+        log_rising=lambda x, k: log_gamma_ratio(x, k, f),
+    )
 
 
-_STIRLING_FROM = 100.0  # from here on the next term is below 1e-17
+STIRLING_FROM = 100.0  # from here on the next term is below 1e-17
 
 
-def _stirling(x: Any) -> Any:
+def log_gamma_ratio(x: Any, k: Any, f: Any) -> Any:
+    """Return log Gamma(x + k) - log Gamma(x), for any k > 0.
+
+    The difference of two large log Gammas has few digits: Stirling's series, for large x, has all.
+    """
+    small, large = f.minimum(x, STIRLING_FROM), f.maximum(x, STIRLING_FROM)
+    series = (large - 0.5) * f.log1p(k / large) + k * f.log(large + k) - k + stirling(large + k) - stirling(large)
+    return f.where(x > STIRLING_FROM, series, f.gammaln(small + k) - f.gammaln(small))
+
+
+def stirling(x: Any) -> Any:
     """Return log Gamma(x) - ((x - 1/2) log x - x + log(2 pi) / 2), for large x (Abramowitz & Stegun 1964, 6.1.41)."""
     inverse = 1.0 / x
     square = inverse * inverse
     return inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0)))
 
 
-_COMPOSED = ("log_binary", "log_rising", "conway_maxwell")
+_COMPOSED = ("log_binary", "log_rising", "conway_maxwell", "log_gamma_integral", "log_beta_integral")
 ELEMENTARY = tuple(name for name in Functions.__dataclass_fields__ if name not in _COMPOSED)
 
 
@@ -103,6 +112,8 @@ NUMPY = completed(
     where=np.where,
     abs=np.abs,
     conway_maxwell=conway_maxwell_forms.density,
+    log_gamma_integral=lambda k, a, b: tail_integrals.gamma_values(k, a, b)[0],
+    log_beta_integral=lambda a, b, x: tail_integrals.beta_values(a, b, x)[0],
 )
 
 
@@ -111,8 +122,11 @@ def pytensor_functions() -> Functions:
     """The PyTensor namespace; a function because importing PyTensor takes seconds that most callers should not pay."""
     import pytensor.tensor as pt
 
+    from bayes_glmm.numerics.tail_operations import VALUES, function_of
+
     elementary = {name: getattr(pt, name) for name in ELEMENTARY}
-    return completed(**elementary, conway_maxwell=conway_maxwell_forms.pytensor_form())
+    integrals = {name: function_of(name) for name in VALUES}
+    return completed(**elementary, conway_maxwell=conway_maxwell_forms.pytensor_form(), **integrals)
 
 
 def log_normal_cdf(x: Any, f: Functions) -> Any:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from scipy import special
 
-from bayes_glmm.numerics import conway_maxwell_forms
+from bayes_glmm.numerics import conway_maxwell_forms, tail_integrals
 from bayes_glmm.numerics.functions import NUMPY, completed
 
 Coefficients = tuple[Any, ...]  # None where a coefficient is 0 whatever the values are
@@ -269,24 +270,42 @@ def _value(x: Any) -> Any:
     return x.value if isinstance(x, Series) else x
 
 
+def _wide(x: Any) -> Any:
+    """The same with an axis more."""
+    return (
+        _map(lambda one: None if one is None else np.asarray(one)[..., None], x)
+        if isinstance(x, Series)
+        else np.asarray(x)[..., None]
+    )
+
+
+def _total(x: Any) -> Any:
+    """The sum over the last axis."""
+    return _map(lambda one: None if one is None else one.sum(axis=-1), x) if isinstance(x, Series) else x.sum(axis=-1)
+
+
+_ELEMENTARY: dict[str, Any] = {
+    "exp": _elementary("exp", _exp),
+    "log": _elementary("log", _log),
+    "log1p": _elementary("log1p", _log1p),
+    "expm1": _elementary("expm1", _expm1),
+    "sqrt": _elementary("sqrt", _sqrt),
+    "tan": _elementary("tan", _tan),
+    "arctan2": _arctan2,
+    "erfc": _elementary("erfc", _erfc),
+    "erfcx": _elementary("erfcx", _erfcx),
+    "erfcinv": _elementary("erfcinv", _erfcinv),
+    "expit": _elementary("expit", _expit),
+    "softplus": _elementary("softplus", _softplus),
+    "gammaln": _elementary("gammaln", _gammaln),
+    "maximum": lambda a, b: _where(_value(a) >= _value(b), a, b),
+    "minimum": lambda a, b: _where(_value(a) <= _value(b), a, b),
+    "where": _where,
+    "abs": _elementary("abs", _abs),
+}
 SERIES = completed(
-    exp=_elementary("exp", _exp),
-    log=_elementary("log", _log),
-    log1p=_elementary("log1p", _log1p),
-    expm1=_elementary("expm1", _expm1),
-    sqrt=_elementary("sqrt", _sqrt),
-    tan=_elementary("tan", _tan),
-    arctan2=_arctan2,
-    erfc=_elementary("erfc", _erfc),
-    erfcx=_elementary("erfcx", _erfcx),
-    erfcinv=_elementary("erfcinv", _erfcinv),
-    expit=_elementary("expit", _expit),
-    softplus=_elementary("softplus", _softplus),
-    gammaln=_elementary("gammaln", _gammaln),
-    maximum=lambda a, b: _where(_value(a) >= _value(b), a, b),
-    minimum=lambda a, b: _where(_value(a) <= _value(b), a, b),
-    where=_where,
-    abs=_elementary("abs", _abs),
+    **_ELEMENTARY,
     conway_maxwell=conway_maxwell_forms.series,
+    **tail_integrals.forms(SimpleNamespace(**_ELEMENTARY), still=_value, wide=_wide, total=_total),
 )
 """The namespace of series: takes arrays and numbers too, and treats them as constants."""

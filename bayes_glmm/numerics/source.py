@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from bayes_glmm.numerics import conway_maxwell_forms
+from bayes_glmm.numerics import conway_maxwell_forms, tail_integrals
 from bayes_glmm.numerics.functions import NUMPY, Functions
 
 
@@ -242,14 +242,6 @@ def _log_gamma(x: Any) -> Any:
     return x._chain(value, lambda: slope)
 
 
-def _log_binary(k: Any, m: Any, x: Any) -> Any:
-    lift = next(one for one in (k, m, x) if isinstance(one, Symbol)).lift
-    operands = [lift(one) for one in (k, m, x)]
-    code = f"log_binary({', '.join(one.name for one in operands)})"
-    value, *slopes = operands[0].program.write(code, operands, results=4)
-    return value._along(operands, slopes)
-
-
 def _log_rising(x: Any, k: Any) -> Any:
     first, second = _both(x, k)
     if second.tangents:
@@ -264,6 +256,19 @@ def _conway_maxwell(y: Any, log_mu: Any, log_nu: Any) -> Any:
     code = f"conway_maxwell({', '.join(one.name for one in operands)})"
     value, *slopes = operands[0].program.write(code, operands, results=3)
     return value._along(operands[1:], slopes)
+
+
+def _of_three(name: str) -> Callable[..., Any]:
+    """A function of three numbers that returns its value and the derivative in each."""
+
+    def call(*numbers: Any) -> Any:
+        lift = next(one for one in numbers if isinstance(one, Symbol)).lift
+        operands = [lift(one) for one in numbers]
+        code = f"{name}({', '.join(one.name for one in operands)})"
+        value, *slopes = operands[0].program.write(code, operands, results=4)
+        return value._along(operands, slopes)
+
+    return call
 
 
 def _where(condition: Symbol, a: Any, b: Any) -> Any:
@@ -329,15 +334,19 @@ SOURCE = Functions(
     minimum=_smaller,
     where=_where,
     abs=_function("abs", "where({x} > 0.0, 1.0, -1.0)"),
-    log_binary=_log_binary,
+    log_binary=_of_three("log_binary"),
     log_rising=_log_rising,
     conway_maxwell=_conway_maxwell,
+    log_gamma_integral=_of_three("log_gamma_integral"),
+    log_beta_integral=_of_three("log_beta_integral"),
 )
 
 # what the lines call where they run on arrays
 ARRAYS: dict[str, Any] = {name: getattr(NUMPY, name) for name in Functions.__dataclass_fields__} | {
     "log_gamma": lambda x: (special.gammaln(x), special.digamma(x)),
     "conway_maxwell": conway_maxwell_forms.values,
+    "log_gamma_integral": tail_integrals.gamma_values,
+    "log_beta_integral": tail_integrals.beta_values,
     "log_rising": lambda x, k: (NUMPY.log_rising(x, k), special.digamma(x + k) - special.digamma(x)),
     "log_binary": lambda k, m, x: (
         NUMPY.log_binary(k, m, x),

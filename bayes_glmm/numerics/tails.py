@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bayes_glmm.numerics.functions import Functions, log_normal_cdf, log_probability_of_some
+from bayes_glmm.numerics.functions import Functions, log_normal_cdf, log_probability_of_some, log_softplus
 
 _STEEP = 300.0  # from there on an exponential goes on as a straight line, so that it and its derivatives stay numbers
 _SMALLEST = 1e-300
@@ -59,3 +59,19 @@ def log_hazard_of_none(log_rate: Any, f: Functions) -> Any:
     """Return log(-log P(Y > 0)) of a count with P(Y = 0) = exp(-e^log_rate)."""
     rate = f.exp(f.minimum(log_rate, 700.0))
     return log_cumulative_hazard(-rate, log_probability_of_some(log_rate, f), f)
+
+
+def log_sum(a: Any, b: Any, f: Functions) -> Any:
+    """Return log(e^a + e^b): of the hazards of two things, one of which is enough, that of either."""
+    return a + f.softplus(b - a)
+
+
+def log_difference(a: Any, b: Any, f: Functions) -> Any:
+    """Return log(e^a - e^b) for a >= b; of equal ones about -690."""
+    return a + f.log(-f.expm1(f.minimum(b - a, -_SMALLEST)))
+
+
+def log_hazard_with_zeros(logit: Any, log_hazard: Any, positive: Any, f: Functions) -> Any:
+    """Return log(-log P(Y > y)) where Y is 0 with a probability that has this logit, else of this hazard at y > 0."""
+    none = log_softplus(logit, f)  # P(Y > 0) = exp(-softplus(logit))
+    return f.where(positive, log_sum(none, log_hazard, f), none)

@@ -96,6 +96,7 @@ class ModelSection(Section):
     response: str | None = None
     trials: FormulaText | None = None
     frequency: str | None = None
+    sampling: str | None = None
     cens: str | None = None
     trunc: str | None = None
     fixed: FormulaText | None = None
@@ -109,7 +110,7 @@ class ModelSection(Section):
 
     @model_validator(mode="after")
     def _formula_or_parts(self) -> Self:
-        names = ("response", "trials", "frequency", "cens", "trunc", "fixed", "random", "offset")
+        names = ("response", "trials", "frequency", "sampling", "cens", "trunc", "fixed", "random", "offset")
         parts = [name for name in names if getattr(self, name) is not None]
         if self.formula is not None and parts:
             raise ValueError(f"has both 'formula' and {parts[0]!r}: give the formula or its parts")

@@ -2,8 +2,9 @@
 
 ``trials(n)`` belongs to the response itself. ``rate(t)`` is the offset log(t) of a log link. A known scale goes to the
 formula of sigma: ``se(s)`` is sigma_i = s_i, and ``weights(w, precision)`` is sigma_i = sigma / sqrt(w_i).
-``weights(w, frequency)`` is kept: the design repeats each row w times. So are ``cens(c, y2)`` and ``trunc(lb, ub)``,
-which change what the density of a row is; ``censored(y, c)`` and ``truncated(y, lb, ub)`` are Bambi's words for them.
+``weights(w, frequency)`` is kept: the design repeats each row w times. So are ``weights(w, sampling)``, the power to
+which the density of a row is raised, and ``cens(c, y2)`` and ``trunc(lb, ub)``, which change what it is;
+``censored(y, c)`` and ``truncated(y, lb, ub)`` are Bambi's words for them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SIGMA = "sigma"  # the parameter that known scales are about
 KINDS = {
     "frequency": "each row counts as w identical rows",
     "precision": "the variance of a row is sigma^2 / w",
-    "sampling": "each row represents w members of the population",
+    "sampling": "each row represents w members of the population (a pseudo-posterior)",
 }
 
 
@@ -40,6 +41,8 @@ class Additions:
         The column with the number of times that each row occurs.
     sigma : str
         The right-hand side of sigma's formula.
+    sampling : str
+        The column of sampling weights, and the factor that they are scaled within.
     cens, trunc : str
         The arguments of ``cens()``, and those of ``trunc()`` by name.
     written : str
@@ -52,11 +55,18 @@ class Additions:
     sigma: str = ""
     cens: str = ""
     trunc: str = ""
+    sampling: str = ""
     written: str = ""
 
     def of_response(self, formula: Formula) -> Formula:
         """The formula of the response with the terms that are kept with it."""
-        return replace(formula, frequency=self.frequency or None, cens=self.cens or None, trunc=self.trunc or None)
+        return replace(
+            formula,
+            frequency=self.frequency or None,
+            sampling=self.sampling or None,
+            cens=self.cens or None,
+            trunc=self.trunc or None,
+        )
 
     def check_family(self, family: Family) -> None:
         """Check that a family has what the terms are about.
@@ -158,24 +168,31 @@ def _one(name: str, pattern: str, arguments: list[str], term: str) -> tuple[str,
 
 
 def _weights(arguments: list[str], term: str) -> tuple[str, str]:
+    if len(arguments) == 3:
+        return _sampling_within(arguments, term)
     *first, kind = [one.strip("'\"") for one in arguments]
     kind = re.sub(r"^\w+\s*=\s*['\"]?", "", kind)
     if len(first) != 1 or kind not in KINDS:
         column = arguments[0]
-        known = [name for name in KINDS if name != "sampling"]
-        kinds = "; ".join(f"weights({column}, {name}): {KINDS[name]}" for name in known)
+        kinds = "; ".join(f"weights({column}, {name}): {meaning}" for name, meaning in KINDS.items())
         raise SpecError("Weights can mean different things.", term, f"Write {kinds}.")
-    if kind == "sampling":
-        raise SpecError(
-            "Sampling weights are not supported: they have no likelihood.",
-            term,
-            "Take what the sampling depended on as predictors, and weight the effects: compare(..., weights='w').",
-        )
     if kind == "precision":
         return SIGMA, f"1 + offset(-0.5 * log({first[0]}))"
     if not is_column(first[0]):
-        raise SpecError("Frequencies are a column.", term, "Make the column first.")
+        what = {"frequency": "Frequencies", "sampling": "Sampling weights"}[kind]
+        raise SpecError(f"{what} are a column.", term, "Make the column first.")
     return kind, first[0]
+
+
+def _sampling_within(arguments: list[str], term: str) -> tuple[str, str]:
+    column, kind, within = (re.sub(r"^(type|kind|by)\s*=\s*", "", one).strip("'\"") for one in arguments)
+    if kind != "sampling" or not is_column(column) or not is_column(within):
+        raise SpecError(
+            "Weights with three arguments are sampling weights that are scaled within the levels of a factor.",
+            term,
+            "Write weights(w, sampling, g) with two columns.",
+        )
+    return kind, f"{column}, {within}"
 
 
 def _check_tails(family: Family, term: str, written: str) -> None:

@@ -18,6 +18,7 @@ from bayes_glmm.spec.terms import RandomTerm
 
 _PROPORTION = re.compile(r"(?:p|prop|proportion)\((?P<inside>.*)\)$", re.DOTALL)
 _CBIND = re.compile(r"cbind\((?P<inside>.*)\)$", re.DOTALL)
+_COUNTS = re.compile(r"c(bind)?\((?P<inside>.*)\)$", re.DOTALL)
 _TRIALS = re.compile(r"trials\((?P<inside>.*)\)$", re.DOTALL)
 
 
@@ -34,6 +35,8 @@ class Formula:
     random : tuple of RandomTerm
     frequency : str or None
         The column that counts how often each row occurs.
+    sampling : str or None
+        The column of sampling weights, and the factor that they are scaled within: ``"w, g"``.
     cens, trunc : str or None
         The arguments of ``cens(c, y2)`` and ``trunc(lb=0, ub=10)``.
     """
@@ -46,6 +49,24 @@ class Formula:
     frequency: str | None = None
     cens: str | None = None
     trunc: str | None = None
+    sampling: str | None = None
+
+    @property
+    def weighting(self) -> tuple[str, ...]:
+        """The column of sampling weights, and the factor that they are scaled within if there is one."""
+        return () if self.sampling is None else tuple(part.strip() for part in split(self.sampling, ","))
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The columns with the counts of three or more categories; empty for other responses."""
+        found = counted_columns(self.response)
+        return found if len(found) > 2 else ()
+
+    @property
+    def weights_term(self) -> str:
+        """The term of the sampling weights, empty without."""
+        weights, *within = self.weighting or ("",)
+        return f"weights({', '.join([weights, 'sampling', *within])})" if weights else ""
 
     @property
     def censoring(self) -> tuple[str, str | None] | None:
@@ -78,6 +99,7 @@ class Formula:
     def __str__(self) -> str:
         left = self.response if self.trials is None else f"p({self.response}, {self.trials})"
         beside = [] if self.frequency is None else [f"weights({self.frequency}, frequency)"]
+        beside += [self.weights_term] if self.weights_term else []
         beside += [f"{name}({inside})" for name in ("cens", "trunc") if (inside := getattr(self, name)) is not None]
         return f"{left}{' | ' if beside else ''}{' + '.join(beside)} ~ {self.right}"
 
@@ -162,6 +184,8 @@ def _parse_response(text: str) -> tuple[str, str | None]:
             advice = response_advice(text) or "Write y, p(y, n) or y | trials(n)."
             raise SpecError("The response is not understood.", text, advice)
         return response, match["inside"].strip()
+    if len(columns := counted_columns(text)) > 2:
+        return f"cbind({', '.join(columns)})", None
     for pattern, trials in ((_PROPORTION, "{1}"), (_CBIND, "{0} + ({1})")):
         if (match := pattern.match(text)) and is_call(text):
             inside = [part.strip() for part in split(match["inside"], ",")]
@@ -169,6 +193,13 @@ def _parse_response(text: str) -> tuple[str, str | None]:
                 raise SpecError("Successes of trials need two arguments.", text, "Write p(y, n) or cbind(y, n - y).")
             return inside[0], trials.format(_summand(inside[0]), inside[1])
     return text, None
+
+
+def counted_columns(response: str) -> tuple[str, ...]:
+    """The columns of counts of ``cbind(a, b, c)``, or ``c(a, b, c)`` in Bambi's words; empty for other responses."""
+    match = _COUNTS.match(response)
+    inside = [part.strip() for part in split(match["inside"], ",")] if match and is_call(response) else []
+    return tuple(inside) if inside and all(map(is_column, inside)) else ()
 
 
 def _summand(text: str) -> str:

@@ -36,7 +36,7 @@ from bayes_glmm.spec.several import (
 )
 from bayes_glmm.spec.terms import RandomTerm
 
-_BESIDE = ("trials", "frequency", "cens", "trunc")  # the response, as texts
+_BESIDE = ("trials", "frequency", "sampling", "cens", "trunc")  # the response, as texts
 _PARTS = ("response", *_BESIDE, "fixed", "offset", "random")
 
 
@@ -201,7 +201,8 @@ class ModelSpec:
         additions.check_link(links[found.location.name])
         formulas = {name: formulas[name] for name in links if name in formulas}
         if formula.trials is not None and not found.response.trials:
-            raise SpecError(f"The {found.name} family takes no trials.", str(formula), "Use family='binomial'.")
+            advice = "Leave them out: they are the sums of the counts." if formula.counts else "Use family='binomial'."
+            raise SpecError(f"The {found.name} family takes no trials.", str(formula), advice)
         if formula.trials is None and found.response.trials:
             raise SpecError(
                 f"The {found.name} family needs the number of trials.",

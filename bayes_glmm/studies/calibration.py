@@ -21,6 +21,7 @@ import pandas as pd
 
 from bayes_glmm.design import Problem
 from bayes_glmm.design.recensor import with_response
+from bayes_glmm.design.sampling_weights import refuse_weights
 from bayes_glmm.diagnostics import Check
 from bayes_glmm.diagnostics.check import named
 from bayes_glmm.diagnostics.convergence import check_divergences
@@ -264,6 +265,7 @@ def _check(problem: Problem, replications: int, ranked: int, settings: Settings)
     ------
     SpecError
     """
+    refuse_weights(problem.design, "Calibration by simulation")
     for name, prior in problem.canonical.priors.entries.items():
         # steps, whose thresholds have priors, and thresholds between two that have some
         follows = name in problem.spec.family.steps or (problem.design.tied and name not in problem.priors.given)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Problem
+from bayes_glmm.design.sampling_weights import refuse_weights
 from bayes_glmm.errors import SpecError
 from bayes_glmm.glmm import GLMM, Fit
 from bayes_glmm.posterior import Posterior
@@ -175,6 +176,7 @@ def kfold(
         be integrated out.
     """
     whole = problem_of(model)
+    refuse_weights(whole.design, "Cross-validation")
     unit, names = units_of(whole, by)
     k = len(names) if k is None else min(k, len(names))
     if k < 2:
@@ -203,7 +205,7 @@ def _parts(
         If something cannot be left out.
     """
     rng = np.random.default_rng(seed)
-    if by:
+    if by or problem.design.unit is not None:
         fold = folds_of_levels(unit, k, rng)
     else:
         binary = problem.spec.family.response.is_binary

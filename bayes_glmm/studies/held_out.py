@@ -17,6 +17,7 @@ import numpy as np
 from scipy import special
 
 from bayes_glmm.design import Design, Predictors, RandomBlock, take_rows
+from bayes_glmm.design.trial_rows import log_coefficients
 from bayes_glmm.diagnostics.integrals import NODES, GroupIntegrals, Rows, evaluations
 from bayes_glmm.diagnostics.loo import CHUNK_VALUES
 from bayes_glmm.diagnostics.loo_groups import ERROR, LEAST, MEASURED, VALUES
@@ -102,7 +103,7 @@ def predictive_density(posterior: Posterior, held: HeldOut, seed: int) -> tuple[
         # some of the draws, evenly spread over the chains, are as one chain
         chains = posterior.sample_shape[0] if len(density) == total else 1
         error[units] = mcse_of_mean(np.exp(density - value[units]).T.reshape(len(units), chains, -1))
-    return value, error
+    return value + log_coefficients(held.design, held.unit, len(value)), error
 
 
 def _batches(held: HeldOut, total: int) -> Iterator[np.ndarray]:

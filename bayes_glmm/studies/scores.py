@@ -92,8 +92,9 @@ def units_of(problem: Problem, by: str | None) -> tuple[np.ndarray, pd.Index]:
         For a factor that the model does not have.
     """
     if by is None:
-        rows = len(problem.design.y)
-        return np.arange(rows), pd.RangeIndex(rows, name="row")
+        unit = problem.design.unit
+        unit = np.arange(len(problem.design.y)) if unit is None else unit
+        return unit, pd.RangeIndex(int(unit[-1]) + 1, name="row")
     blocks = {block.group: block for block in problem.design.blocks}
     if by not in blocks:
         raise SpecError(

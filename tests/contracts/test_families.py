@@ -80,6 +80,12 @@ class ZeroInflated:
     def logpmf(self, y: np.ndarray) -> np.ndarray:
         return np.log(np.where(y == 0, self.zi, 0.0) + (1.0 - self.zi) * self.counts.pmf(y))
 
+    def cdf(self, y: np.ndarray) -> np.ndarray:
+        return np.where(y >= 0, self.zi, 0.0) + (1.0 - self.zi) * self.counts.cdf(y)
+
+    def sf(self, y: np.ndarray) -> np.ndarray:
+        return np.where(y >= 0, 1.0 - self.zi, 1.0) * self.counts.sf(y)
+
 
 class Hurdle:
     """Zeros, and a distribution of SciPy given that it is not 0."""
@@ -91,6 +97,12 @@ class Hurdle:
         above = np.log1p(-self.hu) + self.counts.logpmf(y) - self.counts.logsf(0)
         return np.where(y == 0, np.log(self.hu), above)
 
+    def cdf(self, y: np.ndarray) -> np.ndarray:
+        return np.where(y >= 0, self.hu, 0.0) + (1.0 - self.hu) * Truncated(self.counts).cdf(y)
+
+    def sf(self, y: np.ndarray) -> np.ndarray:
+        return np.where(y >= 0, 1.0 - self.hu, 1.0) * Truncated(self.counts).sf(y)
+
 
 class Truncated:
     """A distribution of SciPy given that it is not 0."""
@@ -100,6 +112,12 @@ class Truncated:
 
     def logpmf(self, y: np.ndarray) -> np.ndarray:
         return self.counts.logpmf(y) - self.counts.logsf(0)
+
+    def cdf(self, y: np.ndarray) -> np.ndarray:
+        return np.maximum(self.counts.cdf(y) - self.counts.cdf(0), 0.0) / self.counts.sf(0)
+
+    def sf(self, y: np.ndarray) -> np.ndarray:
+        return np.minimum(self.counts.sf(y) / self.counts.sf(0), 1.0)
 
 
 class ConwayMaxwell:
@@ -133,6 +151,12 @@ class Semicontinuous:
     def logpdf(self, y: np.ndarray) -> np.ndarray:
         above = np.log1p(-self.hu) + self.positive.logpdf(np.where(y > 0, y, 1.0))
         return np.where(y > 0, above, np.log(self.hu))
+
+    def cdf(self, y: np.ndarray) -> np.ndarray:
+        return np.where(y >= 0, self.hu, 0.0) + (1.0 - self.hu) * self.positive.cdf(y)
+
+    def sf(self, y: np.ndarray) -> np.ndarray:
+        return np.where(y >= 0, 1.0 - self.hu, 1.0) * self.positive.sf(y)
 
 
 class Inflated:

@@ -163,6 +163,35 @@ def test_censored_and_truncated_responses_have_bambis_density(
     assert float(_logp(pm, model.backend.model, mapped)) == pytest.approx(found, rel=1e-9)
 
 
+@pytest.mark.parametrize("bounds", [(0.7, None), (None, 6.0), (0.7, 6.0)])
+def test_truncated_lognormals_differ_by_the_single_precision_of_a_root(
+    bounds: tuple[float | None, float | None],
+) -> None:
+    """PyMC divides by a root of 2 that is rounded to 32 bits: with it SciPy's numbers are Bambi's, without it ours."""
+    import pymc as pm
+    from scipy import stats
+
+    y, dist = np.linspace(0.8, 5.5, 7), stats.lognorm(1.0)
+    lower, upper = bounds
+    theirs = pm.logp(pm.Truncated.dist(pm.LogNormal.dist(0.0, 1.0), lower=lower, upper=upper), y).eval()
+    frame, single = pd.DataFrame({"y": y}), float(np.sqrt(np.float32(2.0)))
+    written = ", ".join(
+        f"{name}={value}" for name, value in zip(("lb", "ub"), bounds, strict=True) if value is not None
+    )
+    model = bg.GLMM(f"y | trunc({written}) ~ 1", frame, "lognormal").pymc
+    rows = model.compile_logp(vars=model.observed_RVs, sum=False)
+    point = {name: np.zeros_like(value) for name, value in model.initial_point().items()}
+    (ours,) = rows(point)
+
+    def expected(root: float) -> np.ndarray:
+        share = [stats.norm.cdf(np.log(value) * np.sqrt(2.0) / root) if value else k for k, value in enumerate(bounds)]
+        return dist.logpdf(y) - np.log(share[1] - share[0])
+
+    np.testing.assert_allclose(ours, expected(np.sqrt(2.0)), rtol=1e-12)
+    np.testing.assert_allclose(theirs, expected(single), rtol=1e-12)
+    assert 1e-9 < np.abs(theirs - ours).max() < 2e-8
+
+
 def _logp(pm, model, values):
     """Log density at named values, Jacobians of the transforms left out."""
     logp = model.logp(jacobian=False)

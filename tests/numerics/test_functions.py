@@ -11,7 +11,7 @@ from bayes_glmm.numerics.functions import NUMPY, Functions, log_normal_cdf, pyte
 
 TWO = {"arctan2", "maximum", "minimum"}
 POSITIVE = {"log", "sqrt", "gammaln", "log1p"}
-COMPOSED = {"log_binary", "log_rising", "conway_maxwell"}
+COMPOSED = {"log_binary", "log_rising", "conway_maxwell", "log_gamma_integral", "log_beta_integral"}
 ONE = [name for name in Functions.__dataclass_fields__ if name not in TWO | COMPOSED | {"where"}]
 
 

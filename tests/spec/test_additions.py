@@ -64,7 +64,7 @@ def test_several_terms_are_joined() -> None:
         ("censored(y) ~ x", "gaussian", "not understood"),
         ("y | trunc(a=1) ~ x", "gaussian", "not understood"),
         ("y | trunc(-Inf) ~ x", "gaussian", "lower and an upper"),
-        ("y | cens(c) ~ x", "student_t", "distribution function"),
+        ("y | cens(c) ~ x", "ordered_beta", "distribution function"),
         ("y | trials(n) + cens(c) ~ x", "binomial", "distribution function"),
         ("y | se(s ~ x", "gaussian", "is missing"),
         ("y | s ~ x", "gaussian", "not understood"),

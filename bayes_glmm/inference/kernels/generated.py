@@ -19,7 +19,7 @@ import numpy as np
 
 from bayes_glmm.families import LINKS, Family, Link, Response, family_of_key
 from bayes_glmm.families.observed import log_observed
-from bayes_glmm.families.response import CODES, columns_of
+from bayes_glmm.families.response import CODES, columns_of, read_beside
 from bayes_glmm.inference.kernels.elementary import (
     elementary,
     erfc,
@@ -39,6 +39,7 @@ from bayes_glmm.inference.kernels.elementary import (
 from bayes_glmm.inference.kernels.entries import TOGETHER, Kernel
 from bayes_glmm.numerics.conway_maxwell import conway_maxwell
 from bayes_glmm.numerics.source import ARRAYS, SOURCE, Program, Symbol
+from bayes_glmm.numerics.tail_compiled import beta_rows, gamma_rows
 from bayes_glmm.spec import ModelSpec
 
 # what lines call in compiled loops
@@ -47,6 +48,7 @@ _SCALARS: dict[str, Any] = {
     **{"exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "erfc": erfc, "erfcx": erfcx},
     **{"expit": expit, "softplus": softplus, "log_gamma": log_gamma, "where": where},
     **{"log_binary": log_binary, "log_rising": log_rising, "conway_maxwell": conway_maxwell},
+    **{"log_gamma_integral": gamma_rows(exp, expm1), "log_beta_integral": beta_rows(exp, expm1, log1p)},
 }
 _DATA = frozenset({"y"})
 _CODE = "# The kernel of "  # how the code of a user's own family begins
@@ -124,7 +126,7 @@ def generated(family: str, links: str) -> Kernel:
         statistics=partial(_statistics, arrays["sums"], arrays["columns"]),
         constants=scalars["constants"],
         predictors=scalars["predictors"],
-        beside=max(1, len(columns_of(form))),
+        beside=scalars["columns_beside"],
     )
 
 
@@ -132,7 +134,7 @@ def written(record: Family, links: str, form: tuple[str, ...] = ()) -> str:
     """The code of the kernel of a family: its functions, and how many constants and predictors they take."""
     program = Program()
     one = Symbol(program, "(1.0)")
-    columns = columns_of(form) or ("n",)
+    columns = read_beside(form, record.response.trials)
     data = {name: Symbol(program, name, _DATA) for name in ("y", *columns)}
     predicted = predicted_links(record, links)
     eta_names = [f"eta{k}" for k in range(len(predicted))]
@@ -157,7 +159,7 @@ def written(record: Family, links: str, form: tuple[str, ...] = ()) -> str:
     return "\n".join(
         [
             f"{_CODE}{'~'.join([record.name, *form])}, {links}",
-            f"constants, predictors = {max(len(names), 1)}, {len(predicted)}",
+            f"constants, predictors, columns_beside = {max(len(names), 1)}, {len(predicted)}, {len(columns)}",
             *_function("row", "y, beside, eta, a, log_a", [*beside, *read, *body]),
             *_function("shared", "statistics, a, log_a", [*read, *shared.body()]),
             *_function("sums", "y, beside", [*beside, *shared.sums(of_data)]),

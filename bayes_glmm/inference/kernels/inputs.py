@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayes_glmm.design import Design
-from bayes_glmm.families.response import columns_of
+from bayes_glmm.families.response import read_beside
 from bayes_glmm.inference.kernels.entries import Kernel
 
 
@@ -17,8 +17,9 @@ def response_inputs(kernel: Kernel, design: Design, order: np.ndarray) -> tuple[
     observed = design.observed[order]
     # a family without trials never reads them: y stands in, so that no further memory is passed over
     trials = observed.values if observed.trials is None else observed.trials
-    columns = [getattr(observed, name) for name in columns_of(observed.form)]
-    beside = np.concatenate(columns) if columns else trials
+    names = read_beside(observed.form, observed.trials is not None)
+    columns = [trials if name == "n" else getattr(observed, name) for name in names]
+    beside = columns[0] if len(columns) == 1 else np.concatenate(columns)
     return observed.values, beside, np.asarray(kernel.statistics(observed.values, beside), float)
 
 

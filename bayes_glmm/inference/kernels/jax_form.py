@@ -7,6 +7,7 @@ nothing, and the model is the same for every engine.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -16,12 +17,13 @@ from pytensor.link.jax.dispatch import jax_funcify
 
 from bayes_glmm.families import family_of_key
 from bayes_glmm.families.observed import log_observed
-from bayes_glmm.families.response import columns_of
+from bayes_glmm.families.response import read_beside
 from bayes_glmm.inference.kernels.generated import parts_of, predicted_links, response_of
 from bayes_glmm.inference.kernels.loops import FORMS
 from bayes_glmm.inference.kernels.operation import FusedLogLikelihood
-from bayes_glmm.numerics import conway_maxwell_forms
+from bayes_glmm.numerics import conway_maxwell_forms, tail_integrals
 from bayes_glmm.numerics.functions import ELEMENTARY, completed
+from bayes_glmm.numerics.tail_operations import TailIntegral
 
 _NAMESPACES = (jnp, special, jax.nn)
 
@@ -47,13 +49,22 @@ def _conway_maxwell_of_arrays(*inputs: Any) -> Any:
 
 
 _conway_maxwell.defvjp(lambda *inputs: ((found := _called(*inputs))[0], found), _slopes)
-JAX = completed(
-    **{
-        name: next(getattr(namespace, name) for namespace in _NAMESPACES if hasattr(namespace, name))
-        for name in ELEMENTARY
-    },
-    conway_maxwell=_conway_maxwell_of_arrays,
+_ELEMENTARY = {
+    name: next(getattr(namespace, name) for namespace in _NAMESPACES if hasattr(namespace, name)) for name in ELEMENTARY
+}
+_INTEGRALS = tail_integrals.forms(
+    SimpleNamespace(**_ELEMENTARY),
+    still=jax.lax.stop_gradient,
+    wide=lambda x: jnp.asarray(x, float)[..., None],
+    total=lambda x: x.sum(axis=-1),
 )
+JAX = completed(**_ELEMENTARY, conway_maxwell=_conway_maxwell_of_arrays, **_INTEGRALS)
+
+
+@jax_funcify.register(TailIntegral)
+def _integral_form(op: TailIntegral, **_: Any) -> Callable[..., Any]:
+    # without the slopes, which JAX finds by itself
+    return lambda *inputs: (_INTEGRALS[op.name](*inputs), *inputs)
 
 
 @jax_funcify.register(type(conway_maxwell_forms.pytensor_operation()))
@@ -78,7 +89,9 @@ def _jax_form(op: FusedLogLikelihood, **_: Any) -> Callable[..., Any]:
             eta = {name: (rows[k], link) for k, (name, link) in enumerate(links.items())}
             at = family.at(eta, auxiliary, JAX)
             beside = named["trials"].reshape(-1, len(named["y"]))
-            data = {"y": named["y"]} | dict(zip(columns_of(observed_form) or ("n",), beside, strict=True))
+            data = {"y": named["y"]} | dict(
+                zip(read_beside(observed_form, family.response.trials), beside, strict=True)
+            )
             return log_observed(family, response_of(family, observed_form, data), at, JAX).sum()
 
         value, gradient = jax.value_and_grad(log_likelihood)({name: named[name] for name in form.parameters})
