@@ -177,7 +177,8 @@ class Family:
         A location that is the mean itself is listed once.
         """
         if self.categories:
-            further = [of_parameter(one) for one in self.parameters[1:] if one.links and not self.shared_formula]
+            own = (one for one in self.parameters[1:] if one.links and not one.threshold)
+            further = [] if self.shared_formula else [of_parameter(one) for one in own]
             return {} if self.response.nominal else {one.name: one for one in (self.mean, *further)}
         asked = [self.mean, *map(of_parameter, self.parameters[self.mean_is_location :])]
         reads = tuple(parameter.name for parameter in self.parameters)

@@ -8,7 +8,8 @@ With one linear predictor eta, thresholds c_1, ..., c_{K-1} in any order, and h 
 
 (Tutz 1991; Agresti 2010, chapter 4), with the signs of brms: eta makes higher categories more probable. Under
 symmetric links sratio and cratio are the same model. A discrimination disc multiplies c_k - eta; it is 1 without a
-formula.
+formula. Effects may differ between thresholds: eta + cs_k then stands for eta at c_k, and every probability stays one,
+which it would not under cumulative.
 """
 
 from __future__ import annotations
@@ -97,11 +98,11 @@ def cratio(form: Form) -> Family:
 
 
 def _of_ratio(ratio: _Ratio, form: Form, with_form: Callable[[Form], Family]) -> Family:
-    categories, steps = form.categories, form.steps
+    categories = form.categories
 
     def reached(at: At, k: int) -> tuple[Any, list[Any]]:
         """P(y >= k), and the thresholds less the first."""
-        thresholds, total = thresholds_at(at, steps), 1.0
+        thresholds, total = thresholds_at(at, form), 1.0
         for c in thresholds[: k - 1]:
             one = ratio.at(c, at)
             total = total * ratio.ordered(one.value, one.complement)[1]
@@ -109,7 +110,7 @@ def _of_ratio(ratio: _Ratio, form: Form, with_form: Callable[[Form], Family]) ->
 
     def upper(at: At) -> list[Any]:
         found, total = [], 1.0
-        for c in thresholds_at(at, steps):
+        for c in thresholds_at(at, form):
             one = ratio.at(c, at)
             total = total * ratio.ordered(one.value, one.complement)[1]
             found.append(total)
@@ -124,7 +125,7 @@ def _of_ratio(ratio: _Ratio, form: Form, with_form: Callable[[Form], Family]) ->
 
     def log_density(y: Response, at: At, f: Any) -> Any:
         k, total = y.values, 0.0
-        for j, c in enumerate(thresholds_at(at, steps), start=1):
+        for j, c in enumerate(thresholds_at(at, form), start=1):
             there, on = k > j - 0.5, f.where(k > j + 0.5, 1.0, 0.0)
             stop = f.where(there, f.where(k > j + 0.5, 0.0, 1.0), 0.0)
             total = total + f.log_binary(*ratio.ordered(stop, on), f.where(there, ratio.at(c, at).logit, 0.0))
@@ -149,11 +150,11 @@ def _of_ratio(ratio: _Ratio, form: Form, with_form: Callable[[Form], Family]) ->
 @cache
 def acat(form: Form) -> Family:
     """The adjacent-category family of that form."""
-    categories, steps = form.categories, form.steps
+    categories = form.categories
 
     def logits(at: At) -> list[Any]:
         """Log odds of category k + 1 against k, k = 1, ..., K - 1."""
-        return [_value(at["mu"].eta - c, at).logit for c in thresholds_at(at, steps)]
+        return [_value(at["mu"].eta - c, at).logit for c in thresholds_at(at, form)]
 
     def weights(at: At) -> np.ndarray:
         """Weights proportional to P(y = k), scaled so that the largest is 1 [category, ...]."""
