@@ -78,6 +78,8 @@ class Family:
         What can be asked of each category, in their order, by name; None where it is known.
     thresholds : Thresholds, optional
         Those of ordered categories.
+    score : function, optional
+        ``(scores) -> Functional``, of ordered categories: the mean of scores, one per category in their order.
     shared_formula : bool
         Whether each parameter has the formula of the response.
     correlated_priors : float
@@ -120,6 +122,7 @@ class Family:
     categories: int = 0
     by_category: Mapping[str, tuple[Functional | None, ...]] = field(default_factory=dict)
     thresholds: Thresholds | None = None
+    score: Callable[[tuple[float, ...]], Functional] | None = None
     shared_formula: bool = False
     correlated_priors: float = 0.0
     equation: str = ""

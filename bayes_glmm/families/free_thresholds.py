@@ -33,6 +33,9 @@ from bayes_glmm.families.thresholds import (
     Thresholds,
     discriminated,
     forward,
+    from_category,
+    numbers,
+    only,
     prior_from_quantiles,
     thresholds_at,
 )
@@ -116,6 +119,14 @@ def _of_ratio(ratio: _Ratio, form: Form, with_form: Callable[[Form], Family]) ->
             found.append(total)
         return found
 
+    def every(at: At) -> np.ndarray:
+        left, found = 1.0, []
+        for c in thresholds_at(at, form):
+            stop, on = ratio.ordered((one := ratio.at(c, at)).value, one.complement)
+            found.append(left * stop)
+            left = left * on
+        return np.stack(np.broadcast_arrays(*found, left))
+
     def share(at: At, k: int) -> Any:
         total, thresholds = reached(at, k)
         if k == categories:
@@ -141,10 +152,43 @@ def _of_ratio(ratio: _Ratio, form: Form, with_form: Callable[[Form], Family]) ->
         rising=ratio.rising,
         sides=_reached,
         comparisons=lambda k: _ratio_comparisons(k, categories),
+        shares=every,
+        from_odds=ratios_of_odds,
         meaning=_GOES_ON,
     )
     record = _Record(ratio.name, ratio.title, ratio.equation, thresholds, max(2.0, sqrt(categories - 1.0)))
     return record.family(log_density, share, lambda at, k: reached(at, k)[0], upper, with_form)
+
+
+def ratios_of_odds(odds, shares, left, points):  # type: ignore[no-untyped-def]
+    """Write the probabilities of categories from the odds of going on at each threshold."""
+    last = odds.shape[0]
+    for m in range(points):
+        left[m] = 1.0
+    for k in range(last):
+        for m in range(points):
+            stop = 1.0 / (1.0 + odds[k, m])
+            shares[k, m] = left[m] * stop
+            left[m] = left[m] * odds[k, m] * stop
+    for m in range(points):
+        shares[last, m] = left[m]
+
+
+def products_of_odds(odds, shares, left, points):  # type: ignore[no-untyped-def]
+    """Write the probabilities of categories from the odds between neighbours."""
+    last = odds.shape[0]
+    for m in range(points):
+        shares[0, m] = 1.0
+        left[m] = 1.0
+    for k in range(last):
+        for m in range(points):
+            shares[k + 1, m] = shares[k, m] * odds[k, m]
+            left[m] = left[m] + shares[k + 1, m]
+    for m in range(points):
+        left[m] = 1.0 / left[m]
+    for k in range(last + 1):
+        for m in range(points):
+            shares[k, m] = shares[k, m] * left[m]
 
 
 @cache
@@ -165,6 +209,10 @@ def acat(form: Form) -> Family:
     def share(at: At, k: int) -> Any:
         found = weights(at)
         return found[k - 1] / found.sum(axis=0)
+
+    def every(at: At) -> np.ndarray:
+        found = weights(at)
+        return found / found.sum(axis=0)
 
     def at_least(at: At, k: int) -> Any:
         found = weights(at)
@@ -188,6 +236,9 @@ def acat(form: Form) -> Family:
         rising=True,
         sides=lambda counts: (counts[:-1], counts[1:]),
         comparisons=lambda k: _pairs(k, categories),
+        shares=every,
+        from_odds=products_of_odds,
+        powers=categories - 1,
         meaning="Coefficients refer to the probability of the higher one of two adjacent categories.",
     )
     # a sum of K powers of e^eta with positive weights has no zero within pi / (K - 1) of the real axis
@@ -270,9 +321,6 @@ class _Record:
         form, categories = self.thresholds.form, self.thresholds.form.categories
         above, scale = range(2, categories + 1), DISC.name if form.disc else ""
 
-        def mean(at: At) -> Any:
-            return 1.0 + sum(upper(at))
-
         def variance(at: At) -> Any:
             found = upper(at)
             square = sum((2 * k - 1) * one for k, one in enumerate(found, start=2))
@@ -283,13 +331,24 @@ class _Record:
             uniform = rng.uniform(size=found[0].shape)
             return 1.0 + np.sum([uniform < one for one in found], axis=0)
 
-        def of(name: str, what: str, value: Share, k: int) -> Functional:
+        def of(name: str, what: str, value: Share, k: int, weights: tuple[float, ...]) -> Functional:
             return Functional(
-                name, what, form.reads, lambda at: value(at, k), range="unit", narrow=self.narrow, scale=scale
+                name, what, form.reads, lambda at: value(at, k), range="unit", narrow=self.narrow, weights=weights,
+                scale=scale,
+            )  # fmt: skip
+
+        def score(weights: tuple[float, ...]) -> Functional:
+            def value(at: At) -> Any:
+                steps_up = np.diff(weights)
+                return weights[0] + sum(step * share for step, share in zip(steps_up, upper(at), strict=True))
+
+            return Functional(
+                "mean", "mean score", form.reads, value, range="real", narrow=self.narrow, weights=weights, scale=scale
             )
 
-        each = [of(CATEGORY, "probability of each category", share, k) for k in (1, *above)]
-        from_each = [of("at_least", "probability of at least each category", at_least, k) for k in above]
+        what = "probability of each category", "probability of at least each category"
+        each = [of(CATEGORY, what[0], share, k, only(k, categories)) for k in (1, *above)]
+        from_each = [of("at_least", what[1], at_least, k, from_category(k, categories)) for k in above]
         return Family(
             self.name,
             title=self.title,
@@ -298,7 +357,8 @@ class _Record:
             variance=variance,
             log_density=log_density,
             draw=draw,
-            mean=Functional("mean", "mean score", form.reads, mean, range="real", narrow=self.narrow, scale=scale),
+            mean=score(numbers(categories)),
+            score=score,
             with_categories=lambda labels: with_form(form.named(labels)),
             with_form=with_form,
             categories=categories,

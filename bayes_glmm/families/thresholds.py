@@ -116,6 +116,14 @@ class Thresholds:
     comparisons : function
         ``k -> tuple of (sign, start, stop)``: the sums over thresholds j = start, ..., stop - 1, counted from 0, of
         sign (eta - c_j) that make category k certain as all of them grow.
+    shares : function
+        ``(at) -> array [category, ...]``: the probability of each category; NumPy.
+    from_odds : function
+        ``(odds, shares, left, points)``: writes the probabilities ``shares`` [category, point] of the first points from
+        the odds of the higher side of each threshold under the logit link, [threshold, point], with room for
+        intermediate results, ``left`` [point]. Loops, which numba compiles.
+    powers : int
+        The highest power of odds that these are made of.
     meaning : str
         What a coefficient refers to, as a sentence; empty for the probability of higher categories.
     """
@@ -129,6 +137,9 @@ class Thresholds:
     rising: bool
     sides: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
     comparisons: Callable[[int], tuple[Comparison, ...]]
+    shares: Callable[[At], np.ndarray]
+    from_odds: Callable[..., None]
+    powers: int = 1
     meaning: str = ""
 
     @property
@@ -177,6 +188,27 @@ def thresholds_at(at: At, form: Form) -> list[Any]:
     return [c - at[name].value for c, name in zip(found, form.of_thresholds, strict=True)] if form.specific else found
 
 
+def only(category: int, categories: int) -> tuple[float, ...]:
+    """Weights of the probabilities of categories 1, ..., K: one category."""
+    return tuple(float(k == category) for k in range(1, categories + 1))
+
+
+def from_category(category: int, categories: int) -> tuple[float, ...]:
+    """Weights of the probabilities of categories 1, ..., K: a category and all above it."""
+    return tuple(float(k >= category) for k in range(1, categories + 1))
+
+
+def numbers(categories: int) -> tuple[float, ...]:
+    """The numbers of the categories, 1, ..., K."""
+    return tuple(float(k) for k in range(1, categories + 1))
+
+
+def logits_at(at: At, form: Form) -> np.ndarray:
+    """Under the logit link the log odds of the higher side of each threshold [threshold, ...]."""
+    each = [discriminated(at["mu"].eta - c, at) for c in thresholds_at(at, form)]
+    return np.stack(np.broadcast_arrays(*each))
+
+
 def threshold_columns(steps: tuple[str, ...]) -> np.ndarray:
     """How thresholds follow from the first one and the distinct steps [threshold, 1 + distinct step]."""
     distinct = list(dict.fromkeys(steps))
@@ -194,6 +226,11 @@ def determining(columns: np.ndarray) -> list[int]:
         if np.linalg.matrix_rank(columns[[*found, k]]) > len(found):
             found.append(k)
     return sorted(found)
+
+
+def scale_of(at: At) -> Any:
+    """The discrimination; 1 where there is none."""
+    return at[DISC.name].value if DISC.name in at else 1.0
 
 
 def discriminated(distance: Any, at: At) -> Any:
