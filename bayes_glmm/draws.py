@@ -26,6 +26,7 @@ def to_written(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.Dat
     design : Design
         As written.
     """
+    steps = _steps(data, design)
     for one in design.predictors.fixed:
         columns = canonical.fixed[one.parameter]
         if canonical.mix is not None:  # the independent coefficients, of a sampler in plain coordinates
@@ -34,7 +35,7 @@ def to_written(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.Dat
         if not columns.is_identity:
             data = _with_coefficients(data, columns.to_written(_values(data, one.variable)), one)
     if design.thresholds:
-        data = with_thresholds(data, design)
+        data = with_thresholds(*_lifted(data, steps, design, _lift(data, canonical, design)))
     for block in design.blocks:
         if canonical.carried(block.group):
             data = _carried(data, block, canonical.A[block.group])
@@ -43,12 +44,13 @@ def to_written(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.Dat
 
 def to_canonical(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.Dataset:
     """The reverse of :func:`to_written`; ``design`` is that in canonical columns. The data stay as they are."""
+    steps, lift = _steps(data, design), _lift(data, canonical, design)
     for one in design.predictors.fixed:
         columns = canonical.fixed[one.parameter]
         if not columns.is_identity:
             data = _with_coefficients(data, columns.to_canonical(_values(data, one.variable)), one)
     if design.thresholds:
-        data = with_thresholds(data, design)
+        data = with_thresholds(*_lifted(data, steps, design, -lift))
     for block in design.blocks:
         if canonical.carried(block.group):
             back = canonical.inverse(block.group)
@@ -56,14 +58,43 @@ def to_canonical(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.D
     return data
 
 
-def with_thresholds(data: xr.Dataset, design: Design) -> xr.Dataset:
-    """Draws with the thresholds that go with their intercept, in place of steps and of what samplers alone need."""
-    names = design.steps
-    if THRESHOLD in data:
-        steps = np.diff(_values(data, THRESHOLD), axis=-1)
-    else:
-        intercept = _values(data, design.predictors.location.variable)[..., :1]
-        steps = np.concatenate([intercept[..., :0], *(_values(data, name)[..., None] for name in names)], axis=-1)
+def _steps(data: xr.Dataset, design: Design) -> np.ndarray:
+    """The steps from one threshold to the next [chain, draw, threshold - 1]; none without thresholds."""
+    if THRESHOLD in data and design.thresholds:
+        return np.diff(_values(data, THRESHOLD), axis=-1)
+    names = design.steps if design.thresholds else ()
+    nothing = np.empty((data.sizes["chain"], data.sizes["draw"], 0))
+    return np.concatenate([nothing, *(_values(data, name)[..., None] for name in names)], axis=-1)
+
+
+def _lift(data: xr.Dataset, canonical: Canonical, design: Design) -> np.ndarray:
+    """How much higher thresholds are at x = 0 than at the centre of the columns with effects of their own there.
+
+    From coefficients as written; an array [chain, draw, threshold], or [0] where that is nowhere.
+    """
+    if not canonical.lift.any():
+        return np.zeros(0)
+    return np.concatenate([_values(data, one.variable) for one in design.predictors.fixed], axis=-1) @ canonical.lift.T
+
+
+def _lifted(
+    data: xr.Dataset, steps: np.ndarray, design: Design, lift: np.ndarray
+) -> tuple[xr.Dataset, Design, np.ndarray]:
+    """Draws with an intercept, and steps, of thresholds that are that much higher."""
+    if not lift.any():
+        return data, design, steps
+    location = design.predictors.location
+    beta = _values(data, location.variable).copy()
+    beta[..., 0] -= lift[..., 0]
+    return _with_coefficients(data, beta, location), design, steps + np.diff(lift, axis=-1)
+
+
+def with_thresholds(data: xr.Dataset, design: Design, steps: np.ndarray | None = None) -> xr.Dataset:
+    """Draws with the thresholds that go with their intercept, in place of steps and of what samplers alone need.
+
+    The steps are those of the draws unless they are given.
+    """
+    names, steps = design.steps, _steps(data, design) if steps is None else steps
     own = [canonical_coefficients(LOCATION), canonical_dim(LOCATION), f"{THRESHOLD}_at_centre"]
     base = [THRESHOLD_BASE, f"{THRESHOLD_BASE}_dim_0"]
     data = data.drop_vars([*names, *own, *base, THRESHOLD], errors="ignore")

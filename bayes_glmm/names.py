@@ -1,7 +1,7 @@
 """Names of the variables and dimensions of the draws: one schema, in which the names of the data always win.
 
 ``beta [coefficient]``, the location's, and ``beta_sigma [coefficient_sigma]`` of a further parameter with a formula,
-``beta_mub`` of a category that has a predictor of its own;
+``beta_mub`` of a category that has a predictor of its own, ``beta_cs1`` of the effects at one threshold alone;
 for each grouping factor g ``u_g``, ``z_g`` [g, g_effect], ``sd_g [g_effect]``, ``G_g`` and ``corr_g`` [g_effect,
 g_effect_2], where an effect of a further parameter is called ``sigma_x``; parameters without a formula as scalars;
 thresholds of ordered categories as ``threshold [adjacent]``; the response along ``row``. A grouping factor or a
@@ -24,6 +24,7 @@ KINDS = (
 LOCATION = "mu"  # its variables go without a name of their own
 PARAMETERS = ("sigma", "phi", "nu", "zi", "shape", "hu", "zoi", "coi", "disc")  # further parameters of families
 THRESHOLD, ADJACENT = "threshold", "adjacent"  # between ordered categories, and the dimension along them
+SPECIFIC = "cs"  # effects of columns that differ between thresholds
 THRESHOLD_BASE = f"{THRESHOLD}_base"  # what thresholds of a pattern follow from, in the plain model
 DIMENSIONS = ("chain", "draw", "row", "coefficient", "canonical", ADJACENT)
 _OF_PARAMETERS = [f"{kind}_{name}" for kind in ("beta", "b", "coefficient", "canonical") for name in PARAMETERS]
@@ -60,6 +61,16 @@ def step(category: int) -> str:
     return f"{THRESHOLD}_step_{category}"
 
 
+def specific(threshold: int) -> str:
+    """The parameter whose predictor has the effects at one threshold alone, counted from 1: ``cs1``."""
+    return f"{SPECIFIC}{threshold}"
+
+
+def is_specific(parameter: str) -> bool:
+    """Whether a parameter is that of one threshold."""
+    return parameter.startswith(SPECIFIC) and parameter[len(SPECIFIC) :].isdigit()
+
+
 def level_dim(group: str) -> str:
     """The dimension along the levels of a grouping factor."""
     return f"{group}_level" if _taken(group) else group
@@ -91,6 +102,7 @@ def threshold(between: str) -> str:
 
 
 def _taken(name: str) -> bool:
-    of_categories = (f"{kind}_{LOCATION}" for kind in ("beta", "b", "coefficient", "canonical"))
-    kind = name.startswith((*KINDS, f"{THRESHOLD}_", *of_categories))
+    kinds, several = ("beta", "b", "coefficient", "canonical"), (LOCATION, SPECIFIC)
+    of_several = (f"{kind}_{name}" for kind in kinds for name in several)
+    kind = name.startswith((*KINDS, f"{THRESHOLD}_", *of_several))
     return kind or name in RESERVED or "_effect" in name or name.endswith(("_level", "_response"))

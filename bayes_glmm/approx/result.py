@@ -139,7 +139,9 @@ class ApproxFit(EffectMethods):
     @property
     def coefficients_with_errors(self) -> pd.DataFrame:
         """Name, estimate and standard error of all coefficients; of ordered categories thresholds for the intercept."""
-        found = list(zip(self.layout.terms, self.beta, self.standard_errors, strict=True))
+        pairs = zip(self.layout.coefficients, self.layout.terms, strict=True)
+        names = [self.design.specific.get(key, term) for key, term in pairs]
+        found = list(zip(names, self.beta, self.standard_errors, strict=True))
         if self.design.thresholds:
             found = [*self._thresholds(), *found[1:]]
         return pd.DataFrame(found, columns=["parameter", "estimate", "sd"])

@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from bayes_glmm.approx.result import ApproxFit, Model, RandomEffects
-from bayes_glmm.design import Canonical, Problem
+from bayes_glmm.design import Canonical, Design, Problem
+from bayes_glmm.design.specific import with_steps_at_zero
 from bayes_glmm.likelihood import Layout, Parameters
 from bayes_glmm.numerics.differences import jacobian
 
@@ -50,13 +51,14 @@ def as_written(fit: ApproxFit, model: Model, canonical: Canonical) -> ApproxFit:
 
     def change(x: np.ndarray) -> np.ndarray:
         parameters = fit.layout.parameters(fit.layout.from_free(x) if fit.free else x)
-        vector = layout.vector(_parameters(parameters, canonical))
+        vector = layout.vector(_parameters(parameters, canonical, model.design))
         return layout.to_free(vector) if fit.free else vector
 
     slope = _derivative(change, fit.x, canonical, layout)
+    slope[:, layout.beta] += _of_steps(canonical, model.design, layout)
     return replace(
         written,
-        parameters=_parameters(fit.parameters, canonical),
+        parameters=_parameters(fit.parameters, canonical, model.design),
         layout=layout,
         x=change(fit.x),
         covariance=_carried(slope, fit.covariance),
@@ -73,9 +75,19 @@ def _carried(slope: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     return np.where(depends @ unknown @ depends.T, np.nan, found)
 
 
-def _parameters(parameters: Parameters, canonical: Canonical) -> Parameters:
+def _parameters(parameters: Parameters, canonical: Canonical, design: Design) -> Parameters:
     L = {group: _root(canonical.A[group] @ L) if canonical.carried(group) else L for group, L in parameters.L.items()}
-    return replace(parameters, beta=parameters.beta @ canonical.T.T, L=L)
+    beta = parameters.beta @ canonical.T.T
+    auxiliary = with_steps_at_zero(parameters.auxiliary, beta, canonical, design)
+    return replace(parameters, beta=beta, L=L, auxiliary=auxiliary)
+
+
+def _of_steps(canonical: Canonical, design: Design, layout: Layout) -> np.ndarray:
+    """The derivative of the steps between thresholds, each its own free coordinate, in the coefficients."""
+    found = np.zeros((len(layout.names), len(layout.coefficients)))
+    if canonical.lift.any():
+        found[[layout.names.index(name) for name in design.steps]] = np.diff(canonical.lift, axis=0) @ canonical.T
+    return found
 
 
 def _root(L: np.ndarray) -> np.ndarray:

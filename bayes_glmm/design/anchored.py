@@ -45,7 +45,8 @@ def anchored_at(parameter: Parameter, formula: Formula, names: Sequence[str], X:
 def far_from_anchor(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """Numeric columns of such a parameter whose 0 is outside of the data."""
     for one in design.predictors.fixed:
-        if not spec.family.parameter(one.parameter).anchored:
+        record = spec.family.parameter(one.parameter)
+        if not record.anchored or record.threshold:  # thresholds take a shift of their columns
             continue
         mean, sd = one.X.mean(axis=0), one.X.std(axis=0)
         coded = np.isin(one.X, (0.0, 1.0)).all(axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -24,13 +25,15 @@ from bayes_glmm.design.rank import check_variation, rank_of
 from bayes_glmm.design.repeat import repeated
 from bayes_glmm.design.response import own_columns, read_response, read_trials, response_columns
 from bayes_glmm.design.sampling_weights import read_weights, weight_columns
+from bayes_glmm.design.specific import after_threshold, check_not_common
 from bayes_glmm.design.trial_rows import trial_rows
 from bayes_glmm.design.unanswered import unanswered_rows
 from bayes_glmm.errors import DataError, SpecError
 from bayes_glmm.families import Parameter
-from bayes_glmm.names import effect
+from bayes_glmm.names import SPECIFIC, effect
 from bayes_glmm.numerics.covariance import COVARIANCES, OneCorrelation
 from bayes_glmm.spec import Formula, ModelSpec, RandomTerm
+from bayes_glmm.spec.specific import BOTH_USES
 
 
 def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", "drop"] = "error") -> Design:
@@ -80,12 +83,14 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     if family.response.ordered:
         check_intercept(spec, built[0][1].coefficients)
     effects, blocks = _build_blocks(formulas, rows)
+    predictors = Predictors(tuple(predictor for _, predictor, _ in built), blocks)
+    check_not_common(predictors, formula)
     design = Design(
         response=formula.response,
         success=success,
         y=y,
         trials=trials,
-        predictors=Predictors(tuple(predictor for _, predictor, _ in built), blocks),
+        predictors=predictors,
         data=rows,
         dropped=dropped,
         encoder=Encoder(tuple(fixed for fixed, _, _ in built), effects, inputs),
@@ -136,7 +141,10 @@ def _build_fixed(
     check_variation(names, columns)
     rank = rank_of(columns)
     kept = tuple(names[j] for j in rank.kept)
-    first = anchored_at(parameter, formula, kept, columns[:, rank.kept]) if parameter.anchored else 0
+    first = 0
+    if parameter.anchored:
+        check = after_threshold if parameter.threshold else partial(anchored_at, parameter)
+        first = check(formula, kept, columns[:, rank.kept])
     encoder = FixedEncoder(parameter.name, kept[first:], fixed, formula.offset, rank, first)
     return encoder, encoder.encode(columns, rows), tuple(names[j] for j in rank.aliased)
 
@@ -239,7 +247,8 @@ def _form(term: RandomTerm, effects: Sequence[str]) -> OneCorrelation:
         raise SpecError(
             f"The effects of {term} are {', '.join(effects)}: {record.title} is for the levels of a factor.",
             str(term),
-            f"Write {record.name}(0 + C(f) | {term.group}), with a column f of two levels or more.",
+            f"Write {record.name}(0 + C(f) | {term.group}), with a column f of two levels or more."
+            + (f" {BOTH_USES}" if record.name == SPECIFIC else ""),
         )
     try:
         return record.of(effects)

@@ -27,6 +27,7 @@ from scipy import linalg
 from bayes_glmm.design.block import RandomBlock
 from bayes_glmm.design.design import Design
 from bayes_glmm.design.predictor import Predictor
+from bayes_glmm.names import is_specific
 
 CENTRE = "Intercept[centre]"  # a linear predictor at the centre of its columns, u = 0
 
@@ -42,7 +43,7 @@ class Columns:
     T : array [coefficient, canonical coefficient]
     centre : array [coefficient]
         Weighted means that are taken off X before T applies: where the constant is in the span, X - 1 m' annihilates
-        it exactly. 0 where nothing is centred.
+        it exactly. 0 where nothing is centred. Without a constant, thresholds take what is taken off.
     constant : int or None
         Position of the canonical constant.
     """
@@ -60,8 +61,8 @@ class Columns:
 
     @cached_property
     def is_identity(self) -> bool:
-        """Whether coefficients are the canonical ones."""
-        return bool(np.array_equal(self.T, np.eye(len(self.T))))
+        """Whether coefficients are the canonical ones, of the same columns."""
+        return bool(np.array_equal(self.T, np.eye(len(self.T)))) and not self.centre.any()
 
     def values(self) -> tuple:
         """All fields as values that compare to one bool, which arrays do not."""
@@ -129,7 +130,28 @@ class Canonical:
     @property
     def T(self) -> np.ndarray:
         """That of the coefficients of one parameter after another."""
-        return linalg.block_diag(*(columns.T for columns in self.fixed.values()))
+        found = linalg.block_diag(*(columns.T for columns in self.fixed.values()))
+        if len(self.lift):  # the intercept is less the first threshold
+            found[0] -= self.lift[0] @ found
+        return found
+
+    @cached_property
+    def lift(self) -> np.ndarray:
+        """How much higher each threshold is at x = 0 than at the centre of the columns with effects there alone.
+
+        Per unit of the coefficients, as written, of one parameter after another [threshold, coefficient]; without rows
+        where no columns have such effects.
+        """
+        centres = [
+            columns.centre if is_specific(name) else 0.0 * columns.centre for name, columns in self.fixed.items()
+        ]
+        owners = [name for name in self.fixed if is_specific(name)]
+        found = np.zeros((len(owners), sum(map(len, centres))))
+        ends = np.cumsum([len(one) for one in centres])
+        for (name, end), centre in zip(zip(self.fixed, ends, strict=True), centres, strict=True):
+            if name in owners:
+                found[owners.index(name), end - len(centre) : end] = centre
+        return found
 
     @property
     def is_identity(self) -> bool:

@@ -14,6 +14,7 @@ from bayes_glmm.design.design import Design
 from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.scale import weights
 from bayes_glmm.design.span import Span, span_of
+from bayes_glmm.names import LOCATION, is_specific
 
 _EXACT = 1e-9  # relative residual below which a constant lies in a span
 _ROUNDING = 1e-10  # of a column's size: a mean below it is 0
@@ -51,7 +52,11 @@ def canonical_columns(
         Grouping factors with a prior that holds at the written zero: their effects are not carried.
     """
     w, own = weights(design), own or {}
-    found = {one.parameter: _coefficients(one, w, own.get(one.parameter, ())) for one in design.predictors.fixed}
+    at_centre = "Intercept" not in own.get(LOCATION, ())  # where thresholds have their priors
+    found = {
+        one.parameter: _coefficients(one, w, own.get(one.parameter, ()), at_centre and is_specific(one.parameter))
+        for one in design.predictors.fixed
+    }
     effects = {block.group: _effects(design, block, block.group in literal) for block in design.blocks}
     A, means = ({group: pair[k] for group, pair in effects.items()} for k in (0, 1))
     fixed = {parameter: columns for parameter, (columns, _) in found.items()}
@@ -63,16 +68,22 @@ def conditioned(design: Design) -> Canonical:
     return canonical_columns(design)[0]
 
 
-def _coefficients(predictor: Predictor, w: np.ndarray, own: Collection[str]) -> tuple[Columns, DefaultSpan]:
-    """The canonical columns of one parameter's fixed effects, rows weighted by w, and the span of their default."""
+def _coefficients(
+    predictor: Predictor, w: np.ndarray, own: Collection[str], centred: bool
+) -> tuple[Columns, DefaultSpan]:
+    """The canonical columns of one parameter's fixed effects, rows weighted by w, and the span of their default.
+
+    Those without a constant among them are centred where thresholds take what is taken off.
+    """
     names, X = predictor.coefficients, predictor.X
     T, nothing = np.eye(len(names)), np.zeros(len(names))
     default = [j for j, name in enumerate(names) if name not in own]
     a = constant_in(X)
     if a is None:
-        span = span_of(X[:, default], w)
+        mean = w @ X / w.sum() if centred else nothing
+        span = span_of((X - mean)[:, default], w)
         T[np.ix_(default, default)] = _inverse(span.root)
-        return Columns(names, T, nothing, None), DefaultSpan(tuple(names[j] for j in default), span, None)
+        return Columns(names, T, mean, None), DefaultSpan(tuple(names[j] for j in default), span, None)
     k = names.index("Intercept") if "Intercept" in names else int(np.argmax(np.abs(a)))
     mean = w @ X / w.sum()
     if any(a[j] for j in range(len(names)) if names[j] in own and names[j] != "Intercept"):

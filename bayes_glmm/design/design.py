@@ -51,6 +51,16 @@ class Predictors:
         """The parameters with a predictor, the location first."""
         return tuple(one.parameter for one in self.fixed)
 
+    @property
+    def specific(self) -> tuple[Predictor, ...]:
+        """Those of single thresholds, in their order; none where effects are the same at all."""
+        return tuple(one for one in self.fixed if names.is_specific(one.parameter))
+
+    @property
+    def of_response(self) -> tuple[Predictor, ...]:
+        """Those with effects of the formula of the response: that of the location, and those of single thresholds."""
+        return self.location, *self.specific
+
     def take(self, rows: slice | np.ndarray) -> Predictors:
         """The same of some of the rows, with all levels."""
         return Predictors(
@@ -175,6 +185,15 @@ class Design:
     def coefficients(self) -> tuple[str, ...]:
         """Names of the location's fixed effects, the columns of X."""
         return self.predictors.location.coefficients
+
+    @property
+    def specific(self) -> dict[str, str]:
+        """Effects at single thresholds as people read them, ``x[low|medium]``, by key: ``beta_cs1[x]``."""
+        return {
+            f"{one.variable}[{name}]": f"{name}[{between}]"
+            for one, between in zip(self.predictors.specific, self.thresholds, strict=False)
+            for name in one.coefficients
+        }
 
     @property
     def X(self) -> np.ndarray:

@@ -253,4 +253,5 @@ def mean_columns(spec: ModelSpec) -> tuple[str, ...]:
 
 
 def _expressions(formula: Formula) -> tuple[str, ...]:
-    return formula.fixed, *(term.effects for term in formula.random)
+    specific = [formula.specific] if formula.specific else []
+    return formula.fixed, *specific, *(term.effects for term in formula.random)

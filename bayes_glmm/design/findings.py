@@ -94,15 +94,17 @@ def _separation(spec: ModelSpec, design: Design) -> Iterator[Finding]:
             weight="look",
             parameters=tuple(
                 f"{one.variable}[{name}]"
-                for one in design.predictors.fixed[: len(design.categories) - 1 if kind.nominal else 1]
+                for one in (design.predictors.fixed if kind.nominal else design.predictors.of_response)
                 for name in names
+                if name in one.coefficients
             ),
         )
 
 
 def _unit(design: Design, name: str) -> float:
     """Return the unit of a column: its sd, but 1 for the indicator of a level (a rare level has a small sd)."""
-    column = design.X[:, design.coefficients.index(name)]
+    one = next(one for one in design.predictors.of_response if name in one.coefficients)
+    column = one.X[:, one.coefficients.index(name)]
     return 1.0 if np.isin(column, (0.0, 1.0)).all() else float(column.std()) or 1.0
 
 
@@ -291,7 +293,9 @@ def _capped(spec: ModelSpec, design: Design) -> Iterator[Finding]:
 
 def _scales(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """Columns far larger than others, or far from 0: adaptation starts from one step size for all of them."""
-    yield from _scales_of(design.coefficients, design.X, "fixed effects")
+    of_response = (design.predictors.location, *design.predictors.specific[:1])
+    names = tuple(name for one in of_response for name in one.coefficients)
+    yield from _scales_of(names, np.hstack([one.X for one in of_response]), "fixed effects")
     for block in design.blocks:
         if not set(block.effects) <= set(design.coefficients):  # else it is said already
             yield from _scales_of(block.effects, block.values, f"(... | {block.group})")
@@ -333,7 +337,7 @@ def _number_texts(spec: ModelSpec, design: Design) -> Iterator[Finding]:
 
 def _row_coefficients(spec: ModelSpec, design: Design) -> Iterator[Finding]:
     """As many coefficients as rows, or nearly: successes of several trials may have that, and learn from it."""
-    rows, coefficients = design.X.shape
+    rows, coefficients = len(design.X), sum(len(one.coefficients) for one in design.predictors.of_response)
     if coefficients < rows and (design.trials is not None or 2 * coefficients <= rows):
         return
     yield Finding(

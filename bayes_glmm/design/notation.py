@@ -206,7 +206,10 @@ def _below_thresholds(spec: ModelSpec, design: Design) -> Iterator[str]:
             conditions.insert(0, record.condition.format(y=y))
         given = f" | {', '.join(conditions)}" if conditions else ""
         probability = _linked(spec.link_name, f"P({record.event.format(y=y)}{given})")
-        difference = "η_i − threshold[k|k+1]" if record.rising else "threshold[k|k+1] − η_i"
+        specific = bool(design.predictors.specific)
+        eta = "η_i + cs_k,i" if specific else "η_i"
+        minus = f"({eta})" if specific else eta
+        difference = f"{eta} − threshold[k|k+1]" if record.rising else f"threshold[k|k+1] − {minus}"
         difference = f"disc_i ({difference})" if DISC.name in spec.formulas else difference
         yield f"{probability} = {difference},  k = {_listed(design.categories[:-1], ', ')}"
 
@@ -267,7 +270,9 @@ def _predictor(spec: ModelSpec, design: Design, predictor: Predictor) -> Iterato
 
 
 def _left(spec: ModelSpec, design: Design, parameter: str) -> str:
-    """A parameter under its link; the linear predictor of a category by the name of the category."""
+    """A parameter under its link; the predictor of a category, or of one threshold, by the name of the category."""
+    if number := spec.family.parameter(parameter).threshold:
+        return f"cs_{_braced(design.categories[number - 1])},i"
     if spec.family.response.nominal:
         number = design.predictors.parameters.index(parameter)
         return f"η_{_braced(design.categories[1 + number])},i"

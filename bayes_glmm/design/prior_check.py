@@ -15,7 +15,7 @@ import numpy as np
 
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.foreign import DISTRIBUTIONS
-from bayes_glmm.names import LOCATION, PARAMETERS, THRESHOLD
+from bayes_glmm.names import LOCATION, PARAMETERS, THRESHOLD, is_specific
 from bayes_glmm.spec import Prior
 
 Support = Literal["real", "positive", "unit", "correlation"]
@@ -313,20 +313,20 @@ def addresses(parameter: str, of: str = LOCATION) -> tuple[tuple[str, ...], ...]
     >>> addresses("sd_g[sigma_x]", "sigma")
     (('sd_g[sigma_x]', 'sigma.sd_g[x]'), ('sigma.sd_g',), ('sigma.sd',))
 
-    The predictor of a category, ``mub``, has those of all predictors too:
+    The predictor of a category, ``mub``, or of one threshold, ``cs1``, has those of all predictors too:
 
     >>> addresses("beta_mub[x]", "mub")
     (('beta_mub[x]', 'mub.x'), ('beta_mub', 'mub.beta'), ('beta[x]', 'x'), ('beta',))
     """
-    if is_of_category(of):
+    if is_one_of_several(of):
         general = parameter.replace(f"beta_{of}[", "beta[", 1).replace(f"[{of}_", "[", 1)
         return *_own_addresses(parameter, of), *addresses(general)
     return _own_addresses(parameter, of)
 
 
-def is_of_category(parameter: str) -> bool:
-    """Whether it is the predictor of a category of the response."""
-    return parameter != LOCATION and parameter.startswith(LOCATION)
+def is_one_of_several(parameter: str) -> bool:
+    """Whether it is the predictor of a category of the response, or of one threshold."""
+    return (parameter != LOCATION and parameter.startswith(LOCATION)) or is_specific(parameter)
 
 
 def _own_addresses(parameter: str, of: str) -> tuple[tuple[str, ...], ...]:
@@ -365,11 +365,14 @@ def check_keys(keys: Collection[str], parameters: Mapping[str, str]) -> None:
     """
     meanings: dict[str, dict[str, list[str]]] = {}  # key -> kind and level of what it addresses -> such parameters
     for parameter, of in parameters.items():
-        whose = LOCATION if is_of_category(of) else of
+        whose = LOCATION if is_one_of_several(of) else of
         kind = f"coefficient of {whose}" if is_coefficient(parameter) else parameter.partition("[")[0].partition("_")[0]
-        for rank, level in enumerate(addresses(parameter, of)):
+        levels = addresses(parameter, of)
+        # of one of several predictors its own first, then those of all with the same ranks
+        ranks = len(_own_addresses(parameter, of)) if is_one_of_several(of) else len(levels)
+        for place, level in enumerate(levels):
             for key in level:
-                meanings.setdefault(key, {}).setdefault(f"{kind} {rank}", []).append(parameter)
+                meanings.setdefault(key, {}).setdefault(f"{kind} {place % ranks}", []).append(parameter)
     for key in keys:
         if key not in meanings:
             stands = key.startswith("Intercept") and THRESHOLD in meanings

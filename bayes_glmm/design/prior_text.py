@@ -50,19 +50,20 @@ def _coded(column: np.ndarray) -> bool:
     return bool(np.isin(column, (0.0, 1.0)).all())
 
 
-def weight_of_the_prior(spec: ModelSpec, design: Design, described: DefaultSpan, reach: float) -> tuple[str, ...]:
+def weight_of_the_prior(spec: ModelSpec, design: Design, leverage: np.ndarray, reach: float) -> tuple[str, ...]:
     """What the default prior of the coefficients allows each row, and how many rows it is worth.
 
     Parameters
     ----------
     spec : ModelSpec
     design : Design
-    described : DefaultSpan
+    leverage : array [row]
+        The prior variance of a linear predictor about its centre, for canonical coefficients with sd 1.
     reach : float
         Prior sd of a canonical coefficient.
     """
-    typical = reach * float(np.sqrt(np.average(described.span.leverage, weights=weights(design))))
-    worst = reach * float(np.sqrt(described.span.leverage.max()))
+    typical = reach * float(np.sqrt(np.average(leverage, weights=weights(design))))
+    worst = reach * float(np.sqrt(leverage.max()))
     allowed = (
         f"Prior sd of the linear predictor about its centre: {typical:.3g} in a typical row, {worst:.3g} in the most "
         "extreme row."

@@ -177,7 +177,8 @@ def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Pr
         if design.thresholds and one.parameter == LOCATION:
             marginals = {name: marginals[name] for name in list(marginals)[1:]}
             entries |= threshold_priors(spec, design, given)
-            sources |= threshold_sources(spec, design, given, columns.constant is not None)
+            at_centre = columns.constant is not None or bool(canonical.lift.any())
+            sources |= threshold_sources(spec, design, given, at_centre)
         source = span_source(one, default, columns.centre)
         if mix is not None and mixed(mix)[len(scalars) - len(own) : len(scalars)].any():
             source += f", correlation {spec.family.correlated_priors:g} between categories"
@@ -194,9 +195,11 @@ def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Pr
         entries[name] = given.get(name, prior)
         sources[name] = "given" if name in given else _effect_source(design, canonical, name)
     location = design.predictors.location
-    default = defaults[location.parameter]
-    notes = weight_of_the_prior(spec, design, default, _reach(spec, design, location, default))
-    return Priors(entries, frozenset(given), canonical, scalars, sources, notes if default.columns else ())
+    reach = _reach(spec, design, location, defaults[location.parameter])
+    spans = [defaults[one.parameter] for one in (location, *design.predictors.specific[:1])]
+    leverage = [one.span.leverage for one in spans if one.columns]
+    notes = weight_of_the_prior(spec, design, np.sum(leverage, axis=0), reach) if leverage else ()
+    return Priors(entries, frozenset(given), canonical, scalars, sources, notes)
 
 
 def _has_default(spec: ModelSpec, predictor: Predictor, given: Mapping[str, Prior], canonical: Canonical) -> np.ndarray:

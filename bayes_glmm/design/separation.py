@@ -13,6 +13,8 @@ has x_i'(d_k - d_j) >= 0 for all j, with d_1 = 0. Whether there is such a direct
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.optimize import linprog
 
@@ -45,7 +47,8 @@ def separated(design: Design, response: ResponseKind = BINARY, thresholds: Thres
     X = _scaled(design.X)
     free = np.ptp(X, axis=0) == 0 if len(X) else np.zeros(0, bool)
     if thresholds is not None:
-        side, X, free = _at_thresholds(design.y, X, free, thresholds)
+        own = [_scaled(one.X) for one in design.predictors.specific]
+        side, X, free = _at_thresholds(design.y, X, free, thresholds, own)
     elif response.nominal:
         side, X, free = _against_others(design.y, X, free)
     else:
@@ -56,29 +59,34 @@ def separated(design: Design, response: ResponseKind = BINARY, thresholds: Thres
     while new := [left[j] for j in _separating(side, X[:, left], free[left])]:
         found += new
         left = [j for j in left if j not in new]
-    columns = sorted({j % len(design.coefficients) for j in found})
-    return tuple(design.coefficients[j] for j in columns)
+    specific = [one.coefficients for one in design.predictors.specific]
+    names = [*design.coefficients, *(name for one in specific for name in one)]
+    names *= len(design.categories) if response.nominal else 1
+    return tuple(dict.fromkeys(names[j] for j in sorted(found, key=lambda j: names.index(names[j]))))
 
 
 def _at_thresholds(
-    y: np.ndarray, X: np.ndarray, constant: np.ndarray, thresholds: Thresholds
+    y: np.ndarray, X: np.ndarray, constant: np.ndarray, thresholds: Thresholds, specific: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sides and columns of each row in the comparisons of its category, with which columns are constants.
 
-    Columns of the first threshold and of the distances, all of which are constants, follow those of X; the constant of
-    X is among them.
+    Those of single thresholds [row, column] follow those of X, and then the first threshold and the distances, all of
+    which are constants; the constant of X is among them.
     """
     count = int(y.max()) - 1
     from_first = threshold_columns(thresholds.steps)
-    slopes = np.where(constant, 0.0, X)
+    slopes = np.hstack([np.where(constant, 0.0, X), *specific])
+    owner = np.repeat(np.arange(len(specific)), [one.shape[1] for one in specific])  # the threshold of each column
     sides, columns = [], []
     for k in range(1, count + 2):
         own = np.unique(slopes[y == k], axis=0)
         for side, start, stop in thresholds.comparisons(k):
             between = -from_first[start:stop].sum(axis=0)
+            times = np.concatenate([np.full(X.shape[1], stop - start), (start <= owner) & (owner < stop)])
             sides.append(np.full(len(own), side))
-            columns.append(np.hstack([(stop - start) * own, np.tile(between, (len(own), 1))]))
-    return np.concatenate(sides), np.vstack(columns), np.concatenate([constant, np.ones(from_first.shape[1], bool)])
+            columns.append(np.hstack([times * own, np.tile(between, (len(own), 1))]))
+    constants = [constant, np.zeros(len(owner), bool), np.ones(from_first.shape[1], bool)]
+    return np.concatenate(sides), np.vstack(columns), np.concatenate(constants)
 
 
 def _against_others(y: np.ndarray, X: np.ndarray, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -169,9 +169,15 @@ def _mixed(design: Design, index: np.ndarray, levels: int) -> bool:
 
 
 def _estimable(spec: ModelSpec, design: Design) -> list[bool]:
-    """Which coefficients the response does not separate; the intercept goes with those that it does [coefficient]."""
+    """Which coefficients the response does not separate; the intercept goes with those that it does [coefficient].
+
+    Those of further parameters are not looked at.
+    """
     apart = set(separated(design, spec.family.response, spec.family.thresholds))
-    return [name not in apart and not (apart and name == "Intercept") for name in design.coefficients]
+    apart |= {"Intercept"} if apart else set()
+    of_response = {one.parameter for one in design.predictors.of_response}
+    named = ((one.parameter, name) for one in design.predictors.fixed for name in one.coefficients)
+    return [parameter in of_response and name not in apart for parameter, name in named]
 
 
 def _advice(design: Design, priors: Priors, worst: Conflict, far: list[str]) -> str:
@@ -190,9 +196,10 @@ def _remedy(design: Design, parameter: str, known: str) -> str:
         return "See whether the prior expresses what is known, and report the results under a wider one too."
     kind, _, name = parameter[:-1].partition("[")
     by_name = f'or give a prior in the units of the data, priors={{"{parameter}": ...}}.'
-    if kind != "beta":
+    if kind.startswith("sd_"):
         return f"Center the columns of the random term, (center(x) | {kind.removeprefix('sd_')}), {by_name}"
-    column = design.X[:, design.coefficients.index(name)]
+    predictor = next(one for one in design.predictors.fixed if one.variable == kind)
+    column = predictor.X[:, predictor.coefficients.index(name)]
     if np.isin(column, (0.0, 1.0)).all() and "Intercept" not in design.coefficients:
         return f"Keep the intercept in the formula, which has a prior at the middle of the response, {by_name}"
     powers = ", poly(x, 2) for its powers" if "**" in name or "power" in name or "square" in name else ""

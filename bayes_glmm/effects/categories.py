@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.effects.columns import columns_of_table, free_name
-from bayes_glmm.effects.estimands import chosen_parts
+from bayes_glmm.effects.estimands import Part, chosen_parts
 from bayes_glmm.effects.tidy import Estimates, labelled
 from bayes_glmm.families import Functional
 from bayes_glmm.posterior import Posterior
@@ -17,7 +17,7 @@ CATEGORY = "category"
 
 
 def of_each_part(
-    posterior: Posterior, part: str | None, ask: Callable[[Sequence[Functional]], Sequence[Estimates]]
+    posterior: Posterior, part: Part | None, ask: Callable[[Sequence[Functional]], Sequence[Estimates]]
 ) -> Estimates:
     """The answer to a question about a part of the response; about each category where it has some.
 

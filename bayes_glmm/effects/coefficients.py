@@ -57,7 +57,8 @@ def coefficients(
     Returns
     -------
     Estimates
-        Labels: ``coefficient``, ``effect`` ("conditional").
+        Labels: ``coefficient``, ``effect`` ("conditional"). Effects that differ between thresholds are named after
+        them: ``x[low|medium]``.
 
     Raises
     ------
@@ -71,7 +72,8 @@ def coefficients(
     beta, asked = posterior.coefficients(parameter), Interval(level, interval)
     if parameter == LOCATION and posterior.design.thresholds:
         own = [posterior.array(tied.own)[:, None]] if (tied := posterior.design.tied) else []
-        both = {CONDITIONAL: np.hstack([posterior.array(THRESHOLD), *own, beta[:, 1:]])}
+        specific = [posterior.coefficients(one.parameter) for one in posterior.design.predictors.specific]
+        both = {CONDITIONAL: np.hstack([posterior.array(THRESHOLD), *own, *specific, beta[:, 1:]])}
         return _side_by_side(posterior, both, asked, "Thresholds and conditional coefficients")
     return _side_by_side(posterior, {CONDITIONAL: beta}, asked, "Conditional coefficients", parameter)
 
@@ -200,7 +202,8 @@ def _side_by_side(
     names = posterior.design.predictors.of(parameter).coefficients
     if parameter == LOCATION and posterior.design.thresholds:  # in place of the intercept
         own = [tied.own] if (tied := posterior.design.tied) else []
-        names = (*map(threshold, posterior.design.thresholds), *own, *names[1:])
+        specific = posterior.design.specific.values()
+        names = (*map(threshold, posterior.design.thresholds), *own, *specific, *names[1:])
     labels = pd.DataFrame([(name, effect) for name in names for effect in values], columns=["coefficient", "effect"])
     draws = np.stack(list(values.values()), axis=2).reshape(len(posterior.beta), -1)
     spec = posterior.spec

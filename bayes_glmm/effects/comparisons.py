@@ -17,7 +17,7 @@ from bayes_glmm.design.extrapolation import beyond_data
 from bayes_glmm.effects.averages import averaging, described, labelled, repeats
 from bayes_glmm.effects.categories import of_each_part
 from bayes_glmm.effects.contrasts import Contrast, Setting, Trend, contrasts_of, meant_for
-from bayes_glmm.effects.estimands import Estimand, chosen_estimands
+from bayes_glmm.effects.estimands import Estimand, Part, chosen_estimands
 from bayes_glmm.effects.grid import check_variable, factor_columns, with_value
 from bayes_glmm.effects.patterns import not_determined
 from bayes_glmm.effects.readings import Reading, readings
@@ -44,7 +44,7 @@ def compare(
     seed: int = 0,
     keep: str | Sequence[str] = (),
     weights: str | np.ndarray | None = None,
-    part: str | None = None,
+    part: Part | None = None,
 ) -> Estimates:
     """Compare averaged means at two values of a variable.
 
@@ -207,7 +207,7 @@ def slopes(
     seed: int = 0,
     keep: str | Sequence[str] = (),
     weights: str | np.ndarray | None = None,
-    part: str | None = None,
+    part: Part | None = None,
 ) -> Estimates:
     """Average slope of the mean in a numeric variable: the average over rows of d mean / d x.
 

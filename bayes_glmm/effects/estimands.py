@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,9 @@ import numpy as np
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.families import CATEGORY, Functional
 from bayes_glmm.spec import ModelSpec
+
+Part = str | Mapping[str, float]
+"""What of the response is asked for: the name of a part, or scores of ordered categories, whose mean it is then."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +107,16 @@ def default_part(spec: ModelSpec) -> str:
     return CATEGORY if spec.family.categories else spec.family.mean.name
 
 
-def chosen_parts(part: str | None, spec: ModelSpec, categories: Sequence[str] = ()) -> dict[str | None, Functional]:
+def chosen_parts(part: Part | None, spec: ModelSpec, categories: Sequence[str] = ()) -> dict[str | None, Functional]:
     """The functionals of a part by category; a part that is one number stands under None.
 
     Raises
     ------
     SpecError
-        For a name that is not one of the family's ``parts``, or ``by_category``.
+        For a name that is not one of the family's ``parts``, or ``by_category``, and for scores that are not valid.
     """
+    if isinstance(part, Mapping):
+        return {None: _mean_score(part, spec, categories)}
     name, family = default_part(spec) if part is None else part, spec.family
     if name in family.by_category:
         pairs = zip(categories, family.by_category[name], strict=True)
@@ -118,6 +125,29 @@ def chosen_parts(part: str | None, spec: ModelSpec, categories: Sequence[str] = 
         known = [*family.by_category, *family.parts]
         raise SpecError(f"A {spec.family_name} response has no part {part!r}.", advice=choices(str(part), known))
     return {None: family.parts[name]}
+
+
+def _mean_score(scores: Mapping[Any, Any], spec: ModelSpec, categories: Sequence[str]) -> Functional:
+    """The mean of given scores of ordered categories."""
+    given = {str(label): score for label, score in scores.items()}
+    if spec.family.score is None:
+        raise SpecError(
+            f"A {spec.family_name} response has no ordered categories to give scores.",
+            f"part {given}",
+            "Name a part: part='mean'.",
+        )
+    where = f"scores of {spec.formula.response}: {given}"
+    if unknown := [label for label in given if label not in categories]:
+        raise SpecError(f"The response has no category {unknown[0]!r}.", where, choices(unknown[0], categories))
+    if missing := [label for label in categories if label not in given]:
+        raise SpecError(f"The category {missing[0]!r} has no score.", where, "Give each category a number.")
+    for label, score in given.items():
+        number = isinstance(score, Real) and not isinstance(score, bool)
+        if not number or not math.isfinite(score):
+            raise SpecError(f"The score of {label!r} is not a finite number: {score!r}.", where, "Write a number.")
+    weights = tuple(float(given[label]) for label in categories)
+    shown = ", ".join(f"{label} = {weight:g}" for label, weight in zip(categories, weights, strict=True))
+    return replace(spec.family.score(weights), title=f"mean score ({shown})")
 
 
 def mean_range(spec: ModelSpec) -> str:

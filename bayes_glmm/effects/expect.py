@@ -7,8 +7,9 @@ In this order, whichever applies first:
 - f is a quotient of two functionals: the average of each, divided, which is not the average of the quotient;
 - f is a product of functionals whose parameters have uncorrelated effects: the product of their averages; of two with
   correlated effects: the trapezoidal rule over the effects of one, inside it the average over the other's given them;
-- f reads a discrimination of ordered categories: :mod:`~bayes_glmm.effects.discriminated`;
-- f is a sum of probabilities P(y <= k) of ordered categories: the average of each, whose predictor is c_k - eta;
+- f is a sum of probabilities of ordered categories: with a discrimination :mod:`~bayes_glmm.effects.discriminated`;
+  of thresholds in order the average of each P(y <= k), whose predictor is c_k - eta; of free ones
+  :mod:`~bayes_glmm.effects.shares`;
 - f is proportional to a parameter, and no random effect enters the rest of it: the average of that parameter, by a
   closed form of its link or the trapezoidal rule (:mod:`~bayes_glmm.effects.integrate`), times the rest;
 - the parameter has a log link: E[e^eta1 h(eta2)] = exp(m1 + V11 / 2) E[h(m2 + V12 + sqrt(V22) Z)], a tilt;
@@ -29,6 +30,7 @@ from bayes_glmm.design import Predictors
 from bayes_glmm.effects.discriminated import average_discriminated
 from bayes_glmm.effects.integrate import average_over_normal, covariance_of_predictors, variance_of_predictor
 from bayes_glmm.effects.patterns import same_variance, slices
+from bayes_glmm.effects.shares import average_of_shares
 from bayes_glmm.effects.softmax import average_of_categories
 from bayes_glmm.effects.table import Average, by_table
 from bayes_glmm.effects.trapezoid import (
@@ -106,6 +108,10 @@ def expectations(
         return averages[_places(posterior, functionals)]
     if first.events and not first.scale:
         return _of_events(posterior, functionals, predictors, eta, draws, random[0])
+    if first.weights:
+        average = average_discriminated if first.scale else average_of_shares
+        shares = average(posterior, first, predictors, eta, draws)
+        return np.tensordot(np.array([one.weights for one in functionals]), shares, axes=1)
     return np.stack([expect(posterior, one, predictors, eta, draws) for one in functionals])
 
 
@@ -140,7 +146,7 @@ def expect(
                 f"{functional.title} of {posterior.design.response}, averaged over random effects of {name}",
                 "Use random_effects='zero' or 'known', or another part" + _existing(posterior, functional) + ".",
             )
-    if (functional.events and not functional.scale) or posterior.spec.family.response.nominal:
+    if functional.weights or posterior.spec.family.response.nominal:
         return expectations(posterior, (functional,), predictors, eta, draws)[0]
     if functional.quotient:
         over, under = (expect(posterior, part, predictors, eta, draws) for part in functional.quotient)
@@ -148,8 +154,6 @@ def expect(
     if functional.factors and not _share(predictors, functional.factors):
         averages = [expect(posterior, factor, predictors, eta, draws) for factor in functional.factors]
         return reduce(np.multiply, averages)
-    if functional.scale:
-        return average_discriminated(posterior, functional, predictors, eta, draws)
     if functional.complement is not None and len(random) > 1:
         return 1.0 - expect(posterior, functional.complement, predictors, eta, draws)
     if (pair := _pair_of(functional.factors, random)) is not None:

@@ -15,7 +15,7 @@ import pandas as pd
 from bayes_glmm.effects.averages import averaging, described
 from bayes_glmm.effects.categories import of_each_part
 from bayes_glmm.effects.contrasts import Contrast, Setting, Trend, contrasts_of, meant_for
-from bayes_glmm.effects.estimands import ESTIMANDS, Estimand, chosen_estimands
+from bayes_glmm.effects.estimands import ESTIMANDS, Estimand, Part, chosen_estimands
 from bayes_glmm.effects.readings import Reading, readings
 from bayes_glmm.effects.tidy import Estimates, tidy
 from bayes_glmm.errors import SpecError
@@ -41,7 +41,7 @@ def interact(
     seed: int = 0,
     keep: str | Sequence[str] = (),
     weights: str | np.ndarray | None = None,
-    part: str | None = None,
+    part: Part | None = None,
 ) -> Estimates:
     """Change of a comparison between two values of a moderator, both set for all rows.
 

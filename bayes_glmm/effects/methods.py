@@ -12,6 +12,7 @@ import pandas as pd
 from bayes_glmm.effects.averaged import averaged_means
 from bayes_glmm.effects.coefficients import coefficients, marginal_coefficients
 from bayes_glmm.effects.comparisons import compare, slopes
+from bayes_glmm.effects.estimands import Part
 from bayes_glmm.effects.interactions import interact
 from bayes_glmm.effects.missing import missing_responses
 from bayes_glmm.effects.nakagawa import r_squared_nakagawa
@@ -46,7 +47,7 @@ class EffectMethods(ABC):
         interval: IntervalKind = "eti",
         seed: int = 0,
         keep: str | Sequence[str] = (),
-        part: str | None = None,
+        part: Part | None = None,
     ) -> Estimates:
         """Means or outcomes of rows; see :func:`bayes_glmm.effects.predict`."""
         return self._ask(
@@ -61,7 +62,7 @@ class EffectMethods(ABC):
         level: float = 0.95,
         interval: IntervalKind = "eti",
         seed: int = 0,
-        part: str | None = None,
+        part: Part | None = None,
     ) -> Estimates:
         """Predictions of rows without a response; see :func:`bayes_glmm.effects.missing_responses`."""
         return self._ask(missing_responses, random_effects, scale, level=level, interval=interval, seed=seed, part=part)
@@ -101,7 +102,7 @@ class EffectMethods(ABC):
         seed: int = 0,
         keep: str | Sequence[str] = (),
         weights: str | np.ndarray | None = None,
-        part: str | None = None,
+        part: Part | None = None,
     ) -> Estimates:
         """What changing a variable changes, on average; see :func:`bayes_glmm.effects.compare`."""
         return self._ask(
@@ -121,7 +122,7 @@ class EffectMethods(ABC):
         seed: int = 0,
         keep: str | Sequence[str] = (),
         weights: str | np.ndarray | None = None,
-        part: str | None = None,
+        part: Part | None = None,
     ) -> Estimates:
         """Average derivative of the mean; see :func:`bayes_glmm.effects.slopes`."""
         return self._ask(
@@ -144,7 +145,7 @@ class EffectMethods(ABC):
         seed: int = 0,
         keep: str | Sequence[str] = (),
         weights: str | np.ndarray | None = None,
-        part: str | None = None,
+        part: Part | None = None,
     ) -> Estimates:
         """How a comparison changes with a second variable; see :func:`bayes_glmm.effects.interact`."""
         return self._ask(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bayes_glmm.effects.estimands import Part
 from bayes_glmm.effects.predictions import Scale, predict
 from bayes_glmm.effects.tidy import Estimates
 from bayes_glmm.errors import DataError
@@ -18,7 +19,7 @@ def missing_responses(
     level: float = 0.95,
     interval: IntervalKind = "eti",
     seed: int = 0,
-    part: str | None = None,
+    part: Part | None = None,
 ) -> Estimates:
     """Predict the rows that were left out because their response is missing, and nothing else.
 

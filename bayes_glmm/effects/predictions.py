@@ -15,7 +15,7 @@ from bayes_glmm.design.extrapolation import beyond_data
 from bayes_glmm.design.response import read_trials
 from bayes_glmm.effects.categories import of_each_part
 from bayes_glmm.effects.columns import beside
-from bayes_glmm.effects.estimands import require_mean
+from bayes_glmm.effects.estimands import Part, require_mean
 from bayes_glmm.effects.grid import collapse, columns_read, given_rows, model_columns, observed, with_unread
 from bayes_glmm.effects.patterns import draw_slices, encode, not_determined
 from bayes_glmm.effects.readings import (
@@ -53,7 +53,7 @@ def predict(
     interval: IntervalKind = "eti",
     seed: int = 0,
     keep: str | Sequence[str] = (),
-    part: str | None = None,
+    part: Part | None = None,
 ) -> Estimates:
     """Predict at rows.
 
@@ -82,11 +82,11 @@ def predict(
     keep : str or sequence of str
         Grouping factors at whose own levels to stay, while the others are read so: with ``keep="school"``,
         ``integrated`` is the average over the doctors of each row's own school.
-    part : str, optional
+    part : str or mapping of category to number, optional
         What to predict: ``"mean"``, the default of numbers; a parameter of the family (``"sigma"``, ``"zi"``; ``"mu"``
         where that is not the mean); of counts ``"zero"``, the probability of a zero. Of ordered categories
         ``"category"``, the default, the probability of each; ``"at_least"``, that of each or a higher one; or
-        ``"mean"``, the mean of their numbers 1, 2, ...
+        ``"mean"``, the mean of their numbers 1, 2, ...; a mapping is that of other scores, ``{"low": 0, "high": 5}``.
 
     Returns
     -------

@@ -25,19 +25,24 @@ Average = Callable[[Link, np.ndarray, np.ndarray], np.ndarray]
 
 
 def by_table(function: Average, link: Link, eta: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """As :func:`several_by_table`, of one function with values [draw, row]."""
+    return several_by_table(lambda *of: function(*of)[None], link, eta, variance)[0]
+
+
+def several_by_table(function: Average, link: Link, eta: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """``function(link, eta, variance)`` for one variance a draw, through a table where that saves work.
 
     Parameters
     ----------
     function : function
-        ``average_over_normal`` or ``averaged_predictor``.
+        Such as ``average_over_normal``, with values [function, draw, row].
     link : Link
     eta : array [draw, row]
     variance : array [draw, 1]
 
     Returns
     -------
-    array [draw, row]
+    array [function, draw, row]
     """
     low, high = float(eta.min(initial=np.inf)), float(eta.max(initial=-np.inf))
     if link.averaged is not None or link.strip == 0.0 or not np.isfinite([low, high]).all():
@@ -51,9 +56,10 @@ def by_table(function: Average, link: Link, eta: np.ndarray, variance: np.ndarra
     values = function(link, np.broadcast_to(points, (len(eta), points.size)), variance)
     if not np.isfinite(values).all():  # the link of a mean that is 0 or 1 in floating point
         return function(link, eta, variance)
-    polynomials = values.reshape(len(eta), intervals, DEGREE + 1) @ _interpolation().T
-    result = np.empty_like(eta)
-    _compiled()(eta, low, 1.0 / length, polynomials, result)
+    result = np.empty((len(values), *eta.shape))
+    for own, found in zip(values, result, strict=True):
+        polynomials = own.reshape(len(eta), intervals, DEGREE + 1) @ _interpolation().T
+        _compiled()(eta, low, 1.0 / length, polynomials, found)
     return result
 
 

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -50,6 +51,29 @@ COMPILE_FROM = 20_000_000  # evaluations of h from which the compiled kernel pay
 Integrand = Callable[[np.ndarray], np.ndarray]
 
 
+@dataclass(frozen=True)
+class Fine:
+    """How fine a rule is.
+
+    Attributes
+    ----------
+    digits : float
+        The error asked for is exp(-digits).
+    reach : float
+        Where the nodes end.
+    further : float
+        How much further they reach per unit of the sd, which keeps the relative accuracy of small averages.
+    """
+
+    digits: float = DIGITS
+    reach: float = REACH
+    further: float = 2.0
+
+    def last(self, widest: float) -> float:
+        """Where the nodes end for sds up to the widest: exp(2 eta) puts the peak at z = 2 sd."""
+        return self.reach + self.further * min(widest, 0.5 * FARTHEST)
+
+
 def trapezoid(
     link: Link, function: Integrand, eta: np.ndarray, sd: np.ndarray, shift: np.ndarray, bend: Any = 1.0
 ) -> np.ndarray:
@@ -60,7 +84,7 @@ def trapezoid(
     """
     shape = eta.shape
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        step = _step(link.strip / sd, bend)
+        step = step_for(link.strip / sd, bend)
         extra = np.minimum(shift / sd, FARTHEST)
     rung = np.where(sd > 0.0, np.ceil(RUNGS * np.log2(LONGEST_STEP / step) - 1e-9), -1.0).astype(np.int16).ravel()
     eta, sd, extra = eta.ravel(), sd.ravel(), extra.ravel()
@@ -91,7 +115,7 @@ def _sum(function: Integrand, eta: np.ndarray, sd: np.ndarray, nodes: np.ndarray
     return total
 
 
-def _step(pole: np.ndarray, bend: Any, digits: float = DIGITS) -> np.ndarray:
+def step_for(pole: np.ndarray, bend: Any, digits: float = DIGITS) -> np.ndarray:
     """The longest step whose error is exp(-digits): 2 pi d / step - bend d^2 / 2 = digits at the best d <= pole."""
     d = np.minimum(pole, np.sqrt(2.0 * digits / bend))
     step = 2.0 * math.pi * d / (digits + 0.5 * bend * d * d)
@@ -167,7 +191,7 @@ def line(
     link: Link, widest: float, digits: float = DIGITS, reach: float = REACH, narrow: float = 1.0
 ) -> Iterator[tuple[float, float]]:
     """Nodes and weights of the rule for functions of an h, for sds up to the widest."""
-    step = float(_step(np.asarray(strip_of(link) / narrow / max(widest, 1e-300)), 1.0, digits))
+    step = float(step_for(np.asarray(strip_of(link) / narrow / max(widest, 1e-300)), 1.0, digits))
     last = math.ceil((reach + 2.0 * min(widest, 0.5 * FARTHEST)) / step)  # exp(2 eta) puts the peak at z = 2 sd
     for z in step * np.arange(-last, last + 1):
         yield float(z), step * math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)

@@ -71,8 +71,7 @@ def variance(posterior: Posterior, level: float = 0.95, interval: IntervalKind =
     total = int(np.prod(posterior.sample_shape))
     draws = np.stack([row[3] for row in rows], axis=1) if rows else np.empty((total, 0))
     spec = posterior.spec
-    others = () if spec.family.shared_formula else spec.formulas
-    further = "".join(f", {spec.link_of(name).name} scale of {name}" for name in others)
+    further = "".join(f", {link} scale of {name}" for name, link in spec.stated_links.items())
     description = f"Variation between groups, {spec.scale_name} scale{further}."
     return tidy(draws, labels, Interval(level, interval), posterior.sample_shape, description)
 

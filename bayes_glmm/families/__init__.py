@@ -62,6 +62,7 @@ from bayes_glmm.families.zeros import (
     ZERO_INFLATED_POISSON,
 )
 from bayes_glmm.foreign import family_advice, family_synonym
+from bayes_glmm.names import SPECIFIC
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -141,11 +142,14 @@ def pattern_of(family: Family, thresholds: str | None) -> str:
     return thresholds
 
 
-def in_form(family: Family, thresholds: str, predicted: Collection[str]) -> Family:
-    """A family of ordered categories with that pattern, and a discrimination where it has a formula; others as is."""
+def in_form(family: Family, thresholds: str, predicted: Collection[str], specific: bool = False) -> Family:
+    """A family of ordered categories with that pattern, a discrimination where it has a formula, and specific effects.
+
+    Other families are as they were.
+    """
     if family.with_form is None or family.thresholds is None:
         return family
-    form = replace(family.thresholds.form, pattern=thresholds, disc=DISC.name in predicted)
+    form = replace(family.thresholds.form, pattern=thresholds, disc=DISC.name in predicted, specific=specific)
     return family.with_form(form)
 
 
@@ -178,7 +182,7 @@ def family_of_key(key: str) -> Family:
     if record.with_form is None:
         return record.with_categories(tuple(str(k) for k in range(1, categories + 1)))  # type: ignore[misc]
     pattern = next((word for word in words if word in PATTERNS), FLEXIBLE)
-    return record.with_form(Form(categories, pattern, DISC.name in words))
+    return record.with_form(Form(categories, pattern, DISC.name in words, SPECIFIC in words))
 
 
 def link_of(family: Family, parameter: str, link: str | None = None) -> Link:

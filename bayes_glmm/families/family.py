@@ -75,6 +75,8 @@ class Family:
         What can be asked of each category, in their order, by name; None where it is known.
     thresholds : Thresholds, optional
         Those of ordered categories.
+    score : function, optional
+        ``(scores) -> Functional``, of ordered categories: the mean of scores, one per category in their order.
     shared_formula : bool
         Whether each parameter has the formula of the response.
     correlated_priors : float
@@ -116,6 +118,7 @@ class Family:
     categories: int = 0
     by_category: Mapping[str, tuple[Functional | None, ...]] = field(default_factory=dict)
     thresholds: Thresholds | None = None
+    score: Callable[[tuple[float, ...]], Functional] | None = None
     shared_formula: bool = False
     correlated_priors: float = 0.0
     equation: str = ""
@@ -173,7 +176,8 @@ class Family:
         A location that is the mean itself is listed once.
         """
         if self.categories:
-            further = [of_parameter(one) for one in self.parameters[1:] if one.links and not self.shared_formula]
+            own = (one for one in self.parameters[1:] if one.links and not one.threshold)
+            further = [] if self.shared_formula else [of_parameter(one) for one in own]
             return {} if self.response.nominal else {one.name: one for one in (self.mean, *further)}
         asked = [self.mean, *map(of_parameter, self.parameters[self.mean_is_location :])]
         reads = tuple(parameter.name for parameter in self.parameters)

@@ -8,7 +8,8 @@ With one linear predictor eta, thresholds c_1, ..., c_{K-1} in any order, and h 
 
 (Tutz 1991; Agresti 2010, chapter 4), with the signs of brms: eta makes higher categories more probable. Under
 symmetric links sratio and cratio are the same model. A discrimination disc multiplies c_k - eta; it is 1 without a
-formula.
+formula. Effects may differ between thresholds: eta + cs_k then stands for eta at c_k, and every probability stays one,
+which it would not under cumulative.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ from bayes_glmm.families.thresholds import (
     Thresholds,
     discriminated,
     forward,
+    from_category,
+    numbers,
+    only,
     prior_from_quantiles,
     thresholds_at,
 )
@@ -97,11 +101,11 @@ def cratio(form: Form) -> Family:
 
 
 def _of_ratio(ratio: _Ratio, form: Form, with_form: Callable[[Form], Family]) -> Family:
-    categories, steps = form.categories, form.steps
+    categories = form.categories
 
     def reached(at: At, k: int) -> tuple[Any, list[Any]]:
         """P(y >= k), and the thresholds less the first."""
-        thresholds, total = thresholds_at(at, steps), 1.0
+        thresholds, total = thresholds_at(at, form), 1.0
         for c in thresholds[: k - 1]:
             one = ratio.at(c, at)
             total = total * ratio.ordered(one.value, one.complement)[1]
@@ -109,11 +113,19 @@ def _of_ratio(ratio: _Ratio, form: Form, with_form: Callable[[Form], Family]) ->
 
     def upper(at: At) -> list[Any]:
         found, total = [], 1.0
-        for c in thresholds_at(at, steps):
+        for c in thresholds_at(at, form):
             one = ratio.at(c, at)
             total = total * ratio.ordered(one.value, one.complement)[1]
             found.append(total)
         return found
+
+    def every(at: At) -> np.ndarray:
+        left, found = 1.0, []
+        for c in thresholds_at(at, form):
+            stop, on = ratio.ordered((one := ratio.at(c, at)).value, one.complement)
+            found.append(left * stop)
+            left = left * on
+        return np.stack(np.broadcast_arrays(*found, left))
 
     def share(at: At, k: int) -> Any:
         total, thresholds = reached(at, k)
@@ -124,7 +136,7 @@ def _of_ratio(ratio: _Ratio, form: Form, with_form: Callable[[Form], Family]) ->
 
     def log_density(y: Response, at: At, f: Any) -> Any:
         k, total = y.values, 0.0
-        for j, c in enumerate(thresholds_at(at, steps), start=1):
+        for j, c in enumerate(thresholds_at(at, form), start=1):
             there, on = k > j - 0.5, f.where(k > j + 0.5, 1.0, 0.0)
             stop = f.where(there, f.where(k > j + 0.5, 0.0, 1.0), 0.0)
             total = total + f.log_binary(*ratio.ordered(stop, on), f.where(there, ratio.at(c, at).logit, 0.0))
@@ -140,20 +152,53 @@ def _of_ratio(ratio: _Ratio, form: Form, with_form: Callable[[Form], Family]) ->
         rising=ratio.rising,
         sides=_reached,
         comparisons=lambda k: _ratio_comparisons(k, categories),
+        shares=every,
+        from_odds=ratios_of_odds,
         meaning=_GOES_ON,
     )
     record = _Record(ratio.name, ratio.title, ratio.equation, thresholds, max(2.0, sqrt(categories - 1.0)))
     return record.family(log_density, share, lambda at, k: reached(at, k)[0], upper, with_form)
 
 
+def ratios_of_odds(odds, shares, left, points):  # type: ignore[no-untyped-def]
+    """Write the probabilities of categories from the odds of going on at each threshold."""
+    last = odds.shape[0]
+    for m in range(points):
+        left[m] = 1.0
+    for k in range(last):
+        for m in range(points):
+            stop = 1.0 / (1.0 + odds[k, m])
+            shares[k, m] = left[m] * stop
+            left[m] = left[m] * odds[k, m] * stop
+    for m in range(points):
+        shares[last, m] = left[m]
+
+
+def products_of_odds(odds, shares, left, points):  # type: ignore[no-untyped-def]
+    """Write the probabilities of categories from the odds between neighbours."""
+    last = odds.shape[0]
+    for m in range(points):
+        shares[0, m] = 1.0
+        left[m] = 1.0
+    for k in range(last):
+        for m in range(points):
+            shares[k + 1, m] = shares[k, m] * odds[k, m]
+            left[m] = left[m] + shares[k + 1, m]
+    for m in range(points):
+        left[m] = 1.0 / left[m]
+    for k in range(last + 1):
+        for m in range(points):
+            shares[k, m] = shares[k, m] * left[m]
+
+
 @cache
 def acat(form: Form) -> Family:
     """The adjacent-category family of that form."""
-    categories, steps = form.categories, form.steps
+    categories = form.categories
 
     def logits(at: At) -> list[Any]:
         """Log odds of category k + 1 against k, k = 1, ..., K - 1."""
-        return [_value(at["mu"].eta - c, at).logit for c in thresholds_at(at, steps)]
+        return [_value(at["mu"].eta - c, at).logit for c in thresholds_at(at, form)]
 
     def weights(at: At) -> np.ndarray:
         """Weights proportional to P(y = k), scaled so that the largest is 1 [category, ...]."""
@@ -164,6 +209,10 @@ def acat(form: Form) -> Family:
     def share(at: At, k: int) -> Any:
         found = weights(at)
         return found[k - 1] / found.sum(axis=0)
+
+    def every(at: At) -> np.ndarray:
+        found = weights(at)
+        return found / found.sum(axis=0)
 
     def at_least(at: At, k: int) -> Any:
         found = weights(at)
@@ -187,6 +236,9 @@ def acat(form: Form) -> Family:
         rising=True,
         sides=lambda counts: (counts[:-1], counts[1:]),
         comparisons=lambda k: _pairs(k, categories),
+        shares=every,
+        from_odds=products_of_odds,
+        powers=categories - 1,
         meaning="Coefficients refer to the probability of the higher one of two adjacent categories.",
     )
     # a sum of K powers of e^eta with positive weights has no zero within pi / (K - 1) of the real axis
@@ -269,9 +321,6 @@ class _Record:
         form, categories = self.thresholds.form, self.thresholds.form.categories
         above, scale = range(2, categories + 1), DISC.name if form.disc else ""
 
-        def mean(at: At) -> Any:
-            return 1.0 + sum(upper(at))
-
         def variance(at: At) -> Any:
             found = upper(at)
             square = sum((2 * k - 1) * one for k, one in enumerate(found, start=2))
@@ -282,13 +331,24 @@ class _Record:
             uniform = rng.uniform(size=found[0].shape)
             return 1.0 + np.sum([uniform < one for one in found], axis=0)
 
-        def of(name: str, what: str, value: Share, k: int) -> Functional:
+        def of(name: str, what: str, value: Share, k: int, weights: tuple[float, ...]) -> Functional:
             return Functional(
-                name, what, form.reads, lambda at: value(at, k), range="unit", narrow=self.narrow, scale=scale
+                name, what, form.reads, lambda at: value(at, k), range="unit", narrow=self.narrow, weights=weights,
+                scale=scale,
+            )  # fmt: skip
+
+        def score(weights: tuple[float, ...]) -> Functional:
+            def value(at: At) -> Any:
+                steps_up = np.diff(weights)
+                return weights[0] + sum(step * share for step, share in zip(steps_up, upper(at), strict=True))
+
+            return Functional(
+                "mean", "mean score", form.reads, value, range="real", narrow=self.narrow, weights=weights, scale=scale
             )
 
-        each = [of(CATEGORY, "probability of each category", share, k) for k in (1, *above)]
-        from_each = [of("at_least", "probability of at least each category", at_least, k) for k in above]
+        what = "probability of each category", "probability of at least each category"
+        each = [of(CATEGORY, what[0], share, k, only(k, categories)) for k in (1, *above)]
+        from_each = [of("at_least", what[1], at_least, k, from_category(k, categories)) for k in above]
         return Family(
             self.name,
             title=self.title,
@@ -297,7 +357,8 @@ class _Record:
             variance=variance,
             log_density=log_density,
             draw=draw,
-            mean=Functional("mean", "mean score", form.reads, mean, range="real", narrow=self.narrow, scale=scale),
+            mean=score(numbers(categories)),
+            score=score,
             with_categories=lambda labels: with_form(form.named(labels)),
             with_form=with_form,
             categories=categories,

@@ -48,6 +48,8 @@ class Functional:
     constant, events : float, tuple of (float, function)
         Of ordered categories: it is the constant, plus the weight of each event times P(y <= k), whose threshold the
         function ``(at) -> c_k`` has.
+    weights : tuple of float
+        Of ordered categories: the weight of the probability of each in the sum that it is.
     scale : str
         The parameter that multiplies c_k - eta in these events; empty where none does.
     every : function, optional
@@ -70,6 +72,7 @@ class Functional:
     narrow: float = 1.0
     constant: float = 0.0
     events: tuple[tuple[float, Callable[[At], Any]], ...] = ()
+    weights: tuple[float, ...] = ()
     scale: str = ""
     link: str = ""
     every: Callable[[At], np.ndarray] | None = None

@@ -26,6 +26,9 @@ from bayes_glmm.families.thresholds import (
     Thresholds,
     discriminated,
     forward,
+    from_category,
+    numbers,
+    only,
     prior_from_quantiles,
 )
 from bayes_glmm.families.value import At, Value
@@ -56,9 +59,6 @@ def cumulative(form: Form) -> Family:
         """P(y <= k) for k = 1, ..., K - 1."""
         return [_below(c(at), at).value for c in thresholds]
 
-    def mean(at: At) -> Any:
-        return categories - sum(shares(at))
-
     def variance(at: At) -> Any:
         # y = K - (number of thresholds above), and E of its square by sums of P(y <= k)
         below = shares(at)
@@ -72,21 +72,42 @@ def cumulative(form: Form) -> Family:
 
     log_density = _log_density(categories, steps)
 
+    def every(at: At) -> np.ndarray:
+        each = [np.exp(log_density(Response(float(k)), at, NUMPY)) for k in range(1, categories + 1)]
+        return np.stack(np.broadcast_arrays(*each))
+
     def category(k: int) -> Functional:
         def value(at: At) -> Any:
             return np.exp(log_density(Response(float(k)), at, NUMPY))
 
         upper, lower = thresholds[k - 1 : k], thresholds[k - 2 : k - 1] if k > 1 else []
         events = (*((1.0, c) for c in upper), *((-1.0, c) for c in lower))
-        title, constant = "probability of each category", float(k == categories)
-        return Functional(CATEGORY, title, reads, value, range="unit", constant=constant, events=events, scale=scale)
+        title, constant, weights = "probability of each category", float(k == categories), only(k, categories)
+        return Functional(
+            CATEGORY, title, reads, value, range="unit", constant=constant, events=events, weights=weights, scale=scale
+        )
 
     def at_least(k: int) -> Functional:
         def value(at: At) -> Any:
             return _below(thresholds[k - 2](at), at).complement
 
         title, events = "probability of at least each category", ((-1.0, thresholds[k - 2]),)
-        return Functional("at_least", title, reads, value, range="unit", constant=1.0, events=events, scale=scale)
+        weights = from_category(k, categories)
+        return Functional(
+            "at_least", title, reads, value, range="unit", constant=1.0, events=events, weights=weights, scale=scale
+        )
+
+    def score(weights: tuple[float, ...]) -> Functional:
+        steps_up = np.diff(weights)
+
+        def value(at: At) -> Any:
+            return weights[-1] - sum(step * share for step, share in zip(steps_up, shares(at), strict=True))
+
+        events = tuple((-float(step), c) for step, c in zip(steps_up, thresholds, strict=True))
+        return Functional(
+            "mean", "mean score", reads, value, range="real", constant=weights[-1], events=events, weights=weights,
+            scale=scale,
+        )  # fmt: skip
 
     return Family(
         "cumulative",
@@ -96,16 +117,8 @@ def cumulative(form: Form) -> Family:
         variance=variance,
         log_density=log_density,
         draw=draw,
-        mean=Functional(
-            "mean",
-            "mean score",
-            reads,
-            mean,
-            range="real",
-            constant=float(categories),
-            events=tuple((-1.0, c) for c in thresholds),
-            scale=scale,
-        ),
+        mean=score(numbers(categories)),
+        score=score,
         with_categories=lambda labels: cumulative(form.named(labels)),
         with_form=cumulative,
         categories=categories,
@@ -123,10 +136,27 @@ def cumulative(form: Form) -> Family:
             rising=False,
             sides=lambda counts: (np.cumsum(counts)[:-1], np.cumsum(counts[::-1])[::-1][1:]),
             comparisons=lambda k: _around(k, categories),
+            shares=every,
+            from_odds=between_odds,
         ),
         equation="Cumulative({categories})",
         elsewhere={"brms": "cumulative", "Bambi": "cumulative"},
     )
+
+
+def between_odds(odds, shares, left, points):  # type: ignore[no-untyped-def]
+    """Write the probabilities of categories from the odds of y > k at each threshold."""
+    last = odds.shape[0]
+    for m in range(points):
+        left[m] = 1.0 / (1.0 + odds[0, m])
+        shares[0, m] = left[m]
+    for k in range(1, last):
+        for m in range(points):
+            below = 1.0 / (1.0 + odds[k, m])
+            shares[k, m] = (odds[k - 1, m] - odds[k, m]) * left[m] * below
+            left[m] = below
+    for m in range(points):
+        shares[last, m] = odds[last - 1, m] * left[m]
 
 
 def _marginal(link: str, k: int, categories: int) -> str:

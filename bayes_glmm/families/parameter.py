@@ -47,6 +47,8 @@ class Parameter:
         Scale of the HalfStudentT(3) prior of the sds of its random effects.
     anchored : bool
         Whether the intercept of its predictor is 0, and not estimated. Such a parameter exists only with a formula.
+    threshold : int
+        Of ordered categories: the threshold, counted from 1, whose own effects its predictor has; 0 of others.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Parameter:
     intercept: str = ""
     sd: float = 0.5
     anchored: bool = False
+    threshold: int = 0
 
 
 SIGMA = Parameter(

@@ -4,6 +4,9 @@ Thresholds c_1, ..., c_{K-1} that move together are an intercept of eta. So what
 other families do, and the steps from one threshold to the next as constants of the family: positive ones where the
 thresholds are in order, real ones where they are free. A pattern (:mod:`~bayes_glmm.families.patterns`) gives several
 steps one constant. Where the family has a discrimination, disc, it multiplies c_k - eta.
+
+Where effects differ between thresholds, threshold k has a parameter cs_k with a predictor of these columns, and c_k -
+cs_k takes the place of c_k.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from bayes_glmm.families.link import LINKS
 from bayes_glmm.families.parameter import DISC, Parameter
 from bayes_glmm.families.patterns import FLEXIBLE, PATTERNS
 from bayes_glmm.families.value import At
+from bayes_glmm.names import SPECIFIC, specific
 from bayes_glmm.numerics.functions import NUMPY
 
 Comparison = tuple[float, int, int]
@@ -47,11 +51,14 @@ class Form:
         A name in ``PATTERNS``.
     disc : bool
         Whether there is a discrimination, which has a formula then.
+    specific : bool
+        Whether there are effects that differ between thresholds.
     """
 
     categories: int = 2
     pattern: str = FLEXIBLE
     disc: bool = False
+    specific: bool = False
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -62,17 +69,24 @@ class Form:
     def suffix(self) -> str:
         """What follows the name of the family in its key: "5", "5_equidistant_disc"."""
         pattern = f"_{self.pattern}" if PATTERNS[self.pattern].ties(self.categories) else ""
-        return f"{self.categories}{pattern}{'_disc' if self.disc else ''}"
+        words = (DISC.name if self.disc else "", SPECIFIC if self.specific else "")
+        return "_".join(filter(None, (f"{self.categories}{pattern}", *words)))
+
+    @property
+    def of_thresholds(self) -> tuple[str, ...]:
+        """The parameter that has the effects at each threshold alone; none where effects are the same at all."""
+        return tuple(map(specific, range(1, self.categories))) if self.specific else ()
 
     @property
     def reads(self) -> tuple[str, ...]:
         """All parameters."""
-        return ("mu", *((DISC.name,) if self.disc else ()), *dict.fromkeys(self.steps))
+        return ("mu", *((DISC.name,) if self.disc else ()), *self.of_thresholds, *dict.fromkeys(self.steps))
 
     def parameters(self, ordered: bool) -> tuple[Parameter, ...]:
         """The records of all parameters, of thresholds in order or not."""
         disc = (DISC,) if self.disc else ()
-        return (_PREDICTOR, *disc, *(step_parameter(name, ordered) for name in dict.fromkeys(self.steps)))
+        own = (specific_parameter(k) for k in range(1, len(self.of_thresholds) + 1))
+        return (_PREDICTOR, *disc, *own, *(step_parameter(name, ordered) for name in dict.fromkeys(self.steps)))
 
     def named(self, labels: tuple[str, ...]) -> Form:
         """The same for these categories."""
@@ -102,6 +116,14 @@ class Thresholds:
     comparisons : function
         ``k -> tuple of (sign, start, stop)``: the sums over thresholds j = start, ..., stop - 1, counted from 0, of
         sign (eta - c_j) that make category k certain as all of them grow.
+    shares : function
+        ``(at) -> array [category, ...]``: the probability of each category; NumPy.
+    from_odds : function
+        ``(odds, shares, left, points)``: writes the probabilities ``shares`` [category, point] of the first points from
+        the odds of the higher side of each threshold under the logit link, [threshold, point], with room for
+        intermediate results, ``left`` [point]. Loops, which numba compiles.
+    powers : int
+        The highest power of odds that these are made of.
     meaning : str
         What a coefficient refers to, as a sentence; empty for the probability of higher categories.
     """
@@ -115,6 +137,9 @@ class Thresholds:
     rising: bool
     sides: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
     comparisons: Callable[[int], tuple[Comparison, ...]]
+    shares: Callable[[At], np.ndarray]
+    from_odds: Callable[..., None]
+    powers: int = 1
     meaning: str = ""
 
     @property
@@ -141,12 +166,47 @@ def step_parameter(name: str, ordered: bool) -> Parameter:
     return Parameter(name, (), "real", "Flat()", title="difference of two thresholds")
 
 
-def thresholds_at(at: At, steps: tuple[str, ...]) -> list[Any]:
-    """Each threshold less the first."""
+def specific_parameter(threshold: int) -> Parameter:
+    """What is added to eta at one threshold alone, counted from 1."""
+    return Parameter(
+        specific(threshold),
+        ("identity",),
+        "real",
+        title=f"effects at threshold {threshold} alone",
+        reach=2.5,
+        sd=2.5,
+        anchored=True,
+        threshold=threshold,
+    )
+
+
+def thresholds_at(at: At, form: Form) -> list[Any]:
+    """Each threshold less the first, and less what is added to eta there alone."""
     found: list[Any] = [0.0]
-    for name in steps:
+    for name in form.steps:
         found.append(found[-1] + at[name].value)
-    return found
+    return [c - at[name].value for c, name in zip(found, form.of_thresholds, strict=True)] if form.specific else found
+
+
+def only(category: int, categories: int) -> tuple[float, ...]:
+    """Weights of the probabilities of categories 1, ..., K: one category."""
+    return tuple(float(k == category) for k in range(1, categories + 1))
+
+
+def from_category(category: int, categories: int) -> tuple[float, ...]:
+    """Weights of the probabilities of categories 1, ..., K: a category and all above it."""
+    return tuple(float(k >= category) for k in range(1, categories + 1))
+
+
+def numbers(categories: int) -> tuple[float, ...]:
+    """The numbers of the categories, 1, ..., K."""
+    return tuple(float(k) for k in range(1, categories + 1))
+
+
+def logits_at(at: At, form: Form) -> np.ndarray:
+    """Under the logit link the log odds of the higher side of each threshold [threshold, ...]."""
+    each = [discriminated(at["mu"].eta - c, at) for c in thresholds_at(at, form)]
+    return np.stack(np.broadcast_arrays(*each))
 
 
 def threshold_columns(steps: tuple[str, ...]) -> np.ndarray:
@@ -166,6 +226,11 @@ def determining(columns: np.ndarray) -> list[int]:
         if np.linalg.matrix_rank(columns[[*found, k]]) > len(found):
             found.append(k)
     return sorted(found)
+
+
+def scale_of(at: At) -> Any:
+    """The discrimination; 1 where there is none."""
+    return at[DISC.name].value if DISC.name in at else 1.0
 
 
 def discriminated(distance: Any, at: At) -> Any:

@@ -64,8 +64,8 @@ _FUNCTIONS: dict[str, str] = {
         ("ar", "ar1", "arma", "ou", "cosy", "car", "sar", "mat", "exp_cov", "toep", "rr", "fcor", "unstr"),
         f"Covariances of effects are {_COVARIANCES}; residuals have none. Write (x | g) or (1 | g) for others.",
     ),
-    "cs": "Category-specific effects, one coefficient of {x} per threshold, are not supported: write {x} for one at "
-    "all thresholds. Effects of groups with one correlation are cs(0 + f | g).",
+    "cs": "Effects that differ between thresholds are a term of their own, + cs({x}), with interactions inside: "
+    "cs({x}:z). Random effects have none; their covariance with one correlation is cs(0 + f | g).",
     "mm": "Multi-membership is not supported. Write one grouping factor: (1 | g).",
     "gr": "Write the column itself: (1 | {x}).",
     # the left-hand side

@@ -9,6 +9,7 @@ import numpy as np
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.design.canonical_columns import conditioned, constant_in
 from bayes_glmm.design.scale import middle_of, spread
+from bayes_glmm.design.specific import with_steps_at_zero
 from bayes_glmm.design.thresholds import starting_steps
 from bayes_glmm.likelihood.factor import factorise
 from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
@@ -76,7 +77,9 @@ def conditioned_start(likelihood: Likelihood) -> tuple[Parameters, np.ndarray, n
     )
     T = canonical.T
     found, precision = starting_parameters(replace(likelihood, design=design))
-    return replace(found, beta=T @ found.beta), np.linalg.inv(precision), T
+    beta = T @ found.beta
+    auxiliary = with_steps_at_zero(found.auxiliary, beta, canonical, likelihood.design)
+    return replace(found, beta=beta, auxiliary=auxiliary), np.linalg.inv(precision), T
 
 
 def _root(block: RandomBlock, sd: np.ndarray) -> np.ndarray:

@@ -66,7 +66,7 @@ def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood)
     with pm.Model(coords=model_labels(problem)) as model:
         beta = coefficients(design.predictors.fixed[bool(design.thresholds) :], priors)
         if design.thresholds:
-            beta[LOCATION] = _below_thresholds(problem)
+            beta[LOCATION] = _below_thresholds(problem, beta)
         steps = _steps(spec, model)
         u = {block.group: random_effects(block, priors) for block in design.blocks}
         auxiliary = auxiliary_parameters(spec, priors, steps)
@@ -121,11 +121,15 @@ def fixed_effects(predictor: Predictor, priors: Priors) -> pt.TensorVariable | N
     return pm.Deterministic(predictor.variable, beta, dims=predictor.dim)
 
 
-def _below_thresholds(problem: Problem) -> pt.TensorVariable:
-    """Add ``threshold`` and the coefficients, whose intercept is less the first threshold, to the model in context."""
+def _below_thresholds(problem: Problem, others: Coefficients) -> pt.TensorVariable:
+    """Add ``threshold`` and the coefficients, whose intercept is less the first threshold, to the model in context.
+
+    ``others`` are the coefficients of further parameters.
+    """
     design, priors = problem.design, problem.priors
     predictor, columns = design.predictors.location, priors.canonical.location
-    at_zero = columns.constant is None
+    lift = priors.canonical.lift[:, len(predictor.coefficients) :]
+    at_zero = columns.constant is None and not lift.any()
     name = THRESHOLD if at_zero else f"{THRESHOLD}_at_centre"
     if design.tied is not None:
         threshold = tied_thresholds(name, priors.thresholds, design.steps, in_order(problem.spec))
@@ -138,7 +142,11 @@ def _below_thresholds(problem: Problem) -> pt.TensorVariable:
         scalars = [priors.scalars[f"{predictor.variable}[{name}]"] for name in names]
         slopes = vector_variable(canonical_coefficients(LOCATION), names, scalars, canonical_dim(LOCATION), "real")
         b = pt.concatenate([b, slopes])
-    beta = pm.Deterministic(predictor.variable, pt.dot(columns.T, b), dims=predictor.dim)
+    beta = pt.dot(columns.T, b)
+    if lift.any():  # columns with effects of their own at each threshold are about their means
+        lifted = pt.dot(lift, pt.concatenate([one for one in others.values() if one is not None]))
+        threshold, beta = threshold + lifted, pt.inc_subtensor(beta[0], -lifted[0])
+    beta = pm.Deterministic(predictor.variable, beta, dims=predictor.dim)
     if not at_zero:
         pm.Deterministic(THRESHOLD, threshold - threshold[0] - beta[0], dims=ADJACENT)
     return beta

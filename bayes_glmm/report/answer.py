@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bayes_glmm.effects import Estimates
+from bayes_glmm.effects.estimands import Part
 
 
 @dataclass(frozen=True)
@@ -27,4 +28,4 @@ class Answer:
     question: str
     variable: str
     estimates: Estimates
-    part: str | None = None
+    part: Part | None = None

@@ -147,6 +147,5 @@ def _groups(posterior: Posterior) -> list[str]:
 
 
 def _links(spec: ModelSpec) -> str:
-    links = {} if spec.family.shared_formula else spec.links
-    further = "".join(f", {link} link of {name}" for name, link in links.items())
+    further = "".join(f", {link} link of {name}" for name, link in spec.stated_links.items())
     return f"{spec.link_name} link{further}"

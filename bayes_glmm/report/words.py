@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from bayes_glmm.effects import Estimates
-from bayes_glmm.effects.estimands import chosen_parts, default_part
+from bayes_glmm.effects.estimands import Part, chosen_parts, default_part
 from bayes_glmm.plots.point import mean_text
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.html import number
@@ -38,7 +38,7 @@ class Scale:
     category: str = ""
 
 
-def scale_of(posterior: Posterior, part: str | None = None) -> Scale:
+def scale_of(posterior: Posterior, part: Part | None = None) -> Scale:
     """The scale of the mean of the response, or another part of it: probabilities differ by percentage points."""
     design, kind = posterior.design, posterior.spec.family.response
     response = design.response.strip("`")

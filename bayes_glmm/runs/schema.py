@@ -152,7 +152,7 @@ class EffectSection(Section):
         Population-averaged, and conditional at u = 0, by default.
     keep : str or list of str, optional
         Grouping factors at whose own levels to stay.
-    part : str, optional
+    part : str or mapping of category to number, optional
         What of the response is asked for; see :func:`bayes_glmm.effects.predict`.
     question : str, optional
         The question in words: the title of the answer in the report. Without it the title is made from the other keys.
@@ -165,7 +165,7 @@ class EffectSection(Section):
     by: Names | None = None
     random_effects: Names = ["integrated", "zero"]
     keep: Names = []
-    part: str | None = None
+    part: str | dict[str, float] | None = None
     question: str | None = None
 
     @property

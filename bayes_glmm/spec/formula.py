@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from bayes_glmm.errors import SpecError, is_storable
 from bayes_glmm.foreign import bar_advice, formula_advice, keyword_advice, response_advice
+from bayes_glmm.names import SPECIFIC
 from bayes_glmm.spec.covariances import with_covariance
+from bayes_glmm.spec.specific import specific_effects
 from bayes_glmm.spec.splitting import check_balanced, depths, is_call, is_column, is_wrapped, split, without_quotes
 from bayes_glmm.spec.terms import RandomTerm
 
@@ -39,6 +41,8 @@ class Formula:
         The column of sampling weights, and the factor that they are scaled within: ``"w, g"``.
     cens, trunc : str or None
         The arguments of ``cens(c, y2)`` and ``trunc(lb=0, ub=10)``.
+    specific : str
+        Fixed effects that differ between the thresholds of ordered categories, what is in ``cs()``; empty without.
     """
 
     response: str
@@ -50,6 +54,7 @@ class Formula:
     cens: str | None = None
     trunc: str | None = None
     sampling: str | None = None
+    specific: str = ""
 
     @property
     def weighting(self) -> tuple[str, ...]:
@@ -94,7 +99,12 @@ class Formula:
     def right(self) -> str:
         """The right-hand side."""
         offset = [] if self.offset is None else [f"offset({self.offset})"]
-        return " + ".join([self.fixed, *offset, *map(str, self.random)])
+        return " + ".join([self.all_fixed, *offset, *map(str, self.random)])
+
+    @property
+    def all_fixed(self) -> str:
+        """The fixed effects as they are written, with those that differ between thresholds."""
+        return " + ".join([self.fixed, *([f"{SPECIFIC}({self.specific})"] if self.specific else [])])
 
     def __str__(self) -> str:
         left = self.response if self.trials is None else f"p({self.response}, {self.trials})"
@@ -141,6 +151,7 @@ def parse_formula(text: str) -> Formula:
     fixed: list[str] = []
     offsets: list[str] = []
     random: list[RandomTerm] = []
+    specific: list[str] = []
     for sign, term in _signed_terms(sides[1]):
         if is_wrapped(term) and len(split(term[1:-1], "|")) > 1:
             if sign == "-":
@@ -148,6 +159,8 @@ def parse_formula(text: str) -> Formula:
             random.extend(_parse_random(term))
         elif (found := with_covariance(term)) and sign == "+":
             random.extend(found.of(one) for one in _parse_random(found.term))
+        elif (inside := specific_effects(term, sign)) is not None:
+            specific.append(inside)
         elif match := re.match(r"offset\s*(?=\()", term):
             offsets.append(_offset(term, term[match.end() :], sign))
         elif "|" in without_quotes(term):
@@ -162,7 +175,7 @@ def parse_formula(text: str) -> Formula:
             fixed.append(f"{sign} {term}")
     fixed_text = " ".join(fixed).removeprefix("+ ") or "1"
     offset = offsets[0] if len(offsets) == 1 else " + ".join(map(_summand, offsets)) or None
-    return Formula(response, fixed_text, tuple(random), trials, offset)
+    return Formula(response, fixed_text, tuple(random), trials, offset, specific=" + ".join(specific))
 
 
 def _offset(term: str, bracket: str, sign: str) -> str:

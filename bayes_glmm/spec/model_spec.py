@@ -20,6 +20,7 @@ from bayes_glmm.families import (
     own_family,
     pattern_of,
 )
+from bayes_glmm.names import is_specific
 from bayes_glmm.numerics.functions import Functions
 from bayes_glmm.spec.additions import Additions
 from bayes_glmm.spec.formula import Formula
@@ -34,6 +35,7 @@ from bayes_glmm.spec.several import (
     links_of,
     read_formulas,
 )
+from bayes_glmm.spec.specific import check_specific
 from bayes_glmm.spec.terms import RandomTerm
 
 _BESIDE = ("trials", "frequency", "sampling", "cens", "trunc")  # the response, as texts
@@ -158,7 +160,7 @@ class ModelSpec:
             if not isinstance(terms, Sequence) or isinstance(terms, str):
                 raise SpecError(f"The random terms are a {type(terms).__name__}.", advice="Give a list of them.")
             random = tuple(random_term(term) for term in terms)
-            given = {key: mapping.get(key) for key in (*_BESIDE, "offset")}
+            given: dict[str, Any] = {key: mapping.get(key) for key in (*_BESIDE, "offset")}
             parts_text = Formula(mapping["response"], mapping.get("fixed", "1"), random, **given)
             written = str(parts_text)
         return cls.from_formula(
@@ -186,7 +188,8 @@ class ModelSpec:
         own = own_family(family) if isinstance(family, Family) else None
         found = own or get_family(family_name(family))
         pattern = pattern_of(found, thresholds)
-        found = in_form(found, pattern, formulas)
+        found = in_form(found, pattern, formulas, bool(formula.specific))
+        check_specific(found, pattern, formula, formulas)
         additions.check_family(found)
         if reference and not found.response.nominal:
             raise SpecError(
@@ -227,7 +230,7 @@ class ModelSpec:
         formula = self.formula
         result: dict[str, Any] = {"response": formula.response}
         result |= {key: value for key in _BESIDE if (value := getattr(formula, key)) is not None}
-        result["fixed"] = formula.fixed
+        result["fixed"] = formula.all_fixed
         if formula.random:
             result["random"] = [
                 {"effects": term.effects, "group": term.group, "correlated": term.correlated}
@@ -237,9 +240,9 @@ class ModelSpec:
             ]
         if formula.offset is not None:
             result["offset"] = formula.offset
-        if further := self.of_categories if self.family.shared_formula else self.formulas:
-            result["formulas"] = {name: one.right for name, one in further.items()}
-        links = {} if self.family.shared_formula else self.links
+        if self.stated:
+            result["formulas"] = {name: one.right for name, one in self.stated.items()}
+        links = self.stated_links
         link = {self.family.location.name: self.link_name} | links if links else self.link_name
         result |= {"family": self.family_name, "link": link}
         if self.thresholds != FLEXIBLE:
@@ -253,7 +256,8 @@ class ModelSpec:
     @property
     def family(self) -> Family:
         """The family record, in the form that was asked for, with the number of categories of the data."""
-        record = in_form(self.own or get_family(self.family_name), self.thresholds, self.formulas)
+        base, specific = self.own or get_family(self.family_name), bool(self.formula.specific)
+        record = in_form(base, self.thresholds, self.formulas, specific)
         return record.with_categories(self.categories) if record.with_categories and self.categories else record
 
     @property
@@ -292,8 +296,19 @@ class ModelSpec:
     @property
     def asked(self) -> tuple[Formula, ...]:
         """The formulas as they were written."""
-        further = self.of_categories if self.family.shared_formula else self.formulas
-        return self.formula, *further.values()
+        return self.formula, *self.stated.values()
+
+    @property
+    def stated(self) -> dict[str, Formula]:
+        """The formulas beside that of the response, as they were written: without those that follow from it."""
+        if self.family.shared_formula:
+            return self.of_categories
+        return {name: one for name, one in self.formulas.items() if not is_specific(name)}
+
+    @property
+    def stated_links(self) -> dict[str, str]:
+        """The link of each of these formulas that has one of its own."""
+        return {} if self.family.shared_formula else {name: self.links[name] for name in self.stated}
 
     @property
     def auxiliary(self) -> dict[str, Parameter]:
@@ -333,7 +348,8 @@ class ModelSpec:
     def of(self, categories: Sequence[str]) -> ModelSpec:
         """The same for data with these categories of the response; itself for a response of numbers.
 
-        Where each category has a predictor of its own, it has the formula of the response unless it has its own.
+        Where each category has a predictor of its own, it has the formula of the response unless it has its own. Each
+        threshold gets a predictor of the effects that differ between thresholds.
 
         Raises
         ------
@@ -343,6 +359,10 @@ class ModelSpec:
         if not categories:
             return self
         found = replace(self, categories=tuple(categories))
+        if self.formula.specific:
+            names = [one.name for one in found.family.parameters if one.threshold]
+            own = {name: Formula(name, self.formula.specific) for name in names}
+            return replace(found, formulas=self.stated | own, links=self.stated_links | dict.fromkeys(own, "identity"))
         if not found.family.shared_formula:
             return found
         formulas = formulas_of_categories(found.family, self.formula, self.of_categories, categories)
@@ -355,8 +375,7 @@ class ModelSpec:
         return "; ".join(map(str, self.asked))
 
     def __str__(self) -> str:
-        links = {} if self.family.shared_formula else self.links
-        further = "".join(f", {link} link of {name}" for name, link in links.items())
+        further = "".join(f", {link} link of {name}" for name, link in self.stated_links.items())
         further += "" if self.thresholds == FLEXIBLE else f", {self.thresholds} thresholds"
         further += f", reference {self.reference}" if self.reference else ""
         return f"{self.written}   [{self.family_name}, {self.link_name} link{further}]"

@@ -137,3 +137,11 @@ def test_model_in_parts_takes_numbers_as_formula_text(write):
     assert (model.trials, model.fixed) == ("12", "1")
     assert model.random is not None
     assert model.random[0].effects == "1"
+
+
+def test_scores_of_categories_are_a_part(write):
+    text = GOOD.replace("  - compare: treatment\n", "  - compare: treatment\n    part: {low: 0, high: 2.5}\n")
+    config, _ = read_config(write(text))
+    assert config.effects is not None
+    assert config.effects[0].part == {"low": 0.0, "high": 2.5}
+    assert "line 13" in error_of(write(text.replace("2.5", "much")))

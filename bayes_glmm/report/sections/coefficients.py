@@ -87,7 +87,7 @@ def _by_category(posterior: Posterior) -> Markup:
 def _further(posterior: Posterior) -> Iterator[Markup]:
     """The coefficients of further parameters."""
     spec = posterior.spec
-    for name in spec.formulas:
+    for name in spec.stated:
         title = spec.family.auxiliary[name].title or name
         found = coefficients(posterior, name).table
         if not len(found):  # known row by row
