@@ -35,7 +35,7 @@ def data() -> pd.DataFrame:
     )
 
 
-Density = Callable[[np.ndarray, pd.DataFrame], np.ndarray]
+Density = Callable[[np.ndarray, pd.DataFrame], Any]
 CASES: list[tuple[str, str, Density]] = [
     ("count", "poisson", lambda eta, d: stats.poisson.logpmf(d["count"], np.exp(eta))),
     ("p(successes, n)", "binomial", lambda eta, d: stats.binom.logpmf(d["successes"], d["n"], special.expit(eta))),

@@ -78,8 +78,10 @@ def test_leave_one_out_leaves_out_rows_of_counts(posterior: bg.Posterior) -> Non
     loo = bg.diagnostics.loo_by_row(posterior)
     assert len(loo.pointwise) == ROWS
     rows = log_likelihood(posterior).to_numpy().reshape(-1, len(posterior.design.y))
-    density = np.array([np.bincount(posterior.design.unit, weights=draw) for draw in rows])
-    density += log_coefficients(posterior.design, posterior.design.unit, ROWS)
+    unit = posterior.design.unit
+    assert unit is not None
+    density = np.array([np.bincount(unit, weights=draw) for draw in rows])
+    density += log_coefficients(posterior.design, unit, ROWS)
     # importance weights without smoothing, of rows whose tail is short
     raw = -special.logsumexp(-density, axis=0) + np.log(len(density))
     good = loo.pointwise["pareto_k"] < 0.3

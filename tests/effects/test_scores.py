@@ -31,7 +31,7 @@ def posterior(name: str) -> Posterior:
     return test_free_thresholds.posterior(name, "logit")
 
 
-def rows(name: str):  # type: ignore[no-untyped-def]
+def rows(name: str):
     return test_specific.ROWS if name in ("specific", "disc") else test_categories.ROWS
 
 

@@ -46,11 +46,11 @@ def simulated(family: str, link: str, disc: bool = False) -> np.ndarray:
     one, rng = posterior(family, link, disc), np.random.default_rng(8)
     u = rng.multivariate_normal(np.zeros(2 + disc), one.G("g")[0], 1_000_000)
     found = []
-    for row in ROWS.itertuples():
-        indicator = np.array([row.f == level for level in ("b", "c")], float)
-        eta = COMMON * row.x + u[:, 0] + u[:, 1] * row.x
+    for f, x in zip(ROWS["f"], ROWS["x"].to_numpy(float), strict=True):
+        indicator = np.array([f == level for level in ("b", "c")], float)
+        eta = COMMON * x + u[:, 0] + u[:, 1] * x
         distance = eta[:, None] + OWN @ indicator - THRESHOLDS
-        scale = np.exp(0.2 * row.x + u[:, 2:]) if disc else 1.0
+        scale = np.exp(0.2 * x + u[:, 2:]) if disc else 1.0
         found.append(shares(family, link, np.clip(scale * distance, -500.0, 500.0)).mean(axis=0))
     return np.array(found)
 

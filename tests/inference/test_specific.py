@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,7 +123,7 @@ def test_the_posterior_is_that_of_a_binary_model(family: str) -> None:
 
 
 @pytest.mark.slow
-def test_coordinates_agree_and_draws_are_kept(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_coordinates_agree_and_draws_are_kept(tmp_path: Path) -> None:
     """Default priors: thresholds at x = 0 of draws in whitened and in plain coordinates; saved and loaded."""
     model = bg.GLMM(FORMULA, data(), "acat")
     fits = [model.fit(draws=2000, seed=3, progress=False, coordinates=name) for name in ("whitened", "plain")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from bayes_glmm.likelihood import likelihood_of
 from tests.inference.test_cumulative import data
 from tests.inference.test_free_thresholds import EXPANDED, expanded
 
-INVERSE = {"logit": special.expit, "probit": special.ndtr, "cloglog": lambda x: -np.expm1(-np.exp(x))}
+INVERSE: dict[str, Any] = {"logit": special.expit, "probit": special.ndtr, "cloglog": lambda x: -np.expm1(-np.exp(x))}
 
 
 def shares(family: str, link: str, eta: np.ndarray) -> np.ndarray:
@@ -67,9 +68,9 @@ def test_wine_is_scipys_maximum_likelihood(family: str, link: str) -> None:
     assert list(found.index[2:]) == ["contact[yes]", "temp[warm][1|2]", "temp[warm][2|3]"]
     p = shares(family, link, warm @ b.T + (yes @ beta)[:, None] - c)
     new = fit.predict(random_effects="zero").table
-    for row in new.itertuples():
-        at = int(np.flatnonzero((frame["temp"] == row.temp) & (frame["contact"] == row.contact))[0])
-        assert row.estimate == pytest.approx(p[at, int(row.category) - 1], abs=1e-6)
+    for row in new.to_dict("records"):
+        at = np.flatnonzero((frame["temp"] == row["temp"]) & (frame["contact"] == row["contact"]))[0]
+        assert row["estimate"] == pytest.approx(p[at, int(row["category"]) - 1], abs=1e-6)
 
 
 @pytest.mark.parametrize("family", EXPANDED)
@@ -138,7 +139,7 @@ def test_with_two_categories_an_effect_is_an_ordinary_one(family: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["likelihood", "posterior"])
-def test_the_answer_does_not_depend_on_origin_unit_and_coding(kind: str) -> None:
+def test_the_answer_does_not_depend_on_origin_unit_and_coding(kind: Literal["likelihood", "posterior"]) -> None:
     """Under default priors too: thresholds have theirs at the centre of the columns of cs()."""
     frame = data()
     moved = frame.assign(x=1000.0 + 24.0 * frame["x"], f=pd.Categorical(frame["f"], ["r", "p", "q"]))
