@@ -22,6 +22,7 @@ from bayes_glmm.design.number_text import check_number_texts
 from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.rank import check_variation, rank_of
 from bayes_glmm.design.repeat import repeated
+from bayes_glmm.design.residual import read_residual, residual_columns
 from bayes_glmm.design.response import own_columns, read_response, read_trials, response_columns
 from bayes_glmm.design.unanswered import unanswered_rows
 from bayes_glmm.errors import DataError, SpecError
@@ -55,7 +56,9 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     """
     formula, family = spec.formula, spec.family
     inputs = predictor_columns(spec.asked)
-    groups = tuple(dict.fromkeys(column for term in spec.random for column in term.columns))
+    groups = tuple(
+        dict.fromkeys([*(column for term in spec.random for column in term.columns), *residual_columns(spec)])
+    )
     _check_names(spec, inputs, groups)
     labels = label_columns(spec.asked)
     rows = complete_rows(data, (*response_columns(spec), *inputs), groups, missing, labels)
@@ -69,7 +72,8 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     rows = declared(spec, data, rows) if family.categories else rows
     y, categories = read_categories(spec, rows) if family.categories else (np.empty(0), ())
     y, success = (y, None) if family.categories else read_response(spec, rows)
-    spec = spec.of(categories)
+    residual = read_residual(spec, rows, _grouped)
+    spec = spec.of(categories, 0 if residual is None else len(residual.labels))
     family, formulas = spec.family, spec.predicted
     trials = None if formula.trials is None else read_trials(formula.trials, rows)
     built = [_build_fixed(family.parameter(name), one, rows) for name, one in formulas.items()]
@@ -91,6 +95,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         unanswered=without,
         pattern=spec.thresholds,
         limits=read_limits(spec, rows, y),
+        residual=residual,
     )
     check_response(spec.family, design)
     check_design(design)
@@ -175,10 +180,15 @@ def _build_block(
     pattern = _pattern([term for _, term in members], [len(part) for part in labels_in])
     forms = tuple(_forms([term for _, term in members], labels_in, pattern))
     values = np.column_stack([values_of(part) for part in parts])
+    index, levels = _grouped(columns, rows)
+    return tuple(parts), RandomBlock(group, tuple(flat), values, index, levels, pattern, tuple(of_effect), forms)
+
+
+def _grouped(columns: tuple[str, ...], rows: pd.DataFrame) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The level of each row, and the levels."""
     labels = group_labels(columns, rows)
     levels = _levels(columns, rows, labels)
-    index = pd.Index(levels).get_indexer(pd.Index(labels))
-    return tuple(parts), RandomBlock(group, tuple(flat), values, index, levels, pattern, tuple(of_effect), forms)
+    return pd.Index(levels).get_indexer(pd.Index(labels)), levels
 
 
 def _shared_together(members: Sequence[tuple[str, RandomTerm]]) -> list[tuple[str, RandomTerm]]:

@@ -40,7 +40,10 @@ def take_rows(design: Design, rows: np.ndarray) -> Design:
     trials = None if design.trials is None else design.trials[rows]
     data = design.data.iloc[rows].reset_index(drop=True)
     limits = None if design.limits is None else design.limits.take(rows)
-    return replace(design, y=design.y[rows], trials=trials, predictors=predictors, data=data, limits=limits)
+    residual = None if design.residual is None else design.residual.take(rows)
+    return replace(
+        design, y=design.y[rows], trials=trials, predictors=predictors, data=data, limits=limits, residual=residual
+    )
 
 
 def _present(block: RandomBlock, rows: np.ndarray) -> RandomBlock:

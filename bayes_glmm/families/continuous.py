@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
 from bayes_glmm.families.family import Family
 from bayes_glmm.families.kind import REAL
 from bayes_glmm.families.parameter import NU, SIGMA, Parameter
+from bayes_glmm.numerics.residual import RESIDUALS
 from bayes_glmm.numerics.tails import log_hazard_of_normal
 
 _REAL = Parameter("mu", ("identity", "log", "inverse"), "real", of_response=True)
@@ -17,6 +20,14 @@ _REAL = Parameter("mu", ("identity", "log", "inverse"), "real", of_response=True
 def _gaussian_log_density(y, at, f):  # type: ignore[no-untyped-def]
     sigma = at["sigma"]
     return -0.5 * ((y.values - at["mu"].value) / sigma.value) ** 2 - sigma.log - 0.5 * math.log(2.0 * math.pi)
+
+
+@cache
+def _correlated(name: str, occasions: int) -> Family:
+    """The gaussian family with a correlation of residuals, whose places are further constants."""
+    names = RESIDUALS[name].names(occasions)
+    places = tuple(Parameter(one, (), "unit", "Beta(alpha=2, beta=2)", middle=0.5) for one in names)
+    return replace(GAUSSIAN, parameters=(*GAUSSIAN.parameters, *places), residual=names)
 
 
 GAUSSIAN = Family(
@@ -31,6 +42,7 @@ GAUSSIAN = Family(
     distribution=lambda pm, name, y, at, dims: pm.Normal(
         name, mu=at["mu"].value, sigma=at["sigma"].value, observed=y.values, dims=dims
     ),
+    with_residual=_correlated,
     equation="Normal(μ_i, σ²)",
     wider='try family="student_t", or a transform of the response',
     formulas={"variance": "sigma^2"},

@@ -62,7 +62,8 @@ _FUNCTIONS: dict[str, str] = {
     **dict.fromkeys(("us", "un"), "Write (x | g): correlated effects."),
     **dict.fromkeys(
         ("ar", "ar1", "arma", "ou", "cosy", "car", "sar", "mat", "exp_cov", "toep", "rr", "fcor", "unstr"),
-        f"Covariances of effects are {_COVARIANCES}; residuals have none. Write (x | g) or (1 | g) for others.",
+        f"Covariances of effects are {_COVARIANCES}; those of gaussian residuals ar(t, gr = g), cosy(gr = g) and "
+        "unstr(t, gr = g). Write (x | g) or (1 | g) for others.",
     ),
     "cs": "Category-specific effects, one coefficient of {x} per threshold, are not supported: write {x} for one at "
     "all thresholds. Effects of groups with one correlation are cs(0 + f | g).",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from bayes_glmm.errors import SpecError, is_storable
 from bayes_glmm.foreign import bar_advice, formula_advice, keyword_advice, response_advice
 from bayes_glmm.spec.covariances import with_covariance
+from bayes_glmm.spec.residual import ResidualTerm, residual_term
 from bayes_glmm.spec.splitting import check_balanced, depths, is_call, is_column, is_wrapped, split, without_quotes
 from bayes_glmm.spec.terms import RandomTerm
 
@@ -36,6 +37,8 @@ class Formula:
         The column that counts how often each row occurs.
     cens, trunc : str or None
         The arguments of ``cens(c, y2)`` and ``trunc(lb=0, ub=10)``.
+    residual : ResidualTerm or None
+        The correlation of the residuals of one level.
     """
 
     response: str
@@ -46,6 +49,7 @@ class Formula:
     frequency: str | None = None
     cens: str | None = None
     trunc: str | None = None
+    residual: ResidualTerm | None = None
 
     @property
     def censoring(self) -> tuple[str, str | None] | None:
@@ -73,7 +77,8 @@ class Formula:
     def right(self) -> str:
         """The right-hand side."""
         offset = [] if self.offset is None else [f"offset({self.offset})"]
-        return " + ".join([self.fixed, *offset, *map(str, self.random)])
+        residual = [] if self.residual is None else [str(self.residual)]
+        return " + ".join([self.fixed, *offset, *map(str, self.random), *residual])
 
     def __str__(self) -> str:
         left = self.response if self.trials is None else f"p({self.response}, {self.trials})"
@@ -119,6 +124,7 @@ def parse_formula(text: str) -> Formula:
     fixed: list[str] = []
     offsets: list[str] = []
     random: list[RandomTerm] = []
+    residuals: list[ResidualTerm] = []
     for sign, term in _signed_terms(sides[1]):
         if is_wrapped(term) and len(split(term[1:-1], "|")) > 1:
             if sign == "-":
@@ -126,6 +132,8 @@ def parse_formula(text: str) -> Formula:
             random.extend(_parse_random(term))
         elif (found := with_covariance(term)) and sign == "+":
             random.extend(found.of(one) for one in _parse_random(found.term))
+        elif (correlated := residual_term(term)) and sign == "+":
+            residuals.append(correlated)
         elif match := re.match(r"offset\s*(?=\()", term):
             offsets.append(_offset(term, term[match.end() :], sign))
         elif "|" in without_quotes(term):
@@ -138,9 +146,11 @@ def parse_formula(text: str) -> Formula:
             raise SpecError("The formula cannot be read: a term is not an argument.", term, advice)
         else:
             fixed.append(f"{sign} {term}")
+    if len(residuals) > 1:
+        raise SpecError("Residuals have two correlations.", " + ".join(map(str, residuals)), "Keep one of the terms.")
     fixed_text = " ".join(fixed).removeprefix("+ ") or "1"
     offset = offsets[0] if len(offsets) == 1 else " + ".join(map(_summand, offsets)) or None
-    return Formula(response, fixed_text, tuple(random), trials, offset)
+    return Formula(response, fixed_text, tuple(random), trials, offset, residual=next(iter(residuals), None))
 
 
 def _offset(term: str, bracket: str, sign: str) -> str:

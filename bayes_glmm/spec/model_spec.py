@@ -24,7 +24,7 @@ from bayes_glmm.numerics.functions import Functions
 from bayes_glmm.spec.additions import Additions
 from bayes_glmm.spec.formula import Formula
 from bayes_glmm.spec.priors import Prior
-from bayes_glmm.spec.reading import check_no_clash, family_name, random_term
+from bayes_glmm.spec.reading import check_no_clash, check_residual, family_name, random_term
 from bayes_glmm.spec.several import (
     Formulas,
     Links,
@@ -37,7 +37,7 @@ from bayes_glmm.spec.several import (
 from bayes_glmm.spec.terms import RandomTerm
 
 _BESIDE = ("trials", "frequency", "cens", "trunc")  # the response, as texts
-_PARTS = ("response", *_BESIDE, "fixed", "offset", "random")
+_PARTS = ("response", *_BESIDE, "fixed", "offset", "random", "residual")
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ class ModelSpec:
         The record of a user's own family; None for a family of the package.
     thresholds : str
         The pattern of the thresholds of ordered categories: "flexible", "equidistant" or "symmetric".
+    occasions : int
+        How many occasions correlated residuals have in the data; 0 before there are data.
 
     Examples
     --------
@@ -88,6 +90,7 @@ class ModelSpec:
     categories: tuple[str, ...] = field(default=(), compare=False)
     own: Family | None = None
     thresholds: str = FLEXIBLE
+    occasions: int = field(default=0, compare=False)
 
     @classmethod
     def from_formula(
@@ -150,7 +153,7 @@ class ModelSpec:
         elif "response" not in mapping:
             raise SpecError("A model needs a 'formula', or at least a 'response'.")
         else:
-            for key in ("response", *_BESIDE, "fixed", "offset"):
+            for key in ("response", *_BESIDE, "fixed", "offset", "residual"):
                 check_text(
                     key, mapping.get(key, "1" if key == "fixed" else None), required=key in ("response", "fixed")
                 )
@@ -160,7 +163,7 @@ class ModelSpec:
             random = tuple(random_term(term) for term in terms)
             given = {key: mapping.get(key) for key in (*_BESIDE, "offset")}
             parts_text = Formula(mapping["response"], mapping.get("fixed", "1"), random, **given)
-            written = str(parts_text)
+            written = str(parts_text) + "".join(f" + {term}" for term in [mapping.get("residual")] if term)
         return cls.from_formula(
             written,
             mapping.get("family", "gaussian"),
@@ -198,6 +201,7 @@ class ModelSpec:
         check_of_categories(found, of_categories)
         formulas = {} if found.shared_formula else formulas
         links = links_of(found, formulas, link)
+        check_residual(found, formula, formulas, of_categories, links)
         additions.check_link(links[found.location.name])
         formulas = {name: formulas[name] for name in links if name in formulas}
         if formula.trials is not None and not found.response.trials:
@@ -236,6 +240,8 @@ class ModelSpec:
             ]
         if formula.offset is not None:
             result["offset"] = formula.offset
+        if formula.residual is not None:
+            result["residual"] = str(formula.residual)
         if further := self.of_categories if self.family.shared_formula else self.formulas:
             result["formulas"] = {name: one.right for name, one in further.items()}
         links = {} if self.family.shared_formula else self.links
@@ -253,6 +259,8 @@ class ModelSpec:
     def family(self) -> Family:
         """The family record, in the form that was asked for, with the number of categories of the data."""
         record = in_form(self.own or get_family(self.family_name), self.thresholds, self.formulas)
+        if (residual := self.formula.residual) and record.with_residual:
+            return record.with_residual(residual.name, self.occasions)
         return record.with_categories(self.categories) if record.with_categories and self.categories else record
 
     @property
@@ -329,8 +337,8 @@ class ModelSpec:
         """
         return self.family.at({name: (one, self.link_of(name)) for name, one in eta.items()}, auxiliary, f)
 
-    def of(self, categories: Sequence[str]) -> ModelSpec:
-        """The same for data with these categories of the response; itself for a response of numbers.
+    def of(self, categories: Sequence[str], occasions: int = 0) -> ModelSpec:
+        """The same for data with these categories of the response, and that many occasions of correlated residuals.
 
         Where each category has a predictor of its own, it has the formula of the response unless it has its own.
 
@@ -340,7 +348,7 @@ class ModelSpec:
             For a formula of a category that they do not have.
         """
         if not categories:
-            return self
+            return replace(self, occasions=occasions) if occasions else self
         found = replace(self, categories=tuple(categories))
         if not found.family.shared_formula:
             return found
