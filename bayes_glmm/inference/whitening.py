@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from bayes_glmm.design import Priors, Problem, RandomBlock
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.inference.others import Others, others_given_later
 from bayes_glmm.likelihood import Likelihood, likelihood_of, maximum_a_posteriori
+from bayes_glmm.likelihood.correlated import independent_rows
 from bayes_glmm.likelihood.estimate import Estimate
 from bayes_glmm.likelihood.factor import factorise
 from bayes_glmm.likelihood.priors import log_density
@@ -72,7 +73,8 @@ class Whitening:
 
 def parabolas_are_exact(spec: ModelSpec) -> bool:
     """Whether they are the log densities of the rows themselves, whatever the parameters are."""
-    return not spec.formulas and not spec.limited and (spec.family_name, spec.link_name) == ("gaussian", "identity")
+    rows = spec.formula.residual is None and not spec.limited
+    return rows and not spec.formulas and (spec.family_name, spec.link_name) == ("gaussian", "identity")
 
 
 def whitening_for(problem: Problem) -> tuple[Whitening | None, str]:
@@ -104,7 +106,11 @@ def whitening_for(problem: Problem) -> tuple[Whitening | None, str]:
         estimate = maximum_a_posteriori(likelihood, priors)
         if not estimate.maximum.converged:
             return None, f"the Laplace approximation did not converge ({estimate.maximum.message})"
-        return _whitening(likelihood, main, others, estimate, problem), ""
+        if design.residual is None:
+            return _whitening(likelihood, main, others, estimate, problem), ""
+        if spec.formulas:
+            return None, "sigma has a formula, beside correlated residuals and random effects"
+        return _of_white_rows(likelihood, estimate, problem), ""
     except (SpecError, EstimationError, np.linalg.LinAlgError) as error:
         return None, f"the Laplace approximation failed ({error})"
 
@@ -137,6 +143,15 @@ def _whitening(
         powers={name: _power(likelihood, estimate, name) for name in estimate.parameters.auxiliary},
         fixed_and_others=others_given_later(others, precision, estimate.parameters.beta, modes.z[q * d :]),
     )
+
+
+def _of_white_rows(likelihood: Likelihood, estimate: Estimate, problem: Problem) -> Whitening:
+    """The numbers of white rows, in which residuals are independent at the mode."""
+    white = independent_rows(likelihood, estimate.parameters).likelihood
+    main, *others = white.part.blocks
+    found = _whitening(white, main, tuple(others), estimate, problem)
+    powers = {name: _power(likelihood, estimate, name) for name in estimate.parameters.auxiliary}
+    return replace(found, main=likelihood.part.blocks[0], others=likelihood.part.blocks[1:], powers=powers)
 
 
 def _curvature(likelihood: Likelihood, estimate: Estimate) -> Curvature:
