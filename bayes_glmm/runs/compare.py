@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.diagnostics import LOO, loo_by_group, loo_by_row
+from bayes_glmm.diagnostics.group_likelihood import level_blocks
 from bayes_glmm.diagnostics.loo_groups import why_not
 from bayes_glmm.effects.columns import beside, columns_of_table, free_name, in_our_names, is_table_of_estimates
 from bayes_glmm.errors import ConfigError, DataError
@@ -199,15 +200,18 @@ def _loo(runs: Sequence[Finished]) -> tuple[dict[str, pd.DataFrame], str]:
 
 def _shared_groups(runs: Sequence[Finished]) -> list[str]:
     """Grouping factors of all runs that put the same rows together, and whose levels can be left out of each."""
-    first, *others = ({block.group: block for block in run.posterior.design.blocks} for run in runs)
+    first, *others = ({block.group: block for block in level_blocks(run.posterior.design)} for run in runs)
     same = [
         group
         for group, block in first.items()
         if all(group in blocks and np.array_equal(blocks[group].index, block.index) for blocks in others)
     ]
-    return [
-        group for group in same if not any(why_not(run.posterior, run.posterior.design.block(group)) for run in runs)
-    ]
+    kept = []
+    for group in same:
+        blocks = [next(one for one in level_blocks(run.posterior.design) if one.group == group) for run in runs]
+        if not any(why_not(run.posterior, block) for run, block in zip(runs, blocks, strict=True)):
+            kept.append(group)
+    return kept
 
 
 def _ranked(found: Mapping[str, LOO]) -> pd.DataFrame:
