@@ -58,7 +58,8 @@ def independent_rows(likelihood: Likelihood, parameters: Parameters) -> Independ
     design, residual = likelihood.design, likelihood.design.residual
     if residual is None:
         return IndependentRows(likelihood, parameters)
-    _check_within_levels(likelihood)
+    if why := obstacle(likelihood):
+        raise SpecError(why, str(likelihood.spec), "Sample with model.fit().")
     places, sigma = residual.places(parameters.auxiliary), sigma_of_rows(likelihood, parameters)
     one, blocks = design.predictors.location, design.blocks
     parts = [design.y[:, None], one.offset[:, None], one.X, *(block.values for block in blocks)]
@@ -145,23 +146,17 @@ def _own(factor: Factor, k: int) -> np.ndarray:
     return replace(factor, values=unit).own()
 
 
-def _check_within_levels(likelihood: Likelihood) -> None:
-    """Check that the rows of a block share their levels of every factor, and that effects are of the location."""
+def obstacle(likelihood: Likelihood) -> str:
+    """Why rows cannot be made white, as a sentence: effects that vary within blocks. Empty if they can."""
     residual = likelihood.design.residual
-    assert residual is not None
+    if residual is None:
+        return ""
     for block in likelihood.design.blocks:
         if set(block.parameters) != {LOCATION}:
-            raise SpecError(
-                f"Effects by {block.group} enter the predictor of sigma, beside correlated residuals.",
-                str(likelihood.spec),
-                "Sample with model.fit(), in plain coordinates.",
-            )
+            return f"Effects by {block.group} enter the predictor of sigma, beside correlated residuals."
         first = np.zeros(len(residual.levels), dtype=int)
         first[residual.index] = block.index
         if (first[residual.index] != block.index).any():
-            raise SpecError(
-                f"Levels of {residual.group}, whose residuals are correlated, have rows in several levels of "
-                f"{block.group}.",
-                str(likelihood.spec),
-                "Sample with model.fit(), in plain coordinates.",
-            )
+            levels = f"Levels of {residual.group}, whose residuals are correlated,"
+            return f"{levels} have rows in several levels of {block.group}."
+    return ""
