@@ -15,6 +15,7 @@ sd of intercepts           HalfStudentT(3, S)            mass near 0 and a tail 
 sd of effect of z_k        HalfStudentT(3, S / sd(z_k))  the same for one sd of z_k
 correlations               LKJ(2)                        leans gently away from +-1, at the same centre; Lewandowski
                                                          et al. (2009)
+rho, cosy, cor_residual    LKJ(1)                        flat, as brms: those of residuals are high as a rule
 sigma                      HalfStudentT(3, sd(y))        brms; sd(y - offset) under the identity link
 phi, nu                    InverseGamma(0.4, 0.3),       see ``families.parameter``
                            Gamma(2, 0.1)
