@@ -26,7 +26,7 @@ def _gaussian_log_density(y, at, f):  # type: ignore[no-untyped-def]
 def _correlated(name: str, occasions: int) -> Family:
     """The gaussian family with a correlation of residuals, whose places are further constants."""
     names = RESIDUALS[name].names(occasions)
-    places = tuple(Parameter(one, (), "unit", "Beta(alpha=2, beta=2)", middle=0.5) for one in names)
+    places = tuple(Parameter(one, (), "unit", "Beta(alpha=1, beta=1)", middle=0.5) for one in names)
     return replace(GAUSSIAN, parameters=(*GAUSSIAN.parameters, *places), residual=names)
 
 
