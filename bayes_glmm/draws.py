@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
 
 from bayes_glmm.design import Canonical, Design, Predictor, RandomBlock
+from bayes_glmm.design.residual import Residual
 from bayes_glmm.design.thresholds import thresholds_of
-from bayes_glmm.names import ADJACENT, LOCATION, THRESHOLD, THRESHOLD_BASE, canonical_coefficients, canonical_dim
+from bayes_glmm.names import (
+    ADJACENT,
+    LOCATION,
+    OCCASION,
+    OCCASION_2,
+    THRESHOLD,
+    THRESHOLD_BASE,
+    canonical_coefficients,
+    canonical_dim,
+)
 
 _CHUNK = 4_000_000  # numbers of random effects carried at once
 
@@ -36,6 +47,8 @@ def to_written(data: xr.Dataset, canonical: Canonical, design: Design) -> xr.Dat
             data = _with_coefficients(data, columns.to_written(_values(data, one.variable)), one)
     if design.thresholds:
         data = with_thresholds(*_lifted(data, steps, design, _lift(data, canonical, design)))
+    if design.residual is not None:
+        data = with_correlation(data, design.residual)
     for block in design.blocks:
         if canonical.carried(block.group):
             data = _carried(data, block, canonical.A[block.group])
@@ -103,6 +116,27 @@ def with_thresholds(data: xr.Dataset, design: Design, steps: np.ndarray | None =
     if design.tied is not None:
         data = data.assign({design.tied.own: (("chain", "draw"), design.tied.value(found))})
     return data.assign_coords({ADJACENT: list(design.thresholds)})
+
+
+def with_correlation(data: xr.Dataset, residual: Residual) -> xr.Dataset:
+    """Draws with the correlation of residuals in place of the constants that it is made of, where these are there."""
+    if residual.names[0] not in data:
+        return data
+    places = {name: _values(data, name) for name in residual.names}
+    data, name = data.drop_vars(residual.names), residual.form.variable
+    if residual.form.single:
+        return data.assign({name: (("chain", "draw"), residual.occasions.rho(places[residual.names[0]]))})
+    data = data.assign({name: (("chain", "draw", OCCASION, OCCASION_2), residual.matrix(places))})
+    return data.assign_coords({dim: list(residual.labels) for dim in (OCCASION, OCCASION_2)})
+
+
+def constants_of_correlation(data: Mapping[str, np.ndarray], residual: Residual) -> dict[str, np.ndarray]:
+    """The constants that draws [..., ] of the correlation of residuals are made of."""
+    found = np.asarray(data[residual.form.variable])
+    if residual.form.single:
+        return {residual.names[0]: residual.occasions.place(found)}
+    places = residual.form.places(found, residual.occasions)
+    return {name: places[..., k] for k, name in enumerate(residual.names)}
 
 
 def with_covariance(data: xr.Dataset, block: RandomBlock, G: np.ndarray) -> xr.Dataset:

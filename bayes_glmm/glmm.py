@@ -108,7 +108,7 @@ class GLMM:
             family = family or "gaussian"
             self.spec = ModelSpec.from_formula(formula, family, link, priors, formulas, thresholds, reference)
         self.design = build_design(self.spec, data, missing)
-        self.spec = self.spec.of(self.design.categories)
+        self.spec = self.spec.of(self.design.categories, self.design.occasions)
         self.priors = resolve_priors(self.spec, self.design)
 
     @cached_property

@@ -4,7 +4,8 @@
 ``beta_mub`` of a category that has a predictor of its own, ``beta_cs1`` of the effects at one threshold alone;
 for each grouping factor g ``u_g``, ``z_g`` [g, g_effect], ``sd_g [g_effect]``, ``G_g`` and ``corr_g`` [g_effect,
 g_effect_2], where an effect of a further parameter is called ``sigma_x``; parameters without a formula as scalars;
-thresholds of ordered categories as ``threshold [adjacent]``; the response along ``row``. A grouping factor or a
+thresholds of ordered categories as ``threshold [adjacent]``; correlations of residuals as ``rho``, ``cosy`` or
+``cor_residual [occasion_1, occasion_2]``; the response along ``row``. A grouping factor or a
 response with a name that the schema has for something else keeps it in formulas and tables; its dimension or variable
 gets a suffix.
 """
@@ -20,15 +21,32 @@ KINDS = (
     "corr_",
     "chol_",
     "unit_rho_",
+    "unit_cor_",
 )  # variables named after a grouping factor
 LOCATION = "mu"  # its variables go without a name of their own
 PARAMETERS = ("sigma", "phi", "nu", "zi", "shape", "hu", "zoi", "coi", "disc")  # further parameters of families
 THRESHOLD, ADJACENT = "threshold", "adjacent"  # between ordered categories, and the dimension along them
 SPECIFIC = "cs"  # effects of columns that differ between thresholds
+COR_RESIDUAL, OCCASION, OCCASION_2 = "cor_residual", "occasion_1", "occasion_2"  # of residuals, and its dimensions
+RHO, COSY = "rho", "cosy"  # of residuals, where one correlation makes the matrix
 THRESHOLD_BASE = f"{THRESHOLD}_base"  # what thresholds of a pattern follow from, in the plain model
-DIMENSIONS = ("chain", "draw", "row", "coefficient", "canonical", ADJACENT)
+DIMENSIONS = ("chain", "draw", "row", "coefficient", "canonical", ADJACENT, OCCASION, OCCASION_2)
 _OF_PARAMETERS = [f"{kind}_{name}" for kind in ("beta", "b", "coefficient", "canonical") for name in PARAMETERS]
-RESERVED = frozenset((*DIMENSIONS, *PARAMETERS, "beta", "b", THRESHOLD, *_OF_PARAMETERS))
+RESERVED = frozenset(
+    (
+        *DIMENSIONS,
+        *PARAMETERS,
+        "beta",
+        "b",
+        THRESHOLD,
+        RHO,
+        COSY,
+        COR_RESIDUAL,
+        f"unit_{RHO}",
+        f"unit_{COSY}",
+        *_OF_PARAMETERS,
+    )
+)
 
 
 def coefficients(parameter: str) -> str:

@@ -24,12 +24,12 @@ from bayes_glmm import names
 from bayes_glmm.design import Design, Priors, Problem, build_design, resolve_priors
 from bayes_glmm.design.canonical import without_coefficients
 from bayes_glmm.design.prior_record import from_record, to_record
-from bayes_glmm.draws import to_canonical, with_covariance, with_thresholds
+from bayes_glmm.draws import constants_of_correlation, to_canonical, with_correlation, with_covariance, with_thresholds
 from bayes_glmm.errors import DataError, GLMMError, SpecError, choices
 from bayes_glmm.families import Family
 from bayes_glmm.families.own_record import from_own_record, to_own_record
 from bayes_glmm.files import check_no_link, whole_folder
-from bayes_glmm.names import ADJACENT, THRESHOLD
+from bayes_glmm.names import ADJACENT, OCCASION, OCCASION_2, THRESHOLD
 from bayes_glmm.netcdf import read_tree, write_tree
 from bayes_glmm.parquet import read_frame, write_frame
 from bayes_glmm.spec import ModelSpec
@@ -128,6 +128,9 @@ class Posterior:
         steps = self.design.steps
         distances = np.diff(self.array(THRESHOLD), axis=1).T if steps else ()
         found = dict(zip(reversed(steps), reversed(distances), strict=True))  # of those that are tied the first
+        if (residual := self.design.residual) is not None:
+            name = residual.form.variable
+            found |= constants_of_correlation({name: self.array(name)}, residual)
         return {name: found[name] if name in found else self.array(name) for name in self.spec.auxiliary}
 
     @property
@@ -215,7 +218,7 @@ def load_posterior(folder: str | Path, family: Family | None = None) -> Posterio
     try:
         spec = ModelSpec.from_dict(mapping)
         design = replace(build_design(spec, data), dropped=model.get("dropped", 0), unanswered=without)
-        spec = spec.of(design.categories)
+        spec = spec.of(design.categories, design.occasions)
         priors = resolve_priors(spec, design)
     except GLMMError as error:
         raise DataError(f"The saved model does not hold: {error}", str(folder / MODEL), _DAMAGED) from error
@@ -243,10 +246,13 @@ def _check_draws(spec: ModelSpec, design: Design, draws: xr.DataTree, path: Path
     fixed = design.predictors.fixed
     labels: dict[str, tuple[str, ...]] = {one.dim: one.coefficients for one in fixed}
     dims: dict[str, tuple[str, ...]] = {one.variable: (one.dim,) for one in fixed}
-    dims |= {name: () for name in spec.auxiliary if name not in spec.family.steps}
+    dims |= {name: () for name in spec.auxiliary if name not in spec.family.inner}
     if design.thresholds:
         labels[ADJACENT], dims[THRESHOLD] = design.thresholds, (ADJACENT,)
         dims |= {design.tied.own: ()} if design.tied else {}
+    if (residual := design.residual) is not None:
+        dims |= {residual.form.variable: () if residual.form.single else (OCCASION, OCCASION_2)}
+        labels |= {} if residual.form.single else {OCCASION: residual.labels}
     for block in design.blocks:
         g, effect = block.group, block.effect_dim
         labels |= {block.level_dim: block.levels, effect: block.effects}
@@ -319,7 +325,7 @@ def posterior_at(
         As :func:`~bayes_glmm.design.build_design`, and for arrays that do not fit the model.
     """
     design = build_design(spec, data)
-    spec = spec.of(design.categories)
+    spec = spec.of(design.categories, design.occasions)
     return posterior_of(Problem(spec, design, resolve_priors(spec, design)), beta, G, auxiliary, u, further)
 
 
@@ -381,6 +387,8 @@ def posterior_of(
     data = xr.Dataset(variables, coords)
     if design.thresholds:
         data = with_thresholds(data, design)
+    if design.residual is not None:
+        data = with_correlation(data, design.residual)
     for block in design.blocks:
         data = with_covariance(data, block, covariances[block.group])
     tree = xr.DataTree.from_dict({"posterior": data})

@@ -28,7 +28,7 @@ from bayes_glmm.approx.written import as_written, in_columns
 from bayes_glmm.design.canonical_columns import conditioned
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Estimate, Layout, Likelihood, Parameters, layout_of, likelihood_of
-from bayes_glmm.likelihood.likelihood import check_free_covariances
+from bayes_glmm.likelihood.likelihood import check_free_covariances, check_independent_residuals
 from bayes_glmm.likelihood.maximum import Maximum
 from bayes_glmm.likelihood.modes import conditional_modes
 from bayes_glmm.likelihood.quadrature import aghq_log_likelihood, check_quadrature, one_factor
@@ -78,6 +78,7 @@ def em(model: Model, nodes: int = 25, iterations: int = 2000) -> ApproxFit:
     begin = time.perf_counter()
     canonical = conditioned(model.design)
     problem = in_columns(model, canonical)
+    check_independent_residuals(problem.design)
     check_free_covariances(problem.design)
     likelihood = likelihood_of(problem.spec, problem.design)
     if len(likelihood.part.blocks) != 1:

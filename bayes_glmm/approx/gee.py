@@ -18,7 +18,11 @@ from bayes_glmm.design import Design, RandomBlock, resolve_priors
 from bayes_glmm.effects import EffectMethods
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.likelihood import Parameters, layout_of, likelihood_of, maximum_likelihood
-from bayes_glmm.likelihood.likelihood import check_one_predictor, check_values_known
+from bayes_glmm.likelihood.likelihood import (
+    check_independent_residuals,
+    check_one_predictor,
+    check_values_known,
+)
 from bayes_glmm.spec import ModelSpec
 
 Errors = Literal["robust", "naive", "bias_corrected"]
@@ -82,6 +86,7 @@ def gee(
     """
     start = clock.perf_counter()
     check_one_predictor(model.spec, "GEE")
+    check_independent_residuals(model.design)
     check_values_known(model.spec)
     correlation = _check(model.spec, corr, errors)
     block = outermost(model.design)

@@ -83,7 +83,7 @@ def _wald(fit: ApproxFit, level: float) -> np.ndarray:
 def _constants(fit: ApproxFit) -> dict[str, tuple[int, Free]]:
     """Where the free coordinate of each constant that the summary shows stands, and how to come back from it."""
     found = {name: (fit.layout.theta.stop + k, free) for k, (name, free) in enumerate(fit.layout.constants.items())}
-    return {name: found[name] for name in found if name not in fit.spec.family.steps}
+    return {name: found[name] for name in found if name not in fit.spec.family.inner}
 
 
 def _profile(fit: ApproxFit, level: float) -> np.ndarray:

@@ -6,6 +6,8 @@ import time
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
 from bayes_glmm.approx.boundary import given_limits, refuse_separated, with_bounds
 from bayes_glmm.approx.henderson import predicted_effects
 from bayes_glmm.approx.result import ApproxFit, Model, RandomEffects
@@ -14,6 +16,7 @@ from bayes_glmm.design import Canonical, Problem
 from bayes_glmm.design.canonical_columns import conditioned
 from bayes_glmm.errors import SpecError
 from bayes_glmm.likelihood import Estimate, Likelihood, likelihood_of, maximum_a_posteriori, maximum_likelihood
+from bayes_glmm.likelihood.correlated import independent_rows
 from bayes_glmm.likelihood.estimate import LogLikelihood
 from bayes_glmm.likelihood.laplace import laplace_log_likelihood
 
@@ -113,7 +116,10 @@ def approx_fit(method: str, model: Model, likelihood: Likelihood, estimate: Esti
 def _random_effects(likelihood: Likelihood, estimate: Estimate) -> RandomEffects:
     """Conditional modes, and their prediction error variance."""
     modes = estimate.evaluation.modes
-    A = likelihood.part.matrix(modes.values)
-    follow = -modes.factor.solve(A.T @ modes.curvature.times(likelihood.X))
+    rows = independent_rows(likelihood, estimate.parameters).likelihood
+    X = np.zeros((len(rows.X), len(estimate.parameters.beta)))
+    X[:, : rows.X.shape[1]] = rows.X  # of the location alone, where residuals are correlated
+    A = rows.part.matrix(modes.values)
+    follow = -modes.factor.solve(A.T @ modes.curvature.times(X))
     beta = estimate.maximum.covariance[estimate.layout.beta, estimate.layout.beta]
     return predicted_effects(modes.factor, estimate.parameters, modes.z, follow, beta)

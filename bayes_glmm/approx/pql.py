@@ -24,7 +24,12 @@ from bayes_glmm.design.canonical_columns import conditioned
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.likelihood import Layout, Likelihood, Parameters, conditional_modes, layout_of, likelihood_of
 from bayes_glmm.likelihood.estimate import THETA_ERROR, with_positive_diagonal
-from bayes_glmm.likelihood.likelihood import check_free_covariances, check_one_predictor, check_values_known
+from bayes_glmm.likelihood.likelihood import (
+    check_free_covariances,
+    check_independent_residuals,
+    check_one_predictor,
+    check_values_known,
+)
 from bayes_glmm.likelihood.maximum import Maximum, maximise
 from bayes_glmm.likelihood.start import starting_parameters
 
@@ -76,6 +81,7 @@ def pql(model: Model, criterion: Criterion = "REML", dispersion: Dispersion = "f
     _check(model, criterion, dispersion)
     canonical = conditioned(model.design)
     problem = in_columns(model, canonical)
+    check_independent_residuals(problem.design)
     check_free_covariances(problem.design)
     check_values_known(problem.spec)
     likelihood = likelihood_of(problem.spec, problem.design)

@@ -44,6 +44,7 @@ from bayes_glmm.likelihood import (
     likelihood_of,
     maximum_a_posteriori,
 )
+from bayes_glmm.likelihood.correlated import independent_rows
 from bayes_glmm.likelihood.estimate import LogLikelihood
 from bayes_glmm.likelihood.priors import LogPrior
 from bayes_glmm.likelihood.quadrature import MOST_NODES, aghq_log_likelihood, check_quadrature
@@ -245,8 +246,9 @@ def _beyond_second_order(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Exact less Gaussian log density of the effects, each relative to its mode, summed over the rows of each level."""
     modes, rows = found.modes, found.modes.rows
-    change = likelihood.part.spread(modes.values, move)
-    exact = likelihood.jet(modes.eta + change, parameters.auxiliary, 1).value - rows.value
+    white = independent_rows(likelihood, parameters)
+    change = white.likelihood.part.spread(modes.values, move)
+    exact = white.likelihood.jet(modes.eta + change, white.parameters.auxiliary, 1).value - rows.value
     expected = change * (rows.first.ravel() - 0.5 * modes.curvature.times(change))
     remainder = exact - expected.reshape(len(rows.first), -1).sum(axis=0)
     remainder = np.maximum(np.nan_to_num(remainder, nan=-np.inf), -1e300)  # a mean outside its range

@@ -203,8 +203,11 @@ class ApproxFit(EffectMethods):
                     for j, b in enumerate(block.effects)
                     if i < j
                 ]
-        own = [name for name in self.parameters.auxiliary if name not in self.spec.family.steps]
+        own = [name for name in self.parameters.auxiliary if name not in self.spec.family.inner]
         rows += [("auxiliary", name, self.parameters.auxiliary[name], nothing, nothing) for name in own]
+        if (residual := self.design.residual) is not None:
+            found = residual.shown(self.parameters.auxiliary)
+            rows += [("correlation of residuals", name, float(value), nothing, nothing) for name, value in found]
         return pd.DataFrame(rows, columns=["kind", "parameter", "estimate", "standard error", "z"])
 
     def ranef(self, group: str) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from bayes_glmm.design.number_text import check_number_texts
 from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.rank import check_variation, rank_of
 from bayes_glmm.design.repeat import repeated
+from bayes_glmm.design.residual import read_residual, residual_columns
 from bayes_glmm.design.response import own_columns, read_response, read_trials, response_columns
 from bayes_glmm.design.sampling_weights import read_weights, weight_columns
 from bayes_glmm.design.specific import after_threshold, check_not_common
@@ -60,7 +61,9 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     """
     formula, family = spec.formula, spec.family
     inputs = predictor_columns(spec.asked)
-    groups = tuple(dict.fromkeys(column for term in spec.random for column in term.columns))
+    groups = tuple(
+        dict.fromkeys([*(column for term in spec.random for column in term.columns), *residual_columns(spec)])
+    )
     _check_names(spec, inputs, groups)
     labels = label_columns(spec.asked)
     rows = complete_rows(data, (*response_columns(spec), *inputs), groups, missing, labels)
@@ -76,7 +79,8 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     rows = declared(spec, data, rows) if family.categories and unit is None else rows
     y, categories = read_categories(spec, rows) if family.categories else (np.empty(0), ())
     y, success = (y, None) if family.categories else read_response(spec, rows)
-    spec = spec.of(categories)
+    residual = read_residual(spec, rows, _grouped)
+    spec = spec.of(categories, 0 if residual is None else len(residual.labels))
     family, formulas = spec.family, spec.predicted
     trials = None if formula.trials is None else read_trials(formula.trials, rows)
     built = [_build_fixed(family.parameter(name), one, rows) for name, one in formulas.items()]
@@ -102,6 +106,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         limits=read_limits(spec, rows, y),
         weights=read_weights(formula, rows),
         unit=unit,
+        residual=residual,
     )
     check_response(spec.family, design)
     check_design(design)
@@ -198,10 +203,15 @@ def _build_block(
     pattern = _pattern([term for _, term in members], [len(part) for part in labels_in])
     forms = tuple(_forms([term for _, term in members], labels_in, pattern))
     values = np.column_stack([values_of(part) for part in parts])
+    index, levels = _grouped(columns, rows)
+    return tuple(parts), RandomBlock(group, tuple(flat), values, index, levels, pattern, tuple(of_effect), forms)
+
+
+def _grouped(columns: tuple[str, ...], rows: pd.DataFrame) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The level of each row, and the levels."""
     labels = group_labels(columns, rows)
     levels = _levels(columns, rows, labels)
-    index = pd.Index(levels).get_indexer(pd.Index(labels))
-    return tuple(parts), RandomBlock(group, tuple(flat), values, index, levels, pattern, tuple(of_effect), forms)
+    return pd.Index(levels).get_indexer(pd.Index(labels)), levels
 
 
 def _shared_together(members: Sequence[tuple[str, RandomTerm]]) -> list[tuple[str, RandomTerm]]:

@@ -13,6 +13,7 @@ from bayes_glmm import names
 from bayes_glmm.design.block import RandomBlock
 from bayes_glmm.design.limits import Limits
 from bayes_glmm.design.predictor import Predictor
+from bayes_glmm.design.residual import Residual
 from bayes_glmm.families import FLEXIBLE, PATTERNS, Pattern, Response
 
 if TYPE_CHECKING:
@@ -134,6 +135,8 @@ class Design:
         Sampling weights, scaled.
     limits : Limits or None
         What ``cens()`` and ``trunc()`` say of the rows.
+    residual : Residual or None
+        The rows whose residuals are correlated.
     """
 
     response: str
@@ -152,6 +155,7 @@ class Design:
     limits: Limits | None = None
     weights: Float[np.ndarray, " row"] | None = None
     unit: np.ndarray | None = None
+    residual: Residual | None = None
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -169,6 +173,11 @@ class Design:
         """The place of each of the steps among the constants, of which they are the first."""
         distinct = list(dict.fromkeys(self.steps))
         return tuple(distinct.index(name) for name in self.steps)
+
+    @property
+    def occasions(self) -> int:
+        """How many occasions correlated residuals have; 0 where residuals are independent."""
+        return 0 if self.residual is None else len(self.residual.labels)
 
     @property
     def response_variable(self) -> str:

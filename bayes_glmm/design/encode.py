@@ -233,6 +233,7 @@ def label_columns(formulas: Iterable[Formula]) -> tuple[str, ...]:
     """Columns whose values are labels, whatever they look like: grouping factors, and what is within ``C()``."""
     formulas = tuple(formulas)
     groups = [column for formula in formulas for term in formula.random for column in term.columns]
+    groups += [column for formula in formulas if formula.residual for column in formula.residual.columns]
     coded = [column for formula in formulas for expression in _expressions(formula) for column in coded_in(expression)]
     return tuple(dict.fromkeys([*groups, *coded]))
 

@@ -18,16 +18,17 @@ from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.prior_check import lkj_shape
 from bayes_glmm.design.prior_text import brief
 from bayes_glmm.design.priors import Priors
+from bayes_glmm.design.residual import Residual, residual_shape
 from bayes_glmm.design.thresholds import in_order
 from bayes_glmm.families import DISC
 from bayes_glmm.families.response import INTERVAL, LEFT, RIGHT
 from bayes_glmm.names import effect as effect_name
 from bayes_glmm.numerics.covariance import COVARIANCES, OneCorrelation
-from bayes_glmm.spec import ModelSpec
+from bayes_glmm.spec import ModelSpec, Prior
 
 _LONGEST = 110  # characters of a line of text
 _LISTED, _WIDTH = 6, 90  # more terms than that, or a longer line, go one a line
-_GREEK = {"phi": "φ", "nu": "ν", "sigma": "σ", "mu": "μ", "eta": "η", "alpha": "α", "beta": "β"}
+_GREEK = {"phi": "φ", "nu": "ν", "sigma": "σ", "mu": "μ", "eta": "η", "alpha": "α", "beta": "β", "rho": "ρ"}
 _LINKS = {
     "identity": "μ_i",
     "log": "log(μ_i)",
@@ -75,6 +76,7 @@ def equations(spec: ModelSpec, design: Design, priors: Priors) -> tuple[str, ...
         *_counted(spec, design),
         *_censored(spec, design),
         *_weighted(spec, design),
+        *residual_lines(spec, design),
         *_below_thresholds(spec, design),
         *_pattern(design),
         *_against_reference(spec, design),
@@ -90,6 +92,9 @@ def _priors(spec: ModelSpec, design: Design, priors: Priors) -> Iterator[str]:
     for name, prior in priors.entries.items():
         if name in single:
             yield from _single_correlations(single[name], name, lkj_shape(name, prior))
+            continue
+        if design.residual is not None and name == design.residual.form.variable:
+            yield _residual_prior(design.residual, prior)
             continue
         where = priors.sources[name].partition(", at ")[2]
         held = f"   (at {where})" if where and where != "x = 0" else ""
@@ -184,6 +189,27 @@ def _censored(spec: ModelSpec, design: Design) -> Iterator[str]:
     }
     rows = [f"{count:,} {text}" for kind, text in known.items() if (count := int((code == kind).sum()))]
     yield f"censored rows of {len(code):,}: {', '.join(rows) or 'none'}"
+
+
+def residual_lines(spec: ModelSpec, design: Design) -> Iterator[str]:
+    """How the residuals of one level are correlated; nothing where they are independent."""
+    residual, term = design.residual, spec.formula.residual
+    if residual is None or term is None:
+        return
+    t, symbol = term.time or "t", _GREEK.get(residual.form.variable, residual.form.variable)
+    entry = {"ar": f"{symbol}^d, d steps of {t}", "cosy": symbol, "unstr": f"{symbol}[{t}_i, {t}_j]"}[residual.name]
+    sizes = np.bincount(residual.index)
+    rows = f"{sizes.min()}" if np.ptp(sizes) == 0 else f"{sizes.min()} to {sizes.max()}"
+    yield f"residuals of one {residual.group}: corr(i, j) = {entry},  {len(residual.levels)} levels of {rows} rows"
+
+
+def _residual_prior(residual: Residual, prior: Prior) -> str:
+    name = _GREEK.get(residual.form.variable, residual.form.variable)
+    if not residual.form.single or prior.distribution == "Uniform":
+        return f"{name} ~ {brief(prior)}"
+    shape = residual_shape(residual, prior)
+    low, high = residual.occasions.low, residual.occasions.high
+    return f"place of {name} between {low:.3g} and {high:g} ~ Beta({shape:g}, {shape:g})"
 
 
 def _response_symbol(design: Design) -> str:

@@ -15,6 +15,7 @@ sd of intercepts           HalfStudentT(3, S)            mass near 0 and a tail 
 sd of effect of z_k        HalfStudentT(3, S / sd(z_k))  the same for one sd of z_k
 correlations               LKJ(2)                        leans gently away from +-1, at the same centre; Lewandowski
                                                          et al. (2009)
+rho, cosy, cor_residual    LKJ(1)                        flat, as brms: those of residuals are high as a rule
 sigma                      HalfStudentT(3, sd(y))        brms; sd(y - offset) under the identity link
 phi, nu                    InverseGamma(0.4, 0.3),       see ``families.parameter``
                            Gamma(2, 0.1)
@@ -48,11 +49,12 @@ from bayes_glmm.design.mixture import independent_priors, mixed, mixture
 from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.prior_check import check_keys, check_priors, key_of
 from bayes_glmm.design.prior_text import brief, span_source, weight_of_the_prior
+from bayes_glmm.design.residual import DEFAULT, place_priors
 from bayes_glmm.design.scale import REACH, middle_of, predictor_scale, root_mean_square, spread, weights
 from bayes_glmm.design.start import check_start
 from bayes_glmm.design.thresholds import check_thresholds, reflected, threshold_priors, threshold_sources
 from bayes_glmm.errors import SpecError
-from bayes_glmm.names import LOCATION, threshold
+from bayes_glmm.names import COR_RESIDUAL, COSY, LOCATION, RHO, threshold
 from bayes_glmm.spec import ModelSpec, Prior
 
 
@@ -129,7 +131,8 @@ def resolve_priors(spec: ModelSpec, design: Design) -> Priors:
                 "Keep one of them.",
             )
     supports = {name: one.support for name, one in spec.auxiliary.items()}
-    check_priors(given | {name: prior for name, prior in centred.items() if prior is not None}, supports)
+    scales = {name: prior for name, prior in given.items() if name not in (RHO, COSY, COR_RESIDUAL)}
+    check_priors(scales | {name: prior for name, prior in centred.items() if prior is not None}, supports)
     return _resolved(spec, design, given)
 
 
@@ -191,6 +194,8 @@ def _resolved(spec: ModelSpec, design: Design, given: Mapping[str, Prior]) -> Pr
     if mix is not None:
         canonical, scalars = replace(canonical, mix=mix), independent_priors(scalars, mix)
     scalars |= {name: Prior.parse(spec.family.parameter(name).prior) for name in spec.family.steps}
+    if design.residual is not None:
+        scalars |= place_priors(design.residual, given.get(design.residual.form.variable, DEFAULT))
     for name, prior in _others(spec, design):
         entries[name] = given.get(name, prior)
         sources[name] = "given" if name in given else _effect_source(design, canonical, name)
@@ -221,7 +226,9 @@ def _parameters(spec: ModelSpec, design: Design) -> Iterator[tuple[str, str]]:
         yield from ((f"sd_{block.group}[{effect}]", parameter) for effect, parameter in named)
         if block.correlated:
             yield f"corr_{block.group}", LOCATION
-    yield from ((name, LOCATION) for name in spec.auxiliary if name not in spec.family.steps)
+    yield from ((name, LOCATION) for name in spec.auxiliary if name not in spec.family.inner)
+    if design.residual is not None:
+        yield design.residual.form.variable, LOCATION
 
 
 def _addressed(spec: ModelSpec, design: Design) -> dict[str, str]:
@@ -333,8 +340,10 @@ def _others(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Prior]]:
         if block.correlated:
             yield f"corr_{block.group}", Prior("LKJ", keyword=(("eta", 2),))
     for name, record in spec.auxiliary.items():
-        if name not in spec.family.steps:
+        if name not in spec.family.inner:
             yield name, Prior.parse(record.prior.format(scale=repr(spread(spec, design))))
+    if design.residual is not None:
+        yield design.residual.form.variable, DEFAULT
 
 
 def _sizes(design: Design, block: RandomBlock) -> np.ndarray:

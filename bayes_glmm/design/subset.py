@@ -42,6 +42,7 @@ def take_rows(design: Design, rows: np.ndarray) -> Design:
     limits = None if design.limits is None else design.limits.take(rows)
     weights = None if design.weights is None else design.weights[rows]
     unit = None if design.unit is None else np.unique(design.unit[rows], return_inverse=True)[1]
+    residual = None if design.residual is None else design.residual.take(rows)
     return replace(
         design,
         y=design.y[rows],
@@ -51,6 +52,7 @@ def take_rows(design: Design, rows: np.ndarray) -> Design:
         limits=limits,
         weights=weights,
         unit=unit,
+        residual=residual,
     )
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bayes_glmm.design import RandomBlock
+from bayes_glmm.design import Design, RandomBlock
 from bayes_glmm.diagnostics.integrals import (
     NODES,
     GroupIntegrals,
@@ -58,7 +58,8 @@ class GroupLikelihood:
         """The groups of rows, in that order."""
         design = self.posterior.design
         starts = np.searchsorted(self.block.index[self.order], np.arange(len(self.block.levels)))
-        return GroupIntegrals(self.posterior.spec, design.observed[self.order], starts)
+        residual = None if design.residual is None else design.residual.take(self.order)
+        return GroupIntegrals(self.posterior.spec, design.observed[self.order], starts, residual)
 
     def log(self, draws: np.ndarray, nodes: int | None = None) -> np.ndarray:
         """The log of p(y_j | theta) [draw, level].
@@ -89,7 +90,8 @@ class GroupLikelihood:
         posterior, block = self.posterior, self.block
         predictors = posterior.design.predictors.take(self.order)
         others = replace(predictors, blocks=tuple(one for one in predictors.blocks if one.group != block.group))
-        names, root = predictors.parameters, posterior.root(block.group)[draws]
+        names = predictors.parameters
+        root = posterior.root(block.group)[draws] if block.effects else np.empty((len(draws), 0, 0))
         eta = np.stack([conditional_predictor(posterior, others, draws, name) for name in names], axis=1)
         A = np.stack([_own(block, self.order, root, name) for name in names], axis=1)
         auxiliary = {name: value[draws][:, None] for name, value in posterior.auxiliary.items()}
@@ -102,9 +104,22 @@ def _own(block: RandomBlock, rows: np.ndarray, root: np.ndarray, parameter: str)
     return np.einsum("re,dek->drk", block.values[rows][:, of], root[:, of])
 
 
+def level_blocks(design: Design) -> tuple[RandomBlock, ...]:
+    """The factors whose levels can be left out; one whose rows have correlated residuals may be without effects."""
+    residual = design.residual
+    if residual is None or residual.group in [block.group for block in design.blocks]:
+        return design.blocks
+    own = RandomBlock(residual.group, (), np.empty((len(design.y), 0)), residual.index, residual.levels, ())
+    return own, *design.blocks
+
+
 def obstacle(posterior: Posterior, block: RandomBlock) -> str:
     """Why the groups of a factor cannot be integrated out, as a sentence; empty if they can."""
-    spec, effects = posterior.spec, len(block.effects)
+    spec, effects, residual = posterior.spec, len(block.effects), posterior.design.residual
+    if residual is not None and not within_levels(residual.index, block.index):
+        return (
+            f"Levels of {residual.group}, whose residuals are correlated, have rows in several levels of {block.group}."
+        )
     inner = next(_nested_in(block, posterior.design.blocks), None)
     if inner is not None:
         return (
@@ -118,10 +133,13 @@ def obstacle(posterior: Posterior, block: RandomBlock) -> str:
     return ""
 
 
+def within_levels(inner: np.ndarray, outer: np.ndarray) -> bool:
+    """Whether the rows of each level of a factor [row] share one level of another [row]."""
+    return len(np.unique(np.column_stack([inner, outer]), axis=0)) == len(np.unique(inner))
+
+
 def _nested_in(outer: RandomBlock, blocks: tuple[RandomBlock, ...]) -> Iterator[str]:
     """Other grouping factors each of whose levels lies within one level of ``outer``."""
     for block in blocks:
-        if block.group != outer.group:
-            pairs = np.unique(np.column_stack([block.index, outer.index]), axis=0)
-            if len(pairs) == len(block.levels):
-                yield block.group
+        if block.group != outer.group and within_levels(block.index, outer.index):
+            yield block.group

@@ -23,8 +23,10 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from bayes_glmm.design.residual import Residual
 from bayes_glmm.families import Response
 from bayes_glmm.families.observed import log_observed
+from bayes_glmm.likelihood.unit import whitened
 from bayes_glmm.numerics.adaptive_quadrature import Placement, placed
 from bayes_glmm.numerics.functions import NUMPY, Functions
 from bayes_glmm.numerics.jet import jet
@@ -69,11 +71,14 @@ class GroupIntegrals:
         Group after group [row].
     starts : array [group]
         Where each group begins.
+    residual : Residual, optional
+        Which of these rows have correlated residuals: rows of one group.
     """
 
     spec: ModelSpec
     y: Response
     starts: np.ndarray
+    residual: Residual | None = None
 
     @property
     def of_row(self) -> np.ndarray:
@@ -82,7 +87,7 @@ class GroupIntegrals:
 
     def draws_at_once(self, effects: int) -> int:
         """Under how many draws to take the integrals together, so that they stay in memory."""
-        by_row = effects if len(self.starts) == 1 else effects**2
+        by_row = max(1, effects if len(self.starts) == 1 else effects**2)
         return max(1, _CHUNK // (len(self.y.values) * by_row))
 
     def log(
@@ -101,6 +106,8 @@ class GroupIntegrals:
             Of the quadrature, in each dimension; 0 for importance sampling.
         """
         effects = rows.A.shape[-1]
+        if self.residual is not None:
+            return self._correlated(rows, self.residual), start
         if not effects:
             return self._value(rows, np.zeros((len(rows.eta), *start.shape))), start
         if is_closed(self.spec):
@@ -166,10 +173,22 @@ class GroupIntegrals:
 
     def _gaussian(self, rows: Rows) -> np.ndarray:
         """Log N(y_j; eta_j, A A' + sigma^2 I) by the matrix determinant lemma and Woodbury's identity [draw, group]."""
-        variance = rows.auxiliary["sigma"] ** 2
-        residual = self.y.values - rows.eta[:, 0]
-        b = self._by_group(rows.A[:, 0] * (residual / variance)[..., None])
-        H = self._information(rows.A, (1.0 / variance)[None, None]) + np.eye(rows.A.shape[-1])
+        return self._normal(self.y.values - rows.eta[:, 0], rows.A[:, 0], rows.auxiliary["sigma"] ** 2)
+
+    def _correlated(self, rows: Rows, residual: Residual) -> np.ndarray:
+        """The same with correlated residuals, by rows that are made white [draw, group]."""
+        constants = rows.auxiliary
+        places = np.concatenate([constants[name] for name in residual.names], axis=-1)
+        log_sigma = np.log(constants["sigma"]) if "sigma" in constants else rows.eta[:, 1]
+        e, log_sd = whitened(residual, places, (self.y.values - rows.eta[:, 0]) * np.exp(-log_sigma))
+        columns = np.moveaxis(rows.A[:, 0] * np.exp(-log_sigma)[..., None], -1, 1)
+        A = np.moveaxis(whitened(residual, places[:, None], columns)[0], 1, -1)
+        return self._normal(e, A, np.ones((1, 1))) - self._by_group(log_sd + log_sigma)
+
+    def _normal(self, residual: np.ndarray, A: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """Log N(residual; 0, A A' + variance I) [draw, group]."""
+        b = self._by_group(A * (residual / variance)[..., None])
+        H = self._information(A[:, None], (1.0 / variance)[None, None]) + np.eye(A.shape[-1])
         fitted = np.einsum("dlk,dlk->dl", b, np.linalg.solve(H, b[..., None])[..., 0])
         alone = self._by_group(-0.5 * (residual**2 / variance + np.log(variance) + _LOG_2PI))
         return alone + 0.5 * fitted - 0.5 * np.linalg.slogdet(H)[1]
@@ -217,6 +236,8 @@ def _not_below_zero(second: np.ndarray) -> np.ndarray:
 
 def is_closed(spec: ModelSpec) -> bool:
     """Whether the integrals of a model have a closed form."""
+    if spec.formula.residual is not None:
+        return True
     plain = not spec.formulas and not spec.limited
     return plain and spec.family_name == "gaussian" and spec.link_name == "identity"
 
@@ -232,4 +253,6 @@ def range_obstacle(spec: ModelSpec) -> str:
     """Why no random effect of a model can be integrated out, as a sentence; empty if they can."""
     if not spec.defined_everywhere:
         return f"Under the {spec.link_name} link, some random effects have no mean that {spec.family_name} can have."
+    if spec.formula.residual is not None and any(one.random for one in spec.formulas.values()):
+        return "Effects in the predictor of sigma beside correlated residuals have no integral here."
     return ""

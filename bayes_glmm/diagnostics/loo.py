@@ -8,7 +8,7 @@ Gabry 2017, Statistics and Computing 27, 1413-1432), some rows at a time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +22,9 @@ from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.diagnostics.statistics import ess_bulk
 from bayes_glmm.errors import DataError
 from bayes_glmm.families import Value
-from bayes_glmm.families.observed import log_observed
 from bayes_glmm.fits import takes_fit
-from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.predictive import at
+from bayes_glmm.predictive import at, log_density_of_rows
 
 if TYPE_CHECKING:
     from arviz_stats.utils import ELPDDataLOO
@@ -60,12 +58,15 @@ class LOO:
     refits : DataFrame, optional
         One row an item whose elpd comes from a fit without it, whence its Pareto k of 0: the Monte Carlo standard
         ``error`` of that elpd, the ``verdict`` on the draws, the worst ``rhat``, ``divergences``, ``seconds``.
+    meaning : str
+        What a row left out is.
     """
 
     pointwise: pd.DataFrame
     good_k: float
     draws: int
     refits: pd.DataFrame | None = None
+    meaning: str = "new rows of known groups"
 
     @property
     def failing(self) -> list[int | str]:
@@ -117,7 +118,7 @@ class LOO:
         )
 
     def __str__(self) -> str:
-        meaning = f"new levels of {self.by}" if self.by else "new rows of known groups"
+        meaning = f"new levels of {self.by}" if self.by else self.meaning
         numbers = f"elpd {self.elpd:.1f} (se {self.se:.1f}) for {meaning}, p {self.p:.1f}"
         lines = [f"Leave-one-out by {self.by or 'row'}: {numbers}."]
         if missing := len(self.failing):
@@ -169,7 +170,10 @@ def loo_by_row(posterior: Posterior, relative_efficiency: float | None = None) -
     pointwise = pd.concat(parts, ignore_index=True)
     if (unit := posterior.design.unit) is not None:
         pointwise["elpd"] += log_coefficients(posterior.design, unit, len(pointwise))
-    return LOO(pointwise, good_k(size), size)
+    found = LOO(pointwise, good_k(size), size)
+    if (residual := posterior.design.residual) is None:
+        return found
+    return replace(found, meaning=f"rows given the others of their {residual.group}, whose residuals are correlated")
 
 
 def check_loo(posterior: Posterior) -> Check | Skipped:
@@ -181,7 +185,7 @@ def check_loo(posterior: Posterior) -> Check | Skipped:
     found = loo_by_row(posterior)
     return pareto_check(
         name, title, found,
-        finding=f"elpd {found.elpd:.1f} (se {found.se:.1f}) for new rows of known groups, p {found.p:.1f}",
+        finding=f"elpd {found.elpd:.1f} (se {found.se:.1f}) for {found.meaning}, p {found.p:.1f}",
         labels=[f"row {i}" for i in found.pointwise.index],
         unit="rows",
         advice=_advice(posterior),
@@ -189,7 +193,12 @@ def check_loo(posterior: Posterior) -> Check | Skipped:
 
 
 def _advice(posterior: Posterior) -> str:
-    """By levels, where levels have few rows: a right model fails by row there."""
+    """By levels, where residuals are correlated, and where levels have few rows: a right model fails by row there."""
+    if (residual := posterior.design.residual) is not None:
+        return (
+            f"Rows are left out given the others of their {residual.group}. Leave out whole levels in place of them: "
+            f'loo_by_group(posterior, "{residual.group}"), or bg.kfold(fit, by="{residual.group}").'
+        )
     blocks = [b for b in posterior.design.blocks if len(b.index) < _FEW_ROWS * len(b.levels)]
     if not blocks:
         return _ADVICE
@@ -275,7 +284,7 @@ def efficiency(posterior: Posterior, used: int) -> float:
 
 def _log_density(posterior: Posterior, rows: slice) -> np.ndarray:
     """Log p(y_i | u, beta, ...) of some rows under all draws [draw, row]."""
-    return log_observed(posterior.spec.family, posterior.design.observed[rows], at_rows(posterior, rows), NUMPY)
+    return log_density_of_rows(posterior, rows)
 
 
 def at_rows(

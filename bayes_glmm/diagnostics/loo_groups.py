@@ -21,7 +21,7 @@ from bayes_glmm.design import RandomBlock
 from bayes_glmm.design.sampling_weights import refuse_weights
 from bayes_glmm.design.trial_rows import log_coefficients
 from bayes_glmm.diagnostics.check import Check, Skipped
-from bayes_glmm.diagnostics.group_likelihood import GroupLikelihood, obstacle
+from bayes_glmm.diagnostics.group_likelihood import GroupLikelihood, level_blocks, obstacle
 from bayes_glmm.diagnostics.loo import FEWEST, LOO, efficiency, good_k, pareto_check, smoothed
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.fits import takes_fit
@@ -57,7 +57,7 @@ def loo_by_group(posterior: Posterior, group: str | None = None, draws: int | No
         For a factor that the model does not have, or whose effects cannot be integrated out.
     """
     refuse_weights(posterior.design, "Leave-one-out")
-    blocks = {block.group: block for block in posterior.design.blocks}
+    blocks = {block.group: block for block in level_blocks(posterior.design)}
     if not blocks:
         raise SpecError("The model has no groups to leave out.", advice="Use loo_by_row.")
     if group is None:
@@ -87,7 +87,7 @@ def why_not(posterior: Posterior, block: RandomBlock) -> str:
 def check_loo_groups(posterior: Posterior) -> Check | Skipped:
     """Can the draws tell how each group would be predicted without its rows? Every factor that can be left out."""
     name, title = "loo_groups", "Pareto k, LOO by group"
-    blocks, total = posterior.design.blocks, int(np.prod(posterior.sample_shape))
+    blocks, total = level_blocks(posterior.design), int(np.prod(posterior.sample_shape))
     if not blocks:
         return Skipped(name, title, "The model has no groups.")
     if total < FEWEST:

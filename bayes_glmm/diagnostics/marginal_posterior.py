@@ -19,9 +19,9 @@ from scipy import optimize
 from bayes_glmm.design import Design, Priors, RandomBlock
 from bayes_glmm.design.scale import middle_of
 from bayes_glmm.errors import EstimationError, SpecError
-from bayes_glmm.likelihood import Layout, Likelihood, Parameters, conditional_modes, layout_of, likelihood_of
+from bayes_glmm.likelihood import Layout, Likelihood, Parameters, layout_of, likelihood_of
 from bayes_glmm.likelihood.estimate import AUXILIARY_ERROR, THETA_ERROR, Evaluator, LogLikelihood, LogPosterior
-from bayes_glmm.likelihood.laplace import laplace_log_likelihood
+from bayes_glmm.likelihood.laplace import laplace_log_likelihood, laplace_value
 from bayes_glmm.likelihood.maximum import Objective
 from bayes_glmm.likelihood.priors import LogPrior
 from bayes_glmm.likelihood.quadrature import aghq_log_likelihood, check_quadrature
@@ -146,11 +146,11 @@ def laplace_values(likelihood: Likelihood, points: Iterable[Parameters]) -> np.n
     values, z = [], None
     for parameters in points:
         try:
-            modes = conditional_modes(likelihood, parameters, z)
+            value, modes = laplace_value(likelihood, parameters, z)
         except np.linalg.LinAlgError:
             values.append(-np.inf)
             continue
-        values.append(modes.log_joint - 0.5 * modes.factor.log_determinant)
+        values.append(value)
         z = modes.z
     return np.array(values)
 

@@ -2,9 +2,9 @@
 
 Covariances ``G_g``, factors ``chol_g`` and standardised effects ``z_g`` are functions of the others and are left out;
 of a correlation matrix only the entries below the diagonal and within a run of correlated effects count, and of a run
-with one correlation only that; of effects with one standard deviation the first's. Entries that
-are the same in all draws were given, not drawn. Of a grouping factor with thousands of levels some hundred stand for
-all: what keeps one effect from mixing is its variance or the fixed effects, which every level shares.
+with one correlation only that, and likewise of residuals; of effects with one standard deviation the first's. Entries
+that are the same in all draws were given, not drawn. Of a grouping factor with thousands of levels some hundred stand
+for all: what keeps one effect from mixing is its variance or the fixed effects, which every level shares.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
-from bayes_glmm.names import level_dim
+from bayes_glmm.names import COR_RESIDUAL, level_dim
 from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior
 
@@ -62,6 +62,8 @@ def _entries(posterior: Posterior, name: str, shape: tuple[int, ...]) -> np.ndar
     kept = np.ones(shape, bool)
     if name == posterior.design.predictors.location.variable and posterior.design.thresholds:
         kept[0] = False  # less the first threshold
+    if name == COR_RESIDUAL:
+        return np.tril(kept, -1)
     blocks = {block.group: block for block in posterior.design.blocks}
     if name.startswith("corr_"):
         return blocks[name[5:]].correlations

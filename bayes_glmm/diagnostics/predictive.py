@@ -22,6 +22,7 @@ import pandas as pd
 
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
+from bayes_glmm.diagnostics.group_likelihood import level_blocks
 from bayes_glmm.diagnostics.limited import of_values
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.predictive import at, drawn_at, fixed_predictor, replicate, spread_draws, values_at
@@ -216,7 +217,7 @@ def check_serial(posterior: Posterior) -> Check | Skipped:
         return Skipped(name, title, "Categories without an order have no residuals.")
     residuals = list(_pearson(posterior))
     found = []
-    for block in posterior.design.blocks:
+    for block in level_blocks(posterior.design):
         first, second = _neighbours(block)
         if len(first) >= 10:
             pair = [(r[:, first] * r[:, second]).mean(axis=1) / np.square(r).mean(axis=1) for r in residuals]
@@ -224,7 +225,11 @@ def check_serial(posterior: Posterior) -> Check | Skipped:
     if not found:
         return Skipped(name, title, "No group has enough rows.")
     worst = min(found, key=lambda comparison: comparison.tail)
-    if worst.difference > 0:
+    if posterior.design.residual is not None:
+        advice = (
+            f"Correlated residuals do not explain how rows of {worst.label} go together: try unstr(), or add effects."
+        )
+    elif worst.difference > 0:
         advice = (
             f"Rows of {worst.label} that follow each other are alike beyond what u explains: let a slope vary by "
             f"{worst.label}, or add time or order as a covariate. In data without an order, rows are sorted by "

@@ -13,7 +13,9 @@ import numpy as np
 
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.design.prior_check import lkj_shape
+from bayes_glmm.design.residual import Residual, residual_shape
 from bayes_glmm.diagnostics.parameters import parameters
+from bayes_glmm.names import COSY, RHO
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.spec import Prior
 
@@ -108,8 +110,10 @@ def log_prior(posterior: Posterior) -> np.ndarray:
     own, mixed = _of_mixed_coefficients(posterior)
     total += own
     for label, values in zip(labels, draws, strict=True):
-        if label in posterior.priors.entries and label not in mixed:
+        if label in posterior.priors.entries and label not in mixed and label not in (RHO, COSY):
             total += log_density(posterior.priors[label], values)
+    if (residual := posterior.design.residual) is not None:
+        total += _of_residuals(posterior, residual)
     for block in posterior.design.blocks:
         if block.correlated:
             R = posterior.draws["posterior"][f"corr_{block.group}"].transpose("chain", "draw", ...).to_numpy()
@@ -122,6 +126,26 @@ def log_prior(posterior: Posterior) -> np.ndarray:
                     share = form.place(own[(..., *form.nearest)])
                     total += (eta - 1.0) * (np.log(share) + np.log1p(-share))
     return total
+
+
+def log_residual_density(posterior: Posterior, residual: Residual, values: np.ndarray) -> np.ndarray:
+    """The log density of one correlation of residuals, as :func:`log_correlation_density`."""
+    from scipy import stats
+
+    eta, occasions = residual_shape(residual, posterior.priors[residual.form.variable]), residual.occasions
+    a = eta if residual.form.single else eta - 1.0 + 0.5 * len(residual.labels)
+    width = occasions.high - occasions.low
+    return stats.beta.logpdf((values - occasions.low) / width, a, a) - np.log(width)
+
+
+def _of_residuals(posterior: Posterior, residual: Residual) -> np.ndarray:
+    """The log prior density [chain, draw] of the correlations of residuals, up to a constant."""
+    eta = residual_shape(residual, posterior.priors[residual.form.variable])
+    if residual.form.single:
+        place = posterior.auxiliary[residual.names[0]].reshape(posterior.sample_shape)
+        return (eta - 1.0) * (np.log(place) + np.log1p(-place))
+    log_size = np.linalg.slogdet(residual.matrix(posterior.auxiliary))[1]
+    return (eta - 1.0) * log_size.reshape(posterior.sample_shape)
 
 
 def _of_mixed_coefficients(posterior: Posterior) -> tuple[np.ndarray, set[str]]:

@@ -6,6 +6,9 @@ lies; Phi^-1(u_i) is then normal (randomized quantile residuals, Dunn & Smyth 19
 The probabilities are weighted shares of replicated responses, the weights those of leave-one-out by row (Gelfand, Dey
 & Chang 1992), so that a family needs no distribution function. The values depend on each other a little through the
 parameters; the test of uniformity is one that allows for it.
+
+Where residuals are correlated within a level, a row is predicted from those of its level before it: its residual, white
+by the Cholesky factor of the level's correlation matrix, is standard normal, and independent of theirs.
 """
 
 from __future__ import annotations
@@ -21,13 +24,12 @@ from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
 from bayes_glmm.diagnostics.loo import FEWEST, at_rows, efficiency, good_k, stuck_tails
 from bayes_glmm.diagnostics.predictive import FAIL, LOOK, MATTERS, wider_family
 from bayes_glmm.families import Response
-from bayes_glmm.families.observed import draw_observed, log_observed
+from bayes_glmm.families.observed import draw_observed
 from bayes_glmm.families.response import INTERVAL, LEFT, RIGHT
 from bayes_glmm.fits import takes_fit
-from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.numerics.spread import evenly_spread
 from bayes_glmm.posterior import Posterior
-from bayes_glmm.predictive import spread_draws
+from bayes_glmm.predictive import log_density_of_rows, spread_draws, white_residuals
 
 DRAWS = 1000
 ROWS = 2000  # that a check and a picture look at
@@ -85,8 +87,12 @@ def left_out(posterior: Posterior, rows: np.ndarray | None = None, seed: int = S
     step = max(1, _CHUNK // len(draws))
     for some in np.split(rows, range(step, len(rows), step)):
         at, observed = at_rows(posterior, some, draws), posterior.design.observed[some]
-        weights, k = _weights(log_observed(family, observed, at, NUMPY), relative_efficiency)
-        shares = _below_and_tied(observed, draw_observed(family, rng, observed, at))
+        weights, k = _weights(log_density_of_rows(posterior, some, draws), relative_efficiency)
+        if posterior.design.residual is None:
+            shares = _below_and_tied(observed, draw_observed(family, rng, observed, at))
+        else:
+            below = special.ndtr(white_residuals(posterior, some, draws))
+            shares = below, np.zeros_like(below)
         below, tied = ((weights * share).sum(axis=0) for share in shares)
         v = rng.random(len(some))
         # y takes part as one more draw: no value is 0 or 1, and those of equal weights are exactly uniform

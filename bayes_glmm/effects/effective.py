@@ -43,6 +43,12 @@ def effective_parameters(posterior: Posterior) -> float:
     SpecError
         For a model with several formulas.
     """
+    if posterior.design.residual is not None:
+        raise SpecError(
+            "The hat matrix is that of independent residuals.",
+            str(posterior.spec),
+            "Use the effective number of parameters of leave-one-out: diagnostics.loo_by_group(posterior).p.",
+        )
     if posterior.spec.formulas:
         raise SpecError(
             "The hat matrix is that of one linear predictor.",

@@ -47,8 +47,9 @@ def variance(posterior: Posterior, level: float = 0.95, interval: IntervalKind =
         Labels: ``group`` (a grouping factor, or "residual"), ``quantity`` and ``term``. Quantities: sd, correlation,
         variance, covariance of the random effects, link scale, and sds and correlations at the centre of a block's
         covariates where those differ (``"sd at x = 4.5"``); the family's own parameters; ``icc`` on the latent
-        scale, where the link has one; ``median odds ratio`` under the logit link (Larsen et al. 2000): the median over
-        pairs of groups of the odds ratio between the higher and the lower, at the same centre.
+        scale, where the link has one; correlations of residuals; ``median odds ratio`` under the logit link (Larsen et
+        al. 2000): the median over pairs of groups of the odds ratio between the higher and the lower, at the same
+        centre.
 
     Examples
     --------
@@ -64,8 +65,9 @@ def variance(posterior: Posterior, level: float = 0.95, interval: IntervalKind =
     3  median odds ratio     6.738
     """
     rows = [row for block in posterior.design.blocks for row in _parameters(posterior, block)]
-    own = (name for name in posterior.auxiliary if name not in posterior.spec.family.steps)
+    own = (name for name in posterior.auxiliary if name not in posterior.spec.family.inner)
     rows += [("residual", name, "", posterior.auxiliary[name]) for name in own]
+    rows += _of_residuals(posterior)
     rows += [*_shares(posterior), *_median_odds_ratios(posterior)]
     labels = pd.DataFrame([row[:3] for row in rows], columns=["group", "quantity", "term"])
     total = int(np.prod(posterior.sample_shape))
@@ -74,6 +76,17 @@ def variance(posterior: Posterior, level: float = 0.95, interval: IntervalKind =
     further = "".join(f", {link} scale of {name}" for name, link in spec.stated_links.items())
     description = f"Variation between groups, {spec.scale_name} scale{further}."
     return tidy(draws, labels, Interval(level, interval), posterior.sample_shape, description)
+
+
+def _of_residuals(posterior: Posterior) -> list[Row]:
+    """The correlations of the residuals of one level."""
+    residual = posterior.design.residual
+    if residual is None:
+        return []
+    found = residual.shown(posterior.auxiliary)
+    if residual.form.single:
+        return [("residual", name, residual.group, values) for name, values in found]
+    return [("residual", "correlation", pair, values) for pair, values in found]
 
 
 def _parameters(posterior: Posterior, block: RandomBlock) -> Iterator[Row]:

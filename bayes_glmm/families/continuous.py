@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from bayes_glmm.families.family import Family
 from bayes_glmm.families.kind import REAL
 from bayes_glmm.families.parameter import NU, SIGMA, Parameter
 from bayes_glmm.numerics.incomplete import log_student_tails
+from bayes_glmm.numerics.residual import RESIDUALS
 from bayes_glmm.numerics.tails import log_cumulative_hazard, log_hazard_of_normal
 
 _REAL = Parameter("mu", ("identity", "log", "inverse"), "real", of_response=True)
@@ -18,6 +21,14 @@ _REAL = Parameter("mu", ("identity", "log", "inverse"), "real", of_response=True
 def _gaussian_log_density(y, at, f):  # type: ignore[no-untyped-def]
     sigma = at["sigma"]
     return -0.5 * ((y.values - at["mu"].value) / sigma.value) ** 2 - sigma.log - 0.5 * math.log(2.0 * math.pi)
+
+
+@cache
+def _correlated(name: str, occasions: int) -> Family:
+    """The gaussian family with a correlation of residuals, whose places are further constants."""
+    names = RESIDUALS[name].names(occasions)
+    places = tuple(Parameter(one, (), "unit", "Beta(alpha=1, beta=1)", middle=0.5) for one in names)
+    return replace(GAUSSIAN, parameters=(*GAUSSIAN.parameters, *places), residual=names)
 
 
 GAUSSIAN = Family(
@@ -32,6 +43,7 @@ GAUSSIAN = Family(
     distribution=lambda pm, name, y, at, dims: pm.Normal(
         name, mu=at["mu"].value, sigma=at["sigma"].value, observed=y.values, dims=dims
     ),
+    with_residual=_correlated,
     equation="Normal(μ_i, σ²)",
     wider='try family="student_t", or a transform of the response',
     formulas={"variance": "sigma^2"},

@@ -69,6 +69,11 @@ class Family:
     with_form : function, optional
         ``(form) -> Family``, of a family of ordered categories: with another pattern of thresholds, or with a
         discrimination.
+    with_residual : function, optional
+        ``(name, occasions) -> Family``, of a family whose residuals may be correlated: an entry of
+        :data:`~bayes_glmm.numerics.residual.RESIDUALS`.
+    residual : tuple of str
+        The constants that a correlation of residuals is made of.
     categories : int
         How many categories the response has; 0 of numbers.
     by_category : mapping of str to tuple of Functional or None
@@ -115,6 +120,8 @@ class Family:
     located: Located | None = None
     with_categories: Callable[[tuple[str, ...]], Family] | None = None
     with_form: Callable[[Form], Family] | None = None
+    with_residual: Callable[[str, int], Family] | None = None
+    residual: tuple[str, ...] = ()
     categories: int = 0
     by_category: Mapping[str, tuple[Functional | None, ...]] = field(default_factory=dict)
     thresholds: Thresholds | None = None
@@ -138,6 +145,11 @@ class Family:
     def steps(self) -> tuple[str, ...]:
         """The parameters that are distances between thresholds of ordered categories, each once."""
         return tuple(dict.fromkeys(self.thresholds.steps)) if self.thresholds else ()
+
+    @property
+    def inner(self) -> tuple[str, ...]:
+        """The constants that people read in another form: distances of thresholds, places of correlations."""
+        return (*self.steps, *self.residual)
 
     @property
     def numbered(self) -> Family:
@@ -179,8 +191,9 @@ class Family:
             own = (one for one in self.parameters[1:] if one.links and not one.threshold)
             further = [] if self.shared_formula else [of_parameter(one) for one in own]
             return {} if self.response.nominal else {one.name: one for one in (self.mean, *further)}
-        asked = [self.mean, *map(of_parameter, self.parameters[self.mean_is_location :])]
-        reads = tuple(parameter.name for parameter in self.parameters)
+        known = [one for one in self.parameters if one.name not in self.residual]
+        asked = [self.mean, *map(of_parameter, known[self.mean_is_location :])]
+        reads = tuple(parameter.name for parameter in known)
         for mass in self.response.masses or (0.0,) * self.response.has_zeros:
             title = f"probability of a {_MASSES[mass]}"
             asked.append(Functional(_MASSES[mass], title, reads, partial(self._mass, mass), range="unit"))

@@ -62,7 +62,8 @@ _FUNCTIONS: dict[str, str] = {
     **dict.fromkeys(("us", "un"), "Write (x | g): correlated effects."),
     **dict.fromkeys(
         ("ar", "ar1", "arma", "ou", "cosy", "car", "sar", "mat", "exp_cov", "toep", "rr", "fcor", "unstr"),
-        f"Covariances of effects are {_COVARIANCES}; residuals have none. Write (x | g) or (1 | g) for others.",
+        f"Covariances of effects are {_COVARIANCES}; those of gaussian residuals ar(t, gr = g), cosy(gr = g) and "
+        "unstr(t, gr = g). Write (x | g) or (1 | g) for others.",
     ),
     "cs": "Effects that differ between thresholds are a term of their own, + cs({x}), with interactions inside: "
     "cs({x}:z). Random effects have none; their covariance with one correlation is cs(0 + f | g).",

@@ -83,6 +83,8 @@ def _whitened_obstacle(case: Case) -> str | None:
     whitening, why = case.whitening
     if whitening is None:
         return why
+    if case.whitened_density is None and case.problem.design.residual is not None:
+        return "there is no compiled density of correlated residuals"
     if case.whitened_density is None and len(whitening.main.effects) > WRITTEN_OUT:
         return f"there are more than {WRITTEN_OUT} effects per level, and no compiled density"
     return None

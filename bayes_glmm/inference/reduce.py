@@ -110,7 +110,7 @@ def reduce_rows(spec: ModelSpec, design: Design) -> Reduced:
         With the very same design where the family has no sufficient statistic of a cell, or less than a tenth of the
         rows would go.
     """
-    plain = not spec.formulas and not design.observed.form
+    plain = not spec.formulas and not design.observed.form and design.residual is None
     reduction = REDUCTIONS.get((spec.family_name, spec.link_name)) if plain else None
     cells = None if reduction is None else find_cells(reduction.alike(design), len(design.y))
     reduced = None if reduction is None or cells is None else reduction.reduce(spec, design, cells)

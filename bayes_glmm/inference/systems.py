@@ -23,9 +23,10 @@ WORST_QUADRATURE_ERROR = 0.01  # in log likelihood: the posterior density is the
 def draw_plain(case: Case) -> Drawn:
     """Draw in the coordinates of the plain model."""
     from bayes_glmm.inference.kernels.fused import fast_likelihood
-    from bayes_glmm.model import build_model
+    from bayes_glmm.model import build_model, plain_likelihood
 
-    drawn, how = case.draw(build_model(case.problem, fast_likelihood), LONG_WARM_UP)
+    likelihood = fast_likelihood if case.problem.design.residual is None else plain_likelihood
+    drawn, how = case.draw(build_model(case.problem, likelihood), LONG_WARM_UP)
     return drawn, {"coordinates": "plain"} | how
 
 

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import linalg
 
 from bayes_glmm.design import Priors, Problem, RandomBlock
 from bayes_glmm.errors import EstimationError, SpecError
 from bayes_glmm.inference.others import Others, others_given_later
-from bayes_glmm.likelihood import Likelihood, likelihood_of, maximum_a_posteriori
+from bayes_glmm.likelihood import Likelihood, correlated, layout_of, likelihood_of, maximum_a_posteriori
 from bayes_glmm.likelihood.estimate import Estimate
 from bayes_glmm.likelihood.factor import factorise
 from bayes_glmm.likelihood.priors import log_density
@@ -72,7 +73,8 @@ class Whitening:
 
 def parabolas_are_exact(spec: ModelSpec) -> bool:
     """Whether they are the log densities of the rows themselves, whatever the parameters are."""
-    return not spec.formulas and not spec.limited and (spec.family_name, spec.link_name) == ("gaussian", "identity")
+    rows = spec.formula.residual is None and not spec.limited
+    return rows and not spec.formulas and (spec.family_name, spec.link_name) == ("gaussian", "identity")
 
 
 def whitening_for(problem: Problem) -> tuple[Whitening | None, str]:
@@ -101,9 +103,14 @@ def whitening_for(problem: Problem) -> tuple[Whitening | None, str]:
         main, others = likelihood.part.blocks[0], likelihood.part.blocks[1:]
         if len(main.effects) > MOST_EFFECTS or likelihood.elimination.rest > MOST_OTHERS:
             return None, "there are too many effects per level, or too many levels beside the largest factor"
-        estimate = maximum_a_posteriori(likelihood, priors)
+        if design.residual is not None and (spec.formulas or correlated.obstacle(likelihood)):
+            likelihood, estimate = _without_correlation(likelihood, problem)
+        else:
+            estimate = maximum_a_posteriori(likelihood, priors)
         if not estimate.maximum.converged:
             return None, f"the Laplace approximation did not converge ({estimate.maximum.message})"
+        if likelihood.design.residual is not None:
+            return _of_white_rows(likelihood, estimate, problem), ""
         return _whitening(likelihood, main, others, estimate, problem), ""
     except (SpecError, EstimationError, np.linalg.LinAlgError) as error:
         return None, f"the Laplace approximation failed ({error})"
@@ -137,6 +144,37 @@ def _whitening(
         powers={name: _power(likelihood, estimate, name) for name in estimate.parameters.auxiliary},
         fixed_and_others=others_given_later(others, precision, estimate.parameters.beta, modes.z[q * d :]),
     )
+
+
+def _without_correlation(likelihood: Likelihood, problem: Problem) -> tuple[Likelihood, Estimate]:
+    """The likelihood of rows as if their residuals were independent, and its mode, places of correlations at 1/2.
+
+    For models whose rows cannot be made white. Coordinates stay exact; they are less well straightened.
+    """
+    spec, design = likelihood.spec, likelihood.design
+    names = spec.family.residual
+    plain = replace(spec, formula=replace(spec.formula, residual=None))
+    rows = likelihood_of(plain, replace(design, residual=None))
+    found = maximum_a_posteriori(rows, problem.priors)
+    known, unit = found.maximum.known, np.eye(len(names))
+    maximum = replace(
+        found.maximum,
+        x=np.append(found.maximum.x, np.zeros(len(names))),
+        precision=linalg.block_diag(found.maximum.precision, unit),
+        known=None if known is None else linalg.block_diag(known, unit),
+    )
+    auxiliary = {**found.parameters.auxiliary, **dict.fromkeys(names, 0.5)}
+    parameters = replace(found.parameters, auxiliary=auxiliary)
+    return rows, replace(found, parameters=parameters, layout=layout_of(likelihood), maximum=maximum)
+
+
+def _of_white_rows(likelihood: Likelihood, estimate: Estimate, problem: Problem) -> Whitening:
+    """The numbers of white rows, in which residuals are independent at the mode."""
+    white = correlated.independent_rows(likelihood, estimate.parameters).likelihood
+    main, *others = white.part.blocks
+    found = _whitening(white, main, tuple(others), estimate, problem)
+    powers = {name: _power(likelihood, estimate, name) for name in estimate.parameters.auxiliary}
+    return replace(found, main=likelihood.part.blocks[0], others=likelihood.part.blocks[1:], powers=powers)
 
 
 def _curvature(likelihood: Likelihood, estimate: Estimate) -> Curvature:

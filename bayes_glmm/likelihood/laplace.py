@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayes_glmm.likelihood.correlated import carried_gradient, independent_rows
 from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
 from bayes_glmm.likelihood.modes import Modes, conditional_modes
 
@@ -32,7 +33,7 @@ class Evaluation:
     gradient : Parameters
         Derivatives in place of the parameters; in L, of its lower triangle.
     modes : Modes
-        At the parameters.
+        At the parameters; of rows that are made independent where residuals are correlated.
     """
 
     value: float
@@ -61,9 +62,23 @@ def laplace_log_likelihood(
     numpy.linalg.LinAlgError
         If there is no conditional mode with a positive definite curvature.
     """
-    modes = conditional_modes(likelihood, parameters, start)
-    value = modes.log_joint - 0.5 * modes.factor.log_determinant
-    return Evaluation(value, _gradient(likelihood, parameters, modes), modes)
+    rows = independent_rows(likelihood, parameters)
+    modes = conditional_modes(rows.likelihood, rows.parameters, start)
+    gradient = carried_gradient(likelihood, parameters, _gradient(rows.likelihood, rows.parameters, modes), modes)
+    return Evaluation(_value(modes) - rows.log_size, gradient, modes)
+
+
+def laplace_value(
+    likelihood: Likelihood, parameters: Parameters, start: np.ndarray | None = None
+) -> tuple[float, Modes]:
+    """The value alone, and the conditional modes; as :func:`laplace_log_likelihood`."""
+    rows = independent_rows(likelihood, parameters)
+    modes = conditional_modes(rows.likelihood, rows.parameters, start)
+    return _value(modes) - rows.log_size, modes
+
+
+def _value(modes: Modes) -> float:
+    return modes.log_joint - 0.5 * modes.factor.log_determinant
 
 
 def _gradient(likelihood: Likelihood, parameters: Parameters, modes: Modes) -> Parameters:

@@ -191,6 +191,20 @@ def check_one_predictor(spec: ModelSpec, method: str) -> None:
         )
 
 
+def check_independent_residuals(design: Design) -> None:
+    """Refuse models whose residuals are correlated, for approximations that add up densities of rows.
+
+    Raises
+    ------
+    SpecError
+    """
+    if design.residual is not None:
+        raise SpecError(
+            f"This approximation is for independent residuals; those of one {design.residual.group} are correlated.",
+            advice="Use bg.approx.laplace(model), which is exact here, or sample with model.fit().",
+        )
+
+
 def check_values_known(spec: ModelSpec) -> None:
     """Refuse censored and truncated responses, for approximations that take the response as numbers with a variance.
 

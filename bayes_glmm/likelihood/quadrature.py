@@ -13,7 +13,7 @@ from bayes_glmm.design import RandomBlock
 from bayes_glmm.errors import SpecError
 from bayes_glmm.likelihood.group_integrals import Adapted, Integrand, integrate
 from bayes_glmm.likelihood.laplace import Evaluation, laplace_log_likelihood
-from bayes_glmm.likelihood.likelihood import Likelihood, Parameters
+from bayes_glmm.likelihood.likelihood import Likelihood, Parameters, check_independent_residuals
 from bayes_glmm.likelihood.modes import Modes, conditional_modes
 from bayes_glmm.likelihood.nested import nested_quadrature
 
@@ -63,6 +63,7 @@ def check_quadrature(likelihood: Likelihood, nodes: int) -> None:
     SpecError
         For more than three effects a group, factors that are not nested, or no nodes.
     """
+    check_independent_residuals(likelihood.design)
     blocks = likelihood.part.blocks
     if not 1 <= nodes <= MOST_NODES:
         raise SpecError(f"Quadrature takes 1 to {MOST_NODES} nodes, not {nodes}.")

@@ -44,6 +44,7 @@ def starting_parameters(likelihood: Likelihood) -> tuple[Parameters, np.ndarray]
     scale = 0.5 * size if spec.link_name == "identity" and spec.family.location.support == "real" else 0.5
     L = {block.group: _root(block, _scales(block, scale) / _size(block.values)) for block in design.blocks}
     auxiliary = {name: size if p.of_response else _INSIDE.get(p.support, 2.0) for name, p in spec.auxiliary.items()}
+    auxiliary |= dict.fromkeys(spec.family.residual, 0.5)
     if design.thresholds:
         auxiliary |= starting_steps(spec, design)
     beta, precision = _joint_mode(likelihood, L, auxiliary)

@@ -13,6 +13,7 @@ import pytensor.tensor as pt
 from bayes_glmm.design import Design, Predictor, Priors, Problem, RandomBlock, dimension_labels
 from bayes_glmm.design.thresholds import in_order
 from bayes_glmm.model.random_effects import contribution, random_effects
+from bayes_glmm.model.residual import add_correlated_response, correlation_matrix, residual_constants
 from bayes_glmm.model.response import add_response
 from bayes_glmm.model.thresholds import ordered_thresholds, tied_thresholds
 from bayes_glmm.model.variables import scalar_variable, vector_variable
@@ -32,6 +33,11 @@ def plain_likelihood(
         one.parameter: linear_predictor(one, design.blocks, beta[one.parameter], u) for one in design.predictors.fixed
     }
     at = spec.at(eta, auxiliary, pytensor_functions())
+    if design.residual is not None:
+        R = correlation_matrix(design.residual, {name: auxiliary[name] for name in design.residual.names})
+        mu, sigma = at[LOCATION].value, at["sigma"].value
+        add_correlated_response(design.residual, design.response_variable, design.y, mu, sigma, R)
+        return
     observed = design.observed
     values = observed.values.astype(np.int64) if spec.family.discrete else observed.values
     trials = None if design.trials is None else design.trials.astype(np.int64)
@@ -68,6 +74,8 @@ def build_model(problem: Problem, add_likelihood: Likelihood = plain_likelihood)
         if design.thresholds:
             beta[LOCATION] = _below_thresholds(problem, beta)
         steps = _steps(spec, model)
+        if design.residual is not None:
+            steps |= residual_constants(design.residual, priors)
         u = {block.group: random_effects(block, priors) for block in design.blocks}
         auxiliary = auxiliary_parameters(spec, priors, steps)
         add_likelihood(spec, design, beta, u, auxiliary)

@@ -34,11 +34,14 @@ def at_posterior_medians(posterior: Posterior, copies: int = 1) -> Posterior:
     copies : int
         How many draws: as many fresh groups does ``predict(..., random_effects="new")`` then give.
     """
-    own = [name for name in posterior.spec.auxiliary if name not in posterior.spec.family.steps]
+    own = [name for name in posterior.spec.auxiliary if name not in posterior.spec.family.inner]
     needed = [*(one.variable for one in posterior.design.predictors.fixed), *own]
     needed += [THRESHOLD] if posterior.design.thresholds else []
     needed += [f"{kind}_{block.group}" for block in posterior.design.blocks for kind in ("G", "u")]
     point = posterior.draws["posterior"].to_dataset()[needed].median(("chain", "draw"))
+    if (residual := posterior.design.residual) is not None:  # means of correlation matrices are such matrices
+        name = residual.form.variable
+        point[name] = posterior.draws["posterior"].to_dataset()[name].mean(("chain", "draw"))
     for block in posterior.design.blocks:
         point[f"G_{block.group}"][...] = typical_covariance(posterior.G(block.group))
     point = point.expand_dims(chain=[0], draw=np.arange(copies))

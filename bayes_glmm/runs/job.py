@@ -90,7 +90,7 @@ def prepare(path: str | Path, overrides: Mapping[str, Mapping[str, Any]] | None 
     data = read_data(config.data, document, labels)
     with document.at(*place):
         design = build_design(spec, data, config.data.missing)
-    spec = spec.of(design.categories)
+    spec = spec.of(design.categories, design.occasions)
     priors = _read_priors(spec, design, document)
     effects = _read_effects(config, spec, design, document)
     return Job(config, document, spec, data, design, priors, settings, effects)

@@ -83,6 +83,8 @@ class ModelSection(Section):
         That of the response; in a list, formulas of further parameters follow it.
     formulas : mapping of parameter to str
         The same of further parameters by name, right-hand sides.
+    residual : str, optional
+        A term that correlates residuals, ``"ar(week, gr = id)"``, beside the other parts.
     link : str or mapping of parameter to str, optional
         Of the response's predictor, or of several.
     thresholds : {"flexible", "equidistant", "symmetric"}
@@ -102,6 +104,7 @@ class ModelSection(Section):
     fixed: FormulaText | None = None
     random: list[RandomSection] | None = None
     offset: str | None = None
+    residual: str | None = None
     family: str = "gaussian"
     link: str | dict[str, str] | None = None
     reference: FormulaText | None = None
@@ -110,7 +113,18 @@ class ModelSection(Section):
 
     @model_validator(mode="after")
     def _formula_or_parts(self) -> Self:
-        names = ("response", "trials", "frequency", "sampling", "cens", "trunc", "fixed", "random", "offset")
+        names = (
+            "response",
+            "trials",
+            "frequency",
+            "sampling",
+            "cens",
+            "trunc",
+            "fixed",
+            "random",
+            "offset",
+            "residual",
+        )
         parts = [name for name in names if getattr(self, name) is not None]
         if self.formula is not None and parts:
             raise ValueError(f"has both 'formula' and {parts[0]!r}: give the formula or its parts")

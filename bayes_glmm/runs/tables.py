@@ -31,7 +31,7 @@ def result_tables(posterior: Posterior) -> dict[str, pd.DataFrame]:
     tables = {"summary": summary(posterior).reset_index(), "coefficients": found}
     with suppress(SpecError):  # the inverse link: E[1 / (eta + u)] does not exist; categories
         tables[SIDE_BY_SIDE] = marginal_coefficients(posterior).table
-    if posterior.design.blocks:
+    if posterior.design.blocks or posterior.design.residual is not None:
         tables["variance"] = variance(posterior).table
     return tables
 

@@ -14,6 +14,7 @@ from bayes_glmm.errors import SpecError, is_storable
 from bayes_glmm.foreign import bar_advice, formula_advice, keyword_advice, response_advice
 from bayes_glmm.names import SPECIFIC
 from bayes_glmm.spec.covariances import with_covariance
+from bayes_glmm.spec.residual import ResidualTerm, residual_term
 from bayes_glmm.spec.specific import specific_effects
 from bayes_glmm.spec.splitting import check_balanced, depths, is_call, is_column, is_wrapped, split, without_quotes
 from bayes_glmm.spec.terms import RandomTerm
@@ -43,6 +44,8 @@ class Formula:
         The arguments of ``cens(c, y2)`` and ``trunc(lb=0, ub=10)``.
     specific : str
         Fixed effects that differ between the thresholds of ordered categories, what is in ``cs()``; empty without.
+    residual : ResidualTerm or None
+        The correlation of the residuals of one level.
     """
 
     response: str
@@ -55,6 +58,7 @@ class Formula:
     trunc: str | None = None
     sampling: str | None = None
     specific: str = ""
+    residual: ResidualTerm | None = None
 
     @property
     def weighting(self) -> tuple[str, ...]:
@@ -99,7 +103,8 @@ class Formula:
     def right(self) -> str:
         """The right-hand side."""
         offset = [] if self.offset is None else [f"offset({self.offset})"]
-        return " + ".join([self.all_fixed, *offset, *map(str, self.random)])
+        residual = [] if self.residual is None else [str(self.residual)]
+        return " + ".join([self.all_fixed, *offset, *map(str, self.random), *residual])
 
     @property
     def all_fixed(self) -> str:
@@ -152,6 +157,7 @@ def parse_formula(text: str) -> Formula:
     offsets: list[str] = []
     random: list[RandomTerm] = []
     specific: list[str] = []
+    residuals: list[ResidualTerm] = []
     for sign, term in _signed_terms(sides[1]):
         if is_wrapped(term) and len(split(term[1:-1], "|")) > 1:
             if sign == "-":
@@ -161,6 +167,8 @@ def parse_formula(text: str) -> Formula:
             random.extend(found.of(one) for one in _parse_random(found.term))
         elif (inside := specific_effects(term, sign)) is not None:
             specific.append(inside)
+        elif (correlated := residual_term(term)) and sign == "+":
+            residuals.append(correlated)
         elif match := re.match(r"offset\s*(?=\()", term):
             offsets.append(_offset(term, term[match.end() :], sign))
         elif "|" in without_quotes(term):
@@ -173,9 +181,12 @@ def parse_formula(text: str) -> Formula:
             raise SpecError("The formula cannot be read: a term is not an argument.", term, advice)
         else:
             fixed.append(f"{sign} {term}")
+    if len(residuals) > 1:
+        raise SpecError("Residuals have two correlations.", " + ".join(map(str, residuals)), "Keep one of the terms.")
     fixed_text = " ".join(fixed).removeprefix("+ ") or "1"
     offset = offsets[0] if len(offsets) == 1 else " + ".join(map(_summand, offsets)) or None
-    return Formula(response, fixed_text, tuple(random), trials, offset, specific=" + ".join(specific))
+    specific_text, residual = " + ".join(specific), next(iter(residuals), None)
+    return Formula(response, fixed_text, tuple(random), trials, offset, specific=specific_text, residual=residual)
 
 
 def _offset(term: str, bracket: str, sign: str) -> str:

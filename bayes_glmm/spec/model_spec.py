@@ -25,7 +25,7 @@ from bayes_glmm.numerics.functions import Functions
 from bayes_glmm.spec.additions import Additions
 from bayes_glmm.spec.formula import Formula
 from bayes_glmm.spec.priors import Prior
-from bayes_glmm.spec.reading import check_no_clash, family_name, random_term
+from bayes_glmm.spec.reading import check_no_clash, check_residual, family_name, random_term
 from bayes_glmm.spec.several import (
     Formulas,
     Links,
@@ -39,7 +39,7 @@ from bayes_glmm.spec.specific import check_specific
 from bayes_glmm.spec.terms import RandomTerm
 
 _BESIDE = ("trials", "frequency", "sampling", "cens", "trunc")  # the response, as texts
-_PARTS = ("response", *_BESIDE, "fixed", "offset", "random")
+_PARTS = ("response", *_BESIDE, "fixed", "offset", "random", "residual")
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ class ModelSpec:
         The record of a user's own family; None for a family of the package.
     thresholds : str
         The pattern of the thresholds of ordered categories: "flexible", "equidistant" or "symmetric".
+    occasions : int
+        How many occasions correlated residuals have in the data; 0 before there are data.
 
     Examples
     --------
@@ -90,6 +92,7 @@ class ModelSpec:
     categories: tuple[str, ...] = field(default=(), compare=False)
     own: Family | None = None
     thresholds: str = FLEXIBLE
+    occasions: int = field(default=0, compare=False)
 
     @classmethod
     def from_formula(
@@ -152,7 +155,7 @@ class ModelSpec:
         elif "response" not in mapping:
             raise SpecError("A model needs a 'formula', or at least a 'response'.")
         else:
-            for key in ("response", *_BESIDE, "fixed", "offset"):
+            for key in ("response", *_BESIDE, "fixed", "offset", "residual"):
                 check_text(
                     key, mapping.get(key, "1" if key == "fixed" else None), required=key in ("response", "fixed")
                 )
@@ -162,7 +165,7 @@ class ModelSpec:
             random = tuple(random_term(term) for term in terms)
             given: dict[str, Any] = {key: mapping.get(key) for key in (*_BESIDE, "offset")}
             parts_text = Formula(mapping["response"], mapping.get("fixed", "1"), random, **given)
-            written = str(parts_text)
+            written = str(parts_text) + "".join(f" + {term}" for term in [mapping.get("residual")] if term)
         return cls.from_formula(
             written,
             mapping.get("family", "gaussian"),
@@ -201,6 +204,7 @@ class ModelSpec:
         check_of_categories(found, of_categories)
         formulas = {} if found.shared_formula else formulas
         links = links_of(found, formulas, link)
+        check_residual(found, formula, formulas, of_categories, links)
         additions.check_link(links[found.location.name])
         formulas = {name: formulas[name] for name in links if name in formulas}
         if formula.trials is not None and not found.response.trials:
@@ -240,6 +244,8 @@ class ModelSpec:
             ]
         if formula.offset is not None:
             result["offset"] = formula.offset
+        if formula.residual is not None:
+            result["residual"] = str(formula.residual)
         if self.stated:
             result["formulas"] = {name: one.right for name, one in self.stated.items()}
         links = self.stated_links
@@ -258,6 +264,8 @@ class ModelSpec:
         """The family record, in the form that was asked for, with the number of categories of the data."""
         base, specific = self.own or get_family(self.family_name), bool(self.formula.specific)
         record = in_form(base, self.thresholds, self.formulas, specific)
+        if (residual := self.formula.residual) and record.with_residual:
+            return record.with_residual(residual.name, self.occasions)
         return record.with_categories(self.categories) if record.with_categories and self.categories else record
 
     @property
@@ -345,8 +353,8 @@ class ModelSpec:
         """
         return self.family.at({name: (one, self.link_of(name)) for name, one in eta.items()}, auxiliary, f)
 
-    def of(self, categories: Sequence[str]) -> ModelSpec:
-        """The same for data with these categories of the response; itself for a response of numbers.
+    def of(self, categories: Sequence[str], occasions: int = 0) -> ModelSpec:
+        """The same for data with these categories of the response, and that many occasions of correlated residuals.
 
         Where each category has a predictor of its own, it has the formula of the response unless it has its own. Each
         threshold gets a predictor of the effects that differ between thresholds.
@@ -357,7 +365,7 @@ class ModelSpec:
             For a formula of a category that they do not have.
         """
         if not categories:
-            return self
+            return replace(self, occasions=occasions) if occasions else self
         found = replace(self, categories=tuple(categories))
         if self.formula.specific:
             names = [one.name for one in found.family.parameters if one.threshold]

@@ -35,6 +35,49 @@ def check_no_clash(family: Family, formula: Formula, formulas: Mapping[str, Form
             )
 
 
+def check_residual(
+    family: Family,
+    formula: Formula,
+    formulas: Mapping[str, Formula],
+    of_categories: Mapping[str, Formula],
+    links: Mapping[str, str],
+) -> None:
+    """Check that residuals may be correlated: those of a response on the real line, under the identity link.
+
+    Raises
+    ------
+    SpecError
+    """
+    for name, one in {**formulas, **of_categories}.items():
+        if one.residual is not None:
+            raise SpecError(
+                f"The predictor of {name} has no residuals to correlate.",
+                str(one.residual),
+                "Write the term in the formula of the response.",
+            )
+    term = formula.residual
+    if term is None:
+        return
+    if family.with_residual is None:
+        raise SpecError(
+            f"{term.name}() correlates residuals, which a {family.name} response does not have here.",
+            str(term),
+            f"Use family='gaussian', or latent effects in the linear predictor: {term.effects}.",
+        )
+    if (link := links[family.location.name]) != "identity":
+        raise SpecError(
+            f"{term.name}() needs the identity link, not {link!r}.", str(term), f"Latent effects are {term.effects}."
+        )
+    beside = [name for name in ("cens", "trunc", "frequency") if getattr(formula, name) is not None]
+    if beside:
+        what = {"cens": "censored", "trunc": "truncated", "frequency": "merged"}[beside[0]]
+        raise SpecError(
+            f"Rows with correlated residuals cannot be {what}.",
+            str(formula),
+            f"Leave the term out, or use {term.effects}.",
+        )
+
+
 def random_term(mapping: Mapping[str, Any]) -> RandomTerm:
     """Return the random term of a mapping, as a config gives it."""
     known = ("effects", "group", "correlated", "shared", "covariance")

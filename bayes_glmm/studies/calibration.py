@@ -254,7 +254,7 @@ def _draws(posterior: Posterior, labels: Sequence[str]) -> np.ndarray:
     """Draws of the quantities with these labels, and of the log likelihood [quantity, chain, draw]."""
     known, values = parameters(posterior, given=True)
     place = {label: i for i, label in enumerate(known)}
-    density = log_likelihood(posterior).sum("row").to_numpy()
+    density = log_likelihood(posterior).to_numpy().sum(axis=-1)
     return np.concatenate([values[[place[label] for label in labels]], density[None]])
 
 
@@ -268,7 +268,7 @@ def _check(problem: Problem, replications: int, ranked: int, settings: Settings)
     refuse_weights(problem.design, "Calibration by simulation")
     for name, prior in problem.canonical.priors.entries.items():
         # steps, whose thresholds have priors, and thresholds between two that have some
-        follows = name in problem.spec.family.steps or (problem.design.tied and name not in problem.priors.given)
+        follows = name in problem.spec.family.inner or (problem.design.tied and name not in problem.priors.given)
         if prior.distribution in IMPROPER and not follows:
             raise SpecError(
                 f"Nothing can be drawn from {prior}, which is no proper prior.",

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.diagnostics import LOO, loo_by_group, loo_by_row
+from bayes_glmm.diagnostics.group_likelihood import level_blocks
 from bayes_glmm.diagnostics.loo_groups import why_not
 from bayes_glmm.effects.columns import columns_of_table
 from bayes_glmm.effects.estimands import ESTIMANDS
@@ -193,13 +194,18 @@ def not_comparable(one: Posterior, other: Posterior) -> str:
 
 def shared_groups(posteriors: list[Posterior]) -> list[str]:
     """Return grouping factors of all models that put the same rows together and whose levels can be left out."""
-    first, *others = ({block.group: block for block in posterior.design.blocks} for posterior in posteriors)
+    of_models = [{block.group: block for block in level_blocks(posterior.design)} for posterior in posteriors]
+    first, *others = of_models
     same = [
         group
         for group, block in first.items()
         if all(group in blocks and np.array_equal(blocks[group].index, block.index) for blocks in others)
     ]
-    return [group for group in same if not any(why_not(one, one.design.block(group)) for one in posteriors)]
+    return [
+        group
+        for group in same
+        if not any(why_not(one, blocks[group]) for one, blocks in zip(posteriors, of_models, strict=True))
+    ]
 
 
 def _masses(posterior: Posterior) -> tuple[float, ...]:

@@ -14,6 +14,7 @@ from bayes_glmm.design import Problem, take_rows
 from bayes_glmm.diagnostics import Check, Checks
 from bayes_glmm.diagnostics.check import Overall, named
 from bayes_glmm.diagnostics.convergence import check_divergences, check_rhat
+from bayes_glmm.diagnostics.group_likelihood import level_blocks
 from bayes_glmm.diagnostics.integrals import range_obstacle
 from bayes_glmm.errors import SpecError, choices
 from bayes_glmm.glmm import GLMM, Fit
@@ -95,7 +96,7 @@ def units_of(problem: Problem, by: str | None) -> tuple[np.ndarray, pd.Index]:
         unit = problem.design.unit
         unit = np.arange(len(problem.design.y)) if unit is None else unit
         return unit, pd.RangeIndex(int(unit[-1]) + 1, name="row")
-    blocks = {block.group: block for block in problem.design.blocks}
+    blocks = {block.group: block for block in level_blocks(problem.design)}
     if by not in blocks:
         raise SpecError(
             f"The model has no grouping factor {by!r}.", advice=choices(by, blocks) if blocks else "Use by=None."
@@ -174,6 +175,13 @@ def check_part(problem: Problem, part: Part) -> None:
     if len(part.rows) == len(problem.design.y):
         raise SpecError(f"Without {part.name} there are no rows to fit to.", advice="Leave out less.")
     others = np.delete(np.arange(len(problem.design.y)), part.rows)
+    residual = problem.design.residual
+    if residual is not None and np.isin(residual.index[part.rows], residual.index[others]).any():
+        raise SpecError(
+            f"Residuals of one level of {residual.group} are correlated: its rows are left out together.",
+            f"leaving out {part.name}",
+            f"Leave out whole levels: by={residual.group!r}.",
+        )
     sizes = hold_out(problem.design, part.rows, part.unit, others).sizes
     if sizes.any() and (why := range_obstacle(problem.spec)):
         raise SpecError(

@@ -13,14 +13,11 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.design import Problem
-from bayes_glmm.design.recensor import response_of
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.errors import SpecError
-from bayes_glmm.families.observed import log_observed
 from bayes_glmm.names import THRESHOLD
-from bayes_glmm.numerics.functions import NUMPY
 from bayes_glmm.posterior import Posterior, posterior_of
-from bayes_glmm.predictive import at, replicate
+from bayes_glmm.predictive import at, log_density_of_units, replicate
 
 LOG_LIKELIHOOD = "log likelihood"
 LARGEST = 1e15  # beyond, counts have no unit digit
@@ -104,7 +101,7 @@ def quantities(prior: Posterior, y: np.ndarray) -> pd.DataFrame:
     keep = _ranked_labels(prior, labels)
     table = pd.DataFrame(values[:, 0].T, columns=labels)[keep]
     with np.errstate(all="ignore"):  # where a response cannot be
-        density = log_observed(prior.spec.family, response_of(prior.design, y), at(prior), NUMPY)
+        density = log_density_of_units(prior.design, prior.spec.family, at(prior), y)
     return table.assign(**{LOG_LIKELIHOOD: density.sum(axis=1)})
 
 

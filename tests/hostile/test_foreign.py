@@ -52,7 +52,7 @@ FORMULAS = [
     ("y ~ (1|factor(g))", "Write (1 | g)"),
     ("y ~ un(x | g)", "Write (x | g)."),
     ("y ~ toep(0 + t | g)", "cs(0 + f | g), ar1(0 + C(t) | g)"),
-    ("y ~ ar1(x)", "residuals have none"),
+    ("y ~ ar1(x)", "those of gaussian residuals"),
     ("y ~ x | g", "(x | g)"),
     ("y ~ Error(g)", "Write (1 | g)"),
     ("y ~ x$z", "Name the column alone"),

@@ -40,6 +40,7 @@ COMMON = (
     *(Part("rows", pair) for pair in COMMON_PAIRS),
     *(Part("integrated density", pair) for pair in _COUNTS),
     Part("integrated expand"),
+    Part("blocks"),
     Part("fixed density"),
     Part("fixed expand"),
 )

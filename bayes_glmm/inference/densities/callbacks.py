@@ -18,7 +18,7 @@ import numba
 import numpy as np
 from numba import types
 
-from bayes_glmm.inference.densities import fixed, integrated, rows, whitened
+from bayes_glmm.inference.densities import blocks, fixed, integrated, rows, whitened
 from bayes_glmm.inference.densities.records import ENTRIES, doubles_at, integers_at
 from bayes_glmm.inference.kernels.generated import kernel_of, short_name
 from bayes_glmm.inference.kernels.source import source_version
@@ -108,6 +108,7 @@ PARTS: dict[str, Recipe] = {
     "whitened density": Recipe(*_DENSITY, whitened.make_density),
     "whitened expand": Recipe(*_EXPAND, whitened.make_expand),
     "rows": Recipe(rows.SIGNATURE, _rows, lambda *pair: rows.make_rows(kernel_of(*pair))),
+    "blocks": Recipe(rows.SIGNATURE, _rows, blocks.make_blocks),
     "integrated density": Recipe(*_DENSITY, lambda *pair: integrated.make_density(kernel_of(*pair))),
     "integrated expand": Recipe(*_EXPAND, lambda: integrated.expand),
     "fixed density": Recipe(*_DENSITY, lambda: fixed.density),

@@ -11,8 +11,8 @@ from bayes_glmm.inference.densities.callbacks import Part
 from bayes_glmm.inference.densities.density import Density, Kept
 from bayes_glmm.inference.densities.fixed import FixedData
 from bayes_glmm.inference.densities.priors import prior_table, thresholds_table
-from bayes_glmm.inference.kernels.generated import kernel_key, kernel_of
-from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs
+from bayes_glmm.inference.densities.units import unit_pass
+from bayes_glmm.inference.kernels.inputs import predictor_inputs
 from bayes_glmm.inference.reduce import reduce_rows
 from bayes_glmm.inference.whitening import ON_THE_REAL_LINE
 from bayes_glmm.likelihood import likelihood_of
@@ -46,11 +46,11 @@ def fixed_density(problem: Problem) -> Density | None:
     if found is None:
         return None
     reduced = reduce_rows(spec, design)
-    family = kernel_key(reduced.spec, reduced.design.observed.form)
     order = np.arange(len(reduced.design.y))
+    rows, response = unit_pass(reduced.spec, reduced.design, order)
     constant = reduced.constant + priors.canonical.log_apart
     data = FixedData(
-        *response_inputs(kernel_of(*family), reduced.design, order),
+        *response,
         *predictor_inputs(reduced.design, order),
         remainder=np.array([constant, reduced.lost_rows, reduced.within], dtype=float),
         beta_priors=beta_priors,
@@ -64,7 +64,7 @@ def fixed_density(problem: Problem) -> Density | None:
     return Density(
         value=Part("fixed density"),
         expansion=Part("fixed expand"),
-        rows=Part("rows", family),
+        rows=rows,
         arrays=tuple(np.ascontiguousarray(array) for array in data),
         start=np.zeros(len(found[0])),
         kept=(

@@ -12,10 +12,10 @@ from bayes_glmm.families import DISC
 from bayes_glmm.inference.densities.callbacks import Part
 from bayes_glmm.inference.densities.density import Density, Kept
 from bayes_glmm.inference.densities.priors import prior_table, thresholds_table
+from bayes_glmm.inference.densities.units import unit_pass
 from bayes_glmm.inference.densities.variances import Variances, variances_of
 from bayes_glmm.inference.densities.whitened import WhitenedData
-from bayes_glmm.inference.kernels.generated import kernel_key, kernel_of
-from bayes_glmm.inference.kernels.inputs import predictor_inputs, response_inputs, row_order
+from bayes_glmm.inference.kernels.inputs import predictor_inputs, row_order
 from bayes_glmm.inference.others import Others
 from bayes_glmm.inference.reduce import reduce_rows
 from bayes_glmm.inference.whitening import Whitening
@@ -35,22 +35,21 @@ def whitened_density(whitening: Whitening) -> Density | None:
     blocks = (whitening.main, *whitening.others)
     names = tuple(whitening.problem.spec.auxiliary)
     reduced = reduce_rows(whitening.problem.spec, whitening.problem.design)
-    family = kernel_key(reduced.spec, reduced.design.observed.form)
     variances = variances_of(blocks, priors, *_standard_deviations(whitening, blocks))
     beta_priors = prior_table(priors[key] for key in whitening.estimate.layout.coefficients)
     auxiliary_prior = prior_table(priors[name] for name in names)
     thresholds = thresholds_table(priors.thresholds[1:], whitening.problem.design.step_places)
-    kernel = kernel_of(*family)
     if variances is None or beta_priors is None or auxiliary_prior is None or thresholds is None:
         return None
     design = _main_first(reduced.design, blocks)
     order = row_order(design)
+    rows, response = unit_pass(reduced.spec, design, order)
     levels, d = whitening.R.shape
     others = whitening.fixed_and_others
     mix, lean = _mix(whitening)
     constant = reduced.constant + priors.canonical.log_apart
     data = WhitenedData(
-        *response_inputs(kernel, design, order),
+        *response,
         *predictor_inputs(design, order),
         remainder=np.array([constant, reduced.lost_rows, reduced.within], dtype=float),
         variances=variances,
@@ -80,7 +79,7 @@ def whitened_density(whitening: Whitening) -> Density | None:
     return Density(
         value=Part("whitened density", (d,)),
         expansion=Part("whitened expand", (d,)),
-        rows=Part("rows", family),
+        rows=rows,
         arrays=tuple(_flat(data)),
         start=_start(whitening, blocks),
         kept=tuple(_kept(whitening.problem.design, blocks, names)),

@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from bayes_glmm.design import Design
-from bayes_glmm.design.notation import limit_lines
+from bayes_glmm.design.notation import limit_lines, residual_lines
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.html import heading, paragraph, table
 
@@ -25,6 +25,7 @@ def render_data(posterior: Posterior) -> Markup:
     parts = [paragraph("{rows} rows.{dropped}", rows=f"{len(design.y):,}", dropped=dropped), _response(posterior)]
     if posterior.spec.limited:
         parts.append(_limits(posterior))
+    parts += [paragraph("{line}.", line=line[:1].upper() + line[1:]) for line in residual_lines(posterior.spec, design)]
     if design.blocks:
         parts += [heading("Groups"), _groups(design, _level_means(posterior))]
     parts += [heading("Columns"), _columns(design)]

@@ -12,9 +12,14 @@ from bayes_glmm.design.prior_text import brief
 from bayes_glmm.design.thresholds import in_order
 from bayes_glmm.diagnostics import sensitivity
 from bayes_glmm.diagnostics.parameters import parameters
-from bayes_glmm.diagnostics.prior_density import log_correlation_density, log_density, log_threshold_density
+from bayes_glmm.diagnostics.prior_density import (
+    log_correlation_density,
+    log_density,
+    log_residual_density,
+    log_threshold_density,
+)
 from bayes_glmm.diagnostics.sensitivity import THRESHOLD, judged
-from bayes_glmm.names import threshold
+from bayes_glmm.names import COR_RESIDUAL, COSY, RHO, threshold
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.html import badge, details, figure, paragraph, table
 from bayes_glmm.report.prior_figures import Before, before_and_after
@@ -66,6 +71,8 @@ def _before(posterior: Posterior, label: str, draws: np.ndarray, sensitive: floa
 def _support(posterior: Posterior, label: str) -> tuple[float, float]:
     if is_coefficient(label) or label in _thresholds(posterior):
         return -np.inf, np.inf
+    if (residual := posterior.design.residual) is not None and _of_residuals(label):
+        return residual.occasions.low, residual.occasions.high
     if not label.startswith("corr_"):
         return 0.0, np.inf
     block, first = _correlation(posterior, label)
@@ -77,6 +84,8 @@ def _log_prior(posterior: Posterior, label: str, grid: np.ndarray) -> np.ndarray
     if label in _thresholds(posterior) and in_order(posterior.spec):
         names = _thresholds(posterior)
         return log_threshold_density(posterior.priors[label], 1 + names.index(label), len(names), grid)
+    if (residual := posterior.design.residual) is not None and _of_residuals(label):
+        return log_residual_density(posterior, residual, grid)
     if label in posterior.priors.entries:
         return log_density(posterior.priors[label], grid)
     block, first = _correlation(posterior, label)
@@ -92,7 +101,12 @@ def _has_prior(posterior: Posterior, label: str) -> bool:
         return False
     if label in _thresholds(posterior) and in_order(posterior.spec):
         return len(set(posterior.priors.thresholds)) == 1
-    return label in posterior.priors.entries or label.startswith("corr_")
+    return label in posterior.priors.entries or label.startswith("corr_") or _of_residuals(label)
+
+
+def _of_residuals(label: str) -> bool:
+    """Whether it is a correlation of residuals."""
+    return label.partition("[")[0] in (RHO, COSY, COR_RESIDUAL)
 
 
 def _thresholds(posterior: Posterior) -> list[str]:
