@@ -110,13 +110,14 @@ class Integral:
 
 
 def integral_for(spec: ModelSpec, design: Design) -> Integral | None:
-    """The integral of a model, or None where it has more than one effect a group or takes too many nodes.
+    """The integral of a model, or None where it has more than one effect a group, correlated rows or too many nodes.
 
     With poles of the integrand at distance d from the real axis and a conditional of sd s, the rule's error for a step
     a is about exp(-2 pi d / a) and exp(-2 pi^2 s^2 / a^2): the nodes follow from the smaller of d / 3.5 and s, for the
     most informative group and the largest plausible sd of the effects. The error itself is measured at the draws.
     """
-    if len(design.blocks) != 1 or len(design.blocks[0].effects) != 1 or not spec.defined_everywhere:
+    one = len(design.blocks) == 1 and len(design.blocks[0].effects) == 1
+    if not one or design.residual is not None or not spec.defined_everywhere:
         return None
     narrowest, largest_sd = _scales(spec, design)
     step = min(0.5, min(narrowest, spec.link_of(_entered(design)).strip / 3.5) / largest_sd)
