@@ -44,6 +44,7 @@ class GLMM:
         ``rate(t)``, ``se(s)``, ``weights(w, precision)``, ``weights(w, frequency)``, ``weights(w, sampling)``,
         ``cens(c, y2)``, ``trunc(lb, ub)``. A ModelSpec brings its own family, link and priors.
     data : DataFrame
+        Of pandas, or a table that exports Arrow columns, such as those of polars, pyarrow and DuckDB.
     family : str or Family
         A name in ``bayes_glmm.FAMILIES``: ``gaussian``, ``bernoulli``, ``poisson``, ``negative_binomial``,
         ``lognormal``, ``zero_inflated_poisson``, ``cumulative`` for ordered categories, ``categorical`` for others, and

@@ -20,6 +20,7 @@ from bayes_glmm.design.expressions import common_matrix, labels_of, values_of
 from bayes_glmm.design.frame import check_levels, complete_rows
 from bayes_glmm.design.limits import read_limits
 from bayes_glmm.design.number_text import check_number_texts
+from bayes_glmm.design.other_tables import as_pandas
 from bayes_glmm.design.predictor import Predictor
 from bayes_glmm.design.rank import check_variation, rank_of
 from bayes_glmm.design.repeat import repeated
@@ -44,6 +45,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     ----------
     spec : ModelSpec
     data : DataFrame
+        Of pandas, or a table that exports Arrow columns, such as those of polars, pyarrow and DuckDB.
     missing : {"error", "drop"}
         What to do with rows that have a missing value in a used column.
 
@@ -59,7 +61,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         For missing columns or values, responses outside the family's support, more columns than rows, grouping
         factors with one level, and frequencies that are not whole numbers above 0.
     """
-    formula, family = spec.formula, spec.family
+    formula, family, data = spec.formula, spec.family, as_pandas(data)
     inputs = predictor_columns(spec.asked)
     groups = tuple(
         dict.fromkeys([*(column for term in spec.random for column in term.columns), *residual_columns(spec)])

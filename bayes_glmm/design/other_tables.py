@@ -1,8 +1,11 @@
-"""Tables of other packages, and how each becomes a pandas DataFrame."""
+"""Tables of other packages: taken where they export Arrow columns, else how each becomes a pandas DataFrame."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
+
+import pandas as pd
 
 _FRAMES: tuple[tuple[str, str], ...] = (
     (r"polars\..*LazyFrame", "{data}.collect().to_pandas()"),
@@ -18,6 +21,24 @@ _FRAMES: tuple[tuple[str, str], ...] = (
     (r"builtins\.NoneType", "pd.read_csv('file.csv')"),
     (r".*", "pd.DataFrame({data})"),
 )
+
+
+def as_pandas(data: Any) -> Any:
+    """Tables that export Arrow columns, such as those of polars, pyarrow and DuckDB, as a pandas DataFrame.
+
+    Anything else is returned as it is. Dictionary columns become categoricals, nulls missing values.
+
+    Examples
+    --------
+    >>> import pyarrow
+    >>> as_pandas(pyarrow.table({"y": [1, 2], "g": ["a", None]})).isna().sum().tolist()
+    [0, 1]
+    """
+    if isinstance(data, pd.DataFrame | pd.Series) or not hasattr(data, "__arrow_c_stream__"):
+        return data
+    import pyarrow
+
+    return pyarrow.table(data).to_pandas()
 
 
 def frame_advice(data: object, name: str = "data") -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bayes_glmm.design import Design
 from bayes_glmm.design.encode import predictor_columns
-from bayes_glmm.design.other_tables import frame_advice, frame_type
+from bayes_glmm.design.other_tables import as_pandas, frame_advice, frame_type
 from bayes_glmm.effects.columns import free_name
 from bayes_glmm.errors import DataError, SpecError, choices
 from bayes_glmm.families import Functional
@@ -43,6 +43,7 @@ def given_rows(newdata: pd.DataFrame) -> pd.DataFrame:
     DataError
         If they are not a DataFrame, or none.
     """
+    newdata = as_pandas(newdata)
     if not isinstance(newdata, pd.DataFrame):
         what = f"newdata must be a pandas DataFrame, not a {frame_type(newdata)}."
         raise DataError(what, advice=frame_advice(newdata, "newdata"))

@@ -138,6 +138,7 @@ def _predicted(
         raise SpecError(
             f"The {of.title} is not the inverse link of a predictor.", "scale='link'", "Use scale='response'."
         )
+    newdata = None if newdata is None else given_rows(newdata)
     rows, trials = _rows(posterior, newdata, chosen, scale, of)
     whole = rows if scale == "outcome" else with_unread(posterior.design, rows, columns_read(posterior, of))
     posterior = with_unseen_groups(posterior, whole, chosen, seed)
@@ -203,7 +204,7 @@ def _rows(
     """Rows with the columns to show, and trials where new responses are drawn."""
     design, groups = posterior.design, kept_factors(chosen)
     if newdata is not None:
-        rows = given_rows(newdata)
+        rows = newdata
         shown = [column for column in model_columns(design, groups) if column in rows.columns]
         needed = model_columns(design) if scale == "outcome" else columns_read(posterior, of)
         missing = [column for column in needed if column not in rows.columns]

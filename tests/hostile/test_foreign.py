@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
+import bayes_glmm as bg
 from bayes_glmm.errors import DataError, GLMMError, SpecError, choices
 from bayes_glmm.families import FAMILIES, get_family
 from tests.hostile.cases import Case, check, frame, keep, put
@@ -149,7 +154,6 @@ def test_case_does_not_matter_to_a_suggestion() -> None:
 
 def _not_frames() -> list[tuple[object, str]]:
     data = frame()
-    pyarrow = pytest.importorskip("pyarrow")
     return [
         (data.to_dict(), "pd.DataFrame(data)"),
         (data.to_dict("records"), "pd.DataFrame(data)"),
@@ -157,19 +161,50 @@ def _not_frames() -> list[tuple[object, str]]:
         (data.to_xarray(), "data.to_dataframe().reset_index()"),
         (data["y"], "data.to_frame()"),
         ("data.csv", "pd.read_csv(data)"),
-        (pyarrow.Table.from_pandas(data), "data.to_pandas()"),
         (type("DataFrame", (), {"__module__": "polars.dataframe.frame"})(), "data.to_pandas()"),
         (type("LazyFrame", (), {"__module__": "polars.lazyframe.frame"})(), "data.collect().to_pandas()"),
     ]
 
 
-@pytest.mark.parametrize("i", range(9))
+@pytest.mark.parametrize("i", range(8))
 def test_other_tables_are_told_how_to_become_a_frame(i: int) -> None:
     table, words = _not_frames()[i]
     with pytest.raises(DataError) as caught:
         Case("", "y ~ x", lambda _: table, None, "").build()
     assert words in caught.value.advice
     assert "not a pandas DataFrame" in caught.value.what
+
+
+class Exported:
+    """A table of another package: nothing is known of it but that it exports Arrow columns."""
+
+    def __init__(self, table: pyarrow.Table) -> None:
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+@pytest.mark.parametrize("wrap", [lambda table: table, Exported], ids=["pyarrow", "other"])
+def test_tables_that_export_arrow_columns_are_taken(wrap: Callable[[pyarrow.Table], Any]) -> None:
+    rng = np.random.default_rng(2)
+    data = pd.DataFrame({"x": rng.normal(size=40), "f": pd.Categorical(list("abcd") * 10, list("dcba"))})
+    data = data.assign(g=np.repeat(np.arange(8), 5), y=rng.normal(size=40))
+    ours, theirs = (bg.GLMM("y ~ x + f + (1 | g)", one) for one in (data, wrap(pyarrow.Table.from_pandas(data))))
+    assert ours.design.encoder.columns == theirs.design.encoder.columns
+    np.testing.assert_array_equal(ours.design.y, theirs.design.y)
+    np.testing.assert_array_equal(ours.design.predictors.fixed[0].X, theirs.design.predictors.fixed[0].X)
+    laplace = bg.approx.laplace(ours)
+    rows = pd.DataFrame({"x": [0.0, 1.0], "f": ["d", "a"]})
+    expected = laplace.predict(rows, "zero").table
+    found = laplace.predict(wrap(pyarrow.Table.from_pandas(rows)), "zero").table
+    np.testing.assert_array_equal(found["estimate"], expected["estimate"])
+
+
+def test_a_missing_value_of_an_arrow_table_is_found() -> None:
+    table = pyarrow.table({"y": [1.0, None, 3.0, 2.0], "x": [1, 2, 3, 5]})
+    with pytest.raises(DataError, match=r"'y'.*missing"):
+        bg.GLMM("y ~ x", table)
 
 
 def test_an_ordered_response_is_not_sent_to_bernoulli() -> None:
