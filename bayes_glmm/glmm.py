@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from bayes_glmm import effects
+from bayes_glmm import effects, notebook
 from bayes_glmm.design import Design, Finding, Priors, Problem, build_design, findings, resolve_priors
 from bayes_glmm.errors import SpecError
 from bayes_glmm.families import Family
@@ -205,6 +205,9 @@ class GLMM:
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        return notebook.preformatted(self)
+
 
 @dataclass(frozen=True)
 class Fit(effects.EffectMethods):
@@ -333,6 +336,12 @@ class Fit(effects.EffectMethods):
         return "\n".join([f"{self.spec}\n\n{table}\n\n{self.check()}", *notes])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        notes = [found for found in self.findings if found.weight == "note"]
+        summary = self.summary().rename_axis("parameter").reset_index()
+        parts = [notebook.paragraph(self.spec), notebook.table(summary), self.check()._repr_html_()]
+        return "\n".join([*parts, notebook.items(notes)])
 
 
 def _notes(found: Iterable[Finding]) -> list[str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "bayes_glmm"
-FLOORS = """errors foreign names numerics processes | files | families datasets netcdf parquet workers | spec | design |
-draws likelihood | model posterior | predictive summaries fits | inference effects diagnostics | approx | plots |
-report | glmm | studies interop | runs
+FLOORS = """errors foreign names notebook numerics processes | files | families datasets netcdf parquet workers |
+spec | design | draws likelihood | model posterior | predictive summaries fits | inference effects diagnostics |
+approx | plots | report | glmm | studies interop | runs
 __init__ __main__"""
 FLOOR = {name: i for i, names in enumerate(FLOORS.replace("\n", " | ").split(" | ")) for name in names.split()}
 FILES = sorted(PACKAGE.rglob("*.py"))

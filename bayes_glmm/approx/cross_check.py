@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayes_glmm import notebook
 from bayes_glmm.approx.aghq import aghq
 from bayes_glmm.approx.boundary import SINGULAR
 from bayes_glmm.approx.gee import gee
@@ -148,6 +149,10 @@ class CrossCheck:
         return "\n\n".join([*text, "\n".join(self.sentences)])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        tables = map(notebook.table, (self.wide(), self.methods))
+        return "\n".join([*tables, *map(notebook.paragraph, self.sentences)])
 
 
 def cross_check(posterior: Posterior) -> CrossCheck:

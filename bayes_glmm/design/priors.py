@@ -41,6 +41,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from bayes_glmm import notebook
 from bayes_glmm.design.block import RandomBlock
 from bayes_glmm.design.canonical import CENTRE, Canonical, Columns
 from bayes_glmm.design.canonical_columns import DefaultSpan, canonical_columns, constant_in
@@ -107,6 +108,9 @@ class Priors:
 
     def __str__(self) -> str:
         return "\n".join([self.table.to_string(index=False), *self.notes])
+
+    def _repr_html_(self) -> str:
+        return "\n".join([notebook.table(self.table), *map(notebook.paragraph, self.notes)])
 
 
 def resolve_priors(spec: ModelSpec, design: Design) -> Priors:

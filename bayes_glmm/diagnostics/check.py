@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from bayes_glmm import notebook
+
 if TYPE_CHECKING:
     from rich.console import Group
 
@@ -227,6 +229,15 @@ class Checks:
         return "\n".join([*lines, *_explanation(self)])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        done = [(c.title, c.verdict, number_text(c.value), c.threshold_text, c.finding) for c in self.checks]
+        skipped = [(s.title, "-", "", "", s.reason) for s in self.skipped]
+        table = pd.DataFrame([*done, *skipped], columns=["check", "verdict", "value", "threshold", "finding"])
+        parts = [notebook.paragraph(self.meaning, f"Verdict: {self.verdict}."), notebook.table(table)]
+        if self.advice:
+            parts += [notebook.paragraph("", "What to do"), notebook.items(self.advice)]
+        return "\n".join(parts)
 
     def __rich__(self) -> Group:
         """The same in colour, for a terminal that rich writes to."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import operator
 import re
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_glmm import notebook
 from bayes_glmm.effects import export
 from bayes_glmm.effects.columns import beside, columns_of_table, free_name
 from bayes_glmm.errors import SpecError
@@ -122,8 +122,8 @@ class Estimates:
         return "\n".join([self.description, *self.notes, self.table.to_string(index=False, float_format=_number)])
 
     def _repr_html_(self) -> str:
-        table = self.table.to_html(index=False, float_format=_number, border=0)
-        return "\n".join([*(f"<p>{escape(text)}</p>" for text in (self.description, *self.notes)), table])
+        texts = map(notebook.paragraph, (self.description, *self.notes))
+        return "\n".join([*texts, notebook.table(self.table)])
 
 
 def tidy(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bayes_glmm import notebook
 from bayes_glmm.diagnostics import LOO, loo_by_group, loo_by_row
 from bayes_glmm.diagnostics.group_likelihood import level_blocks
 from bayes_glmm.diagnostics.loo_groups import why_not
@@ -129,6 +130,11 @@ class ModelComparison:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        first, _, *rest = str(self).split("\n")
+        below = rest[len(self.table) :]
+        return "\n".join([notebook.paragraph(first), notebook.table(self.table), *map(notebook.paragraph, below)])
 
 
 def compare_models(fits: Mapping[str, Fit], by: str | None = None) -> ModelComparison:
