@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_glmm.effects import expect as rules
-from bayes_glmm.effects import integrate
+from bayes_glmm.effects import integrate, shares
 from bayes_glmm.errors import SpecError
 from bayes_glmm.families import FAMILIES, LINKS, Family, Functional
 from bayes_glmm.foreign import FAMILY_SYNONYMS
@@ -202,6 +202,8 @@ def _rule(family: Family, part: str, formulas: tuple[str, ...], link: str | None
     with ExitStack() as stack:
         watch(stack, integrate, "trapezoid", LINE)
         watch(stack, rules, "expectation", LINE)
+        for name in ("_by_line", "average_by_odds"):
+            watch(stack, shares, name, LINE)
         for name in ("plane_expectation", "_by_pair", "average_of_categories"):
             watch(stack, rules, name, PLANE)
         try:
