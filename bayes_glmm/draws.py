@@ -81,7 +81,7 @@ def _steps(data: xr.Dataset, design: Design) -> np.ndarray:
 
 
 def _lift(data: xr.Dataset, canonical: Canonical, design: Design) -> np.ndarray:
-    """How much higher thresholds are at x = 0 than at the centre of the columns with effects of their own there.
+    """Rise of thresholds from the centre to x = 0, of the columns with effects of their own there.
 
     From coefficients as written; an array [chain, draw, threshold], or [0] where that is nowhere.
     """

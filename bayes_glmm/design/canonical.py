@@ -137,7 +137,7 @@ class Canonical:
 
     @cached_property
     def lift(self) -> np.ndarray:
-        """How much higher each threshold is at x = 0 than at the centre of the columns with effects there alone.
+        """Rise of each threshold from the centre to x = 0, of the columns with effects there alone.
 
         Per unit of the coefficients, as written, of one parameter after another [threshold, coefficient]; without rows
         where no columns have such effects.

@@ -176,7 +176,7 @@ class Design:
 
     @property
     def occasions(self) -> int:
-        """How many occasions correlated residuals have; 0 where residuals are independent."""
+        """Number of occasions of correlated residuals; 0 where residuals are independent."""
         return 0 if self.residual is None else len(self.residual.labels)
 
     @property

@@ -153,7 +153,7 @@ def limit_lines(spec: ModelSpec, design: Design) -> tuple[str, ...]:
 
 
 def _counted(spec: ModelSpec, design: Design) -> Iterator[str]:
-    """How many trials rows of counts have, each of which is a row of the model."""
+    """A line on the number of trials of rows of counts, each of which is a row of the model."""
     if design.unit is not None:
         yield f"i: {len(design.y):,} trials, one category each, of {int(design.unit[-1]) + 1:,} rows of counts"
 
@@ -192,7 +192,7 @@ def _censored(spec: ModelSpec, design: Design) -> Iterator[str]:
 
 
 def residual_lines(spec: ModelSpec, design: Design) -> Iterator[str]:
-    """How the residuals of one level are correlated; nothing where they are independent."""
+    """Lines on the correlation of the residuals of a level; none where they are independent."""
     residual, term = design.residual, spec.formula.residual
     if residual is None or term is None:
         return

@@ -82,7 +82,7 @@ def more_kinds(design: Design, most: int) -> bool:
 
 
 def _columns(design: Design) -> list[np.ndarray]:
-    """What the likelihood of a row depends on, given the parameters and the effects of its level."""
+    """Columns that the likelihood of a row depends on, given the parameters and the effects of its level."""
     (block,) = design.blocks
     beside = [one for name in BESIDE if (one := getattr(design.observed, name)) is not None]
     fixed = [column for one in design.predictors.fixed for column in (one.offset, *one.X.T)]

@@ -1,7 +1,7 @@
-"""Which rows have correlated residuals, and when each was observed: blocks of rows, one per level.
+"""Blocks of rows with correlated residuals, one per level, and the occasion of each row.
 
 Blocks with the same occasions have the same correlation matrix: they are a pattern, and share its Cholesky factor.
-Occasions that a level misses are gaps: R is over those observed.
+R of a level has the occasions at which the level was observed, and leaves out the others.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Residual:
         return self.form.matrix(self.places(constants), self.occasions)
 
     def shown(self, constants: Mapping[str, Any]) -> list[tuple[str, np.ndarray]]:
-        """What people read: the single correlation [...], or that of each pair of occasions."""
+        """Correlations as tables show them: the single one [...], or one per pair of occasions."""
         if self.form.single:
             return [(self.form.variable, self.occasions.rho(constants[self.names[0]]))]
         R = self.matrix(constants)

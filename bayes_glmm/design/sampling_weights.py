@@ -1,4 +1,4 @@
-"""Sampling weights: how many members of a population each row stands for, scaled to the number of rows.
+"""Sampling weights: the number of members of a population per row, scaled to the number of rows.
 
 A pseudo-likelihood raises the density of each row to its weight. Its maximum estimates that of the whole population
 (Skinner 1989); the pseudo-posterior is centred there, and its width is that of as many independent rows as the weights

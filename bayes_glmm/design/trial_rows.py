@@ -76,7 +76,7 @@ def log_coefficients(design: Design, item: np.ndarray, items: int) -> np.ndarray
     ----------
     design : Design
     item : array of int [row]
-        What rows of counts belong to: themselves, or a level.
+        Item of each row of counts: the row itself, or its level.
     items : int
         How many there are.
     """

@@ -7,8 +7,8 @@ The probabilities are weighted shares of replicated responses, the weights those
 & Chang 1992), so that a family needs no distribution function. The values depend on each other a little through the
 parameters; the test of uniformity is one that allows for it.
 
-Where residuals are correlated within a level, a row is predicted from those of its level before it: its residual, white
-by the Cholesky factor of the level's correlation matrix, is standard normal, and independent of theirs.
+Correlated residuals of a level are multiplied by the inverse Cholesky factor of their correlation matrix. The products
+are independent and standard normal: each row is predicted from the earlier rows of its level.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from bayes_glmm.families import CATEGORY, Functional
 from bayes_glmm.spec import ModelSpec
 
 Part = str | Mapping[str, float]
-"""What of the response is asked for: the name of a part, or scores of ordered categories, whose mean it is then."""
+"""A part of the response by name, or scores of ordered categories, which ask for the mean score."""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ Integrand = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Fine:
-    """How fine a rule is.
+    """Fineness of a rule.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Fine:
     further: float = 2.0
 
     def last(self, widest: float) -> float:
-        """Where the nodes end for sds up to the widest: exp(2 eta) puts the peak at z = 2 sd."""
+        """The last node for sds up to the widest: exp(2 eta) puts the peak at z = 2 sd."""
         return self.reach + self.further * min(widest, 0.5 * FARTHEST)
 
 

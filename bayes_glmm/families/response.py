@@ -44,7 +44,7 @@ class Response:
 
     @property
     def form(self) -> tuple[str, ...]:
-        """What beside the values the density reads: kinds of censoring, which bounds there are, and weights."""
+        """Columns beside the values that the density reads: kinds of censoring, bounds and weights."""
         return (*self.kinds, *(name for name in _ARRAYS if getattr(self, name) is not None))
 
     def __getitem__(self, rows: Any) -> Response:

@@ -167,7 +167,7 @@ def step_parameter(name: str, ordered: bool) -> Parameter:
 
 
 def specific_parameter(threshold: int) -> Parameter:
-    """What is added to eta at one threshold alone, counted from 1."""
+    """The parameter that is added to eta at one threshold alone, counted from 1."""
     return Parameter(
         specific(threshold),
         ("identity",),

@@ -1,4 +1,4 @@
-r"""What the likelihood is a product over: rows, or blocks of rows whose residuals are correlated.
+r"""Factors of the likelihood: rows, or blocks of rows whose residuals are correlated.
 
 The residuals of a block, divided by the standard deviations sigma of their rows, are N(0, R). With e = (y - mu) / sigma
 
@@ -45,7 +45,7 @@ def _in_parts(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class Unit:
-    """What densities, leave-one-out and checks count.
+    """The unit that densities, leave-one-out and checks count.
 
     Attributes
     ----------

@@ -27,7 +27,7 @@ EDGE = 1e-10  # nearer to 0 and 1 a place is there in floating point
 
 @dataclass(frozen=True)
 class Occasions:
-    """What a correlation matrix is over, and where a single correlation lies.
+    """The occasions of a correlation matrix, and the range of a single correlation.
 
     Attributes
     ----------

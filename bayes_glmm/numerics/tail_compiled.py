@@ -27,7 +27,7 @@ Row = Callable[..., Any]
 
 @compiled
 def first_root(slope, curvature):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Where slope d + curvature d^2 / 2 reaches the drop."""
+    """The distance d at which slope d + curvature d^2 / 2 reaches the drop."""
     slope, root = max(slope, 0.0), math.sqrt(2.0 * _DROP * curvature)
     size = max(max(slope, root), _LEAST)
     one, other = slope / size, root / size

@@ -31,7 +31,7 @@ _BLOCK = 4096  # rows at once, so that the nodes of all fit a cache
 
 
 def _first_root(slope: Any, curvature: Any, f: Any) -> Any:
-    """Where slope d + curvature d^2 / 2 reaches the drop, without overflow."""
+    """The distance d at which slope d + curvature d^2 / 2 reaches the drop, without overflow."""
     slope = f.maximum(slope, 0.0)
     root = f.sqrt(2.0 * DROP * curvature)
     size = f.maximum(f.maximum(slope, root), LEAST)
@@ -39,7 +39,7 @@ def _first_root(slope: Any, curvature: Any, f: Any) -> Any:
 
 
 def gamma_length(k: Any, a: Any, b: Any, f: Any) -> Any:
-    """Where the integrand of the first is e^-38."""
+    """The point at which the integrand of the first is e^-38."""
     slope = k + a - b
     end = _first_root(slope, a, f)  # as e^d - 1 >= d + d^2 / 2 and 1 - e^-d <= d
     near = _first_root(slope, 0.72 * b, f)  # as 1 - e^-d <= d - 0.36 d^2 up to d = 1
@@ -55,12 +55,12 @@ def gamma_length(k: Any, a: Any, b: Any, f: Any) -> Any:
 
 
 def beta_length(a: Any, b: Any, x: Any, f: Any) -> Any:
-    """Where the integrand of the second is e^-38."""
+    """The point at which the integrand of the second is e^-38."""
     sign, small = f.where(x > 0.0, 1.0, -1.0), f.expit(-f.abs(x))
     rise, total = f.where(x > 0.0, b, -a), a + b
 
     def fall(d: Any) -> tuple[Any, Any]:
-        """How far the log of the integrand has fallen at d, and how fast it falls."""
+        """Fall of the log of the integrand at d, and its rate."""
         change = f.expm1(sign * d)
         return total * f.log1p(small * change) - rise * d, total * sign * small * (change + 1.0) / (
             1.0 + small * change

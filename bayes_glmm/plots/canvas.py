@@ -1,4 +1,4 @@
-"""Where a picture is drawn: on a fresh figure, or in the place of axes of another one."""
+"""The canvas of a picture: a fresh figure, or the place of axes in another one."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def _made(posterior: Posterior, variable: str, estimates: Estimates) -> Estimate
 
 
 def readings(posterior: Posterior) -> tuple[str, ...]:
-    """Which effects there are to tell apart: both; one where they are the same, or where no average exists."""
+    """Readings that differ: both, or one where they are the same or no average exists."""
     spec = posterior.spec
     if not posterior.design.blocks or spec.link_of_part(spec.family.mean).name == "identity":
         return (AVERAGED,)

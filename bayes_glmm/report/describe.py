@@ -106,7 +106,7 @@ def _priors(posterior: Posterior) -> str:
 
 
 def _sampling(posterior: Posterior, checks: Checks) -> str:
-    """How the draws were made, and whether they can be used."""
+    """A sentence on the sampler, the checks and the verdict."""
     provenance = posterior.provenance
     found = {check.name: check.value for check in checks.checks}
     verdict = f"the verdict was {checks.verdict!r}."

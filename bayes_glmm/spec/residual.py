@@ -56,7 +56,7 @@ class ResidualTerm:
 
     @property
     def effects(self) -> str:
-        """What a response without residuals has in place of the term."""
+        """The spelling for responses without residuals: an effect of each occasion."""
         return self.form.effects.format(time=self.time, group=self.group)
 
     def __str__(self) -> str:

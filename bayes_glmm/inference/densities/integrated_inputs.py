@@ -83,7 +83,7 @@ def integrated_density(integral: Integral, priors: Priors) -> Density | None:
 
 
 def _start(integral: Integral) -> np.ndarray:
-    """Where the search for the mode starts, in free coordinates: plausible variances, and beta at the mode there."""
+    """The start of the search for the mode, in free coordinates: plausible variances, and beta at the mode there."""
     likelihood = likelihood_of(integral.spec, integral.design)
     layout = layout_of(likelihood)
     try:
