@@ -40,9 +40,8 @@ def ranef(
     SpecError
         For a model without random effects, or an unknown grouping factor.
     """
-    blocks = posterior.design.blocks if group is None else (block_of(posterior.design, group),)
-    if not blocks:
-        raise _no_effects()
+    first = block_of(posterior.design, group)
+    blocks = posterior.design.blocks if group is None else (first,)
     labels, draws = [], []
     for block in blocks:
         levels, terms = np.repeat(block.levels, len(block.effects)), np.tile(block.effects, len(block.levels))
@@ -103,9 +102,7 @@ def ranks(
     if group is None and len(design.blocks) > 1:
         names = [block.group for block in design.blocks]
         raise SpecError("The model has several grouping factors.", ", ".join(names), f"Name one: group={names[0]!r}.")
-    if not design.blocks:
-        raise _no_effects()
-    block = block_of(design, group or design.blocks[0].group)
+    block = block_of(design, group)
     term = block.effects[0] if term is None else term
     if term not in block.effects:
         raise SpecError(f"{block.group} has no effect {term!r}.", advice=choices(term, block.effects))
@@ -129,8 +126,8 @@ def ranks(
     return tidy(places[:, order], labels, Interval(level, interval), posterior.sample_shape, what, functional="mean")
 
 
-def block_of(design: Design, group: str) -> RandomBlock:
-    """The random effects of a grouping factor.
+def block_of(design: Design, group: str | None) -> RandomBlock:
+    """Return the random effects of a grouping factor, of the first one for None.
 
     Raises
     ------
@@ -139,11 +136,7 @@ def block_of(design: Design, group: str) -> RandomBlock:
     """
     names = [block.group for block in design.blocks]
     if not names:
-        raise _no_effects()
-    if group not in names:
+        raise SpecError("The model has no random effects.", advice="Add one to the formula: (1 | g).")
+    if group not in (None, *names):
         raise SpecError(f"The model has no grouping factor {group!r}.", advice=choices(str(group), names))
-    return design.block(group)
-
-
-def _no_effects() -> SpecError:
-    return SpecError("The model has no random effects.", advice="Add one to the formula: (1 | g).")
+    return design.block(group or names[0])

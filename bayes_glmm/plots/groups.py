@@ -12,6 +12,7 @@ import pandas as pd
 from bayes_glmm.design import RandomBlock
 from bayes_glmm.effects.columns import in_our_names
 from bayes_glmm.effects.grid import collapse, means, reference_grid
+from bayes_glmm.effects.levels import block_of
 from bayes_glmm.effects.patterns import encode
 from bayes_glmm.effects.predictions import predict
 from bayes_glmm.effects.tidy import summarise
@@ -79,14 +80,10 @@ def groups(
     DataError
         For unknown levels.
     """
-    factors = [block.group for block in posterior.design.blocks]
-    if not factors or group not in (None, *factors):
-        what = f"The model has no grouping factor {group!r}." if factors else "The model has no random effects."
-        raise SpecError(what, advice=choices(str(group), factors) if factors else "Draw curves().")
+    block = block_of(posterior.design, group)
     if scale not in SCALES:
         raise SpecError(f"Groups cannot be drawn on the scale {scale!r}.", advice=choices(scale, SCALES))
     asked = Interval(level, interval)
-    block = posterior.design.block(group or factors[0])
     if scale == "link":
         panels, names, note = _random_effects(posterior, block, asked), list(block.levels), ""
     else:

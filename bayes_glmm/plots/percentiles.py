@@ -20,8 +20,9 @@ from bayes_glmm.design import Predictors
 from bayes_glmm.effects.averages import counterfactual_rows
 from bayes_glmm.effects.expect import expect, value_of
 from bayes_glmm.effects.integrate import variance_of_predictor
+from bayes_glmm.effects.levels import block_of
 from bayes_glmm.effects.patterns import distinct, encode, split_blocks
-from bayes_glmm.errors import SpecError, choices
+from bayes_glmm.errors import SpecError
 from bayes_glmm.fits import takes_fit
 from bayes_glmm.names import LOCATION
 from bayes_glmm.plots.canvas import Canvas
@@ -83,12 +84,7 @@ def percentiles(
         For missing columns and unknown levels.
     """
     require_mean(posterior)
-    factors = [block.group for block in posterior.design.blocks]
-    if not factors or group not in (None, *factors):
-        raise SpecError(
-            f"The model has no grouping factor {group!r}." if factors else "The model has no random effects.",
-            advice=choices(str(group), factors) if factors else "Draw curves().",
-        )
+    block_of(posterior.design, group)
     if not len(at) or not all(0.0 < percentile < 100.0 for percentile in at):
         raise SpecError(f"Percentiles cannot be {list(at)}.", "at", "Give numbers between 0 and 100.")
     rows = counterfactual_rows(posterior.design, newdata)
@@ -109,7 +105,7 @@ def percentiles(
             last = name == names[-1]
             _histogram(axes, values, counts, edges, fit(name, 28), AVERAGED if last else CONDITIONAL)
             if averaged is not None:
-                alone = group is None or len(factors) == 1
+                alone = group is None or len(posterior.design.blocks) == 1
                 label = "population-averaged mean" if alone else f"mean averaged over {group}, the rest at u = 0"
                 axes.axvline(averaged, color=AVERAGED, linewidth=1.6, label=label)
             label = "conditional mean (u = 0)"

@@ -30,8 +30,8 @@ _LOG_2PI = math.log(2.0 * math.pi)
 def block_statistics(residual: Residual, order: np.ndarray, sigma_predicted: bool) -> np.ndarray:
     """Numbers of the blocks that the pass reads.
 
-    Kind, range, occasions, whether sigma has a predictor, number of blocks. Then where each block starts, the rows of the blocks one after another, by their places in the order given, and the
-    occasion of each: the step that it is at, or its number. Blocks with the same occasions follow each other.
+    Kind, range, occasions, whether sigma has a predictor, number of blocks. Then the start of each block, the rows of
+    the blocks one after another, by their places in the order given, and the occasion of each: its step or number. Blocks with the same occasions follow each other.
     """
     place = np.empty(len(order))
     place[order] = np.arange(len(order))
