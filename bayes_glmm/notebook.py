@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 import pandas as pd
@@ -27,23 +27,28 @@ def items(texts: Iterable[object]) -> str:
     return f"<ul>{listed}</ul>" if listed else ""
 
 
-def table(frame: pd.DataFrame) -> str:
-    """Return a table, numbers with four digits to the right, verdicts in colour.
+def table(frame: pd.DataFrame, caption: str = "") -> str:
+    """Return a table: numbers to the right, fractions with four digits; verdicts in colour.
 
     Examples
     --------
     >>> table(pd.DataFrame({"x": ["<b>"], "estimate": [0.123456]})).count("&lt;b&gt;")
     1
     """
-    numeric = [column.dtype.kind in "fiu" for _, column in frame.items()]
+    return aligned(frame, [column.dtype.kind in "fiu" for _, column in frame.items()], caption)
+
+
+def aligned(frame: pd.DataFrame, numeric: Sequence[bool], caption: str = "") -> str:
+    """Return a table with the columns that are ``numeric`` to the right."""
     sides = [f' style="text-align: {"right" if right else "left"}"' for right in numeric]
+    above = f"<caption>{escape(caption)}</caption>" if caption else ""
     head = "".join(f"<th{side}>{escape(str(name))}</th>" for side, name in zip(sides, frame.columns, strict=True))
     rows = [
         "".join(_cell(value, side) for value, side in zip(row, sides, strict=True))
         for row in frame.itertuples(index=False, name=None)
     ]
     body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<table>{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _cell(value: object, side: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from bayes_glmm import notebook
 from bayes_glmm.errors import GLMMError, SpecError
 
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
@@ -72,30 +72,15 @@ def markdown(table: pd.DataFrame, digits: int = 3) -> str:
 
 
 def latex(table: pd.DataFrame, digits: int = 3, caption: str = "") -> str:
-    """Return a table in LaTeX, for the package booktabs; with a caption a floating table."""
-    text = rounded(table, digits)
-    rows = [" & ".join(map(_escaped, row)) + r" \\" for row in [list(text.columns), *text.to_numpy().tolist()]]
+    """Return a floating table in LaTeX, for the package booktabs."""
     columns = "".join("r" if right else "l" for right in _numeric(table))
-    lines = [f"\\begin{{tabular}}{{{columns}}}", r"\toprule", rows[0], r"\midrule", *rows[1:], r"\bottomrule"]
-    lines.append(r"\end{tabular}")
-    if not caption:
-        return "\n".join(lines)
-    around = [r"\begin{table}", r"\centering", f"\\caption{{{_escaped(caption)}}}", *lines, r"\end{table}"]
-    return "\n".join(around)
+    text = rounded(table, digits).map(_escaped).rename(columns=_escaped)
+    return text.to_latex(index=False, column_format=columns, caption=_escaped(caption) or None)
 
 
 def html(table: pd.DataFrame, digits: int = 3, caption: str = "") -> str:
-    """Return a table in HTML without styles, which word processors paste as a table."""
-    text, right = rounded(table, digits), _numeric(table)
-
-    def row(cells: list[str], tag: str) -> str:
-        styles = [' style="text-align: right"' if each else "" for each in right]
-        return "".join(f"<{tag}{s}>{escape(str(c))}</{tag}>" for c, s in zip(cells, styles, strict=True))
-
-    body = [f"<tr>{row(cells, 'td')}</tr>" for cells in text.to_numpy().tolist()]
-    head = f"<thead><tr>{row(list(map(str, text.columns)), 'th')}</tr></thead>"
-    above = [f"<caption>{escape(caption)}</caption>"] if caption else []
-    return "\n".join(["<table>", *above, head, "<tbody>", *body, "</tbody>", "</table>"])
+    """Return a table in HTML, which word processors paste as a table."""
+    return notebook.aligned(rounded(table, digits), _numeric(table), caption)
 
 
 def excel(table: pd.DataFrame, path: str | Path) -> Path:

@@ -17,7 +17,7 @@ from bayes_glmm.report.answer import Answer
 from bayes_glmm.report.comparisons import AVERAGED, compared
 from bayes_glmm.report.effect_parts import effect_rows, of_categories, one_reading_each
 from bayes_glmm.report.html import certainty, number
-from bayes_glmm.report.words import Scale, change, scale_of
+from bayes_glmm.report.words import Scale, change, listed, scale_of
 
 _PLAIN = {
     "conditional (u = 0)": "at random effects of 0",
@@ -51,8 +51,8 @@ class Description:
 
     def __str__(self) -> str:
         paragraphs = [f"Methods. {self.methods}", f"Results. {self.results}"]
-        listed = [textwrap.fill(one, 110, subsequent_indent="  ") for one in self.references]
-        return "\n\n".join([*(textwrap.fill(text, 110) for text in paragraphs), "\n".join(["References", *listed])])
+        references = [textwrap.fill(one, 110, subsequent_indent="  ") for one in self.references]
+        return "\n\n".join([*(textwrap.fill(text, 110) for text in paragraphs), "\n".join(["References", *references])])
 
     __repr__ = __str__
 
@@ -89,20 +89,20 @@ def _model(posterior: Posterior) -> str:
     if not design.blocks:
         return text
     groups = [f"{block.group} ({len(block.levels):,} levels; {', '.join(block.effects)})" for block in design.blocks]
-    return f"{text} Random effects varied by {_and(groups)}."
+    return f"{text} Random effects varied by {listed(groups)}."
 
 
 def _formulas(posterior: Posterior) -> str:
     written = [str(formula) for formula in posterior.spec.predicted.values()]
-    return f"formula{'s' if len(written) > 1 else ''} {_and(written)}"
+    return f"formula{'s' if len(written) > 1 else ''} {listed(written)}"
 
 
 def _priors(posterior: Posterior) -> str:
     table = posterior.priors.table
-    listed = [f"{name} ~ {prior}" for name, prior in zip(table["parameter"], table["prior"], strict=True)]
+    texts = [f"{name} ~ {prior}" for name, prior in zip(table["parameter"], table["prior"], strict=True)]
     given = "given" if posterior.priors.given else "the defaults of bayes_glmm, scaled from the data"
-    more = f" and {len(listed) - MOST_PRIORS} more" if len(listed) > MOST_PRIORS else ""
-    return f"Priors ({given}): {'; '.join(listed[:MOST_PRIORS])}{more}."
+    more = f" and {len(texts) - MOST_PRIORS} more" if len(texts) > MOST_PRIORS else ""
+    return f"Priors ({given}): {'; '.join(texts[:MOST_PRIORS])}{more}."
 
 
 def _sampling(posterior: Posterior, checks: Checks) -> str:
@@ -138,7 +138,7 @@ def _averages(posterior: Posterior) -> str:
         return estimates
     return (
         "Population-averaged effects compare predictions averaged over the rows of the data, with the random effects "
-        f"of {_and(groups)} integrated out under their estimated distribution. {estimates}"
+        f"of {listed(groups)} integrated out under their estimated distribution. {estimates}"
     )
 
 
@@ -174,7 +174,7 @@ def _sentences(posterior: Posterior, estimates: Estimates, scale: Scale) -> list
 def _sentence(posterior: Posterior, lead: str, readings: Sequence[Mapping[Any, Any]], scale: Scale, slope: str) -> str:
     """A contrast by each reading; of categories, the first reading of each."""
     first, groups = readings[0], [block.group for block in posterior.design.blocks]
-    over = f"averaged over {_and(groups) if groups else 'the rows'}"
+    over = f"averaged over {listed(groups) if groups else 'the rows'}"
     whose = {row["effect"]: over if row["effect"] == AVERAGED else _PLAIN.get(row["effect"], "") for row in readings}
     whose = {effect: text or f"by the reading {effect!r}" for effect, text in whose.items()}
     if "category" in first:
@@ -218,7 +218,3 @@ def _references(posterior: Posterior) -> list[str]:
     versions = posterior.provenance.get("versions", {})
     software = [f"{name} {versions[name]}" for name in ("bayes-glmm", "pymc", "nutpie", "arviz") if name in versions]
     return [*found, f"PyMC: {PYMC}.", f"ArviZ: {ARVIZ}.", *([f"Software: {', '.join(software)}."] if software else [])]
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bayes_glmm.effects import Estimates
@@ -104,6 +105,17 @@ def _size(value: float, scale: Scale) -> str:
     if scale.unit != POINTS or size < 0.095:
         return str(number(size, 2 if scale.unit == POINTS else 3))
     return f"{size:.1f}" if size >= 0.95 else f"{size:.2f}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in a sentence.
+
+    Examples
+    --------
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def summary_of(estimates: Estimates) -> str:

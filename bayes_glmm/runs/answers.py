@@ -70,12 +70,12 @@ def answer(posterior: Posterior, effect: EffectSection) -> Estimates:
 
 def question(posterior: Posterior, effect: EffectSection) -> str:
     """The question in words: the config's own, or one made from its keys."""
-    from bayes_glmm.report.words import scale_of
+    from bayes_glmm.report.words import listed, scale_of
 
     if effect.question:
         return effect.question
     mean = scale_of(posterior, effect.part).mean
-    within = f", by {_and(effect.by)}" if effect.by else ""
+    within = f", by {listed(effect.by)}" if effect.by else ""
     match effect.kind:
         case "compare":
             return f"How does the {mean} change with {effect.compare}{within}?"
@@ -83,7 +83,7 @@ def question(posterior: Posterior, effect: EffectSection) -> str:
             return f"What is the average slope of the {mean} in {effect.slopes}{within}?"
         case "predict":
             places = [_place(name, values) for name, values in (effect.predict or {}).items()]
-            return f"What is the {mean}{f' at {_and(places)}' if places else ''}?"
+            return f"What is the {mean}{f' at {listed(places)}' if places else ''}?"
 
 
 def _place(name: str, values: Sequence[Any]) -> str:
@@ -91,10 +91,6 @@ def _place(name: str, values: Sequence[Any]) -> str:
     if len(values) > LISTED:
         return f"{len(values)} values of {name}"
     return f"{name} = {', '.join(map(number, values))}"
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _free_name(name: str, taken: dict[str, Answer]) -> str:

@@ -31,7 +31,8 @@ def block_statistics(residual: Residual, order: np.ndarray, sigma_predicted: boo
     """Numbers of the blocks that the pass reads.
 
     Kind, range, occasions, whether sigma has a predictor, number of blocks. Then the start of each block, the rows of
-    the blocks one after another, by their places in the order given, and the occasion of each: its step or number. Blocks with the same occasions follow each other.
+    the blocks one after another, by their places in the order given, and the occasion of each: its step or number.
+    Blocks with the same occasions follow each other.
     """
     place = np.empty(len(order))
     place[order] = np.arange(len(order))
