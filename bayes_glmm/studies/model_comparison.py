@@ -114,27 +114,30 @@ class ModelComparison:
         asked = Interval(level, interval)
         return tidy(draws.reshape(-1, draws.shape[2]), labels, asked, draws.shape[:2], what, null)
 
-    def __str__(self) -> str:
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The meaning of the table, and whether some of it is not to be trusted."""
         what = f"new levels of {self.by}" if self.by else "new rows of known groups"
-        failing = int(self.table[FAILING].sum())
-        lines = [
+        meaning = (
             f"Expected log predictive density (elpd) of {what}, best model first. A difference within two standard "
-            "errors (dse) decides nothing.",
-            self.table.to_string(index=False, float_format=lambda value: f"{value:.2f}"),
-        ]
-        if failing:
-            lines.append(
-                f"{failing} leave-one-out densities are not to be trusted: bg.refit_bad(fit, comparison.loos[name]) "
-                "refits without each of them; bg.kfold refits by parts."
-            )
-        return "\n".join(lines)
+            "errors (dse) decides nothing."
+        )
+        failing = int(self.table[FAILING].sum())
+        doubt = (
+            f"{failing} leave-one-out densities are not to be trusted: bg.refit_bad(fit, comparison.loos[name]) refits "
+            "without each of them; bg.kfold refits by parts."
+        )
+        return (meaning, doubt) if failing else (meaning,)
+
+    def __str__(self) -> str:
+        meaning, *doubt = self.notes
+        return "\n".join([meaning, self.table.to_string(index=False, float_format="{:.2f}".format), *doubt])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        first, _, *rest = str(self).split("\n")
-        below = rest[len(self.table) :]
-        return "\n".join([notebook.paragraph(first), notebook.table(self.table), *map(notebook.paragraph, below)])
+        meaning, *doubt = map(notebook.paragraph, self.notes)
+        return "\n".join([meaning, notebook.table(self.table), *doubt])
 
 
 def compare_models(fits: Mapping[str, Fit], by: str | None = None) -> ModelComparison:
