@@ -11,7 +11,7 @@ import pandas as pd
 from bayes_glmm.design.extrapolation import beyond_data
 from bayes_glmm.effects.averages import averaging, described, repeats
 from bayes_glmm.effects.categories import of_each_part
-from bayes_glmm.effects.columns import free_name
+from bayes_glmm.effects.columns import beside
 from bayes_glmm.effects.grid import check_levels, check_variable, default_values, with_value
 from bayes_glmm.effects.patterns import not_determined
 from bayes_glmm.effects.readings import Reading, readings
@@ -64,12 +64,14 @@ def averaged_means(
     Raises
     ------
     SpecError
-        For an unknown variable, ``values`` without a variable, and what :func:`compare` refuses.
+        For an unknown variable, one that is in ``by``, ``values`` without one, and what :func:`compare` refuses.
     DataError
         For missing columns and unknown levels.
     """
     chosen, asked = readings(random_effects, posterior.design, keep), Interval(level, interval)
     settings = _settings(posterior, variable, values)
+    if variable is not None and variable in ([by] if isinstance(by, str) else by or ()):
+        raise SpecError(f"{variable!r} is set to its values and in 'by'.", advice="Leave it out of one of them.")
 
     def averaged(of: Sequence[Functional]) -> list[Estimates]:
         return _averaged(posterior, variable, settings, newdata, by, chosen, asked, seed, weights, of)
@@ -136,10 +138,8 @@ def _table(
         draws, groups = draws[:, :, :1], pd.DataFrame(index=[0])
     order = [(s, g, k) for s in range(len(settings)) for g in range(len(groups)) for k in range(len(chosen))]
     named = groups.iloc[[g for _, g, _ in order]].reset_index(drop=True)
-    labels = named.drop(columns=[variable] if variable in named.columns else [])
-    if variable is not None:
-        labels.insert(0, variable, [settings[s] for s, _, _ in order])
-    labels[free_name("effect", labels.columns)] = [chosen[k].label for _, _, k in order]
+    at_values = {} if variable is None else {variable: [settings[s] for s, _, _ in order]}
+    labels = beside(pd.DataFrame({**at_values, **named}), effect=[chosen[k].label for _, _, k in order])
     title = part.title[:1].upper() + part.title[1:]
     at = "" if variable is None else f" by {variable}"
     return tidy(

@@ -95,6 +95,8 @@ def test_what_is_unknown_is_refused(fit: bg.Fit) -> None:
         fit.means(values=[1, 2])
     with pytest.raises(DataError, match="d"):
         fit.means("arm", ["a", "d"])
+    with pytest.raises(SpecError, match="'arm' is set to its values and in 'by'"):
+        fit.means("arm", by=["sex", "arm"])
     with pytest.raises(SpecError, match="no values of 'x'"):
         fit.means("x", [])
     with pytest.raises(SpecError, match="z"):
