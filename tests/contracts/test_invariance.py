@@ -54,6 +54,7 @@ STRUCTURES = {
     "nested": " + (1 | g / k)",
     "one correlation": " + homcs(0 + f | g)",
     "crossed": " + (x | g) + (f | h)",
+    "correlated residuals": " + ar(visit, gr = g) + (x | g)",
 }
 
 
@@ -67,6 +68,7 @@ def data() -> pd.DataFrame:
             "two": rng.choice(["no", "yes"], ROWS),
             "g": np.repeat(np.arange(12), 5),
             "k": np.tile(np.arange(5), 12) % 3,
+            "visit": np.tile(np.arange(5), 12),
             "h": rng.integers(0, 4, ROWS),
             "t": rng.uniform(0.5, 3.0, ROWS).round(3),
             "trials": rng.integers(2, 9, ROWS),
@@ -147,6 +149,14 @@ def _with(frame: pd.DataFrame, **columns: Any) -> pd.DataFrame:
     return frame.assign(**columns)
 
 
+RESPONSE_TERMS = {  # beside the response, with a family
+    "sampling weights": ("count | weights(t, sampling)", "poisson"),
+    "frequencies": ("count | weights(trials, frequency)", "poisson"),
+    "trials": ("successes | trials(trials)", "binomial"),
+    "truncation": ("positive_count | trunc(lb=1)", "negative_binomial"),
+}
+
+
 SAME: dict[str, tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
     # name: the formula, the formula in the other writing, the data in the other writing
     "shift by 10 sds": ("x + f", "x + f", lambda d: _with(d, x=d.x + 10.0)),
@@ -188,6 +198,17 @@ def test_rows_have_the_same_prior_however_covariates_are_written(recoding: str, 
     again = random.replace("(x |", "(center(x) |") if recoding == "center()" else random
     one, two = row_priors(model(family, formula + random, data())), row_priors(model(family, other + again, changed))
     assert_same(one, two, 1e-6 if recoding in POWERS else 1e-8)
+
+
+@pytest.mark.parametrize("term", RESPONSE_TERMS)
+@pytest.mark.parametrize("recoding", ["shift by 10 sds", "unit", "sign", "center()", "cell means", "reference level"])
+def test_so_they_have_beside_a_term_of_the_response(recoding: str, term: str) -> None:
+    (response, family), (formula, other, change) = RESPONSE_TERMS[term], SAME[recoding]
+    one, two = (
+        row_priors(bg.GLMM(f"{response} ~ {right} + (1 | g)", frame, family))
+        for right, frame in ((formula, data()), (other, change(data())))
+    )
+    assert_same(one, two)
 
 
 @pytest.mark.parametrize(("family", "structure"), CASES)
@@ -279,11 +300,12 @@ def test_given_priors_are_literal() -> None:
 def test_python_and_yaml_mean_the_same(tmp_path: Path, structure: str) -> None:
     from bayes_glmm.runs.job import prepare
 
-    frame, formula = data(), "binary ~ x + f" + STRUCTURES[structure]
+    family, response = ("gaussian", "real") if structure == "correlated residuals" else ("bernoulli", "binary")
+    frame, formula = data(), f"{response} ~ x + f" + STRUCTURES[structure]
     frame.to_csv(tmp_path / "data.csv", index=False)
-    config = f"data: {{file: data.csv}}\nmodel: {{formula: '{formula}', family: bernoulli}}\n"
+    config = f"data: {{file: data.csv}}\nmodel: {{formula: '{formula}', family: {family}}}\n"
     (tmp_path / "c.yaml").write_text(config)
-    job, python = prepare(tmp_path / "c.yaml"), bg.GLMM(formula, frame, family="bernoulli")
+    job, python = prepare(tmp_path / "c.yaml"), bg.GLMM(formula, frame, family=family)
     assert job.priors.entries == python.priors.entries
     assert job.priors.scalars == python.priors.scalars
     np.testing.assert_array_equal(job.priors.canonical.location.T, python.priors.canonical.location.T)
@@ -296,7 +318,9 @@ def test_columns_and_priors_are_the_same_to_the_bit_after_saving(tmp_path: Path,
     zeros = {block.group: np.eye(len(block.effects)) for block in made.design.blocks}
     from bayes_glmm.posterior import posterior_of
 
-    posterior = posterior_of(made.problem, np.arange(len(made.design.coefficients)), zeros, {"sigma": 1.0})
+    posterior = posterior_of(
+        made.problem, np.arange(len(made.design.coefficients)), zeros, dict.fromkeys(made.spec.auxiliary, 0.9)
+    )
     posterior.save(tmp_path / "fit")
     back = bg.load(tmp_path / "fit").posterior
     assert back.priors.entries == made.priors.entries
