@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bayes_glmm.design.encode import mean_columns
 from bayes_glmm.effects import Estimates, compare
 from bayes_glmm.effects.contrasts import contrasts_of
+from bayes_glmm.effects.estimands import default_part
 from bayes_glmm.posterior import Posterior
+from bayes_glmm.report.answer import Answer
 
 AVERAGED, CONDITIONAL = "population-averaged", "conditional (u = 0)"
-_LABELS = ("variable", "contrast", "estimand", "effect")
+VARIABLES = 20  # more are left to fit.compare()
+_BEFORE, _AFTER = ("variable", "contrast"), ("estimand", "effect", "estimate")
+
+
+def unasked(posterior: Posterior, answers: Sequence[Answer]) -> list[str]:
+    """Return the variables of the mean that no question is about: those that are compared by default."""
+    asked = {answer.variable for answer in answers if answer.part in (None, default_part(posterior.spec))}
+    return [name for name in mean_columns(posterior.spec) if name not in asked]
 
 
 def compared(posterior: Posterior, variables: Sequence[str], comparisons: Sequence[Estimates] = ()) -> list[Estimates]:
@@ -25,8 +35,9 @@ def compared(posterior: Posterior, variables: Sequence[str], comparisons: Sequen
 
 def _made(posterior: Posterior, variable: str, estimates: Estimates) -> Estimates | None:
     """The default comparisons of a variable out of others; None where they are missing."""
-    table = estimates.table
-    if [str(column) for column in table.columns[: len(_LABELS) + 1]] != [*_LABELS, "estimate"]:
+    table, of_category = estimates.table, ("category",) * bool(posterior.design.categories)
+    expected = [*_BEFORE, *of_category, *_AFTER]
+    if [str(column) for column in table.columns[: len(expected)]] != expected:
         return None
     contrasts = [contrast.label for contrast in contrasts_of(posterior.design, variable, None)]
     asked = {(contrast, reading) for contrast in contrasts for reading in readings(posterior)}

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bayes_glmm.design.encode import mean_columns
 from bayes_glmm.diagnostics import Checks
 from bayes_glmm.effects import Estimates
 from bayes_glmm.effects.variance import variance
 from bayes_glmm.plots.style import settings
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.answer import Answer
-from bayes_glmm.report.comparisons import AVERAGED, compared
+from bayes_glmm.report.comparisons import AVERAGED, VARIABLES, compared, unasked
 from bayes_glmm.report.effect_parts import effect_rows, of_categories, one_reading_each
 from bayes_glmm.report.html import certainty, number
 from bayes_glmm.report.words import Scale, change, listed, scale_of
@@ -145,9 +144,8 @@ def _averages(posterior: Posterior) -> str:
 def _comparisons(posterior: Posterior, comparisons: Sequence[Estimates], answers: Sequence[Answer] = ()) -> list[str]:
     """A sentence per contrast: of the questions that were asked, then of the other variables."""
     asked = [(answer.estimates, scale_of(posterior, answer.part)) for answer in answers if answer.variable]
-    variables = {answer.variable for answer in answers}
-    others = [name for name in mean_columns(posterior.spec) if name not in variables]
-    asked += [(estimates, scale_of(posterior)) for estimates in compared(posterior, others, comparisons)]
+    others = compared(posterior, unasked(posterior, answers)[:VARIABLES], comparisons)
+    asked += [(estimates, scale_of(posterior)) for estimates in others]
     sentences = [sentence for estimates, scale in asked for sentence in _sentences(posterior, estimates, scale)]
     more = len(sentences) - MOST_CONTRASTS
     return sentences[:MOST_CONTRASTS] + ([f"{more} further comparisons are in the tables."] if more > 0 else [])

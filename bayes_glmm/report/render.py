@@ -17,6 +17,7 @@ from bayes_glmm.effects import Estimates
 from bayes_glmm.files import write_file
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.answer import Answer
+from bayes_glmm.report.comparisons import VARIABLES, compared, unasked
 from bayes_glmm.report.section import Section
 from bayes_glmm.report.sections import SECTIONS
 from bayes_glmm.spec import ModelSpec
@@ -62,6 +63,8 @@ def render(
     with warnings.catch_warnings():
         # a label in a script that the font lacks: boxes in the picture, the label itself in the tables
         warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)
+        if any("comparisons" in section.takes for section in SECTIONS):  # made once for all that show them
+            comparisons = compared(posterior, unasked(posterior, answers)[:VARIABLES], comparisons)
         given = {"answers": answers, "comparisons": comparisons}
         rendered = [
             (section.title, section.anchor, _rendered(section, posterior, found, given)) for section in SECTIONS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 
 import bayes_glmm as bg
 from bayes_glmm.datasets import clinics, wine
-from bayes_glmm.report import Answer, describe, render
+from bayes_glmm.report import Answer, comparisons, describe, render
 from bayes_glmm.report.comparisons import compared
 
 CHANGE = re.compile(
@@ -94,6 +95,21 @@ def test_categories_have_a_clause_each() -> None:
     table = fit.compare("temp", random_effects="integrated", estimands="difference").table
     found = numbers(fit.describe().results)
     np.testing.assert_allclose(found, 100 * table[["estimate", "lower", "upper"]].to_numpy(float), rtol=0.03, atol=0.06)
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_the_report_compares_each_variable_once(ordered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = bg.GLMM("rating ~ temp + contact + (1 | judge)", wine(), "cumulative")
+    fit = bg.Fit(bg.approx.laplace_posterior(model, draws=200)) if ordered else trial(1.2)
+    asked: list[str] = []
+
+    def counted(posterior: bg.Posterior, variable: str, **options: Any) -> bg.effects.Estimates:
+        asked.append(variable)
+        return bg.effects.compare(posterior, variable, **options)
+
+    monkeypatch.setattr(comparisons, "compare", counted)
+    render(fit.posterior)
+    assert sorted(asked) == (["contact", "temp"] if ordered else ["arm"])
 
 
 def test_the_report_has_the_same_words() -> None:

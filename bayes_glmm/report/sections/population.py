@@ -7,12 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 from markupsafe import Markup
 
-from bayes_glmm.design.encode import mean_columns
 from bayes_glmm.effects import Estimates
-from bayes_glmm.effects.estimands import default_part
 from bayes_glmm.posterior import Posterior
 from bayes_glmm.report.answer import Answer
-from bayes_glmm.report.comparisons import AVERAGED, CONDITIONAL, compared, readings
+from bayes_glmm.report.comparisons import AVERAGED, CONDITIONAL, VARIABLES, compared, readings, unasked
 from bayes_glmm.report.effect_parts import (
     effect_rows,
     effects_figure,
@@ -23,8 +21,6 @@ from bayes_glmm.report.effect_parts import (
 )
 from bayes_glmm.report.html import details, figure, paragraph
 from bayes_glmm.report.words import caption_of, scale_of
-
-VARIABLES = 20  # more are left to fit.compare()
 
 _FLATTER = (
     "averaging over groups flattens the curve, so population-averaged coefficients are nearer to 0 and odds ratios "
@@ -54,8 +50,7 @@ def render_population(
     posterior: Posterior, answers: Sequence[Answer] = (), comparisons: Sequence[Estimates] = ()
 ) -> Markup:
     """The default comparisons of the variables that no answer is about: sentences, a figure, the table."""
-    asked = {answer.variable for answer in answers if answer.part in (None, default_part(posterior.spec))}
-    variables = [name for name in mean_columns(posterior.spec) if name not in asked]
+    variables = unasked(posterior, answers)
     if not variables:
         return Markup("") if answers else paragraph("The model has no variables whose effect could be compared.")
     found = compared(posterior, variables[:VARIABLES], comparisons)
