@@ -23,7 +23,7 @@ class HasPosterior(Protocol):
 def takes_fit[**P, R](
     function: Callable[Concatenate[Posterior, P], R],
 ) -> Callable[Concatenate[Posterior | HasPosterior, P], R]:
-    """Return the function with a first argument that may be a fit or its posterior.
+    """Return the function with a first argument that may be a fit or its posterior; help shows its own signature.
 
     Raises
     ------

@@ -103,19 +103,36 @@ class Estimates:
         return beside(self.table[list(columns.all_labels)], **numbers)
 
     def to_markdown(self, digits: int = 3) -> str:
-        """Return the table in Markdown, with so many significant digits."""
+        """Return the table in Markdown.
+
+        Parameters
+        ----------
+        digits : int
+            Significant digits of numbers, 1 to 15.
+
+        Raises
+        ------
+        SpecError
+            For other digits.
+        """
         return export.markdown(self.table, digits)
 
     def to_latex(self, digits: int = 3) -> str:
-        """Return the table in LaTeX with the description as its caption; needs the package booktabs."""
+        """Return a floating table in LaTeX, for booktabs, with the description as its caption; as `to_markdown`."""
         return export.latex(self.table, digits, self.description)
 
     def to_html(self, digits: int = 3) -> str:
-        """Return the table in HTML, with the description as its caption, to paste into a word processor."""
+        """Return the table in HTML, to paste into a word processor; arguments and errors as `to_markdown`."""
         return export.html(self.table, digits, self.description)
 
     def to_excel(self, path: str | Path) -> Path:
-        """Write the table to an Excel file with numbers in full; needs openpyxl."""
+        """Write the table to an Excel file with numbers in full, and return its path.
+
+        Raises
+        ------
+        GLMMError
+            If openpyxl is not installed.
+        """
         return export.excel(self.table, path)
 
     def __repr__(self) -> str:

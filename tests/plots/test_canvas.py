@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -70,6 +71,13 @@ def test_a_place_that_is_none_is_refused(fit: bg.Fit) -> None:
         bg.plots.groups(fit, ax=Figure().subplots(), figsize=(3, 3))
     with pytest.raises(SpecError, match="figsize is not valid"):
         bg.plots.groups(fit, figsize=(3, -3))
+
+
+@pytest.mark.parametrize("function", [bg.plots.curves, bg.diagnostics.loo_by_row, bg.diagnostics.check])
+def test_functions_that_take_a_fit_keep_their_signature(function: Callable[..., Any]) -> None:
+    kinds = {one.kind for one in inspect.signature(function).parameters.values()}
+    assert kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}  # no *args, **options
+    assert next(iter(inspect.signature(function).parameters)) == "posterior"
 
 
 def test_diagnostics_take_a_fit_or_its_posterior(fit: bg.Fit) -> None:
