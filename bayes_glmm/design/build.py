@@ -77,8 +77,8 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
     if (named := formula.response.strip("`")) in rows:
         check_number_texts(rows[[named]], labels)
     dropped = len(data) - len(rows)
-    rows, unit = trial_rows(spec, rows)
-    rows = declared(spec, data, rows) if family.categories and unit is None else rows
+    rows, count_row = trial_rows(spec, rows)
+    rows = declared(spec, data, rows) if family.categories and count_row is None else rows
     y, categories = read_categories(spec, rows) if family.categories else (np.empty(0), ())
     y, success = (y, None) if family.categories else read_response(spec, rows)
     residual = read_residual(spec, rows, _grouped)
@@ -107,7 +107,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame, missing: Literal["error", 
         pattern=spec.thresholds,
         limits=read_limits(spec, rows, y),
         weights=read_weights(formula, rows),
-        unit=unit,
+        count_row=count_row,
         residual=residual,
     )
     check_response(spec.family, design)

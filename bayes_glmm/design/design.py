@@ -129,7 +129,7 @@ class Design:
         The rows of those left out that miss the response and nothing else, without it.
     pattern : str
         That of the thresholds, a name in ``families.PATTERNS``.
-    unit : array of int [row] or None
+    count_row : array of int [row] or None
         Of counts of categories the row of the data that each row, a trial, is from.
     weights : array [row] or None
         Sampling weights, scaled.
@@ -154,7 +154,7 @@ class Design:
     pattern: str = FLEXIBLE
     limits: Limits | None = None
     weights: Float[np.ndarray, " row"] | None = None
-    unit: np.ndarray | None = None
+    count_row: np.ndarray | None = None
     residual: Residual | None = None
 
     @property

@@ -154,8 +154,8 @@ def limit_lines(spec: ModelSpec, design: Design) -> tuple[str, ...]:
 
 def _counted(spec: ModelSpec, design: Design) -> Iterator[str]:
     """A line on the number of trials of rows of counts, each of which is a row of the model."""
-    if design.unit is not None:
-        yield f"i: {len(design.y):,} trials, one category each, of {int(design.unit[-1]) + 1:,} rows of counts"
+    if design.count_row is not None:
+        yield f"i: {len(design.y):,} trials, one category each, of {int(design.count_row[-1]) + 1:,} rows of counts"
 
 
 def _weighted(spec: ModelSpec, design: Design) -> Iterator[str]:

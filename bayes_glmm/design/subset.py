@@ -41,7 +41,7 @@ def take_rows(design: Design, rows: np.ndarray) -> Design:
     data = design.data.iloc[rows].reset_index(drop=True)
     limits = None if design.limits is None else design.limits.take(rows)
     weights = None if design.weights is None else design.weights[rows]
-    unit = None if design.unit is None else np.unique(design.unit[rows], return_inverse=True)[1]
+    count_row = None if design.count_row is None else np.unique(design.count_row[rows], return_inverse=True)[1]
     residual = None if design.residual is None else design.residual.take(rows)
     return replace(
         design,
@@ -51,7 +51,7 @@ def take_rows(design: Design, rows: np.ndarray) -> Design:
         data=data,
         limits=limits,
         weights=weights,
-        unit=unit,
+        count_row=count_row,
         residual=residual,
     )
 

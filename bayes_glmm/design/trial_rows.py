@@ -1,7 +1,7 @@
 """Counts of several categories, ``cbind(a, b, c)``, as one row per trial: a multinomial response is categorical ones.
 
 So everything of a categorical response holds for it. What differs is the multinomial coefficient, a constant, and what
-leave-one-out leaves out: the row of counts that trials come from, their ``unit``.
+leave-one-out leaves out: the row of counts that trials come from, their ``count_row``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST = 20_000_000  # trials: beyond, they do not fit in memory
 def trial_rows(spec: ModelSpec, rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray | None]:
     """Return a row per trial, with its category as the response, and the row of counts that it is from [trial].
 
-    Rows of other responses are as they are, without units.
+    Rows of other responses are as they are, without such numbers.
 
     Raises
     ------
@@ -49,11 +49,11 @@ def trial_rows(spec: ModelSpec, rows: pd.DataFrame) -> tuple[pd.DataFrame, np.nd
         )
     counts = np.column_stack([numeric_column(name, rows) for name in columns])
     _check_counts(counts, formula.response)
-    unit = np.repeat(np.arange(len(rows)), counts.sum(axis=1).astype(int))
+    count_row = np.repeat(np.arange(len(rows)), counts.sum(axis=1).astype(int))
     codes = np.repeat(np.tile(np.arange(len(columns)), len(rows)), counts.ravel().astype(int))
     labels = pd.Index([name.strip("`") for name in columns])
-    found = rows.iloc[unit].reset_index(drop=True)
-    return found.assign(**{formula.response: pd.Categorical.from_codes(codes, labels)}), unit
+    found = rows.iloc[count_row].reset_index(drop=True)
+    return found.assign(**{formula.response: pd.Categorical.from_codes(codes, labels)}), count_row
 
 
 def _check_counts(counts: np.ndarray, response: str) -> None:
@@ -80,23 +80,23 @@ def log_coefficients(design: Design, item: np.ndarray, items: int) -> np.ndarray
     items : int
         How many there are.
     """
-    if design.unit is None:
+    if design.count_row is None:
         return 0.0
-    counts = np.zeros((int(design.unit.max()) + 1, len(design.categories)))
-    np.add.at(counts, (design.unit, design.y.astype(int) - 1), 1.0)
+    counts = np.zeros((int(design.count_row.max()) + 1, len(design.categories)))
+    np.add.at(counts, (design.count_row, design.y.astype(int) - 1), 1.0)
     each = special.gammaln(counts.sum(axis=1) + 1.0) - special.gammaln(counts + 1.0).sum(axis=1)
-    first = np.unique(design.unit, return_index=True)[1]
+    first = np.unique(design.count_row, return_index=True)[1]
     return np.bincount(item[first], weights=each, minlength=items)
 
 
-def unit_blocks(design: Design, size: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield blocks of at least one unit and about ``size`` rows: their rows, and where in them each unit begins."""
-    if design.unit is None:
+def slices_of_counts(design: Design, size: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield slices of about ``size`` rows that cut no row of counts, and the starts of rows of counts in them."""
+    if design.count_row is None:
         for start in range(0, len(design.y), size):
             rows = slice(start, min(start + size, len(design.y)))
             yield rows, np.arange(rows.stop - start)
         return
-    starts = np.flatnonzero(np.diff(design.unit, prepend=-1))
+    starts = np.flatnonzero(np.diff(design.count_row, prepend=-1))
     first = 0
     while first < len(starts):
         last = max(first + 1, int(np.searchsorted(starts, starts[first] + size)))

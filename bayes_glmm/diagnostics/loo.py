@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import special
 
 from bayes_glmm.design.sampling_weights import refuse_weights
-from bayes_glmm.design.trial_rows import log_coefficients, unit_blocks
+from bayes_glmm.design.trial_rows import log_coefficients, slices_of_counts
 from bayes_glmm.diagnostics.check import Check, Skipped, Verdict
 from bayes_glmm.diagnostics.parameters import parameters
 from bayes_glmm.diagnostics.statistics import ess_bulk
@@ -164,12 +164,12 @@ def loo_by_row(posterior: Posterior, relative_efficiency: float | None = None) -
         relative_efficiency = efficiency(posterior, size)
     parts = []
     step = max(1, CHUNK_VALUES // size)
-    for block, starts in unit_blocks(posterior.design, step):
+    for block, starts in slices_of_counts(posterior.design, step):
         density = np.add.reduceat(_log_density(posterior, block), starts, axis=-1)
         parts.append(smoothed(density.reshape(chains, draws, -1), relative_efficiency))
     pointwise = pd.concat(parts, ignore_index=True)
-    if (unit := posterior.design.unit) is not None:
-        pointwise["elpd"] += log_coefficients(posterior.design, unit, len(pointwise))
+    if (count_row := posterior.design.count_row) is not None:
+        pointwise["elpd"] += log_coefficients(posterior.design, count_row, len(pointwise))
     found = LOO(pointwise, good_k(size), size)
     if (residual := posterior.design.residual) is None:
         return found

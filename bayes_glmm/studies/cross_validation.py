@@ -205,7 +205,7 @@ def _parts(
         If something cannot be left out.
     """
     rng = np.random.default_rng(seed)
-    if by or problem.design.unit is not None:
+    if by or problem.design.count_row is not None:
         fold = folds_of_levels(unit, k, rng)
     else:
         binary = problem.spec.family.response.is_binary

@@ -93,7 +93,7 @@ def units_of(problem: Problem, by: str | None) -> tuple[np.ndarray, pd.Index]:
         For a factor that the model does not have.
     """
     if by is None:
-        unit = problem.design.unit
+        unit = problem.design.count_row
         unit = np.arange(len(problem.design.y)) if unit is None else unit
         return unit, pd.RangeIndex(int(unit[-1]) + 1, name="row")
     blocks = {block.group: block for block in level_blocks(problem.design)}

@@ -8,7 +8,7 @@ import pytest
 from scipy import special, stats
 
 import bayes_glmm as bg
-from bayes_glmm.design.trial_rows import log_coefficients, unit_blocks
+from bayes_glmm.design.trial_rows import log_coefficients, slices_of_counts
 from bayes_glmm.errors import GLMMError
 from bayes_glmm.predictive import conditional_predictor, log_likelihood
 
@@ -57,7 +57,7 @@ def posterior(model: bg.GLMM) -> bg.Posterior:
 
 def test_rows_of_counts_have_the_multinomial_density(data: pd.DataFrame, posterior: bg.Posterior) -> None:
     rows = log_likelihood(posterior).to_numpy().reshape(-1, len(posterior.design.y))
-    unit = posterior.design.unit
+    unit = posterior.design.count_row
     assert unit is not None
     found = np.array([np.bincount(unit, weights=draw) for draw in rows[:3]])
     found = found + log_coefficients(posterior.design, unit, ROWS)
@@ -78,7 +78,7 @@ def test_leave_one_out_leaves_out_rows_of_counts(posterior: bg.Posterior) -> Non
     loo = bg.diagnostics.loo_by_row(posterior)
     assert len(loo.pointwise) == ROWS
     rows = log_likelihood(posterior).to_numpy().reshape(-1, len(posterior.design.y))
-    unit = posterior.design.unit
+    unit = posterior.design.count_row
     assert unit is not None
     density = np.array([np.bincount(unit, weights=draw) for draw in rows])
     density += log_coefficients(posterior.design, unit, ROWS)
@@ -91,9 +91,9 @@ def test_leave_one_out_leaves_out_rows_of_counts(posterior: bg.Posterior) -> Non
 
 @pytest.mark.parametrize("size", [1, 7, 40, 1000])
 def test_blocks_hold_whole_rows_of_counts(model: bg.GLMM, size: int) -> None:
-    unit, seen = model.design.unit, []
+    unit, seen = model.design.count_row, []
     assert unit is not None
-    for rows, starts in unit_blocks(model.design, size):
+    for rows, starts in slices_of_counts(model.design, size):
         seen.extend(unit[rows][starts])
         assert len(np.unique(unit[rows])) == len(starts)
     assert seen == [*range(ROWS)]
